@@ -1,0 +1,31 @@
+"""Image world models: train, measure and use encoders whose predictor knows image transformations.
+
+Importing this package is light: torch is loaded by `load` and by the command line's verbs that need it.
+"""
+
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+import pluggy
+
+if TYPE_CHECKING:
+    from iwm_core.frozen import FrozenModel
+
+__version__ = version("iwm-core")
+hookimpl = pluggy.HookimplMarker("iwm")
+"""Marks a function of a plugin as the implementation of one of the hooks in `iwm_core.hookspecs`."""
+
+
+def load(run: str, device: str = "auto") -> "FrozenModel":
+    """The model of a run: its newest checkpoint, ready to `encode` and `imagine`.
+
+    Args:
+        run: the run's directory.
+        device: ``auto`` (an accelerator where there is one), ``cpu``, ``cuda``, …
+
+    Raises:
+        UserError: ``run`` is no run, or has no readable checkpoint.
+    """
+    from iwm_core.frozen import load_frozen
+
+    return load_frozen(run, device)

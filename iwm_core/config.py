@@ -1,0 +1,142 @@
+"""The typed recipe: what a run is made of, as dataclasses with documented, checked fields.
+
+Decisions:
+- A duration is a text, ``"500"`` (steps) or ``"15 epochs"``: `steps_of` turns it into steps when the data's size is known.
+- Components are dataclasses of their own (see `iwm_core.interfaces`); here they are fields that hold instances.
+- Batch size is global: over all processes and accumulated micro-batches.
+"""
+
+import re
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from iwm_core.interfaces import Action, DataSource, EncoderComponent, Evaluator, PredictorComponent, TargetSelector, check_option, option
+
+
+@dataclass(kw_only=True)
+class Section:
+    """A part of a recipe whose fields are checked like a component's."""
+
+    def __post_init__(self) -> None:
+        for f in fields(self):
+            check_option(f.name, getattr(self, f.name), f.metadata)
+
+
+@dataclass(kw_only=True)
+class View(Section):
+    """The shared view from which source and target are made (PAPER §2)."""
+
+    scale: list[float] = option([0.3, 1.0], "area of the random crop, share of the image, low and high", low=0.01, high=1)
+    ratio: list[float] = option([0.75, 4 / 3], "width over height of the crop, low and high", low=0.1, high=10)
+    flip: float = option(0.5, "probability of a horizontal flip", low=0, high=1)
+    canvas: int | None = option(None, "side of the view in pixels, where an action crops from it; null: image_size", low=1)
+    source_from: str = option("view", "make the source from the shared view, or from the target (the main text's version)", choices=("view", "target"))
+
+
+@dataclass(kw_only=True)
+class LearningRate(Section):
+    """Linear warm-up from start to peak, then a cosine to end."""
+
+    start: float = option(2e-4, "at step 0", low=0)
+    peak: float = option(1e-3, "after the warm-up", low=0)
+    end: float = option(1e-6, "at the last step", low=0)
+    warmup: str = option("0", 'duration: steps or "N epochs"')
+
+
+@dataclass(kw_only=True)
+class Ramp(Section):
+    """A value that moves from start to end over the run."""
+
+    start: float = option(0.0, "at step 0", low=0)
+    end: float = option(0.0, "at the last step", low=0)
+
+
+@dataclass(kw_only=True)
+class Train(Section):
+    """Optimisation (PAPER §5)."""
+
+    steps: int | None = option(None, "length of the run in optimizer steps; this or epochs", low=1)
+    epochs: float | None = option(None, "length of the run in epochs; this or steps", low=0)
+    batch_size: int = option(128, "images a step, over all processes", low=1)
+    lr: LearningRate = field(default_factory=LearningRate)
+    weight_decay: Ramp = field(default_factory=lambda: Ramp(start=0.04, end=0.4))
+    momentum: Ramp = field(default_factory=lambda: Ramp(start=0.996, end=1.0))
+    betas: list[float] = option([0.9, 0.999], "AdamW's moments", low=0, high=1)
+    clip: float = option(1.0, "largest norm of the gradient; 0: no clipping", low=0)
+    loss: str = option("l2", "squared L2 (IWM) or smooth L1 (I-JEPA's code)", choices=("l2", "smooth_l1"))
+    normalise_targets: bool = option(True, "layer-normalise the teacher's tokens")
+    checkpoint_every: str = option("1 epochs", 'duration between checkpoints: steps or "N epochs"')
+    keep: int = option(2, "checkpoints kept", low=1)
+    log_every: str = option("50", 'duration between logged lines: steps or "N epochs"')
+    seed: int = option(0, "of every random number", low=0, high=2**32 - 1)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if (self.steps is None) == (self.epochs is None):
+            raise ValueError("train needs its length: set exactly one of train.steps and train.epochs (the other to null)")
+        if self.epochs is not None and self.epochs <= 0:
+            raise ValueError(f"train.epochs must be above 0, got {self.epochs:g}")
+        for name in ("checkpoint_every", "log_every"):
+            steps_of(getattr(self, name), 1, f"train.{name}", at_least=1)
+        steps_of(self.lr.warmup, 1, "train.lr.warmup")
+
+
+@dataclass(kw_only=True)
+class Launch(Section):
+    """Where and how a run is computed; nothing here but ``precision`` and ``compile`` changes what is computed."""
+
+    device: str = option("auto", "auto (an accelerator where there is one), cpu, cuda, cuda:1, mps")
+    precision: str = option("fp32", "of the forward pass; weights stay fp32", choices=("fp32", "bf16"))
+    processes: int = option(1, "processes, each with one device", low=1)
+    accumulate: int = option(1, "micro-batches a step and process", low=1)
+    workers: int = option(2, "data workers a process, where images are decoded in training", low=0)
+    compile: bool = option(False, "torch.compile the step: slower start, faster steps")
+    trackers: list[str] = option([], "tensorboard and/or wandb, besides metrics.jsonl", choices=("tensorboard", "wandb"))
+
+
+@dataclass(kw_only=True)
+class Recipe:
+    """All that a run is made of. Component groups hold instances once a recipe is thawed."""
+
+    recipe: str = "???"
+    image_size: int = option(224, "pixels of the square input", low=1)
+    encoder: EncoderComponent = option()
+    predictor: PredictorComponent = option()
+    targets: TargetSelector = option()
+    actions: dict[str, Action] = option({})
+    data: DataSource = option()
+    evaluators: dict[str, Evaluator] = option({})
+    view: View = field(default_factory=View)
+    train: Train = option()
+    launch: Launch = field(default_factory=Launch)
+    run: str | None = None
+
+
+SECTIONS: dict[str, Any] = {"view": View, "train": Train, "launch": Launch}
+"""Sections by name: plain settings, not chosen components."""
+
+SINGLE = {"encoder": "encoder", "predictor": "predictor", "targets": "target_selector", "data": "data_source"}
+"""Groups that hold one component, and its kind."""
+
+SEVERAL = {"actions": "action", "evaluators": "evaluator"}
+"""Groups that hold named components in the recipe's order, and their kind."""
+
+GROUPS = {**SINGLE, **SEVERAL}
+
+
+def steps_of(duration: str, epoch: int, label: str, at_least: int = 0) -> int:
+    """A duration in steps, where one epoch has ``epoch`` steps.
+
+    Raises:
+        ValueError: ``duration`` is neither a number of steps nor of epochs, or is shorter than ``at_least`` steps.
+    """
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(steps?|ep|epochs?)?\s*", str(duration))
+    epochs = bool(match and match[2] and match[2].startswith("ep"))
+    if not match or (not epochs and "." in match[1]):
+        raise ValueError(f'{label} is a duration, such as 500 (steps) or "15 epochs", got {duration!r}')
+    steps = round(float(match[1]) * epoch) if epochs else int(match[1])
+    if epochs and float(match[1]) > 0:
+        steps = max(steps, 1)
+    if steps < at_least:
+        raise ValueError(f"{label} must be at least {at_least} step, got {duration!r}")
+    return steps

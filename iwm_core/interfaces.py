@@ -1,0 +1,352 @@
+"""What a plugin implements: one abstract base class a kind, and the few records that pass between them.
+
+A component is a dataclass; its fields are its config, its command-line overrides and its documentation. Stateless kinds (actions,
+target selectors, evaluators, data sources) *are* the dataclass; kinds with weights (encoders, predictors, heads) are built by it.
+
+Axes: ``b`` batch · ``h w`` pixels · ``n`` patches (gh*gw) · ``k`` context patches · ``m`` target groups · ``t`` patches a group ·
+``d`` width · ``a`` numbers of an encoded action · ``p`` parameters of an action.
+"""
+
+import dataclasses
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple
+
+import torch
+from jaxtyping import Float, Int, UInt8
+from torch import Tensor, nn
+
+from iwm_core.draws import Draws as Draws
+
+REQUIRED = dataclasses.MISSING
+
+
+def option(
+    default: Any = REQUIRED, doc: str = "", *, low: float | None = None, high: float | None = None, choices: tuple[str, ...] | None = None
+) -> Any:
+    """A documented field of a component, checked when the component is made.
+
+    Args:
+        default: the field's default; left out, the user must give it. Lists and dicts are copied for each instance.
+        doc: one line for ``iwm components``, with units.
+        low, high: the closed range of a number, or of every number in a list.
+        choices: the words allowed.
+    """
+    metadata = {"doc": doc, "low": low, "high": high, "choices": choices}
+    if isinstance(default, list | dict):
+        return dataclasses.field(default_factory=lambda: type(default)(default), metadata=metadata)
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+@dataclass(kw_only=True)
+class Component:
+    """Base of every component: a name, and fields whose ranges are checked.
+
+    Raises:
+        ValueError: a field outside its range or choices.
+    """
+
+    name: ClassVar[str]
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            check_option(f"{self.name}.{field.name}", getattr(self, field.name), field.metadata)
+
+
+def check_option(label: str, value: Any, metadata: Any) -> None:
+    """Raise ValueError when ``value`` lies outside the range or choices in an option's metadata."""
+    if not metadata or value is None:
+        return
+    low, high, choices = metadata["low"], metadata["high"], metadata["choices"]
+    for number in value if isinstance(value, list) else [value]:
+        if low is not None and number < low:
+            raise ValueError(f"{label} must be at least {low:g}, got {number}")
+        if high is not None and number > high:
+            raise ValueError(f"{label} must be at most {high:g}, got {number}")
+        if choices is not None and number not in choices:
+            raise ValueError(f"{label} must be one of {', '.join(choices)}, got {number}")
+
+
+# ---------------------------------------------------------------------------------------------------------------- actions
+
+
+class ActionParams(NamedTuple):
+    """The parameters of an action for a batch: how the source and how the target are made from the shared view."""
+
+    source: Float[Tensor, "b p"]
+    target: Float[Tensor, "b p"]
+
+
+@dataclass(kw_only=True)
+class Action(Component, ABC):
+    """A parametric image transformation that leads from source to target (PAPER §4).
+
+    Attributes:
+        labels: one for each number of the encoded action, used by reports and by ``imagine``.
+        identity: the parameters that leave an image as it is, float [p], on the CPU.
+        changes_target: False when ``sample`` always leaves the target as it is, so that the core need not apply it there.
+    """
+
+    labels: ClassVar[tuple[str, ...]]
+    identity: ClassVar[Float[Tensor, "p"]]
+    changes_target: ClassVar[bool] = True
+
+    @abstractmethod
+    def sample(self, draws: Draws) -> ActionParams:
+        """Parameters for a batch, float [b p] on the device of ``draws``; the action decides the asymmetry of the two sides."""
+
+    @abstractmethod
+    def apply(self, images: Float[Tensor, "b 3 h w"], params: Float[Tensor, "b p"]) -> Float[Tensor, "b 3 h2 w2"]:
+        """Transformed images in [0, 1]: batched, on any device, without randomness, inputs unchanged."""
+
+    @abstractmethod
+    def encode(self, source: Float[Tensor, "b p"], target: Float[Tensor, "b p"]) -> Float[Tensor, "b a"]:
+        """What the predictor is told, each number about in [-1, 1]; equal sides of an invertible action give zeros, the null action."""
+
+    def apply_target(self, images: Float[Tensor, "b 3 h w"], params: Float[Tensor, "b p"]) -> Float[Tensor, "b 3 h2 w2"]:
+        """``apply`` for target images: skipped where this action never changes a target."""
+        return self.apply(images, params) if self.changes_target else images
+
+
+# ---------------------------------------------------------------------------------------------------------------- targets
+
+
+class Targets(NamedTuple):
+    """Which patches the student sees and which the predictor predicts; indices into the row-major grid, ascending."""
+
+    context: Int[Tensor, "b k"]
+    target: Int[Tensor, "b m t"]
+
+
+@dataclass(kw_only=True)
+class TargetSelector(Component, ABC):
+    """Chooses context and predicted patches (PAPER §3)."""
+
+    @abstractmethod
+    def select(self, draws: Draws, grid: tuple[int, int]) -> Targets:
+        """Context and targets for a batch; k, m and t depend on the fields and the grid alone.
+
+        Raises:
+            ValueError: the fields cannot be satisfied on this grid.
+        """
+
+
+# ---------------------------------------------------------------------------------------------------------------- weights
+
+
+class Encoder(nn.Module, ABC):
+    """Images to patch tokens.
+
+    Attributes:
+        width: numbers of a token, ``d``.
+        grid: rows and columns of patches, ``(gh, gw)``.
+    """
+
+    width: int
+    grid: tuple[int, int]
+
+    @abstractmethod
+    def forward(self, images: Float[Tensor, "b 3 h w"], keep: Int[Tensor, "b k"] | None = None) -> Float[Tensor, "b k d"]:
+        """Tokens of the patches in ``keep`` (all patches when None), from images in [0, 1]; dropped patches cost nothing."""
+
+
+class Predictor(nn.Module, ABC):
+    """The world model: context tokens, asked positions and an action to the target's tokens."""
+
+    @abstractmethod
+    def forward(self, context: Float[Tensor, "b k d"], where: Targets, action: Float[Tensor, "b a"]) -> Float[Tensor, "b m t d"]:
+        """Predicted teacher tokens at ``where.target`` from tokens at ``where.context``."""
+
+
+@dataclass(kw_only=True)
+class EncoderComponent(Component, ABC):
+    """Builds an encoder."""
+
+    @abstractmethod
+    def build(self, image_size: int) -> Encoder:
+        """An initialised encoder for square images of ``image_size`` pixels.
+
+        Raises:
+            ValueError: the fields do not fit together or not to the image size.
+        """
+
+
+@dataclass(kw_only=True)
+class PredictorComponent(Component, ABC):
+    """Builds a predictor."""
+
+    @abstractmethod
+    def build(self, width: int, grid: tuple[int, int], action: int) -> Predictor:
+        """An initialised predictor between tokens of ``width`` numbers on ``grid``, told ``action`` numbers (0: no action).
+
+        Raises:
+            ValueError: the fields do not fit together.
+        """
+
+
+@dataclass(kw_only=True)
+class HeadComponent(Component, ABC):
+    """Builds a head: a module from tokens [b n d] to a task's output."""
+
+    @abstractmethod
+    def build(self, width: int, outputs: int) -> nn.Module:
+        """An initialised head for tokens of ``width`` numbers with ``outputs`` output channels."""
+
+
+# ---------------------------------------------------------------------------------------------------------------- data
+
+
+class Images(ABC):
+    """One split of a dataset, in a fixed order. Instances are pickled into data workers.
+
+    Attributes:
+        classes: names of the labels; empty where there are none.
+        factors: names of the known factors of every image; empty where there are none.
+    """
+
+    classes: tuple[str, ...] = ()
+    factors: tuple[str, ...] = ()
+
+    @abstractmethod
+    def __len__(self) -> int: ...
+
+    @abstractmethod
+    def image(self, index: int) -> UInt8[Tensor, "3 h w"]:
+        """The decoded RGB image.
+
+        Raises:
+            CorruptImage: the file cannot be decoded; the core quarantines it and goes on.
+        """
+
+    @abstractmethod
+    def describe(self, index: int) -> str:
+        """What to call this image in a message, such as its path."""
+
+    def label(self, index: int) -> int:
+        """The class of an image, or -1 where there are no labels."""
+        return -1
+
+    def factor(self, index: int) -> Float[Tensor, "f"]:
+        """The known factors of an image, in the order of ``factors``."""
+        return torch.empty(0)
+
+    def mask(self, index: int) -> UInt8[Tensor, "h w"] | None:
+        """The segmentation mask of an image (0: background), or None where there is none."""
+        return None
+
+
+class CorruptImage(Exception):
+    """An image that cannot be decoded; its text says why."""
+
+
+@dataclass(kw_only=True)
+class DataSource(Component, ABC):
+    """Opens the splits of a dataset."""
+
+    cache: str = option("none", "keep decoded images: none (decode every time), ram (host memory), device", choices=("none", "ram", "device"))
+    max_corrupt: float = option(0.01, "share of unreadable images above which training stops", low=0, high=1)
+
+    @abstractmethod
+    def open(self, split: str) -> Images:
+        """The ``train`` or ``validation`` split.
+
+        Raises:
+            ValueError: the data cannot be found or has no such split; the text names the fix.
+        """
+
+
+# ---------------------------------------------------------------------------------------------------------------- evaluation
+
+
+class ImageBatch(NamedTuple):
+    """A batch of untransformed, centre-cropped images."""
+
+    index: Int[Tensor, "b"]
+    images: Float[Tensor, "b 3 h w"]
+    labels: Int[Tensor, "b"]
+
+
+class WorldModel(ABC):
+    """A frozen model as evaluators see it.
+
+    Attributes:
+        actions: the recipe's actions in sequence, as one action.
+        names: which action each number of the encoded action belongs to, ``len(names) == len(actions.labels)``.
+        grid: rows and columns of patches.
+        image_size: pixels of the square input.
+        device: where the weights are.
+    """
+
+    actions: Action
+    names: tuple[str, ...]
+    grid: tuple[int, int]
+    image_size: int
+    device: torch.device
+
+    @abstractmethod
+    def encode(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b n d"]:
+        """The teacher's tokens of whole images in [0, 1]: the features."""
+
+    @abstractmethod
+    def targets(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b n d"]:
+        """The teacher's tokens layer-normalised as in training: what a prediction is compared with."""
+
+    @abstractmethod
+    def predict(self, tokens: Float[Tensor, "b n d"], actions: Float[Tensor, "b c a"]) -> Float[Tensor, "b c n d"]:
+        """From `encode`d images, predicted `targets` of all patches after each of ``c`` encoded actions (PAPER §6: 2N tokens in)."""
+
+
+class Metric(NamedTuple):
+    """A measured value with the bounds of its 95 % confidence interval over ``n`` images (equal to the value where it is exact)."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+
+
+class Evaluation(NamedTuple):
+    """What an evaluator found: metrics by name, the settings they were measured with, pictures it wrote."""
+
+    metrics: dict[str, Metric]
+    settings: dict[str, Any]
+    pictures: list[Path]
+
+
+class EvaluationData(ABC):
+    """The data of a run as evaluators see it; each image is a pure function of its index.
+
+    Attributes:
+        seed: for the evaluator's `Draws`.
+        classes: names of the labels.
+    """
+
+    seed: int
+    classes: tuple[str, ...]
+
+    @abstractmethod
+    def count(self, split: str) -> int:
+        """Readable images in ``train`` or ``validation``."""
+
+    @abstractmethod
+    def batches(self, split: str, count: int, size: int) -> Iterator[ImageBatch]:
+        """``count`` images (or all, where there are fewer), spread evenly over the split, in batches of ``size`` on the model's device."""
+
+
+Track = Callable[[Iterable[Any], str, int], Iterable[Any]]
+"""Wraps an iterable in a progress bar: ``for x in track(items, "ranking", len(items))``."""
+
+
+@dataclass(kw_only=True)
+class Evaluator(Component, ABC):
+    """Measures a frozen model."""
+
+    @abstractmethod
+    def evaluate(self, model: WorldModel, data: EvaluationData, folder: Path, track: Track) -> Evaluation:
+        """Measure, and write pictures into ``folder`` as ``<name>.png`` or ``<name>_*.png``; the core writes the numbers.
+
+        Raises:
+            ValueError: this model or data cannot be measured; the text says why.
+        """

@@ -1,0 +1,53 @@
+"""``adaln``: every block is scaled, shifted and gated by the action, starting as the identity (AdaLN-zero, Peebles & Xie 2023; PAPER §4)."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from iwm_core.predictors.narrow_vit import NarrowViT, NarrowViTComponent
+from iwm_core.transformer import MLP, Attention
+
+
+class ModulatedBlock(nn.Module):
+    """A block whose norms have no weights of their own: the condition gives scale, shift and gate of each branch."""
+
+    def __init__(self, width: int, heads: int, mlp_ratio: float) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width, eps=1e-6, elementwise_affine=False)
+        self.attention, self.mlp = Attention(width, heads), MLP(width, mlp_ratio)
+        self.modulation = nn.Linear(width, 6 * width)
+
+    def forward(self, tokens: Float[Tensor, "b n d"], condition: Float[Tensor, "b d"]) -> Float[Tensor, "b n d"]:
+        scale1, shift1, gate1, scale2, shift2, gate2 = self.modulation(condition)[:, None].chunk(6, dim=-1)
+        tokens = tokens + gate1 * self.attention(self.norm(tokens) * (1 + scale1) + shift1)
+        return tokens + gate2 * self.mlp(self.norm(tokens) * (1 + scale2) + shift2)
+
+
+class AdaLNViT(NarrowViT):
+    """The action modulates every block."""
+
+    def __init__(self, config: "AdaLN", width: int, grid: tuple[int, int], action: int) -> None:
+        super().__init__(config, width, grid, action)
+        # A constant beside the action lets the blocks open even where a recipe has no actions.
+        self.condition = nn.Sequential(nn.Linear(action + 1, config.width), nn.SiLU(), nn.Linear(config.width, config.width), nn.SiLU())
+        for block in self.blocks:
+            nn.init.zeros_(block.modulation.weight)  # zero: every block starts as the identity  # pyright: ignore
+
+    def block(self, config: NarrowViTComponent) -> nn.Module:
+        return ModulatedBlock(config.width, config.heads, config.mlp_ratio)
+
+    def run(self, tokens: Float[Tensor, "b n d"], action: Float[Tensor, "b a"]) -> Float[Tensor, "b n d"]:
+        condition = self.condition(torch.cat([action, torch.ones_like(action[:, :1]) if self.action else action.new_ones(len(action), 1)], dim=1))
+        for block in self.blocks:
+            tokens = block(tokens, condition)
+        return tokens
+
+
+@dataclass(kw_only=True)
+class AdaLN(NarrowViTComponent):
+    """Narrow ViT; the action modulates every block (AdaLN-zero)."""
+
+    name = "adaln"
+    module = AdaLNViT

@@ -1,0 +1,47 @@
+"""The bank of one image: the augmented versions among which a prediction has to find its own (PAPER §6).
+
+Decisions:
+- Every candidate is a pure function of (seed, image index, candidate number): the candidate number takes the place of the epoch, so a
+  larger bank begins with the elements of a smaller one, and no order of images, batches or devices changes anything.
+- The source is the clean image (identity parameters), so only what a target is ever asked to be can be asked here. PAPER §6: destructive
+  operations, which no target carries, are not tested by this bank.
+- Jitter is not applied to one image in five, which would put the same element into a bank of 256 some fifty times. Elements are told apart
+  by their encoded action, which is all that a predictor is told; the first distinct ones of four times as many candidates are kept.
+- An action that takes fewer values than the bank has elements fills it with repeats, so that chance stays H(bank)/bank. Repeats are encoded
+  and predicted once.
+"""
+
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from iwm_core.interfaces import Action, Draws
+
+CANDIDATES = 4  # drawn for each element of the bank
+
+
+class Bank(NamedTuple):
+    """The ``u`` distinct elements of a bank, and which of them each of its ``k`` elements is."""
+
+    params: Float[Tensor, "u p"]
+    actions: Float[Tensor, "u a"]
+    member: Int[Tensor, "k"]
+
+
+def draw_bank(actions: Action, seed: int, index: int, size: int, device: torch.device) -> Bank:
+    """``size`` augmentations of the image number ``index``, the tensors on ``device``."""
+    number = torch.arange(CANDIDATES * size, device=device)
+    target = actions.sample(Draws(seed, number, torch.full_like(number, index), "mrr/bank")).target
+    encoded = actions.encode(actions.identity.to(target).expand_as(target), target)
+    kept = first_of_each(encoded)[:size]
+    member = torch.arange(size, device=device) % len(kept)
+    return Bank(target[kept], encoded[kept], member)
+
+
+def first_of_each(rows: Float[Tensor, "c a"]) -> Int[Tensor, "u"]:
+    """Where each distinct row appears first, ascending."""
+    _, group = torch.unique(rows.cpu(), dim=0, return_inverse=True)
+    first = torch.full((int(group.max()) + 1,), len(group)).scatter_reduce(0, group, torch.arange(len(group)), "amin")
+    return first.sort().values.to(rows.device)
