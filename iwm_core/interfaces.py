@@ -198,6 +198,10 @@ class HeadComponent(Component, ABC):
 # ---------------------------------------------------------------------------------------------------------------- data
 
 
+class CorruptImage(Exception):
+    """An image that cannot be decoded; its text says why."""
+
+
 class Images(ABC):
     """One split of a dataset, in a fixed order. Instances are pickled into data workers.
 
@@ -220,6 +224,16 @@ class Images(ABC):
             CorruptImage: the file cannot be decoded; the core quarantines it and goes on.
         """
 
+    def images(self, indices: Int[Tensor, "b"]) -> Iterable[UInt8[Tensor, "3 h w"] | CorruptImage]:
+        """Several images at once, with the error in the place of one that cannot be decoded; overridden where a batch is faster."""
+        return [self._image_or_error(index) for index in indices.tolist()]
+
+    def _image_or_error(self, index: int) -> UInt8[Tensor, "3 h w"] | CorruptImage:
+        try:
+            return self.image(index)
+        except CorruptImage as error:
+            return error
+
     @abstractmethod
     def describe(self, index: int) -> str:
         """What to call this image in a message, such as its path."""
@@ -235,10 +249,6 @@ class Images(ABC):
     def mask(self, index: int) -> UInt8[Tensor, "h w"] | None:
         """The segmentation mask of an image (0: background), or None where there is none."""
         return None
-
-
-class CorruptImage(Exception):
-    """An image that cannot be decoded; its text says why."""
 
 
 @dataclass(kw_only=True)

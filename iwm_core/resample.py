@@ -8,8 +8,10 @@ Decisions:
 - Pixels outside the box do not leak in: a pixel's weight is multiplied by the share of it that lies inside the box, and the weights
   of an output pixel are scaled to sum to one. Boxes on pixel edges thus give exactly crop-then-resize; others move continuously.
 - Nothing is clamped. The kernel overshoots at edges; the caller knows whether its images must stay in [0, 1].
-- Columns go first: an image's three channels are then one tall matrix, as the product wants it. The other order is never more than
-  a few per cent cheaper at the sizes in use.
+- Columns go first: the channels of an image are then one tall matrix, as the product wants it, and on 4:3 photographs the other
+  order saves under a tenth of the arithmetic.
+- Weights are worked out for the pixels under the kernel only and then spread into the matrix; worked out for every pixel, they took
+  twice as long as the products.
 """
 
 import math

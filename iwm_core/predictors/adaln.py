@@ -39,7 +39,7 @@ class AdaLNViT(NarrowViT):
         return ModulatedBlock(config.width, config.heads, config.mlp_ratio)
 
     def run(self, tokens: Float[Tensor, "b n d"], action: Float[Tensor, "b a"]) -> Float[Tensor, "b n d"]:
-        condition = self.condition(torch.cat([action, torch.ones_like(action[:, :1]) if self.action else action.new_ones(len(action), 1)], dim=1))
+        condition = self.condition(torch.cat([action, action.new_ones(len(action), 1)], dim=1))
         for block in self.blocks:
             tokens = block(tokens, condition)
         return tokens

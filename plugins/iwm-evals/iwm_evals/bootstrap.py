@@ -21,10 +21,7 @@ def interval(values: Float[Tensor, "m v"], seed: int, resamples: int = 1000) -> 
     """The bounds of the 95 % interval of each column's mean, from ``m`` images on the CPU."""
     images = len(values)
     means = torch.cat(
-        [
-            values[Draws(seed, 0, number, "bootstrap").integers(images, images)].mean(1)
-            for number in torch.arange(resamples).split(AT_ONCE)
-        ]
+        [values[Draws(seed, 0, number, "bootstrap").integers(images, images)].mean(1) for number in torch.arange(resamples).split(AT_ONCE)]
     )
     tail = (1 - LEVEL) / 2
     return torch.quantile(means, torch.tensor([tail, 1 - tail], dtype=values.dtype), dim=0)

@@ -1,15 +1,14 @@
 """The world-model scorecard: does a prediction find the image that its action makes (PAPER §6)?
 
 Decisions:
-- For every image, a bank of augmented versions is encoded by the teacher; the predictor is given the clean image's latent and one element's
-  action, and the bank is ranked by distance to its prediction. All patch tokens, layer-normed, L2, validation images.
-- Controls. *shuffled*: each element is asked for with the action of another (a cyclic shift of the bank); above chance, something other than the
-  action tells elements apart. A perfect model gets (H(k)-1)/(k-1), a little below chance, since the truth is then never first. *null*: every
-  element is asked for with zeros. One answer for all ranks each place once, so null is chance by arithmetic: anything else is a fault of the
-  bank or of the distances.
-- The predictor sees 2N tokens for each of images × bank queries, and that is the whole cost: the controls reuse its predictions (one more an
-  image, for null), and repeated elements are asked once.
-- The unit of the confidence intervals is the image.
+- For every image, a bank of augmented versions is encoded by the teacher; the predictor is given the clean image's latent and one
+  element's action, and the bank is ranked by distance to its prediction. All patch tokens, layer-normed, L2, validation images.
+- Control *shuffled*: each element is asked for with the action of another, by a cyclic shift of the bank. Above chance, something other
+  than the action tells elements apart. A perfect model gets (H(k)-1)/(k-1), a little below chance: the truth is then never first.
+- Control *null*: each element is asked for with zeros. One answer for all of them meets every rank once, so null is chance by
+  arithmetic, whatever the model: another number would be a fault of the bank or of the distances.
+- The predictor sees 2N tokens for each of images × bank queries, and that is most of the cost: the controls reuse its predictions (null
+  adds one an image), and repeated elements are asked for once.
 """
 
 from collections.abc import Iterator
@@ -91,7 +90,7 @@ class Mrr(Evaluator):
             "seed": data.seed,
         }
         picture = folder / "mrr.png"
-        draw_picture(rows, metrics, self.bank, picture)
+        draw_picture(rows, model.names, model.actions.labels, metrics, self.bank, picture)
         return Evaluation(metrics, settings, [picture])
 
     def rank_bank(self, model: WorldModel, image: Float[Tensor, "1 3 h w"], bank: Bank) -> Ranking:
@@ -152,5 +151,4 @@ def make_row(model: WorldModel, image: Float[Tensor, "1 3 h w"], bank: Bank, ran
     standing: Standing = stand(found, torch.tensor([element], device=found.device))
     pair = bank.member[torch.tensor([element, int(found.argmin())], device=bank.member.device)]
     truth, nearest = augment(model, image, bank.params[pair]).cpu()
-    action = list(zip(model.names, model.actions.labels, bank.actions[pair[0]].tolist(), strict=True))
-    return Row(image[0].cpu(), truth, nearest, action, float(rank(standing)))
+    return Row(image[0].cpu(), truth, nearest, bank.actions[pair[0]].tolist(), float(rank(standing)))

@@ -1,12 +1,13 @@
 """Where the truth stands among the elements of a bank, and what that is worth (PAPER §6).
 
 Decisions:
-- Ties count as their expectation under a random order: with ``g`` elements closer than the truth and ``t`` as far (the truth among them), each
-  rank g+1 … g+t is equally likely. A constant encoder then gets chance, where ``argsort`` gives it 1 or chance as the order has it.
-- Distances are squared L2 less the square of the prediction, which is the same for the whole bank. They are taken about the mean of the bank and
-  in float64, out of reach of TF32 and autocast: in float32 the common part of the latents would swamp the differences.
-- A matrix product may round equal rows differently at the edge of its tiles. Distances equal to nine digits (of the largest in their row)
-  are therefore one distance: rounding is transitive, as a tolerance is not, so an answer that is blind to the action gets chance.
+- Ties count as their expectation under a random order: with ``g`` elements closer than the truth and ``t`` as far (the truth included),
+  each rank g+1 … g+t is equally likely. A constant encoder then gets chance; a sort would give it whatever the order of the bank makes.
+- Distances are squared L2 less the square of the prediction, which a whole row shares. They are taken about the mean of the bank and in
+  float64, out of reach of TF32 and autocast: in float32 the common part of the latents would swamp the differences.
+- A matrix product may round equal rows differently at the edge of its tiles (it did, in float64 on a CPU). Distances equal to nine
+  digits of the largest in their row are therefore one distance. Rounding is transitive, as a tolerance is not: a predictor that is
+  blind to the action gets exactly chance.
 - Metal has no float64: there the distances are taken on the CPU.
 """
 
@@ -27,7 +28,7 @@ class Standing(NamedTuple):
     tied: Int[Tensor, "q"]
 
 
-def distances(predictions: Iterable[Float[Tensor, "c f"]], bank: Float[Tensor, "k f"]) -> Float[Tensor, "q k"]:
+def distances(predictions: Iterable[Float[Tensor, "_ f"]], bank: Float[Tensor, "k f"]) -> Float[Tensor, "q k"]:
     """Squared L2 from each prediction, given in chunks, to each element of the bank, up to a shift and a factor of each row; float64."""
     exact = torch.device("cpu") if bank.device.type == "mps" else bank.device
     bank = bank.to(exact).double()

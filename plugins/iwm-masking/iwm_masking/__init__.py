@@ -5,6 +5,8 @@ from iwm_core import hookimpl
 
 @hookimpl
 def iwm_target_selectors() -> list[type]:
-    from iwm_masking.selectors import IJepa, MultiBlock, Random
+    from iwm_masking.ijepa import IJepa
+    from iwm_masking.multiblock import MultiBlock
+    from iwm_masking.random_patches import RandomPatches
 
-    return [MultiBlock, IJepa, Random]
+    return [MultiBlock, IJepa, RandomPatches]

@@ -1,0 +1,54 @@
+"""Overrides on the frozen config of an existing run: what `iwm resume` and `iwm eval` may change, by the same grammar as `iwm train`."""
+
+from typing import Any
+
+from hydra.core.override_parser.types import Override
+from omegaconf import DictConfig, OmegaConf
+
+from iwm_core.config import GROUPS, SEVERAL
+from iwm_core.errors import UserError
+from iwm_core.plugins import load_plugins
+from iwm_core.recipes import component_defaults, parse, prune
+
+
+def change(config: DictConfig, overrides: list[str], allowed: tuple[str, ...], verb: str) -> DictConfig:
+    """A copy of a run's config with overrides applied.
+
+    Args:
+        config: the frozen config.
+        overrides: ``key=value`` texts.
+        allowed: the sections and groups that may change.
+        verb: for messages.
+
+    Raises:
+        UserError: an override of anything else, or one that cannot be applied.
+    """
+    config = OmegaConf.create(OmegaConf.to_container(config))  # pyright: ignore[reportAssignmentType]
+    parsed = parse(overrides)
+    for override in parsed:
+        section = override.key_or_group.split(".")[0]
+        if section not in allowed:
+            raise UserError(f"iwm {verb} changes only {', '.join(allowed)}, not {override.key_or_group!r}; train another run for that")
+        if override.is_sweep_override() or override.is_delete():
+            raise UserError(f"iwm {verb} takes plain key=value, got {override.input_line!r}")
+    # Choices first, whatever their place on the command line: options then land in the chosen components.
+    for override in sorted(parsed, key=lambda o: o.key_or_group not in GROUPS):
+        if override.key_or_group in GROUPS:
+            choose(config, override)
+        else:
+            OmegaConf.update(config, override.key_or_group, override.value(), force_add=True)
+    prune(config, parsed)
+    return config
+
+
+def choose(config: DictConfig, override: Override) -> None:
+    """Put the chosen components' defaults in place; a component that was chosen before keeps its options."""
+    group = override.key_or_group
+    kind = GROUPS[group]
+    value: Any = override.value()
+    if group in SEVERAL:
+        names = [str(name) for name in (value if isinstance(value, list) else [value])]
+        chosen = {name: component_defaults(load_plugins().component(kind, name)) for name in names}
+        config[group] = {name: config[group][name] if name in config[group] else node for name, node in chosen.items()}
+    elif config[group].name != value:
+        config[group] = component_defaults(load_plugins().component(kind, str(value)))

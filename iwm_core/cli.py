@@ -1,0 +1,234 @@
+"""The command line: ``iwm VERB …``. Torch and Hydra are imported only by the verbs that need them.
+
+A user's mistake ends in one line on standard error and status 2; Ctrl-C in status 130.
+"""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable
+
+from iwm_core.errors import UserError
+
+USAGE = """iwm: image world models
+
+  iwm train recipe=NAME [key=value …]      train and measure a recipe in a new run directory
+  iwm train -m recipe=NAME key=a,b …       a sweep: one run for each combination
+  iwm resume RUN [launch.key=value …]      go on after an interruption
+  iwm eval RUN [evaluators=[NAME] key=value …]
+                                           measure a run's newest checkpoint
+  iwm show recipe=NAME [key=value …]       print a recipe, composed
+  iwm recipes [--json]                     list recipes
+  iwm components [KIND] [--json]           list installed components
+  iwm components KIND NAME                 a component's options
+  iwm plugins [--json]                     list plugins, also those that failed to load
+
+start with:  iwm train recipe=quickstart
+"""
+
+
+def main() -> None:
+    """Entry point of the command ``iwm``."""
+    sys.exit(guarded(lambda: dispatch(sys.argv[1:])))
+
+
+def guarded(action: Callable[[], int]) -> int:
+    """Run an action; a user's mistake becomes one line and a status."""
+    from iwm_core.signals import Stopped
+
+    try:
+        return action()
+    except UserError as error:
+        print(f"iwm: {error}", file=sys.stderr)
+        return 2
+    except Stopped as stopped:
+        print(f"iwm: {stopped}", file=sys.stderr)
+        return stopped.status
+    except KeyboardInterrupt:
+        print("iwm: interrupted; a run that has begun goes on with `iwm resume RUN`", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader of `iwm … | head` is gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def dispatch(arguments: list[str]) -> int:
+    """Carry out one command line; returns the exit status."""
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(USAGE, end="")
+        return 0
+    if arguments[0] == "--version":
+        from iwm_core import __version__
+
+        print(f"iwm {__version__}")
+        return 0
+    verb, rest = arguments[0], arguments[1:]
+    if verb not in VERBS:
+        raise UserError(f"there is no verb {verb!r}; `iwm --help` lists all: {', '.join(VERBS)}")
+    if {"-h", "--help"} & set(rest):
+        print(USAGE, end="")
+        return 0
+    return VERBS[verb](rest)
+
+
+def run_train(arguments: list[str]) -> int:
+    many = {"-m", "--multirun"} & set(arguments)
+    name, overrides = split_recipe([a for a in arguments if a not in many])
+    from iwm_core.work import start, sweep
+
+    tell_problems()
+    return sweep(name, overrides) if many else start(name, overrides)
+
+
+def run_resume(arguments: list[str]) -> int:
+    path, overrides = split_run(arguments, "resume")
+    from iwm_core.work import resume
+
+    tell_problems()
+    return resume(path, overrides)
+
+
+def run_eval(arguments: list[str]) -> int:
+    path, overrides = split_run(arguments, "eval")
+    from iwm_core.work import measure
+
+    tell_problems()
+    return measure(path, overrides)
+
+
+def run_show(arguments: list[str]) -> int:
+    name, overrides = split_recipe(arguments)
+    from omegaconf import OmegaConf
+
+    from iwm_core.recipes import compose, find_recipes, thaw
+
+    config, notes = compose(name, overrides)
+    thaw(config)
+    for line in find_recipes()[name].header:
+        print(f"# {line}".rstrip())
+    print(OmegaConf.to_yaml(config, resolve=True), end="")
+    for note in notes:
+        print(f"iwm: note: {note}", file=sys.stderr)
+    return 0
+
+
+def run_recipes(arguments: list[str]) -> int:
+    as_json = listing_options(arguments, "recipes", 0).json
+    from iwm_core.recipes import find_recipes
+
+    rows = [
+        {"kind": "recipe", "name": r.name, "distribution": r.plugin.distribution, "version": r.plugin.version, "about": (r.header or [""])[0]}
+        for r in find_recipes().values()
+    ]
+    show_rows(rows, as_json, ("name", "distribution", "about"))
+    return 0
+
+
+def run_components(arguments: list[str]) -> int:
+    from iwm_core.plugins import KINDS, load_plugins
+
+    options = listing_options(arguments, "components", 2)
+    kind, name = (*options.words, None, None)[:2]
+    if kind is not None and kind not in KINDS:
+        raise UserError(f"there is no kind {kind!r}; kinds: {', '.join(KINDS)}")
+    plugins = load_plugins()
+    if kind is not None and name is not None:
+        component = plugins.component(kind, name)
+        from iwm_core.describe import option_rows
+
+        rows = option_rows(kind, component, plugins.entries(kind)[name].plugin)
+        show_rows(rows, options.json, ("name", "type", "default", "range", "doc"))
+        return 0
+    entries = [entry for k in ([kind] if kind else KINDS) for entry in plugins.entries(k).values()]
+    rows = [
+        {
+            "kind": e.kind,
+            "name": e.name,
+            "distribution": e.plugin.distribution,
+            "version": e.plugin.version,
+            "about": (e.component.__doc__ or "").split("\n")[0],
+        }
+        for e in entries
+    ]
+    show_rows(rows, options.json, ("kind", "name", "distribution", "about"))
+    tell_problems()
+    return 0
+
+
+def run_plugins(arguments: list[str]) -> int:
+    as_json = listing_options(arguments, "plugins", 0).json
+    from iwm_core.plugins import load_plugins
+
+    rows = [
+        {"kind": "plugin", "name": p.name, "distribution": p.distribution, "version": p.version, "problem": p.problem or ""}
+        for p in load_plugins().plugins
+    ]
+    show_rows(rows, as_json, ("name", "distribution", "version", "problem"))
+    return 0
+
+
+VERBS = {
+    "train": run_train,
+    "resume": run_resume,
+    "eval": run_eval,
+    "show": run_show,
+    "recipes": run_recipes,
+    "components": run_components,
+    "plugins": run_plugins,
+}
+
+
+def split_recipe(arguments: list[str]) -> tuple[str, list[str]]:
+    """The recipe's name and the overrides."""
+    names = [a.partition("=")[2] for a in arguments if a.startswith("recipe=")]
+    if len(names) != 1 or not names[0]:
+        raise UserError("say which recipe, once: recipe=NAME; `iwm recipes` lists all")
+    overrides = [a for a in arguments if not a.startswith("recipe=")]
+    check_overrides(overrides)
+    return names[0], overrides
+
+
+def split_run(arguments: list[str], verb: str) -> tuple[str, list[str]]:
+    """The run's directory and the overrides."""
+    if not arguments or "=" in arguments[0] or arguments[0].startswith("-"):
+        raise UserError(f"say which run: iwm {verb} RUN [key=value …]")
+    check_overrides(arguments[1:])
+    return arguments[0], arguments[1:]
+
+
+def check_overrides(overrides: list[str]) -> None:
+    """Only ``key=value`` texts (and Hydra's ``+key=value``, ``~key``) can be overrides."""
+    for text in overrides:
+        if text.startswith("-") or ("=" not in text and not text.startswith("~")):
+            raise UserError(f"cannot read {text!r}: overrides are key=value; `iwm --help` shows the options")
+
+
+def listing_options(arguments: list[str], verb: str, most: int) -> argparse.Namespace:
+    """``--json`` and at most ``most`` words."""
+    words = [a for a in arguments if a != "--json"]
+    if len(words) > most or any(w.startswith("-") for w in words):
+        raise UserError(f"cannot read {words[-1]!r}; `iwm --help` shows how `iwm {verb}` is used")
+    return argparse.Namespace(json="--json" in arguments, words=words)
+
+
+def show_rows(rows: list[dict[str, str]], as_json: bool, columns: tuple[str, ...]) -> None:
+    """Rows as JSON or as aligned columns."""
+    if as_json:
+        print(json.dumps(rows, indent=1, ensure_ascii=False))
+        return
+    width = {c: max([len(c), *(len(str(row[c])) for row in rows)]) for c in columns}
+    for row in [{c: c.upper() for c in columns}, *rows]:
+        print("  ".join(str(row[c]).ljust(width[c]) for c in columns).rstrip())
+
+
+def tell_problems() -> None:
+    """One warning for each plugin that does not work."""
+    from iwm_core.plugins import load_plugins
+
+    for problem in load_plugins().problems:
+        print(f"iwm: warning: {problem}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

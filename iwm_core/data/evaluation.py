@@ -1,0 +1,83 @@
+"""The data of a run as evaluators see it: the centre square of each image, at the model's size."""
+
+from collections.abc import Iterator
+
+import torch
+from torch.utils.data import DataLoader
+
+from iwm_core.config import Recipe
+from iwm_core.data.training import open_split
+from iwm_core.data.view import centre_boxes, cut
+from iwm_core.errors import UserError
+from iwm_core.interfaces import CorruptImage, EvaluationData, ImageBatch, Images
+
+
+class SquareTask:
+    """Decodes a chunk of images to squares; indexed by a tensor of indices. Corrupt images are left out and described."""
+
+    def __init__(self, images: Images, size: int) -> None:
+        self.images, self.size = images, size
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, index: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, list[str]]:
+        squares, kept, labels, corrupt = [], [], [], []
+        for i, image in zip(index.tolist(), self.images.images(index), strict=True):
+            if isinstance(image, CorruptImage):
+                corrupt.append(f"{self.images.describe(i)} ({image})")
+                continue
+            squares.append(cut(image, centre_boxes(torch.tensor([image.shape[1:]]))[0], self.size))
+            kept.append(i)
+            labels.append(self.images.label(i))
+        pixels = torch.stack(squares) if squares else torch.empty(0, 3, self.size, self.size, dtype=torch.uint8)
+        return torch.tensor(kept, dtype=torch.int64), pixels, torch.tensor(labels, dtype=torch.int64), corrupt
+
+
+class RunData(EvaluationData):
+    """Reads the splits of a recipe's data source.
+
+    Args:
+        recipe: the recipe.
+        device: where batches go.
+    """
+
+    def __init__(self, recipe: Recipe, device: torch.device) -> None:
+        self.recipe, self.device, self.seed = recipe, device, recipe.train.seed
+        self.corrupt: set[str] = set()
+        self._open: dict[str, Images] = {}
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return self.split("validation").classes
+
+    def split(self, name: str) -> Images:
+        """A split, opened once."""
+        if name not in self._open:
+            self._open[name] = open_split(self.recipe.data, name)
+        return self._open[name]
+
+    def count(self, split: str) -> int:
+        return len(self.split(split))
+
+    def batches(self, split: str, count: int, size: int) -> Iterator[ImageBatch]:
+        images = self.split(split)
+        count = min(count, len(images))
+        # Spread evenly: folders are sorted by class.
+        index = torch.arange(count) * len(images) // count
+        loader = DataLoader(
+            SquareTask(images, self.recipe.image_size),  # pyright: ignore[reportArgumentType]
+            batch_size=None,
+            sampler=index.split(size),  # pyright: ignore[reportArgumentType]
+            num_workers=self.recipe.launch.workers,
+        )
+        for kept, pixels, labels, corrupt in loader:
+            self.corrupt |= set(corrupt)
+            limit = self.recipe.data.max_corrupt
+            if len(self.corrupt) > limit * len(images):
+                raise UserError(
+                    f"{len(self.corrupt)} of {len(images)} {split} images cannot be read, more than data.max_corrupt={limit:g} allows; "
+                    f"one is {min(self.corrupt)}: repair or remove them"
+                )
+            if len(kept):
+                yield ImageBatch(kept.to(self.device), pixels.to(self.device).float().div_(255), labels.to(self.device))

@@ -1,0 +1,190 @@
+"""Component `folder`: the image files below a folder.
+
+Decisions:
+- Layouts: ``PATH/train`` beside ``PATH/validation`` (or ``val``, ``valid``, ``test``); ``PATH/train`` alone; else ``PATH`` itself. Where
+  there is no validation folder, a hash of each image's relative path decides whether it is held out: adding files moves no other file.
+- What could be meant in two ways is refused: ``train`` among other folders may be a split or a class of trains.
+- The first level of folders names the classes (of the training folder, for both splits); images above it, and validation images of other
+  classes, have no label. Deeper levels mean nothing.
+- The order is by name at each level, whatever the file system. Links are followed, a link back to a folder above it is not. Names that
+  begin with a dot do not exist.
+- The paths of a split are one block of bytes: a million cost tens of MB, travel to the workers in one piece, and forked workers share them.
+"""
+
+import hashlib
+import os
+from array import array
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from jaxtyping import UInt8
+from torch import Tensor
+
+from iwm_core.data.decode import decode_file
+from iwm_core.interfaces import DataSource, Images, option
+
+VALIDATION = ("validation", "val", "valid", "test")
+NAMED = 10  # how many skipped files are kept by name
+
+
+class FolderImages(Images):
+    """The image files of one split.
+
+    Attributes:
+        skipped: relative paths of the first files that are no images (by extension), links that lead nowhere or in a circle.
+        skipped_count: how many there are of those.
+    """
+
+    def __init__(self, root: str, classes: tuple[str, ...]) -> None:
+        self.root, self.classes = root, classes
+        self.skipped: list[str] = []
+        self.skipped_count = 0
+        self._names = bytearray()
+        self._ends = array("q", [0])
+        self._labels = array("i")
+
+    def add(self, path: str, label: int) -> None:
+        """Append the image at ``path``, relative to the root."""
+        self._names += os.fsencode(path)
+        self._ends.append(len(self._names))
+        self._labels.append(label)
+
+    def skip(self, path: str) -> None:
+        """Count a file that is no image."""
+        self.skipped_count += 1
+        if len(self.skipped) < NAMED:
+            self.skipped.append(path)
+
+    def __len__(self) -> int:
+        return len(self._labels)
+
+    def image(self, index: int) -> UInt8[Tensor, "3 h w"]:
+        return decode_file(f"{self.root}/{os.fsdecode(self._name(index))}")
+
+    def describe(self, index: int) -> str:
+        return self._name(index).decode("utf-8", "replace")
+
+    def label(self, index: int) -> int:
+        return self._labels[index]
+
+    def _name(self, index: int) -> bytes:
+        return bytes(self._names[self._ends[index] : self._ends[index + 1]])
+
+
+@dataclass(kw_only=True)
+class Folder(DataSource):
+    """Image files below a folder, one folder a class where there are classes."""
+
+    name: ClassVar[str] = "folder"
+    path: str = option(doc="the folder: train/ and validation/ (val/, valid/, test/) in it, or images, or one folder of images a class")
+    extensions: list[str] = option(
+        ["jpg", "jpeg", "png", "webp", "bmp", "gif", "tif", "tiff", "ppm", "pgm", "avif"],
+        "which files are images, by the end of their names",
+    )
+    holdout: float = option(0.1, "share of the images kept for validation where there is no validation folder", low=0, high=1)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.path:
+            raise ValueError("data.path is empty: name the folder that holds the images")
+        if not self.extensions:
+            raise ValueError("data.extensions is empty: name at least one, such as jpg")
+
+    def open(self, split: str) -> FolderImages:
+        """The images of ``train`` or ``validation``.
+
+        Raises:
+            ValueError: no such folder, an ambiguous or unreadable one, or no images for this split; the text names the fix.
+        """
+        assert split in ("train", "validation"), split
+        root = str(Path(self.path).expanduser())
+        train, validation = split_folders(root)
+        classes = tuple(entry.name for entry in entries(f"{root}/{train}") if entry.is_dir())
+        below = validation if split == "validation" and validation else train
+        images = self._scan(root, below, classes, split if validation is None else None)
+        if not len(images):
+            raise ValueError(self._why_empty(images, f"{root}/{below}".rstrip("/"), split))
+        return images
+
+    def _scan(self, root: str, below: str, classes: tuple[str, ...], held: str | None) -> FolderImages:
+        """The images in the folder ``below`` the root; all, or those that the holdout gives to the split ``held``."""
+        images = FolderImages(root, classes)
+        number = {name: label for label, name in enumerate(classes)}
+        endings = {"." + extension.lower().lstrip(".") for extension in self.extensions}
+        start = len(f"{below}/") if below else 0
+        for path, is_file in walk(root, below):
+            if not is_file or os.path.splitext(path)[1].lower() not in endings:  # noqa: PTH122 - a million Path objects take seconds
+                images.skip(path)
+            elif held is None or (held_out(path, self.holdout) == (held == "validation")):
+                first, slash, _ = path[start:].partition("/")
+                images.add(path, number.get(first, -1) if slash else -1)
+        return images
+
+    def _why_empty(self, images: FolderImages, folder: str, split: str) -> str:
+        train, validation = split_folders(images.root)
+        if validation is None and len(self._scan(images.root, train, (), None)):
+            return f"data.holdout={self.holdout:g} leaves no image of {folder} for {split}: change it, or make folders train and validation"
+        others = f"; other files there: {images.skipped_count}, such as {images.skipped[0]}" if images.skipped else ""
+        return f"{folder} holds no images ({', '.join(self.extensions)}){others}: check data.path, or set data.extensions"
+
+
+def split_folders(root: str) -> tuple[str, str | None]:
+    """Names of the folders of both splits below the root; the root itself is ``""``, no validation folder is None.
+
+    Raises:
+        ValueError: there is no such folder, or it may be read in two ways.
+    """
+    if not os.path.exists(root):  # noqa: PTH110
+        raise ValueError(f"there is no folder {root}: check data.path")
+    if not os.path.isdir(root):  # noqa: PTH112
+        raise ValueError(f"{root} is a file: data.path must name the folder that holds the images (for a parquet file choose data=hub)")
+    folders = [entry.name for entry in entries(root) if entry.is_dir()]
+    validation = next((name for name in VALIDATION if name in folders), None)
+    if "train" not in folders:
+        if validation is not None:
+            raise ValueError(f"{root} has a folder {validation} but none named train: rename the training folder, or change data.path")
+        return "", None
+    if validation is None and len(folders) > 1:
+        other = next(name for name in folders if name != "train")
+        raise ValueError(
+            f"is {root}/train a split or a class, beside {other}? For a split, name the validation folder {root}/validation; "
+            f"for a class, move all classes into a folder {root}/train"
+        )
+    return "train", validation
+
+
+def entries(folder: str) -> list[os.DirEntry[str]]:
+    """What is in a folder, by name, without hidden entries.
+
+    Raises:
+        ValueError: the folder cannot be read.
+    """
+    try:
+        with os.scandir(folder) as found:
+            return sorted((entry for entry in found if not entry.name.startswith(".")), key=lambda entry: entry.name)
+    except OSError as error:
+        raise ValueError(f"the folder {folder} cannot be read ({error.strerror}): allow it, or move it out of data.path") from error
+
+
+def walk(root: str, below: str, above: frozenset[tuple[int, int]] = frozenset()) -> Iterator[tuple[str, bool]]:
+    """Every path ``below`` the root, relative to it, and whether it is a file (else: a broken link, a circle of links, a device)."""
+    folder = f"{root}/{below}" if below else root
+    status = os.stat(folder)  # noqa: PTH116
+    identity = (status.st_dev, status.st_ino)
+    if identity in above:
+        yield below, False
+        return
+    for entry in entries(folder):
+        path = f"{below}/{entry.name}" if below else entry.name
+        if entry.is_dir():
+            yield from walk(root, path, above | {identity})
+        else:
+            yield path, entry.is_file()
+
+
+def held_out(path: str, share: float) -> bool:
+    """Whether the image at a relative path belongs to the held-out share; depends on nothing else."""
+    digest = hashlib.blake2s(os.fsencode(path), digest_size=4).digest()
+    return int.from_bytes(digest, "little") < share * 2**32

@@ -1,0 +1,272 @@
+"""Component `hub`: images in a table of Hugging Face `datasets`, from the hub or from parquet and Arrow files of one's own.
+
+Decisions:
+- What exists on this machine is read from this machine, without the network; anything else is a name on the hub.
+- `datasets` keeps an Arrow copy of parquet in its own cache (``HF_HOME``) and maps it into memory: rows are quick to reach in any order and
+  shared by all processes. The folder of the data is never written to. What `save_to_disk` wrote is mapped in place.
+- Cells are handed over undecoded: `iwm_core.data.decode` treats them like any file.
+- A column or split that the user names must be there; one left open is found by its type, then by the usual names.
+- Class names belong to the training split, and other splits are numbered by name. A value it does not know has no label.
+- Without a validation split each row is held out or not by a random number of its own, so that further rows move no other row.
+"""
+
+import glob
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar
+
+import datasets
+import numpy as np
+import pyarrow as pa
+import torch
+from datasets import ClassLabel, Dataset, Image
+from datasets.exceptions import DatasetGenerationError
+from jaxtyping import UInt8
+from torch import Tensor
+
+from iwm_core.data.decode import decode, decode_file
+from iwm_core.interfaces import CorruptImage, DataSource, Draws, Images, option
+
+VALIDATION = ("validation", "val", "valid", "test")
+IMAGE_NAMES = ("image", "img", "images", "picture", "jpg", "jpeg", "png", "webp")
+LABEL_NAMES = ("label", "labels", "fine_label", "class", "cls", "target", "category")
+
+Splits = dict[str, Callable[[], Dataset]]
+"""The splits of a dataset by name, each opened when called."""
+
+
+class HubImages(Images):
+    """Rows of one split.
+
+    Args:
+        table: the split, its image column undecoded.
+        split: its name.
+        column: the image column.
+        rows: which rows of the table, in order.
+        labels: the label of each of ``rows``.
+        classes: names of the labels.
+    """
+
+    def __init__(self, table: Dataset, split: str, column: str, rows: np.ndarray, labels: np.ndarray, classes: tuple[str, ...]) -> None:
+        self.classes = classes
+        self._table, self._split, self._column, self._rows, self._labels = table, split, column, rows, labels
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def image(self, index: int) -> UInt8[Tensor, "3 h w"]:
+        data, path = self._cell(index)
+        if data is not None:
+            return decode(data)
+        if path is not None:
+            return decode_file(path)
+        raise CorruptImage("the row holds no image")
+
+    def describe(self, index: int) -> str:
+        _, path = self._cell(index)
+        return f"{self._split} row {self._rows[index]}" + (f" ({path})" if path else "")
+
+    def label(self, index: int) -> int:
+        return int(self._labels[index])
+
+    def _cell(self, index: int) -> tuple[bytes | None, str | None]:
+        """The image's bytes and the name of its file, None where they are not told."""
+        cell = self._table[int(self._rows[index])][self._column]
+        return (cell.get("bytes"), cell.get("path")) if isinstance(cell, dict) else (cell, None)
+
+
+@dataclass(kw_only=True)
+class Hub(DataSource):
+    """A dataset of the Hugging Face hub, or parquet and Arrow files."""
+
+    name: ClassVar[str] = "hub"
+    path: str = option(
+        doc="owner/name on the hub, or a .parquet or .arrow file, a folder of such (train*, validation*), a save_to_disk folder"
+    )
+    config: str | None = option(None, "which of the dataset's configurations")
+    revision: str | None = option(None, "branch, tag or commit on the hub")
+    image_column: str | None = option(None, "column of the images; found where not given")
+    label_column: str | None = option(None, "column of the labels; found, if there is one, where not given")
+    train_split: str | None = option(None, "split to train on; train where not given")
+    validation_split: str | None = option(None, "split for validation; validation, val, valid or test where not given")
+    holdout: float = option(0.1, "share of the rows kept for validation where there is no validation split", low=0, high=1)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.path:
+            raise ValueError("data.path is empty: name a dataset of the hub (owner/name), a file or a folder")
+
+    def open(self, split: str) -> HubImages:
+        """The images of ``train`` or ``validation``.
+
+        Raises:
+            ValueError: the dataset, a split or a column cannot be had, or there are no rows for this split; the text names the fix.
+        """
+        assert split in ("train", "validation"), split
+        with no_progress_bars():
+            splits = self._splits()
+            train, validation = self._choose(list(splits))
+            table = splits[train]()
+            label = self._label_column(table)
+            classes = class_names(table, label) if label else ()
+            source = train
+            if split == "validation" and validation is not None:
+                source, table = validation, splits[validation]()
+                label = self._label_column(table)
+            image = self._image_column(table)
+            rows = np.arange(len(table))
+            if validation is None:
+                held = Draws(0, 0, torch.arange(len(table)), "holdout").bernoulli(self.holdout)[:, 0].numpy()
+                rows = rows[held if split == "validation" else ~held]
+            if not len(rows):
+                raise ValueError(self._why_empty(source, len(table), split))
+            labels = class_numbers(table, label, classes)[rows] if label else np.full(len(rows), -1)
+            table = table.select_columns([image])
+            if isinstance(table.features[image], Image):
+                table = table.cast_column(image, Image(decode=False))
+            return HubImages(table, source, image, rows, labels, classes)
+
+    def _splits(self) -> Splits:
+        local = Path(self.path).expanduser()
+        if local.exists():
+            return local_splits(local.absolute(), self.config)
+        if not re.fullmatch(r"\w[\w.-]*(/\w[\w.-]*)?", self.path) or local.suffix in (".parquet", ".arrow"):
+            raise ValueError(f"there is no file or folder {self.path}: check data.path")
+        fix = "check the name, data.config, data.revision and the network; or let data.path name a .parquet file or a folder of them"
+        what = f"{self.path}, which is no file or folder here, on the Hugging Face hub"
+        found = loaded(partial(datasets.load_dataset, self.path, self.config, revision=self.revision), what, fix)
+        return {name: partial(found.__getitem__, name) for name in found}
+
+    def _choose(self, names: list[str]) -> tuple[str, str | None]:
+        """The splits for training and validation among ``names``; None: hold rows out."""
+        train = self.train_split or (names[0] if len(names) == 1 else "train")
+        usual = (name for name in VALIDATION if name in names and name != train)
+        validation = self.validation_split or next(usual, None)
+        for field, split in ("train_split", train), ("validation_split", validation):
+            if split is not None and split not in names:
+                raise ValueError(f"{self.path} has no split {split}: set data.{field} to one of {', '.join(names)}")
+        return train, validation
+
+    def _image_column(self, table: Dataset) -> str:
+        found = find_column(table, "image_column", self.image_column, holds_image, Image, IMAGE_NAMES)
+        if found is None:
+            columns = ", ".join(table.features)
+            raise ValueError(f"no column of {self.path} looks like images: set data.image_column to one of {columns}, or change data.path")
+        return found
+
+    def _label_column(self, table: Dataset) -> str | None:
+        return find_column(table, "label_column", self.label_column, holds_class, ClassLabel, LABEL_NAMES)
+
+    def _why_empty(self, source: str, count: int, split: str) -> str:
+        if count:
+            return f"data.holdout={self.holdout:g} leaves none of {count} rows for {split}: change it, or set data.validation_split"
+        return f"the split {source} of {self.path} has no rows: set data.{split}_split or data.path to other data"
+
+
+def local_splits(path: Path, config: str | None) -> Splits:
+    """The splits in a file or folder of this machine.
+
+    Raises:
+        ValueError: nothing here is in a form that can be read.
+    """
+    fix = "write it again, or set data.path to other data"
+    if (path / "dataset_dict.json").exists() or (path / "state.json").exists():
+        found = loaded(partial(datasets.load_from_disk, str(path)), str(path), fix)
+        return {name: partial(found.__getitem__, name) for name in found} if isinstance(found, dict) else {"train": lambda: found}
+    folders = [path, path / "data", *([path / config] if config else [])]  # as the hub's own repositories are laid out
+    files = [path] if path.is_file() else [file for folder in folders if folder.is_dir() for file in sorted(folder.iterdir())]
+    for kind in ("parquet", "arrow"):
+        shards: dict[str, list[str]] = {}
+        for file in files:
+            if file.suffix == f".{kind}" and not file.name.startswith("."):
+                shards.setdefault(split_of(file.stem), []).append(glob.escape(str(file)))
+        if shards:
+            load = {name: partial(datasets.load_dataset, kind, data_files=names, split="train") for name, names in shards.items()}
+            return {name: partial(loaded, load[name], f"the split {name} of {path}", fix) for name in load}
+    raise ValueError(f"{path} neither is nor holds a .parquet or .arrow file: check data.path (for image files choose data=folder)")
+
+
+def split_of(stem: str) -> str:
+    """The split that a file belongs to by its name: the usual word that it begins with, else the name without its shard's number."""
+    word = re.match(r"(train|validation|valid|val|test)(?![a-z])", stem)
+    return word[0] if word else re.sub(r"-\d+-of-\d+$", "", stem)
+
+
+def find_column(
+    table: Dataset, field: str, named: str | None, holds: Callable[[pa.DataType], bool], feature: type, usual: tuple[str, ...]
+) -> str | None:
+    """The column that the user named in ``field``; else one of type ``feature``, those with ``usual`` names first; else one of these names.
+
+    Raises:
+        ValueError: the named column is not there, or cannot hold this.
+    """
+    types = {column.name: column.type for column in table.features.arrow_schema}
+    if named is not None:
+        if named not in types or not holds(types[named]):
+            fault = f"the column {named} holds {types[named]}" if named in types else f"there is no column {named}"
+            raise ValueError(f"{fault}: set data.{field} to one of {', '.join(types)}")
+        return named
+    typed = [column for column, kind in table.features.items() if isinstance(kind, feature)]
+    fitting = [column for column in usual if column in types and holds(types[column])]
+    return next(iter([column for column in fitting if column in typed] + typed + fitting), None)
+
+
+def holds_image(kind: pa.DataType) -> bool:
+    """Whether cells of this type may be image files: bytes, or a record with bytes."""
+    return pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or (pa.types.is_struct(kind) and kind.get_field_index("bytes") >= 0)
+
+
+def holds_class(kind: pa.DataType) -> bool:
+    """Whether cells of this type may be classes: whole numbers, words, yes or no."""
+    return any(test(kind) for test in (pa.types.is_integer, pa.types.is_string, pa.types.is_large_string, pa.types.is_boolean))
+
+
+def cells(table: Dataset, column: str) -> list[Any]:
+    """A whole column as Python values."""
+    return table.select_columns([column]).with_format("arrow")[:][column].to_pylist()
+
+
+def class_names(table: Dataset, column: str) -> tuple[str, ...]:
+    """Names of the classes in a column: those it declares, else its values in order."""
+    feature = table.features[column]
+    declared = feature.names if isinstance(feature, ClassLabel) else sorted(set(cells(table, column)) - {None})
+    return tuple(str(name) for name in declared)
+
+
+def class_numbers(table: Dataset, column: str, classes: tuple[str, ...]) -> np.ndarray:
+    """The place of each row's class among ``classes``, int64; -1 where it has none."""
+    feature, values = table.features[column], cells(table, column)
+    names = dict(enumerate(feature.names)) if isinstance(feature, ClassLabel) else {value: str(value) for value in set(values)}
+    place = {name: number for number, name in enumerate(classes)}
+    number = {value: place.get(name, -1) for value, name in names.items() if value is not None}
+    return np.array([number.get(value, -1) for value in values], dtype=np.int64)
+
+
+@contextmanager
+def no_progress_bars() -> Iterator[None]:
+    """Keep the bars of `datasets` off the screen, which belongs to the training's own."""
+    shown = not datasets.are_progress_bars_disabled()
+    datasets.disable_progress_bars()
+    try:
+        yield
+    finally:
+        if shown:
+            datasets.enable_progress_bars()
+
+
+def loaded(load: Callable[[], Any], what: str, fix: str) -> Any:
+    """``load()``, its failures told in one line.
+
+    Raises:
+        ValueError: it failed.
+    """
+    try:
+        return load()
+    except Exception as error:  # the network, the hub's rules, file formats, the disk: some twenty kinds without a common base
+        cause = (isinstance(error, DatasetGenerationError) and error.__cause__) or error
+        text = str(cause).strip().partition("\n")[0] or type(cause).__name__
+        raise ValueError(f"cannot open {what} ({text}): {fix}") from error

@@ -1,0 +1,63 @@
+"""Images that cannot be decoded: reported by name, written down, counted, never tried again in the run.
+
+A slot of a batch whose image is corrupt shows the next readable image instead, so that shapes stay fixed and the order of all others
+does not change. Above the share that the data source allows, training stops.
+"""
+
+import json
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+from iwm_core.errors import UserError
+
+
+class Corrupt(NamedTuple):
+    """A corrupt image."""
+
+    index: int
+    name: str
+    reason: str
+
+
+class Quarantine:
+    """The corrupt images of a run's training data.
+
+    Args:
+        path: ``RUN/quarantine.jsonl``, read if it exists; None keeps the list in memory.
+        total: images in the split.
+        limit: the largest share that may be corrupt.
+    """
+
+    def __init__(self, path: Path | None, total: int, limit: float) -> None:
+        self.path, self.total, self.limit = path, total, limit
+        self.found: dict[int, Corrupt] = {}
+        if path is not None and path.exists():
+            # A line cut short by a kill is dropped: that image is simply found again.
+            lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line.endswith("}")]
+            self.found = {corrupt.index: corrupt for corrupt in (Corrupt(**json.loads(line)) for line in lines)}
+
+    def __len__(self) -> int:
+        return len(self.found)
+
+    def add(self, corrupt: list[Corrupt]) -> list[Corrupt]:
+        """Note corrupt images; returns those that are new.
+
+        Raises:
+            UserError: more than the allowed share is corrupt.
+        """
+        new = list({c.index: c for c in corrupt if c.index not in self.found}.values())
+        self.found |= {c.index: c for c in new}
+        if new and self.path is not None:
+            with self.path.open("a", encoding="utf-8") as file:
+                file.writelines(json.dumps(c._asdict()) + "\n" for c in new)
+                file.flush()
+                os.fsync(file.fileno())
+        if len(self.found) > self.limit * self.total:
+            last = next(reversed(self.found.values()))
+            listed = f", all listed in {self.path}" if self.path is not None else ""
+            raise UserError(
+                f"{len(self.found)} of {self.total} images cannot be read, more than data.max_corrupt={self.limit:g} allows; "
+                f"one is {last.name} ({last.reason}){listed}: repair or remove them"
+            )
+        return new

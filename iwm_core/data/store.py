@@ -1,0 +1,110 @@
+"""All images of a split decoded once into one uint8 tensor in host memory or on the device (``cache: ram | device``).
+
+Images of different sizes are kept as squares of their median shorter side, with their true sizes beside: crops are drawn in true pixels
+and made in the square's, so that no part of an image and no proportion is lost.
+"""
+
+import statistics
+from collections.abc import Iterator
+
+import psutil
+import torch
+from jaxtyping import Int, UInt8
+from torch import Tensor
+from torch.nn import functional as F
+from torch.utils.data import DataLoader
+
+from iwm_core.config import View
+from iwm_core.data.loader import Batch, Slice, read
+from iwm_core.data.quarantine import Corrupt
+from iwm_core.data.view import random_boxes
+from iwm_core.errors import UserError
+from iwm_core.interfaces import Draws, Images, Track
+from iwm_core.resample import crop_resize, flip
+
+CHUNK = 64
+
+
+class FillTask:
+    """Decodes one chunk of images to the stored size; indexed by a tensor of indices."""
+
+    def __init__(self, images: Images, side: tuple[int, int]) -> None:
+        self.images, self.side = images, side
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, index: Tensor) -> tuple[Tensor, UInt8[Tensor, "b 3 h w"], Int[Tensor, "b 2"], list[tuple[int, str, str]]]:
+        decoded, corrupt = read(self.images, index, set())
+        sizes = torch.tensor([image.shape[1:] for image in decoded])
+        squared = [image if tuple(image.shape[1:]) == self.side else resize(image, self.side) for image in decoded]
+        return index, torch.stack(squared), sizes, [tuple(c) for c in corrupt]
+
+
+def resize(image: UInt8[Tensor, "3 h w"], side: tuple[int, int]) -> UInt8[Tensor, "3 h2 w2"]:
+    """The whole image at another size, antialiased."""
+    return F.interpolate(image[None], size=side, mode="bicubic", antialias=True, align_corners=False)[0]
+
+
+class StoredViews:
+    """Views cropped on the device from stored images.
+
+    Args:
+        images: the split, read once.
+        view, size, seed: as in `iwm_core.data.loader.DecodedViews`.
+        workers: data workers for the reading.
+        device: where batches go.
+        on_device: keep the images there too, else in host memory.
+        track: progress bar.
+
+    Raises:
+        UserError: the images do not fit into host memory.
+    """
+
+    def __init__(
+        self, images: Images, view: View, size: int, seed: int, workers: int, device: torch.device, on_device: bool, track: Track
+    ) -> None:
+        self.view, self.size, self.seed, self.device = view, size, seed, device
+        side = stored_side(images)
+        check_memory(len(images) * 3 * side[0] * side[1])
+        self.images = torch.empty(len(images), 3, *side, dtype=torch.uint8)
+        self.sizes = torch.empty(len(images), 2, dtype=torch.int64)
+        self.corrupt: list[Corrupt] = []
+        chunks = torch.arange(len(images)).split(CHUNK)
+        loader = DataLoader(FillTask(images, side), batch_size=None, sampler=chunks, num_workers=workers)  # pyright: ignore[reportArgumentType]
+        for index, pixels, sizes, corrupt in track(loader, "reading images", len(chunks)):
+            self.images[index], self.sizes[index] = pixels, sizes
+            self.corrupt += [Corrupt(*c) for c in corrupt]
+        if on_device:
+            self.images = self.images.to(device)
+        self.sizes = self.sizes.to(device)
+
+    def __call__(self, slices: Iterator[Slice]) -> Iterator[Batch]:
+        corrupt, self.corrupt = self.corrupt, []
+        for part in slices:
+            index = part.index.to(self.device)
+            boxes, flips = random_boxes(Draws(self.seed, part.epoch, index), self.sizes[index], self.view)
+            stored = self.images[part.index.to(self.images.device)].to(self.device, non_blocking=True)
+            scale = torch.tensor(self.images.shape[2:], device=self.device) / self.sizes[index]
+            views = crop_resize(stored.float().div_(255), boxes * scale.repeat(1, 2), self.size).clamp_(0, 1)
+            yield Batch(flip(views, flips), index, part.epoch, corrupt)
+            corrupt = []
+
+
+def stored_side(images: Images) -> tuple[int, int]:
+    """The size that images are stored at: their own where a sample of them agrees, else a square of the median shorter side."""
+    sample = torch.linspace(0, len(images) - 1, min(len(images), 64)).long()
+    shapes = {tuple(image.shape[1:]) for image in images.images(sample) if isinstance(image, Tensor)}
+    if not shapes:
+        raise UserError(f"not one of {len(sample)} images tried can be read, such as {images.describe(0)}; check the dataset")
+    if len(shapes) == 1:
+        return shapes.pop()
+    side = int(statistics.median(min(shape) for shape in shapes))
+    return side, side
+
+
+def check_memory(size: int) -> None:
+    """Refuse a cache that host memory cannot hold."""
+    free = psutil.virtual_memory().available
+    if size > free:
+        raise UserError(f"data.cache needs {size / 1e9:.1f} GB, but {free / 1e9:.1f} GB of memory are free; use data.cache=none")

@@ -1,0 +1,77 @@
+"""The training data of a run: opened, cached as its source asks, its corrupt images watched."""
+
+from collections.abc import Iterator
+
+import torch
+
+from iwm_core.config import Recipe
+from iwm_core.data.loader import Batch, DecodedViews, Slice
+from iwm_core.data.quarantine import Quarantine
+from iwm_core.data.store import StoredViews
+from iwm_core.display import Display, SilentDisplay
+from iwm_core.errors import UserError
+from iwm_core.interfaces import DataSource, Images
+from iwm_core.run import Run
+
+
+def open_split(source: DataSource, split: str) -> Images:
+    """A split of a data source.
+
+    Raises:
+        UserError: it cannot be opened, or is empty.
+    """
+    try:
+        images = source.open(split)
+    except ValueError as error:
+        raise UserError(str(error)) from error
+    if len(images) == 0:
+        raise UserError(f"the {split} split of data={source.name} has no images; check its options with `iwm components data_source`")
+    return images
+
+
+class TrainingData:
+    """Batches of views for the training loop.
+
+    Args:
+        recipe: the recipe.
+        run: where corrupt images are written down.
+        device: where batches go.
+        display: progress and warnings.
+        quiet: this process neither shows nor writes anything.
+    """
+
+    def __init__(self, recipe: Recipe, run: Run, device: torch.device, display: Display, quiet: bool) -> None:
+        images = open_split(recipe.data, "train")
+        self.total = len(images)
+        self.display = SilentDisplay() if quiet else display
+        self.quarantine = Quarantine(None if quiet else run.quarantine, self.total, recipe.data.max_corrupt)
+        size = recipe.view.canvas or recipe.image_size
+        workers = recipe.launch.workers
+        if recipe.data.cache == "none":
+            known = set(self.quarantine.found)
+            self.views = DecodedViews(images, recipe.view, size, recipe.train.seed, known, workers, device)
+        else:
+            on_device = recipe.data.cache == "device"
+            self.views = StoredViews(images, recipe.view, size, recipe.train.seed, workers, device, on_device, self.display.track)
+            self.note(self.views.corrupt)
+
+    def __len__(self) -> int:
+        return self.total
+
+    @property
+    def corrupt(self) -> int:
+        """Corrupt images met so far."""
+        return len(self.quarantine)
+
+    def batches(self, slices: Iterator[Slice]) -> Iterator[Batch]:
+        """The micro-batches of a schedule's slices."""
+        return self.views(slices)
+
+    def report(self, batch: Batch) -> None:
+        """Quarantine the corrupt images met while this batch was made."""
+        self.note(batch.corrupt)
+
+    def note(self, corrupt: list) -> None:
+        """Quarantine corrupt images and name each new one."""
+        for one in self.quarantine.add(corrupt):
+            self.display.warn(f"cannot read {one.name} ({one.reason}); it is left out and listed in {self.quarantine.path}")

@@ -1,0 +1,53 @@
+"""The shared view of an image: a random resized crop and a flip, or the centre square for evaluation (PAPER §2).
+
+Decisions:
+- A crop is a function of the image's draws and its size, whole pixels, by torchvision's rule: ten tries for one that fits; where none does,
+  the last one cut down to the image.
+- Two ways to make the pixels, equal within rounding: `cut` for one decoded image in a worker, `crop_resize` for a cached batch on the device.
+"""
+
+import torch
+from jaxtyping import Bool, Int, UInt8
+from torch import Tensor
+from torch.nn import functional as F
+
+from iwm_core.config import View
+from iwm_core.interfaces import Draws
+
+TRIES = 10
+
+
+def random_boxes(draws: Draws, sizes: Int[Tensor, "b 2"], view: View) -> tuple[Int[Tensor, "b 4"], Bool[Tensor, "b"]]:
+    """Boxes (top, left, height, width in pixels) and whether to flip, for images of ``sizes`` (height, width)."""
+    draws = draws.stream("view")
+    share = draws.uniform(TRIES, *view.scale)
+    low, high = torch.tensor(view.ratio).log().tolist()
+    ratio = draws.uniform(TRIES, low, high).exp()
+    place = draws.uniform(2)
+    flips = draws.bernoulli(view.flip)[:, 0]
+    height, width = sizes[:, :1], sizes[:, 1:]
+    area = share * (height * width)
+    h, w = (area / ratio).sqrt().round().long().clamp(min=1), (area * ratio).sqrt().round().long().clamp(min=1)
+    fits = (h <= height) & (w <= width)
+    fits[:, -1] = True
+    first = fits.int().argmax(dim=1, keepdim=True)
+    h, w = h.gather(1, first).minimum(height), w.gather(1, first).minimum(width)
+    top = (place[:, :1] * (height - h + 1)).long()
+    left = (place[:, 1:] * (width - w + 1)).long()
+    return torch.cat([top, left, h, w], dim=1), flips
+
+
+def centre_boxes(sizes: Int[Tensor, "b 2"]) -> Int[Tensor, "b 4"]:
+    """The largest centred square of each image."""
+    side = sizes.min(dim=1, keepdim=True).values
+    corner = (sizes - side) // 2
+    return torch.cat([corner, side, side], dim=1)
+
+
+def cut(image: UInt8[Tensor, "3 h w"], box: Int[Tensor, "4"], size: int) -> UInt8[Tensor, "3 s s"]:
+    """A box of an image, resized with antialiasing."""
+    top, left, height, width = box.tolist()
+    part = image[None, :, top : top + height, left : left + width]
+    if (height, width) == (size, size):
+        return part[0].contiguous()
+    return F.interpolate(part, size=(size, size), mode="bicubic", antialias=True, align_corners=False)[0]

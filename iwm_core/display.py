@@ -1,0 +1,181 @@
+"""How long work shows itself: a progress bar on a terminal, plain lines elsewhere (logs of a cluster, continuous integration)."""
+
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from typing import Any, Protocol
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, Task, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from iwm_core.interfaces import Metric
+
+QUIET = 5.0
+"""Seconds that work may last before plain lines speak of it, and between them."""
+
+
+class Display(Protocol):
+    """What training and evaluation tell the user."""
+
+    def say(self, text: str) -> None:
+        """One line."""
+        ...
+
+    def warn(self, text: str) -> None:
+        """One line that the user should not miss."""
+        ...
+
+    def track(self, items: Iterable[Any], label: str, total: int) -> Iterator[Any]:
+        """The items, with progress."""
+        ...
+
+    def steps(self, start: int, stop: int, label: str) -> Iterator[int]:
+        """The steps of a training, with progress."""
+        ...
+
+    def logged(self, step: int, line: dict[str, Any]) -> None:
+        """A line of metrics.jsonl was written."""
+        ...
+
+    def table(self, title: str, metrics: dict[str, Metric]) -> None:
+        """An evaluator's numbers."""
+        ...
+
+
+def make_display() -> Display:
+    """The display that fits standard output."""
+    return TerminalDisplay() if sys.stdout.isatty() else PlainDisplay()
+
+
+class SilentDisplay:
+    """Shows nothing: for all processes but the first, and for use from Python."""
+
+    def say(self, text: str) -> None: ...
+
+    def warn(self, text: str) -> None: ...
+
+    def track(self, items: Iterable[Any], label: str, total: int) -> Iterator[Any]:  # noqa: ARG002
+        yield from items
+
+    def steps(self, start: int, stop: int, label: str) -> Iterator[int]:  # noqa: ARG002
+        yield from range(start, stop)
+
+    def logged(self, step: int, line: dict[str, Any]) -> None: ...
+
+    def table(self, title: str, metrics: dict[str, Metric]) -> None: ...
+
+
+class PlainDisplay:
+    """Plain lines on standard output, warnings on standard error."""
+
+    def __init__(self) -> None:
+        self.last, self.since, self.first, self.stop = 0, time.perf_counter(), 0, 0
+
+    def say(self, text: str) -> None:
+        print(text, flush=True)
+
+    def warn(self, text: str) -> None:
+        print(f"warning: {text}", file=sys.stderr, flush=True)
+
+    def track(self, items: Iterable[Any], label: str, total: int) -> Iterator[Any]:
+        spoken = time.perf_counter()
+        for done, item in enumerate(items):
+            if time.perf_counter() - spoken > QUIET:
+                spoken = time.perf_counter()
+                self.say(f"{label}: {done} of {total}")
+            yield item
+
+    def steps(self, start: int, stop: int, label: str) -> Iterator[int]:  # noqa: ARG002
+        self.first, self.stop, self.since = start, stop, time.perf_counter()
+        yield from range(start, stop)
+
+    def logged(self, step: int, line: dict[str, Any]) -> None:
+        done = max(step - self.first, 1)
+        left = (time.perf_counter() - self.since) / done * (self.stop - step)
+        self.say(f"step {step}/{self.stop}  {summary(line)}  ETA {clock(left)}")
+
+    def table(self, title: str, metrics: dict[str, Metric]) -> None:
+        Console(width=100, no_color=True).print(metrics_table(title, metrics))
+
+
+class TerminalDisplay:
+    """A progress bar that lives at the bottom, lines above it."""
+
+    def __init__(self) -> None:
+        self.console = Console()
+        self.progress: Progress | None = None
+
+    def say(self, text: str) -> None:
+        self.console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    def warn(self, text: str) -> None:
+        self.console.print(f"warning: {text}", style="yellow", markup=False, highlight=False, soft_wrap=True)
+
+    def track(self, items: Iterable[Any], label: str, total: int) -> Iterator[Any]:
+        with bar(self.console) as progress:
+            yield from progress.track(items, total=total, description=label)
+
+    def steps(self, start: int, stop: int, label: str) -> Iterator[int]:
+        with bar(self.console) as self.progress:
+            task = self.progress.add_task(label, total=stop, completed=start, note="")
+            for step in range(start, stop):
+                yield step
+                self.progress.update(task, completed=step + 1)
+        self.progress = None
+
+    def logged(self, step: int, line: dict[str, Any]) -> None:  # noqa: ARG002
+        if self.progress is not None:
+            self.progress.update(self.progress.task_ids[0], note=summary(line))
+
+    def table(self, title: str, metrics: dict[str, Metric]) -> None:
+        self.console.print(metrics_table(title, metrics))
+
+
+def bar(console: Console) -> Progress:
+    """The one look of all progress bars."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("ETA"),
+        TimeRemainingColumn(),
+        NoteColumn(""),
+        console=console,
+    )
+
+
+class NoteColumn(TextColumn):
+    """The latest numbers, where a task has some."""
+
+    def render(self, task: Task) -> Text:
+        return Text(task.fields["note"] if "note" in task.fields else "")
+
+
+def summary(line: dict[str, Any]) -> str:
+    """The numbers of a logged line that matter while waiting."""
+    return (
+        f"loss {line['loss']:.4f}  {line['images_per_s']:.0f} images/s  data-wait {line['data_wait']:.0%}  "
+        f"std {line['target_std']:.2f}  rank {line['effective_rank']:.1f}  gain {line['gain']:+.2f}"
+    )
+
+
+def clock(seconds: float) -> str:
+    """Seconds as m:ss or h:mm:ss."""
+    minutes, second = divmod(int(seconds), 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
+
+
+def metrics_table(title: str, metrics: dict[str, Metric]) -> Table:
+    """An evaluator's numbers as a table."""
+    table = Table(title=title, title_justify="left", title_style="bold")
+    table.add_column("metric")
+    for column in ("value", "95 % interval", "images"):
+        table.add_column(column, justify="right")
+    for name, metric in metrics.items():
+        interval = "exact" if metric.low == metric.high == metric.value else f"{metric.low:.3f} – {metric.high:.3f}"
+        table.add_row(name, f"{metric.value:.3f}", interval, str(metric.n))
+    return table

@@ -1,0 +1,103 @@
+"""A trained model, frozen: what `iwm_core.load` returns and what evaluators measure (PAPER §6)."""
+
+from pathlib import Path
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from iwm_core.actions import ActionSequence
+from iwm_core.checkpoint import load_weights, read_state
+from iwm_core.config import Recipe
+from iwm_core.errors import UserError
+from iwm_core.interfaces import Targets, WorldModel
+from iwm_core.launch import choose_device
+from iwm_core.recipes import thaw
+from iwm_core.run import Run
+from iwm_core.world_model import ImageWorldModel, build_model
+
+
+class FrozenModel(WorldModel):
+    """The teacher and the predictor of a run.
+
+    Args:
+        recipe: the run's recipe.
+        model: its weights.
+        checkpoint: where they come from.
+        step: the step they were saved at.
+        device: where to compute.
+    """
+
+    actions: ActionSequence
+
+    def __init__(self, recipe: Recipe, model: ImageWorldModel, checkpoint: Path, step: int, device: torch.device) -> None:
+        self.recipe, self.checkpoint, self.step, self.device = recipe, checkpoint, step, device
+        self.model = model.eval().requires_grad_(False).to(device)
+        self.actions = ActionSequence(recipe.actions)
+        self.names = self.actions.names
+        self.grid, self.image_size = model.teacher.grid, recipe.image_size
+
+    def encode(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b n d"]:
+        """The teacher's tokens of images in [0, 1] of ``image_size`` pixels.
+
+        Raises:
+            ValueError: the images have another size.
+        """
+        return self.model.teacher(self._checked(images))
+
+    def targets(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b n d"]:
+        return self.model.targets(self._checked(images))
+
+    def predict(self, tokens: Float[Tensor, "b n d"], actions: Float[Tensor, "b c a"]) -> Float[Tensor, "b c n d"]:
+        b, c, _ = actions.shape
+        n = tokens.shape[1]
+        everywhere = torch.arange(n, device=tokens.device).expand(b * c, n)
+        where = Targets(context=everywhere, target=everywhere[:, None])
+        context = tokens[:, None].expand(b, c, *tokens.shape[1:]).flatten(0, 1)
+        return self.model.predictor(context, where, actions.flatten(0, 1)).float().unflatten(0, (b, c))[:, :, 0]
+
+    def imagine(self, images: Float[Tensor, "b 3 h w"], actions: dict[str, dict[str, float]]) -> Float[Tensor, "b n d"]:
+        """The tokens that the images would have after an action, by the world model.
+
+        Args:
+            images: in [0, 1], of ``image_size`` pixels.
+            actions: encoded numbers by action and label, about in [-1, 1], such as ``{"jitter": {"brightness": 0.3}}``; what is left out is 0
+                (no change). `encode` of a real transformation gives such numbers.
+
+        Raises:
+            ValueError: the images have another size, or the model knows no such action or label.
+        """
+        told = torch.zeros(len(self.names))
+        places = {pair: i for i, pair in enumerate(zip(self.names, self.actions.labels, strict=True))}
+        for name, values in actions.items():
+            for label, value in values.items():
+                if (name, label) not in places:
+                    known = ", ".join(f"{n}.{x}" for n, x in places) or "none"
+                    raise ValueError(f"this model knows no action number {name}.{label}; it knows: {known}")
+                told[places[name, label]] = value
+        told = told.to(self.device).expand(len(images), 1, -1)
+        with torch.inference_mode():
+            return self.predict(self.encode(images), told)[:, 0]
+
+    def _checked(self, images: Tensor) -> Tensor:
+        size = self.image_size
+        if images.ndim != 4 or images.shape[1:] != (3, size, size):
+            raise ValueError(f"this model takes images [b, 3, {size}, {size}] in [0, 1], got {list(images.shape)}")
+        return images.to(self.device)
+
+
+def load_frozen(run: str, device: str = "auto") -> FrozenModel:
+    """The newest checkpoint of a run as a frozen model."""
+    found = Run.open(run)
+    recipe = thaw(found.config())
+    return load_recipe(found, recipe, device)
+
+
+def load_recipe(run: Run, recipe: Recipe, device: str) -> FrozenModel:
+    """The newest checkpoint of a run whose recipe is thawed already."""
+    checkpoint = run.latest()
+    if checkpoint is None:
+        raise UserError(f"the run {run.path} has no checkpoint yet; continue it with `iwm resume {run.path}`")
+    model = build_model(recipe)
+    load_weights(checkpoint, model)
+    return FrozenModel(recipe, model, checkpoint, read_state(checkpoint)["step"], choose_device(device))

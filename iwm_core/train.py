@@ -1,0 +1,258 @@
+"""The training loop, top to bottom in the order of one step (DESIGN §6).
+
+Decisions:
+- Everything that a step needs is a function of the recipe, the seed and the step; a resumed run recomputes it and stores no loader state.
+- One module (student, predictor, teacher) is prepared by Accelerate and nothing else is: data is sharded by `Schedule`, the learning
+  rate is a function, gradients are accumulated by hand.
+- A step whose gradient is not finite changes neither weights nor teacher; this is decided on the device. The host waits for the
+  device only on logged steps.
+- SIGINT and SIGTERM end the run after the step under way, with a checkpoint; a second signal ends it at once.
+"""
+
+import contextlib
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import torch
+from torch import nn
+
+from iwm_core.launch import make_accelerator
+from iwm_core.actions import ActionSequence
+from iwm_core.checkpoint import load_optimizer, load_weights, read_state, save_checkpoint
+from iwm_core.config import Recipe, Train, steps_of
+from iwm_core.data.loader import Batch, Schedule
+from iwm_core.data.training import TrainingData
+from iwm_core.display import Display
+from iwm_core.errors import UserError
+from iwm_core.health import Health, effective_rank, gain, spread_rows, target_std
+from iwm_core.interfaces import Draws
+from iwm_core.plugins import load_plugins
+from iwm_core.run import Run
+from iwm_core.schedules import learning_rate, momentum, weight_decay
+from iwm_core.signals import Stop
+from iwm_core.world_model import ImageWorldModel, Prediction, build_model
+
+
+class TrainStart(NamedTuple):
+    """A run begins, or goes on, at ``step``."""
+
+    recipe: Recipe
+    run: Run
+    model: ImageWorldModel
+    step: int
+
+
+class StepEnd(NamedTuple):
+    """A step is done."""
+
+    step: int
+    loss: torch.Tensor
+
+
+class TrainEnd(NamedTuple):
+    """The last step is done and its checkpoint written."""
+
+    recipe: Recipe
+    run: Run
+    model: ImageWorldModel
+    step: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A recipe's durations in steps."""
+
+    steps: int
+    warmup: int
+    checkpoint_every: int
+    log_every: int
+
+    @classmethod
+    def of(cls, train: Train, epoch: int) -> "Plan":
+        """Durations where an epoch has ``epoch`` steps."""
+        return cls(
+            steps=train.steps if train.steps is not None else steps_of(f"{train.epochs} epochs", epoch, "train.epochs"),
+            warmup=steps_of(train.lr.warmup, epoch, "train.lr.warmup"),
+            checkpoint_every=steps_of(train.checkpoint_every, epoch, "train.checkpoint_every", at_least=1),
+            log_every=steps_of(train.log_every, epoch, "train.log_every", at_least=1),
+        )
+
+
+def train(run: Run, recipe: Recipe, display: Display) -> None:
+    """Train a run to its end from its newest checkpoint, or from the start where it has none.
+
+    Raises:
+        UserError: the recipe does not fit the data or the machine, or training cannot go on.
+        Stopped: a signal ended the run early; a checkpoint is written.
+    """
+    settings, hook = recipe.train, load_plugins().hook
+    with Stop() as stop:
+        accelerator = make_accelerator(recipe.launch, run.path)
+        parts = accelerator.num_processes * recipe.launch.accumulate
+        if settings.batch_size % parts:
+            raise UserError(
+                f"train.batch_size={settings.batch_size} is not divisible by {parts} (launch.processes × launch.accumulate); "
+                f"use {max(round(settings.batch_size / parts), 1) * parts}"
+            )
+
+        torch.manual_seed(settings.seed)
+        model = build_model(recipe)
+        checkpoint = run.latest()
+        start = 0
+        if checkpoint is not None:
+            load_weights(checkpoint, model)
+            start = read_state(checkpoint)["step"]
+        data = TrainingData(recipe, run, accelerator.device, display, quiet=not accelerator.is_main_process)
+        schedule = Schedule(settings.seed, len(data), settings.batch_size, parts)
+        if schedule.steps_per_epoch == 0:
+            raise UserError(f"train.batch_size={settings.batch_size} is larger than the {len(data)} training images; use a smaller one")
+        plan = Plan.of(settings, schedule.steps_per_epoch)
+        if start >= plan.steps:
+            return
+
+        grid = model.student.grid
+        actions = ActionSequence(recipe.actions)
+        prepared = accelerator.prepare(torch.compile(model) if recipe.launch.compile else model)
+        optimizer = make_optimizer(model, settings)
+        if checkpoint is not None:
+            load_optimizer(checkpoint, model, optimizer)
+        if accelerator.is_main_process:
+            run.rewind(start)
+        tally = Tally(accelerator.device)
+        prepared.train()
+        hook.iwm_train_start(event=TrainStart(recipe, run, model, start))
+        batches = data.batches(schedule.slices(start, plan.steps, accelerator.process_index, accelerator.num_processes))
+
+        for step in display.steps(start, plan.steps, "training"):
+            for group in optimizer.param_groups:
+                group["lr"] = learning_rate(settings.lr, step, plan.steps, plan.warmup)
+                group["weight_decay"] = weight_decay(settings.weight_decay, step, plan.steps) if group["decays"] else 0.0
+            # The only user of the global generator is dropout: seeded by the step, it needs no state to resume.
+            torch.manual_seed(settings.seed * 1_000_003 + step * accelerator.num_processes + accelerator.process_index)
+
+            for micro in range(recipe.launch.accumulate):
+                batch = tally.wait(batches)
+                data.report(batch)
+                draws = Draws(settings.seed, batch.epoch, batch.index)
+                views = actions.views(batch.images, draws.stream("actions"), recipe.view.source_from)
+                where = select(recipe, draws, grid)
+                last = micro == recipe.launch.accumulate - 1
+                with contextlib.nullcontext() if last else accelerator.no_sync(prepared):
+                    prediction: Prediction = prepared(views.source, views.target, views.action, where)
+                    accelerator.backward(prediction.loss / recipe.launch.accumulate)
+
+            norm = accelerator.clip_grad_norm_(model.parameters(), settings.clip or float("inf"))
+            finite = torch.isfinite(norm)
+            optimizer.found_inf = (~finite).float()  # the fused optimizer leaves weights and moments as they are
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+            model.update_teacher((1 - momentum(settings.momentum, step, plan.steps)) * finite)
+
+            tally.add(prediction.loss, finite)
+            hook.iwm_step_end(event=StepEnd(step + 1, prediction.loss))
+            done = step + 1
+            if done % plan.log_every == 0 or done == plan.steps:
+                health = measure(prediction, where)
+                line = tally.read(accelerator, settings.batch_size, health)
+                rates = {group["name"]: group["lr"] for group in optimizer.param_groups}
+                line |= {"step": done, "epoch": done / schedule.steps_per_epoch, "lr": rates["decay"], "grad_norm": float(norm)}
+                line |= {"weight_decay": optimizer.param_groups[0]["weight_decay"], "momentum": momentum(settings.momentum, step, plan.steps)}
+                line |= {"corrupt": data.corrupt}
+                if accelerator.is_main_process:
+                    run.log(line)
+                    accelerator.log({k: v for k, v in line.items() if k != "step"}, step=done)
+                    display.logged(done, line)
+                    for warning in warnings(line, health, prediction, plan.log_every):
+                        display.warn(f"step {done}: {warning}")
+                if line["skipped"] >= plan.log_every > 1:
+                    raise UserError(f"no gradient of the last {plan.log_every} steps was finite; lower train.lr.peak, or use launch.precision=fp32")
+            stopping = stop.asked and (accelerator.num_processes == 1 or done % plan.log_every == 0)
+            if (done % plan.checkpoint_every == 0 or done == plan.steps or stopping) and accelerator.is_main_process:
+                save_checkpoint(run.checkpoints, done, model, optimizer, {"steps": plan.steps}, settings.keep)
+            if stopping:
+                stop.leave(f"stopped at step {done} of {plan.steps}; continue with `iwm resume {run.path}`")
+
+        hook.iwm_train_end(event=TrainEnd(recipe, run, model, plan.steps))
+        accelerator.end_training()
+
+
+def select(recipe: Recipe, draws: Draws, grid: tuple[int, int]) -> Any:
+    """Context and targets of a batch; a selector that cannot fit the grid is the user's mistake."""
+    try:
+        return recipe.targets.select(draws.stream("targets"), grid)
+    except ValueError as error:
+        raise UserError(str(error)) from error
+
+
+def make_optimizer(model: ImageWorldModel, settings: Train) -> torch.optim.Optimizer:
+    """AdamW over student and predictor; only the weights of linear and convolutional layers decay (PAPER §5)."""
+    trained = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
+    decays = [p for name, p in trained if name.endswith("weight") and p.ndim >= 2]
+    rest = [p for name, p in trained if not (name.endswith("weight") and p.ndim >= 2)]
+    groups = [{"params": decays, "decays": True, "name": "decay"}, {"params": rest, "decays": False, "name": "rest"}]
+    return torch.optim.AdamW(groups, lr=settings.lr.peak, betas=(settings.betas[0], settings.betas[1]), fused=True)
+
+
+@torch.no_grad()
+def measure(prediction: Prediction, where: Any) -> Health:
+    """Health of the last micro-batch; waits for the device."""
+    teacher = prediction.teacher
+    return Health(
+        target_std=target_std(teacher).item(),
+        effective_rank=effective_rank(spread_rows(teacher)).item(),
+        gain=gain(prediction.predicted.float(), teacher, where).item(),
+    )
+
+
+def warnings(line: dict[str, Any], health: Health, prediction: Prediction, interval: int) -> Iterator[str]:
+    """What the user should know about a logged line."""
+    if line["skipped"]:
+        yield f"{line['skipped']} of {interval} steps had no finite gradient and were skipped"
+    verdict = health.verdict(prediction.teacher.shape[-1], len(prediction.teacher))
+    if verdict is not None:
+        yield verdict
+
+
+class Tally:
+    """Sums between two logged lines, kept on the device, and where the time went."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.loss = torch.zeros((), device=device)
+        self.skipped = torch.zeros((), device=device)
+        self.steps, self.waited, self.since = 0, 0.0, time.perf_counter()
+
+    def wait(self, batches: Iterator[Batch]) -> Batch:
+        """The next batch, noting how long it took to come."""
+        before = time.perf_counter()
+        batch = next(batches)
+        self.waited += time.perf_counter() - before
+        return batch
+
+    def add(self, loss: torch.Tensor, finite: torch.Tensor) -> None:
+        """Count a step."""
+        self.loss += loss.detach()
+        self.skipped += ~finite
+        self.steps += 1
+
+    def read(self, accelerator: Any, batch_size: int, health: Health) -> dict[str, Any]:
+        """The numbers since the last reading, over all processes; starts anew."""
+        loss = accelerator.reduce(self.loss, reduction="mean").item() / self.steps
+        seconds = time.perf_counter() - self.since
+        line = {
+            "loss": loss,
+            "target_std": health.target_std,
+            "effective_rank": health.effective_rank,
+            "gain": health.gain,
+            "images_per_s": batch_size * self.steps / seconds,
+            "data_wait": self.waited / seconds,
+            "skipped": int(self.skipped.item()),
+        }
+        self.__init__(self.loss.device)
+        return line
+
+
+def trained_parameters(model: nn.Module) -> int:
+    """Number of parameters that the optimizer changes."""
+    return sum(p.numel() for p in model.parameters() if p.requires_grad)

@@ -1,0 +1,129 @@
+"""What the verbs ``train``, ``resume`` and ``eval`` do, once the command line is read.
+
+A run is composed once, frozen into its directory and read back from there; training, here or in several processes, starts from the directory.
+"""
+
+import itertools
+import subprocess
+import sys
+
+import torch
+
+from iwm_core.change import change
+from iwm_core.checkpoint import read_state
+from iwm_core.config import Recipe
+from iwm_core.display import Display, SilentDisplay, make_display
+from iwm_core.errors import UserError
+from iwm_core.evaluate import evaluate, missing_evaluations
+from iwm_core.interfaces import Draws
+from iwm_core.launch import choose_device, spawn
+from iwm_core.recipes import compose, parse, thaw
+from iwm_core.run import Run
+from iwm_core.train import train
+from iwm_core.world_model import build_model
+
+
+def start(name: str, overrides: list[str]) -> int:
+    """``iwm train``: train a recipe in a new run and measure it; what can be checked is checked before the directory is made."""
+    display = make_display()
+    config, notes = compose(name, overrides)
+    check_fit(thaw(config))
+    run = Run.create(config)
+    display.say(f"run: {run.path}")
+    for note in notes:
+        display.warn(note)
+    return carry_on(run, thaw(run.config()), display)
+
+
+def resume(path: str, overrides: list[str]) -> int:
+    """``iwm resume``: go on with a run where its newest checkpoint is; a finished run is left as it is."""
+    display = make_display()
+    run = Run.open(path)
+    recipe = thaw(change(run.config(), overrides, ("launch",), "resume"))
+    display.say(f"run: {run.path}")
+    checkpoint = run.latest()
+    if checkpoint is not None and finished(run) and not missing_evaluations(run, recipe):
+        display.say(f"finished at step {read_state(checkpoint)['step']}; nothing to do")
+        return 0
+    display.say(f"continuing from {checkpoint.name if checkpoint else 'the start'}")
+    return carry_on(run, recipe, display)
+
+
+def measure(path: str, overrides: list[str]) -> int:
+    """``iwm eval``: run evaluators on a run's newest checkpoint."""
+    display = make_display()
+    run = Run.open(path)
+    recipe = thaw(change(run.config(), overrides, ("evaluators", "data", "launch"), "eval"))
+    if not recipe.evaluators:
+        raise UserError("the recipe has no evaluators; add evaluators=[NAME], `iwm components evaluator` lists what is installed")
+    evaluate(run, recipe, display)
+    return 0
+
+
+def sweep(name: str, overrides: list[str]) -> int:
+    """``iwm train -m``: one process for each combination of ``key=a,b`` values, one after the other."""
+    choices = []
+    for override in parse(overrides):
+        texts = [f"{override.get_key_element()}={value}" for value in override.sweep_string_iterator()] if override.is_sweep_override() else None
+        choices.append(texts or [override.input_line])
+    jobs = list(itertools.product(*choices))
+    for job in jobs:  # a mistake in the last job is found before the first one runs
+        check_fit(thaw(compose(name, list(job))[0]))
+    for number, job in enumerate(jobs, 1):
+        print(f"job {number} of {len(jobs)}: {' '.join(job)}", flush=True)
+        status = subprocess.run([sys.executable, "-m", "iwm_core.cli", "train", f"recipe={name}", *job], check=False).returncode
+        if status:
+            return status
+    return 0
+
+
+def check_fit(recipe: Recipe) -> None:
+    """Build the model without memory and try the target selector, so that a misfit is found before a run exists.
+
+    Raises:
+        UserError: parts of the recipe do not fit together, or to this machine.
+    """
+    choose_device(recipe.launch.device)
+    parts = recipe.launch.processes * recipe.launch.accumulate
+    if recipe.train.batch_size % parts:
+        near = max(round(recipe.train.batch_size / parts), 1) * parts
+        raise UserError(
+            f"train.batch_size={recipe.train.batch_size} is not divisible by {parts} (launch.processes × launch.accumulate); "
+            f"use train.batch_size={near}"
+        )
+    with torch.device("meta"):
+        grid = build_model(recipe).student.grid
+    try:
+        recipe.targets.select(Draws(0, 0, torch.arange(2)), grid)
+    except ValueError as error:
+        raise UserError(str(error)) from error
+
+
+def carry_on(run: Run, recipe: Recipe, display: Display) -> int:
+    """Train a run to its end, here or in several processes, and measure it."""
+    if not finished(run):
+        if recipe.launch.processes > 1:
+            status = spawn(run.path, recipe.launch.processes)
+            if status:
+                return status
+        else:
+            train(run, recipe, display)
+    evaluate(run, recipe, display, missing_evaluations(run, recipe))
+    display.say(f"done: {run.path}")
+    return 0
+
+
+def finished(run: Run) -> bool:
+    """Whether the run's newest checkpoint is its last."""
+    checkpoint = run.latest()
+    if checkpoint is None:
+        return False
+    state = read_state(checkpoint)
+    return state["step"] >= state["steps"]
+
+
+def work_here(path: str, quiet: bool) -> int:
+    """The training of one of several processes."""
+    run = Run.open(path)
+    train(run, thaw(run.config()), SilentDisplay() if quiet else make_display())
+    return 0

@@ -1,0 +1,66 @@
+"""The bank of an image: distinct, reproducible, filled."""
+
+from dataclasses import dataclass
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from iwm_evals.bank import draw_bank, first_of_each
+from torch import Tensor
+
+from iwm_core.interfaces import Action, ActionParams, Draws
+
+CPU = torch.device("cpu")
+
+
+@dataclass(kw_only=True)
+class Lights(Action):
+    """A gain in ``steps`` equal steps, applied to four targets in five; the source goes its own way."""
+
+    name = "lights"
+    labels = ("gain",)
+    identity = torch.tensor([1.0])
+    steps: int = 2**20
+
+    def sample(self, draws: Draws) -> ActionParams:
+        gain = 0.5 + draws.integers(self.steps, 2) / self.steps
+        target = torch.where(draws.bernoulli(0.8), gain[:, :1], self.identity)
+        return ActionParams(gain[:, 1:], target)
+
+    def apply(self, images: Tensor, params: Tensor) -> Tensor:
+        return images * params[:, :, None, None]
+
+    def encode(self, source: Tensor, target: Tensor) -> Tensor:
+        return target - source
+
+
+@settings(deadline=None, derandomize=True, max_examples=60)
+@given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2)), min_size=1, max_size=12))
+def test_first_of_each_is_the_order_of_a_dictionary(rows):
+    expected = [rows.index(row) for row in dict.fromkeys(rows)]
+    assert first_of_each(torch.tensor(rows, dtype=torch.float32)).tolist() == expected
+
+
+@pytest.mark.parametrize("size", [2, 64, 256])
+def test_elements_are_distinct_and_encoded_from_the_clean_image(size):
+    bank = draw_bank(Lights(), 0, 7, size, CPU)
+    assert len(bank.params) == len(bank.actions) == size
+    assert len(bank.actions.unique()) == size
+    assert torch.equal(bank.actions, bank.params - 1)
+    assert bank.member.tolist() == list(range(size))
+
+
+def test_few_values_repeat_evenly():
+    bank = draw_bank(Lights(steps=4), 0, 7, 256, CPU)
+    assert sorted(bank.params.flatten().tolist()) == [0.5, 0.75, 1.0, 1.25]
+    assert torch.bincount(bank.member).tolist() == [64, 64, 64, 64]
+
+
+def test_a_bank_depends_on_seed_and_image_alone():
+    small, large = draw_bank(Lights(), 5, 9, 16, CPU), draw_bank(Lights(), 5, 9, 64, CPU)
+    assert torch.equal(small.params, large.params[:16])
+    shared = set(large.params.flatten().tolist()) - {1.0}
+    for seed, index in ((5, 10), (6, 9)):
+        other = draw_bank(Lights(), seed, index, 64, CPU).params.flatten().tolist()
+        assert len(shared & set(other)) < 4  # values are one in a million; the identity is common

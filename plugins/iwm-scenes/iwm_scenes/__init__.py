@@ -1,0 +1,10 @@
+"""Data that needs no download: procedural images with known factors, labels and masks."""
+
+from iwm_core import hookimpl
+
+
+@hookimpl
+def iwm_data_sources() -> list[type]:
+    from iwm_scenes.source import Scenes
+
+    return [Scenes]

@@ -1,0 +1,61 @@
+"""What colours tell: nothing of the shape, much of the hue. The probe sees the mean, the spread and the histogram of RGB."""
+
+import math
+
+import pytest
+import torch
+from iwm_scenes.source import Scenes
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+FIT, TEST = 4000, 4000
+
+
+def colour_features(images: Tensor) -> Float[Tensor, "b f"]:
+    """Mean and standard deviation of each channel, of brightness, and a 5×5×5 histogram, standardised."""
+    pixels = images.flatten(2).float() / 255
+    grey = pixels.mean(1, keepdim=True)
+    bins = (pixels * 4.999).long()
+    code = (bins[:, 0] * 5 + bins[:, 1]) * 5 + bins[:, 2]
+    histogram = torch.zeros(len(images), 125).scatter_add_(1, code, torch.ones_like(code, dtype=torch.float32)).sqrt()
+    features = torch.cat([pixels.mean(2), pixels.std(2), grey.mean(2), grey.std(2), histogram], 1)
+    return (features - features.mean(0)) / (features.std(0) + 1e-6)
+
+
+def probe_accuracy(features: Float[Tensor, "b f"], labels: Int[Tensor, "b"]) -> float:
+    """Held-out accuracy of softmax regression fitted on the first `FIT` samples."""
+    weight = torch.zeros(features.shape[1] + 1, int(labels.max()) + 1, requires_grad=True)
+    padded = torch.cat([features, torch.ones(len(features), 1)], 1)
+    optimizer = torch.optim.LBFGS([weight], max_iter=60)
+
+    def loss() -> Tensor:
+        optimizer.zero_grad()
+        value = cross_entropy(padded[:FIT] @ weight, labels[:FIT]) + 1e-3 * weight.square().sum()
+        value.backward()
+        return value
+
+    optimizer.step(loss)
+    return ((padded[FIT:] @ weight).argmax(1) == labels[FIT:]).float().mean().item()
+
+
+@pytest.fixture(scope="module")
+def features_and_factors() -> tuple[Tensor, Tensor]:
+    data = Scenes(size=48, train=FIT + TEST).open("train")
+    features = colour_features(data.images(torch.arange(FIT + TEST)))
+    return features, torch.stack([data.factor(index) for index in range(FIT + TEST)])
+
+
+def test_colours_tell_nothing_of_the_shape(features_and_factors: tuple[Tensor, Tensor]) -> None:
+    features, factors = features_and_factors
+    shape = factors[:, Scenes().open("train").factors.index("shape")].long()
+    error = math.sqrt(0.1 * 0.9 / TEST)
+    assert probe_accuracy(features, shape) < 0.1 + 3 * error
+    nearest = torch.cdist(features[FIT:], features[:FIT]).argmin(1)
+    assert (shape[nearest] == shape[FIT:]).float().mean() < 0.1 + 3 * error
+
+
+def test_colours_tell_the_hue(features_and_factors: tuple[Tensor, Tensor]) -> None:
+    features, factors = features_and_factors
+    sextant = (factors[:, Scenes().open("train").factors.index("hue")] * 6).long()
+    assert probe_accuracy(features, sextant) > 0.5
