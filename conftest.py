@@ -3,4 +3,4 @@
 from jaxtyping import install_import_hook
 
 PACKAGES = ["iwm_core", "iwm_masking", "iwm_photometric", "iwm_crop", "iwm_scenes", "iwm_evals", "iwm_tasks"]
-install_import_hook(PACKAGES, "beartype.beartype")
+install_import_hook(PACKAGES, "shape_checker.check")

@@ -5,10 +5,10 @@ from typing import Any
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
+from iwm_core.compose import component_defaults, parse, prune
 from iwm_core.config import GROUPS, SEVERAL
 from iwm_core.errors import UserError
 from iwm_core.plugins import load_plugins
-from iwm_core.recipes import component_defaults, parse, prune
 
 
 def change(config: DictConfig, overrides: list[str], allowed: tuple[str, ...], verb: str) -> DictConfig:

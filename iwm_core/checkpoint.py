@@ -42,7 +42,9 @@ def save_checkpoint(folder: Path, step: int, model: nn.Module, optimizer: torch.
         write_atomically(folder / "latest", final.name)
     except OSError as error:
         shutil.rmtree(partial, ignore_errors=True)
-        raise UserError(f"cannot write checkpoint {final}: {error.strerror or error}; free some disk space, then iwm resume {folder.parent}") from error
+        raise UserError(
+            f"cannot write checkpoint {final}: {error.strerror or error}; free some disk space, then iwm resume {folder.parent}"
+        ) from error
     for old in saved_steps(folder)[:-keep]:
         shutil.rmtree(folder / f"step_{old}")
     return final
@@ -68,7 +70,8 @@ def load_weights(checkpoint: Path, model: nn.Module) -> None:
     tensors = read_tensors(checkpoint / "model.safetensors")
     own = model.state_dict()
     other = sorted(
-        {name for name in own if name not in tensors or tensors[name].shape != own[name].shape} | {name for name in tensors if name not in own}
+        {name for name in own if name not in tensors or tensors[name].shape != own[name].shape}
+        | {name for name in tensors if name not in own}
     )
     if other:
         name = other[0]

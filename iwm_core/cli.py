@@ -101,7 +101,9 @@ def run_show(arguments: list[str]) -> int:
     name, overrides = split_recipe(arguments)
     from omegaconf import OmegaConf
 
-    from iwm_core.recipes import compose, find_recipes, thaw
+    from iwm_core.compose import compose
+    from iwm_core.recipes import find_recipes
+    from iwm_core.thaw import thaw
 
     config, notes = compose(name, overrides)
     thaw(config)
@@ -118,7 +120,13 @@ def run_recipes(arguments: list[str]) -> int:
     from iwm_core.recipes import find_recipes
 
     rows = [
-        {"kind": "recipe", "name": r.name, "distribution": r.plugin.distribution, "version": r.plugin.version, "about": (r.header or [""])[0]}
+        {
+            "kind": "recipe",
+            "name": r.name,
+            "distribution": r.plugin.distribution,
+            "version": r.plugin.version,
+            "about": (r.header or [""])[0],
+        }
         for r in find_recipes().values()
     ]
     show_rows(rows, as_json, ("name", "distribution", "about"))

@@ -30,7 +30,9 @@ class View(Section):
     ratio: list[float] = option([0.75, 4 / 3], "width over height of the crop, low and high", low=0.1, high=10)
     flip: float = option(0.5, "probability of a horizontal flip", low=0, high=1)
     canvas: int | None = option(None, "side of the view in pixels, where an action crops from it; null: image_size", low=1)
-    source_from: str = option("view", "make the source from the shared view, or from the target (the main text's version)", choices=("view", "target"))
+    source_from: str = option(
+        "view", "make the source from the shared view, or from the target (the main text's version)", choices=("view", "target")
+    )
 
 
 @dataclass(kw_only=True)

@@ -2,8 +2,9 @@
 
 import sys
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
-from typing import Any, Protocol
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, Task, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -16,32 +17,32 @@ QUIET = 5.0
 """Seconds that work may last before plain lines speak of it, and between them."""
 
 
-class Display(Protocol):
+class Display(ABC):
     """What training and evaluation tell the user."""
 
+    @abstractmethod
     def say(self, text: str) -> None:
         """One line."""
-        ...
 
+    @abstractmethod
     def warn(self, text: str) -> None:
         """One line that the user should not miss."""
-        ...
 
+    @abstractmethod
     def track(self, items: Iterable[Any], label: str, total: int) -> Iterator[Any]:
         """The items, with progress."""
-        ...
 
+    @abstractmethod
     def steps(self, start: int, stop: int, label: str) -> Iterator[int]:
         """The steps of a training, with progress."""
-        ...
 
+    @abstractmethod
     def logged(self, step: int, line: dict[str, Any]) -> None:
         """A line of metrics.jsonl was written."""
-        ...
 
+    @abstractmethod
     def table(self, title: str, metrics: dict[str, Metric]) -> None:
         """An evaluator's numbers."""
-        ...
 
 
 def make_display() -> Display:
@@ -49,7 +50,7 @@ def make_display() -> Display:
     return TerminalDisplay() if sys.stdout.isatty() else PlainDisplay()
 
 
-class SilentDisplay:
+class SilentDisplay(Display):
     """Shows nothing: for all processes but the first, and for use from Python."""
 
     def say(self, text: str) -> None: ...
@@ -67,7 +68,7 @@ class SilentDisplay:
     def table(self, title: str, metrics: dict[str, Metric]) -> None: ...
 
 
-class PlainDisplay:
+class PlainDisplay(Display):
     """Plain lines on standard output, warnings on standard error."""
 
     def __init__(self) -> None:
@@ -100,7 +101,7 @@ class PlainDisplay:
         Console(width=100, no_color=True).print(metrics_table(title, metrics))
 
 
-class TerminalDisplay:
+class TerminalDisplay(Display):
     """A progress bar that lives at the bottom, lines above it."""
 
     def __init__(self) -> None:

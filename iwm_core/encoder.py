@@ -90,7 +90,9 @@ class TimmViT(EncoderComponent):
 
     name = "vit"
 
-    model: str = option("vit_base_patch16_224", "timm's name of a Vision Transformer; `python -c \"import timm; print(timm.list_models('vit*'))\"`")
+    model: str = option(
+        "vit_base_patch16_224", "timm's name of a Vision Transformer; `python -c \"import timm; print(timm.list_models('vit*'))\"`"
+    )
     pretrained: bool = option(False, "start from timm's weights (network, or a cached file)")
     positions: str = option("sincos", "fixed 2-D sin-cos without class token, or the model's own", choices=("sincos", "model"))
     patch_size: int | None = option(None, "side of a patch in pixels; null: the model's", low=1)
@@ -107,11 +109,19 @@ class TimmViT(EncoderComponent):
         if not self.pretrained:
             options["weight_init"] = "jax"  # Xavier: timm's fixed 0.02 is far too small for narrow encoders
         if self.model not in timm.list_models():
-            raise ValueError(f"encoder.model: timm has no {self.model!r}; `python -c \"import timm; print(timm.list_models('vit*'))\"` lists them")
+            raise ValueError(
+                f"encoder.model: timm has no {self.model!r}; `python -c \"import timm; print(timm.list_models('vit*'))\"` lists them"
+            )
         self.check_shape(options, image_size)
         try:
             vit = timm.create_model(
-                self.model, pretrained=self.pretrained, img_size=image_size, num_classes=0, global_pool="", drop_path_rate=self.drop_path, **options
+                self.model,
+                pretrained=self.pretrained,
+                img_size=image_size,
+                num_classes=0,
+                global_pool="",
+                drop_path_rate=self.drop_path,
+                **options,
             )
         except TypeError as error:
             raise ValueError(f"encoder.model {self.model!r} is not a plain Vision Transformer of timm: {error}") from error
@@ -119,7 +129,9 @@ class TimmViT(EncoderComponent):
             if not self.pretrained:
                 raise
             cause = " ".join(str(error).split())[:300]
-            raise ValueError(f"encoder.pretrained: cannot load timm's weights of {self.model!r} ({cause}); go online once, or set encoder.pretrained=false") from error
+            raise ValueError(
+                f"encoder.pretrained: cannot load timm's weights of {self.model!r} ({cause}); go online once, or set encoder.pretrained=false"
+            ) from error
         if not isinstance(vit, VisionTransformer):
             raise ValueError(f"encoder.model {self.model!r} is a {type(vit).__name__}, not a plain Vision Transformer of timm")
         return ViTEncoder(vit, image_size, self.positions == "sincos")
@@ -128,7 +140,10 @@ class TimmViT(EncoderComponent):
         """Check what timm itself would only meet with an assertion."""
         with torch.device("meta"):
             probe = timm.create_model(self.model, num_classes=0)
-        width, heads = self.width or probe.num_features, self.heads or getattr(getattr(probe, "blocks", [None])[0], "attn", nn.Identity()).__dict__.get("num_heads")
+        width, heads = (
+            self.width or probe.num_features,
+            self.heads or getattr(getattr(probe, "blocks", [None])[0], "attn", nn.Identity()).__dict__.get("num_heads"),
+        )
         patch = self.patch_size or getattr(getattr(probe, "patch_embed", None), "patch_size", (None,))[0]
         if patch is None or heads is None:
             raise ValueError(f"encoder.model {self.model!r} is a {type(probe).__name__}, not a plain Vision Transformer of timm")
@@ -138,4 +153,6 @@ class TimmViT(EncoderComponent):
             raise ValueError(f"encoder.width must be a multiple of 4 for sin-cos positions, got {width}")
         if image_size % patch:
             near = max(round(image_size / patch), 1) * patch
-            raise ValueError(f"image_size {image_size} is not divisible by the patch size {patch}; use image_size={near}, or another encoder.patch_size")
+            raise ValueError(
+                f"image_size {image_size} is not divisible by the patch size {patch}; use image_size={near}, or another encoder.patch_size"
+            )

@@ -12,8 +12,8 @@ from iwm_core.config import Recipe
 from iwm_core.errors import UserError
 from iwm_core.interfaces import Targets, WorldModel
 from iwm_core.launch import choose_device
-from iwm_core.recipes import thaw
 from iwm_core.run import Run
+from iwm_core.thaw import thaw
 from iwm_core.world_model import ImageWorldModel, build_model
 
 

@@ -255,7 +255,9 @@ class Images(ABC):
 class DataSource(Component, ABC):
     """Opens the splits of a dataset."""
 
-    cache: str = option("none", "keep decoded images: none (decode every time), ram (host memory), device", choices=("none", "ram", "device"))
+    cache: str = option(
+        "none", "keep decoded images: none (decode every time), ram (host memory), device", choices=("none", "ram", "device")
+    )
     max_corrupt: float = option(0.01, "share of unreadable images above which training stops", low=0, high=1)
 
     @abstractmethod

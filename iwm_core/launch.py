@@ -56,11 +56,22 @@ def make_accelerator(launch: Launch, folder: Path) -> Accelerator:
         project_config=ProjectConfiguration(project_dir=str(folder), logging_dir=str(folder)),
     )
     if launch.trackers:
-        accelerator.init_trackers("iwm", init_kwargs={"wandb": {"name": folder.name, "dir": str(folder)}} if "wandb" in launch.trackers else {})
+        accelerator.init_trackers(
+            "iwm", init_kwargs={"wandb": {"name": folder.name, "dir": str(folder)}} if "wandb" in launch.trackers else {}
+        )
     return accelerator
 
 
 def spawn(folder: Path, processes: int) -> int:
     """Run the training of ``folder`` in several processes; returns the exit status."""
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}", "-m", "iwm_core.worker", str(folder)]
+    command = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        f"--nproc-per-node={processes}",
+        "-m",
+        "iwm_core.worker",
+        str(folder),
+    ]
     return subprocess.run(command, check=False).returncode

@@ -142,7 +142,9 @@ def strict(problem: str) -> None:
 def record(plugin: Plugin, error: BaseException) -> None:
     """Note why a plugin does not work, with the remedy."""
     cause = " ".join(str(error).split())
-    plugin.problem = f"{type(error).__name__}: {cause}; repair it, `pip uninstall {plugin.distribution}`, or set IWM_DISABLED_PLUGINS={plugin.name}"
+    plugin.problem = (
+        f"{type(error).__name__}: {cause}; repair it, `pip uninstall {plugin.distribution}`, or set IWM_DISABLED_PLUGINS={plugin.name}"
+    )
     strict(f"plugin {plugin.name!r} of {plugin.distribution}: {plugin.problem}")
 
 

@@ -10,6 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import yaml
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -71,12 +72,8 @@ class Run:
         """
         try:
             config = OmegaConf.load(self.path / "config.yaml")
-        except (OSError, ValueError, OmegaConfBaseException) as error:
+        except (OSError, ValueError, yaml.YAMLError, OmegaConfBaseException) as error:
             raise UserError(f"{self.path / 'config.yaml'} cannot be read: {' '.join(str(error).split())}") from error
-        except Exception as error:
-            if type(error).__module__.startswith("yaml"):
-                raise UserError(f"{self.path / 'config.yaml'} is no valid YAML: {' '.join(str(error).split())}") from error
-            raise
         if not isinstance(config, DictConfig):
             raise UserError(f"{self.path / 'config.yaml'} is no recipe")
         return config

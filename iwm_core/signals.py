@@ -3,7 +3,7 @@
 import signal
 import threading
 from types import FrameType, TracebackType
-from typing import Any, Self
+from typing import Any
 
 
 class Stopped(Exception):
@@ -30,7 +30,7 @@ class Stop:
         assert self.received is not None
         raise Stopped(text, 128 + self.received)
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "Stop":
         if threading.current_thread() is threading.main_thread():  # Python allows handlers nowhere else
             self.previous = {number: signal.signal(number, self.ask) for number in (signal.SIGINT, signal.SIGTERM)}
         return self

@@ -18,7 +18,6 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
-from iwm_core.launch import make_accelerator
 from iwm_core.actions import ActionSequence
 from iwm_core.checkpoint import load_optimizer, load_weights, read_state, save_checkpoint
 from iwm_core.config import Recipe, Train, steps_of
@@ -28,6 +27,7 @@ from iwm_core.display import Display
 from iwm_core.errors import UserError
 from iwm_core.health import Health, effective_rank, gain, spread_rows, target_std
 from iwm_core.interfaces import Draws
+from iwm_core.launch import make_accelerator
 from iwm_core.plugins import load_plugins
 from iwm_core.run import Run
 from iwm_core.schedules import learning_rate, momentum, weight_decay
@@ -158,7 +158,10 @@ def train(run: Run, recipe: Recipe, display: Display) -> None:
                 line = tally.read(accelerator, settings.batch_size, health)
                 rates = {group["name"]: group["lr"] for group in optimizer.param_groups}
                 line |= {"step": done, "epoch": done / schedule.steps_per_epoch, "lr": rates["decay"], "grad_norm": float(norm)}
-                line |= {"weight_decay": optimizer.param_groups[0]["weight_decay"], "momentum": momentum(settings.momentum, step, plan.steps)}
+                line |= {
+                    "weight_decay": optimizer.param_groups[0]["weight_decay"],
+                    "momentum": momentum(settings.momentum, step, plan.steps),
+                }
                 line |= {"corrupt": data.corrupt}
                 if accelerator.is_main_process:
                     run.log(line)
@@ -167,7 +170,9 @@ def train(run: Run, recipe: Recipe, display: Display) -> None:
                     for warning in warnings(line, health, prediction, plan.log_every):
                         display.warn(f"step {done}: {warning}")
                 if line["skipped"] >= plan.log_every > 1:
-                    raise UserError(f"no gradient of the last {plan.log_every} steps was finite; lower train.lr.peak, or use launch.precision=fp32")
+                    raise UserError(
+                        f"no gradient of the last {plan.log_every} steps was finite; lower train.lr.peak, or use launch.precision=fp32"
+                    )
             stopping = stop.asked and (accelerator.num_processes == 1 or done % plan.log_every == 0)
             if (done % plan.checkpoint_every == 0 or done == plan.steps or stopping) and accelerator.is_main_process:
                 save_checkpoint(run.checkpoints, done, model, optimizer, {"steps": plan.steps}, settings.keep)

@@ -11,14 +11,15 @@ import torch
 
 from iwm_core.change import change
 from iwm_core.checkpoint import read_state
+from iwm_core.compose import compose, parse
 from iwm_core.config import Recipe
 from iwm_core.display import Display, SilentDisplay, make_display
 from iwm_core.errors import UserError
 from iwm_core.evaluate import evaluate, missing_evaluations
 from iwm_core.interfaces import Draws
 from iwm_core.launch import choose_device, spawn
-from iwm_core.recipes import compose, parse, thaw
 from iwm_core.run import Run
+from iwm_core.thaw import thaw
 from iwm_core.train import train
 from iwm_core.world_model import build_model
 
@@ -64,7 +65,11 @@ def sweep(name: str, overrides: list[str]) -> int:
     """``iwm train -m``: one process for each combination of ``key=a,b`` values, one after the other."""
     choices = []
     for override in parse(overrides):
-        texts = [f"{override.get_key_element()}={value}" for value in override.sweep_string_iterator()] if override.is_sweep_override() else None
+        texts = (
+            [f"{override.get_key_element()}={value}" for value in override.sweep_string_iterator()]
+            if override.is_sweep_override()
+            else None
+        )
         choices.append(texts or [override.input_line])
     jobs = list(itertools.product(*choices))
     for job in jobs:  # a mistake in the last job is found before the first one runs

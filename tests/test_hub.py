@@ -287,15 +287,20 @@ def test_a_dataset_of_the_hub(monkeypatch):
     assert asked == [(("owner/name", "small"), {"revision": "v1"})]
 
 
-def test_progress_bars_are_quiet_and_left_as_they_were(folder, capfd):
+def test_progress_bars_are_off_while_loading_and_left_as_they_were(folder, monkeypatch):
+    load_dataset, quiet = datasets.load_dataset, []
+
+    def watched(*args, **options):
+        quiet.append(datasets.are_progress_bars_disabled())
+        return load_dataset(*args, **options)
+
+    monkeypatch.setattr(datasets, "load_dataset", watched)
+    for before in False, True:
+        (datasets.disable_progress_bars if before else datasets.enable_progress_bars)()
+        Hub(path=str(folder)).open("train")
+        assert datasets.are_progress_bars_disabled() == before
     datasets.enable_progress_bars()
-    Hub(path=str(folder)).open("train")
-    assert not datasets.are_progress_bars_disabled()
-    assert "it/s" not in capfd.readouterr().err
-    datasets.disable_progress_bars()
-    Hub(path=str(folder)).open("validation")
-    assert datasets.are_progress_bars_disabled()
-    datasets.enable_progress_bars()
+    assert quiet == [True, True]
 
 
 def brightness(images, index):

@@ -108,9 +108,6 @@ def planes(image: Image.Image) -> np.ndarray:
         grey = eight_bits(np.asarray(image))
         return np.array(np.broadcast_to(grey, (3, *grey.shape)), order="C")
     if image.mode != "RGB":
-        # By way of RGBA Pillow does not try to keep the transparent colours of a palette, and does not warn that it fails.
-        if image.mode in ("P", "PA"):
-            image = image.convert("RGBA")
         image = image.convert("RGB")
     return np.array(np.asarray(image).transpose(2, 0, 1), order="C")
 

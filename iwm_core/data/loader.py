@@ -8,7 +8,7 @@ Decisions:
 """
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float, Int, UInt8
@@ -70,12 +70,6 @@ class Schedule:
         for step in range(start, stop):
             for micro in range(self.parts // processes):
                 yield self.part(step, micro * processes + rank)
-
-
-class TrainingBatches(Protocol):
-    """Something that makes the micro-batches of a schedule."""
-
-    def __call__(self, slices: Iterator[Slice]) -> Iterator[Batch]: ...
 
 
 class DecodedViews:

@@ -87,7 +87,9 @@ class NarrowViTComponent(PredictorComponent):
 
     def build(self, width: int, grid: tuple[int, int], action: int) -> NarrowViT:
         if self.width % self.heads:
-            raise ValueError(f"predictor.width {self.width} is not divisible by predictor.heads {self.heads}; set predictor.heads to a divisor")
+            raise ValueError(
+                f"predictor.width {self.width} is not divisible by predictor.heads {self.heads}; set predictor.heads to a divisor"
+            )
         if self.width % 4:
             raise ValueError(f"predictor.width must be a multiple of 4 for sin-cos positions, got {self.width}")
         return self.module(self, width, grid, action)

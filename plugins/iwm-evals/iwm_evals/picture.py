@@ -96,9 +96,10 @@ def draw_row(page: Image.Image, row: Row, words: Words, bank: int, top: int) -> 
     pen.text((left + 26, top + 18), verdict, fill=INK, font=font(18), anchor="ls")
     for line, number in enumerate(words.written):
         name, label = words.names[number], words.labels[number]
-        repeated = name == label or (line > 0 and name == words.names[words.written[line - 1]])
+        first = line == 0 or name != words.names[words.written[line - 1]]
         place = (left, top + VERDICT + LINE * line + 18)
-        draw_number(pen, place, ("" if repeated else name, label), words.widths(), row.action[number])
+        shown = (name if first else "", label if label != name else "")
+        draw_number(pen, place, shown, words.widths(), row.action[number])
 
 
 def draw_number(pen: ImageDraw.ImageDraw, place: tuple[int, int], words: tuple[str, str], widths: tuple[int, int], value: float) -> None:

@@ -4,11 +4,11 @@ The paper's blocks overlap by chance, so their union varies from image to image 
 rectangular. Cutting sorted indices to the batch's minimum always loses the bottom of the image (PAPER §3).
 
 Decisions:
-- ``t`` and ``k`` are quantiles: of the layouts that the fields give on this grid, a quarter (``(1 - window) / 2``) has fewer than ``t`` patches
-  in its smallest target group, and a quarter fewer than ``k`` context patches. They are measured once on 4,096 layouts with a seed of
-  their own, on the CPU, so they are a pure function of fields and grid.
-- A sample draws several layouts and takes the first that has enough of both. At least the share ``window`` of layouts has, so the chance that
-  none of them does is 1e-6 a sample. Then the layout that lacks least is filled up with random other patches.
+- ``t`` and ``k`` are quantiles: of the layouts that the fields give on this grid, a quarter (``(1 - window) / 2``) has fewer than
+  ``t`` patches in its smallest target group, and a quarter fewer than ``k`` context patches. They are measured once on 2,048 layouts
+  with a seed of their own, on the CPU, so they are a pure function of fields and grid.
+- A sample draws several layouts and takes the first that has enough of both. At least the share ``window`` of layouts has, so the
+  chance that none of them does is 1e-6 a sample. Then the layout that lacks least is filled up with random other patches.
 - Target and context are uniformly random subsets of what the layout offers. Patches left over are neither: not seen and not predicted.
 - Given its layout's size, a union is as the paper has it; only very small and very large unions are left out. What that does to the
   visit frequencies stands in the README with the command that measures it.
@@ -26,7 +26,7 @@ from torch import Tensor
 
 from iwm_core.interfaces import Draws, Targets, TargetSelector, option
 
-MEASURED_LAYOUTS = 4096
+MEASURED_LAYOUTS = 2048
 FAILURE = 1e-6  # chance that no proposal of a sample fits
 
 
@@ -52,7 +52,9 @@ class BlockSelector(TargetSelector):
     blocks: int = option(4, "rectangles an image", low=1, high=32)
     scale: list[float] = option([0.15, 0.2], "area of a block as a share of the grid, [low, high]", low=0.001, high=1.0)
     aspect: list[float] = option([0.75, 1.5], "height / width of a block in patches, [low, high]", low=0.05, high=20.0)
-    window: float = option(0.5, "share of the random layouts that is used: more leaves more patches unused, less skews them more", low=0.1, high=1.0)
+    window: float = option(
+        0.5, "share of the random layouts that is used: more leaves more patches unused, less skews them more", low=0.1, high=1.0
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -11,7 +11,9 @@ class RandomPatches(TargetSelector):
     """Predict a share of the grid, patches picked one by one, as one group."""
 
     name: ClassVar[str] = "random"
-    share: float = option(0.48, "share of the grid that is predicted; the default is what the union of multiblock covers", low=0.0, high=1.0)
+    share: float = option(
+        0.48, "share of the grid that is predicted; the default is what the union of multiblock covers", low=0.0, high=1.0
+    )
 
     def select(self, draws: Draws, grid: tuple[int, int]) -> Targets:
         """Context and one target group that together are the grid.

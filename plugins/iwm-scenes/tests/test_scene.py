@@ -69,8 +69,8 @@ def test_golden_factors() -> None:
     assert hashlib.sha256(table.numpy().astype("<f4").tobytes()).hexdigest() == GOLDEN_HASH
 
 
-GOLDEN_FIRST = []
-GOLDEN_HASH = ""
+GOLDEN_FIRST = [7, 0, 0.8804233, 0.66317844, 0.5848381, 0.7388976, 0.2556982, 0.20775843, 0.72183597]
+GOLDEN_HASH = "00121d4468fca5ccaadf8b38b7183732fe8198bb50c6bdf449063d544b52532f"
 
 
 def test_several_objects_are_whole_apart_and_the_label_is_the_largest() -> None:
@@ -86,7 +86,6 @@ def test_several_objects_are_whole_apart_and_the_label_is_the_largest() -> None:
             reach = REACH * thing.size
             assert reach <= min(thing.x, thing.y, 1 - thing.x, 1 - thing.y) + 1e-9
             for other in things[:number]:
-                assert math.dist((thing.x, thing.y), (other.x, other.y)) > 0
                 assert max(abs(thing.x - other.x), abs(thing.y - other.y)) >= reach + REACH * other.size - 1e-9
         mask = images.mask(index)
         for shape in range(10):

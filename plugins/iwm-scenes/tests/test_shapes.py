@@ -43,7 +43,9 @@ def test_no_shape_is_a_turned_copy_of_another() -> None:
             assert overlap.max() < 0.87, (name, other)
 
 
-@pytest.mark.parametrize(("name", "mirror_only_left_right"), [("triangle", True), ("heart", True), ("arrow", True), ("star", True), ("disc", False)])
+@pytest.mark.parametrize(
+    ("name", "mirror_only_left_right"), [("triangle", True), ("heart", True), ("arrow", True), ("star", True), ("disc", False)]
+)
 def test_unrotated_shapes_stand_upright(name: str, mirror_only_left_right: bool) -> None:
     shape = SHAPES[name]
     np.testing.assert_allclose(shape(X, Y), shape(-X, Y), atol=1e-9)

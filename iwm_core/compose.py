@@ -1,0 +1,202 @@
+"""Composes a recipe and overrides with Hydra into one plain config.
+
+Decisions:
+- A recipe is Hydra's primary config: ``defaults: [base, encoder: vit, …, _self_]``; no package headers, no ``override`` keyword.
+- Components enter the ConfigStore as their fields' defaults plus their ``name``; `iwm_core.thaw` merges them into the component's own
+  structured config, which validates every field. Only installed components can be named.
+- A recipe may set options of a component that the command line then replaces: those the new one does not know are left out,
+  with a note; any other unknown key is an error.
+"""
+
+import dataclasses
+import difflib
+from pathlib import Path
+from typing import Any
+
+import yaml
+from hydra import compose as hydra_compose
+from hydra import initialize_config_dir
+from hydra.core.config_search_path import ConfigSearchPath
+from hydra.core.config_store import ConfigStore
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.core.plugins import Plugins as HydraPlugins
+from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException
+from hydra.plugins.search_path_plugin import SearchPathPlugin
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from iwm_core.config import GROUPS, SECTIONS, SEVERAL, SINGLE
+from iwm_core.errors import UserError
+from iwm_core.plugins import load_plugins
+from iwm_core.recipes import find_recipes
+
+
+class RecipeSearchPath(SearchPathPlugin):
+    """Lets recipes name the groups (``size: cpu``) that lie at the top of any recipe dir."""
+
+    def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
+        for folder, plugin in load_plugins().recipe_dirs():
+            search_path.append(plugin.distribution, folder.resolve().as_uri())
+
+
+def component_defaults(component: Any) -> dict[str, Any]:
+    """A component's fields as plain config: its name, defaults, and ??? where the user must say."""
+    return {"name": component.name, **OmegaConf.to_container(OmegaConf.structured(component))}  # pyright: ignore[reportCallIssue]
+
+
+def register() -> None:
+    """Put the schema and every installed component into Hydra's ConfigStore."""
+    store = ConfigStore.instance()
+    base = {section: OmegaConf.to_container(OmegaConf.structured(cls)) for section, cls in SECTIONS.items()}  # typed again by `thaw`
+    store.store(name="base", node={"recipe": "???", "image_size": 224, "actions": {}, "evaluators": {}, **base, "run": None})
+    for group, kind in GROUPS.items():
+        for name, entry in load_plugins().entries(kind).items():
+            package = f"{group}.{name}" if group in SEVERAL else group
+            store.store(
+                group=group, name=name, node=component_defaults(entry.component), package=package, provider=entry.plugin.distribution
+            )
+
+
+def compose(name: str, overrides: list[str]) -> tuple[DictConfig, list[str]]:
+    """A recipe with overrides applied, and notes for the user about what was left out.
+
+    Raises:
+        UserError: an unknown recipe, component or key, or a value that cannot be parsed.
+    """
+    recipes = find_recipes()
+    if name not in recipes:
+        near = difflib.get_close_matches(name, recipes, n=1)
+        hint = f"did you mean recipe={near[0]}? " if near else ""
+        raise UserError(f"there is no recipe {name!r}; {hint}`iwm recipes` lists all: {', '.join(recipes)}")
+    path = recipes[name].path
+    parsed = parse(overrides)
+    for override in parsed:
+        check_group(override)
+    register()
+    HydraPlugins.instance().register(RecipeSearchPath)
+    GlobalHydra.instance().clear()
+    try:
+        with initialize_config_dir(str(path.parent.resolve()), version_base="1.3", job_name="iwm"):
+            config = hydra_compose(path.stem, overrides=overrides)
+    except MissingConfigException as error:
+        raise UserError(missing_config(name, error)) from error
+    except ConfigCompositionException as error:
+        raise UserError(bad_override(error, name, path)) from error
+    except (HydraException, OmegaConfBaseException) as error:
+        raise UserError(f"recipe {name!r} ({path}): {one_line(error)}") from error
+    except yaml.YAMLError as error:
+        raise UserError(f"recipe {name!r} ({path}) is no valid YAML: {one_line(error)}") from error
+    OmegaConf.set_struct(config, False)
+    config.recipe = name
+    return config, prune(config, parsed)
+
+
+def parse(overrides: list[str]) -> list[Override]:
+    """Overrides by Hydra's grammar.
+
+    Raises:
+        UserError: one cannot be parsed.
+    """
+    parser = OverridesParser.create()
+    parsed = []
+    for text in overrides:
+        try:
+            parsed.append(parser.parse_override(text))
+        except HydraException as error:
+            raise UserError(
+                f"cannot read {text!r}: write key=value, lists as key=[a,b], and quote a value with special signs: key='\"…\"'"
+            ) from error
+    return parsed
+
+
+def check_group(override: Override) -> None:
+    """Check that an override which chooses components names installed ones.
+
+    Raises:
+        UserError: it does not; or chooses several where there is one.
+    """
+    kind = GROUPS.get(override.key_or_group)
+    if kind is None or override.is_delete():
+        return
+    value = override.value()
+    names = value if isinstance(value, list) else [value]
+    if override.key_or_group in SINGLE and isinstance(value, list):
+        raise UserError(f"{override.key_or_group} takes one component: {override.key_or_group}=NAME")
+    for name in names:
+        if name is None or isinstance(name, dict):
+            raise UserError(f"choose {override.key_or_group} by name; `iwm components {kind}` lists what is installed")
+        # A recipe dir may hold ready-made choices of a group (data/imagenette), which Hydra resolves.
+        if not any((folder / override.key_or_group / f"{name}.yaml").is_file() for folder, _ in load_plugins().recipe_dirs()):
+            load_plugins().component(kind, str(name))
+
+
+def prune(config: DictConfig, overrides: list[Override]) -> list[str]:
+    """Leave out the recipe's options of components that the command line replaced; return notes about them."""
+    replaced = {override.key_or_group for override in overrides if override.key_or_group in GROUPS}
+    explicit = {override.key_or_group for override in overrides if override.key_or_group not in GROUPS}
+    notes = []
+    for group in replaced & set(SINGLE):
+        node = config[group]
+        known = {"name", *field_names(SINGLE[group], node.name)}
+        for key in [k for k in node if k not in known and f"{group}.{k}" not in explicit]:
+            del node[key]
+            notes.append(f"{group}={node.name} has no {key!r}: the recipe's value is left out")
+    for group in replaced & set(SEVERAL):
+        for key in [k for k, node in config[group].items() if "name" not in node and k in load_plugins().entries(SEVERAL[group])]:
+            del config[group][key]
+    return notes
+
+
+def field_names(kind: str, name: str) -> list[str]:
+    """The names of a component's fields."""
+    return [f.name for f in dataclasses.fields(load_plugins().component(kind, name))]
+
+
+def missing_config(name: str, error: MissingConfigException) -> str:
+    """One line for a file or component that Hydra could not find."""
+    missing = str(error.missing_cfg_file)
+    group, _, choice = missing.partition("/")
+    if group in GROUPS:
+        try:
+            load_plugins().component(GROUPS[group], choice)
+        except UserError as cause:
+            return f"recipe {name!r} asks for {missing}: {cause}"
+    options = ", ".join(error.options or [])
+    return f"recipe {name!r}: there is no {missing!r}" + (
+        f"; choose one of: {options}" if options else "; check the recipe's defaults and the command line"
+    )
+
+
+def bad_override(error: ConfigCompositionException, name: str, path: Path) -> str:
+    """One line for an override that Hydra could not apply."""
+    first = str(error).splitlines()[0]
+    if "Could not override" in first:
+        key = first.split("'")[1]
+        return f"unknown key {key!r}; `iwm show recipe={name}` lists all keys" + suggestion(key, name, path)
+    cause = f": {one_line(error.__cause__)}" if error.__cause__ else ""
+    return f"{first.rstrip('.')}{cause}"
+
+
+def suggestion(key: str, name: str, path: Path) -> str:
+    """The nearest key that exists, as a half sentence."""
+    with initialize_config_dir(str(path.parent.resolve()), version_base="1.3", job_name="iwm"):
+        config = hydra_compose(path.stem)
+    near = difflib.get_close_matches(key, dotted(config), n=1, cutoff=0.7)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+def dotted(config: DictConfig, prefix: str = "") -> list[str]:
+    """All keys of a config, as ``train.lr.peak``."""
+    keys = []
+    for key, node in config.items_ex(resolve=False):
+        keys.append(f"{prefix}{key}")
+        if isinstance(node, DictConfig) and not node._is_missing() and not node._is_none():
+            keys += dotted(node, f"{prefix}{key}.")
+    return keys
+
+
+def one_line(error: BaseException) -> str:
+    """An exception's text on one line."""
+    return " ".join(str(error).split())

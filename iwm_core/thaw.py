@@ -1,0 +1,83 @@
+"""Turns a composed or frozen config into a `Recipe` of typed, validated instances.
+
+Each node is merged into the structured config of its dataclass, which checks keys, types and, in ``__post_init__``, ranges.
+"""
+
+import dataclasses
+import difflib
+from dataclasses import dataclass
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import ConfigKeyError, MissingMandatoryValue, OmegaConfBaseException
+
+from iwm_core.config import SECTIONS, SEVERAL, SINGLE, Recipe
+from iwm_core.errors import UserError
+from iwm_core.plugins import load_plugins
+
+
+def thaw(config: DictConfig) -> Recipe:
+    """A composed recipe as typed, validated instances.
+
+    Raises:
+        UserError: a missing or unknown component or key, a value of the wrong type or out of range.
+    """
+    plain = {str(key): value for key, value in config.items()}
+    parts: dict[str, Any] = {}
+    for group, kind in SINGLE.items():
+        if not plain.get(group):
+            raise UserError(f"the recipe chooses no {group}: add {group}=NAME; `iwm components {kind}` lists what is installed")
+        parts[group] = thaw_component(kind, config[group], group)
+    for group, kind in SEVERAL.items():
+        parts[group] = {str(key): thaw_component(kind, node, f"{group}.{key}") for key, node in config[group].items()}
+    for section, cls in SECTIONS.items():
+        parts[section] = instance(cls, config[section], section)
+    unknown = set(plain) - {f.name for f in dataclasses.fields(Recipe)}
+    if unknown:
+        raise UserError(f"unknown key {min(unknown)!r} in the recipe; `iwm show recipe={plain['recipe']}` lists all keys")
+    top = instance(Scalars, OmegaConf.create({f.name: plain[f.name] for f in dataclasses.fields(Scalars)}), "")
+    return Recipe(**dataclasses.asdict(top), **parts)
+
+
+@dataclass(kw_only=True)
+class Scalars:
+    """The recipe's keys that belong to no section."""
+
+    recipe: str
+    image_size: int
+    run: str | None
+
+    def __post_init__(self) -> None:
+        if self.image_size < 1:
+            raise ValueError(f"image_size must be at least 1 pixel, got {self.image_size}")
+
+
+def thaw_component(kind: str, node: Any, label: str) -> Any:
+    """The instance that a node of the config describes."""
+    if not isinstance(node, DictConfig) or "name" not in node:
+        words = label.split(".")[-1]
+        raise UserError(
+            f"{label} is set, but {words!r} is not chosen; choose it with {label.split('.')[0]}=[…,{words}] or remove its options"
+        )
+    fields = {key: value for key, value in node.items_ex(resolve=False) if key != "name"}
+    return instance(load_plugins().component(kind, node.name), OmegaConf.create(fields, parent=node._get_parent()), label)
+
+
+def instance(cls: Any, node: Any, label: str) -> Any:
+    """A node merged into the structured config of ``cls`` and made an instance."""
+    prefix = f"{label}." if label else ""
+    try:
+        return OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(cls), node))
+    except ConfigKeyError as error:
+        key = str(error.full_key)
+        names = [f.name for f in dataclasses.fields(cls)]
+        near = difflib.get_close_matches(key, names, n=1)
+        hint = f"did you mean {prefix}{near[0]}?" if near else f"its keys: {', '.join(names)}"
+        raise UserError(f"unknown key {prefix}{key}; {hint}") from error
+    except MissingMandatoryValue as error:
+        raise UserError(f"{prefix}{error.full_key} must be given: add {prefix}{error.full_key}=VALUE") from error
+    except OmegaConfBaseException as error:
+        raise UserError(f"{prefix}{error.full_key}: {str(error).splitlines()[0]}") from error
+    except ValueError as error:
+        text = str(error)
+        raise UserError(text if not label or text.startswith(label.split(".")[0]) else f"{label}: {text}") from error

@@ -1,0 +1,150 @@
+"""The contract on many grids and fields, components by name, fixed sizes, and clear errors."""
+
+import iwm_masking
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from iwm_masking.fixed_size import Layouts, cut, first_fitting
+from iwm_masking.ijepa import IJepa
+from iwm_masking.multiblock import MultiBlock
+from iwm_masking.random_patches import RandomPatches
+
+from iwm_core.interfaces import Draws, TargetSelector
+from iwm_core.testing import check_target_selector
+
+
+def test_components_are_named():
+    assert [selector.name for selector in iwm_masking.iwm_target_selectors()] == ["multiblock", "ijepa", "random"]
+
+
+@pytest.mark.parametrize("selector", iwm_masking.iwm_target_selectors(), ids=lambda kind: kind.name)
+@pytest.mark.parametrize("grid", [(6, 6), (14, 14), (5, 9), (24, 4)], ids=str)
+def test_contract(selector: type[TargetSelector], grid: tuple[int, int]):
+    check_target_selector(selector(), grid)
+
+
+@pytest.mark.parametrize("selector", iwm_masking.iwm_target_selectors(), ids=lambda kind: kind.name)
+def test_same_draws_same_result_and_other_draws_another(selector: type[TargetSelector]):
+    draws = Draws(0, 0, torch.arange(16))
+    first = selector().select(draws, (8, 8))
+    for indices, again, epoch, seed in zip(
+        first,
+        selector().select(draws, (8, 8)),
+        selector().select(Draws(0, 1, torch.arange(16)), (8, 8)),
+        selector().select(Draws(1, 0, torch.arange(16)), (8, 8)),
+        strict=True,
+    ):
+        assert torch.equal(indices, again)
+        assert not torch.equal(indices, epoch)
+        assert not torch.equal(indices, seed)
+
+
+@pytest.mark.parametrize("selector", iwm_masking.iwm_target_selectors(), ids=lambda kind: kind.name)
+def test_global_random_numbers_are_left_alone(selector: type[TargetSelector]):
+    before = torch.get_rng_state()
+    selector().select(Draws(0, 0, torch.arange(4)), (8, 8))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_groups():
+    draws = Draws(0, 0, torch.arange(3))
+    assert MultiBlock().select(draws, (14, 14)).target.shape[1] == 1
+    assert IJepa(blocks=3).select(draws, (14, 14)).target.shape[1] == 3
+    where = RandomPatches(share=0.25).select(draws, (14, 14))
+    assert [list(indices.shape) for indices in where] == [[3, 147], [3, 1, 49]]
+
+
+def test_ijepa_groups_lie_in_blocks():
+    """Each group's patches span a rectangle no larger than the largest block: 7 by 6 or 6 by 7 on 14×14."""
+    target = IJepa().select(Draws(0, 0, torch.arange(500)), (14, 14)).target
+    rows, columns = target // 14, target % 14
+    height, width = (side.amax(-1) - side.amin(-1) + 1 for side in (rows, columns))
+    assert (height <= 8).all()
+    assert (width <= 7).all()
+    assert (height * width <= 42).all()
+
+
+def test_first_layout_that_fits_is_taken():
+    """Of unions of 1, 3, 2 and 3 patches of 6, the first with t = 3 and k = 3; with t = 4, the first of those that lack one."""
+    target = torch.tensor([[1, 0, 0, 0, 0, 0], [1, 1, 1, 0, 0, 0], [1, 1, 0, 0, 0, 0], [0, 0, 0, 1, 1, 1]], dtype=torch.bool)
+    layouts = Layouts(target[None, :, None], ~target[None])
+    for t, k in ((3, 3), (4, 2)):
+        assert torch.equal(first_fitting(layouts, t, k).target[0, 0, 0], target[1])
+
+
+def test_lacking_layout_is_filled_up_without_overlap():
+    """A union of 1 patch where 3 are asked for: it keeps its own patch, takes 2 of the others, and the context takes the rest."""
+    union = torch.tensor([[False, True, False, False, False, False]]).expand(200, -1)
+    where = cut(Layouts(union[:, None, None], ~union[:, None]), 3, 3, Draws(0, 0, torch.arange(200)))
+    assert (where.target[:, 0] == 1).any(1).all()
+    assert torch.equal(torch.cat([where.target[:, 0], where.context], 1).sort(1).values, torch.arange(6).expand(200, 6))
+
+
+@pytest.mark.parametrize("selector", iwm_masking.iwm_target_selectors(), ids=lambda kind: kind.name)
+def test_nothing_waits_for_the_device(selector: type[TargetSelector]):
+    """The meta device has shapes without numbers: to read one, as control flow or a synchronisation would, raises."""
+    context, target = selector().select(Draws(0, 0, torch.arange(4, device="meta")), (6, 6))
+    real = selector().select(Draws(0, 0, torch.arange(4)), (6, 6))
+    assert context.is_meta
+    assert target.is_meta
+    assert (context.shape, target.shape) == (real.context.shape, real.target.shape)
+
+
+def one_line_error(call) -> str:
+    with pytest.raises(ValueError, match=r"\S") as caught:
+        call()
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("kind", [MultiBlock, IJepa])
+@pytest.mark.parametrize("field", ["scale", "aspect"])
+@pytest.mark.parametrize("value", [[0.3, 0.2], [0.2], [0.1, 0.2, 0.3], []])
+def test_ranges_are_low_high(kind, field, value):
+    assert f"{kind.name}.{field} must be [low, high]" in one_line_error(lambda: kind(**{field: value}))
+
+
+def test_errors_name_the_fix():
+    draws = Draws(0, 0, torch.arange(2))
+    assert "context_scale must be [low, high]" in one_line_error(lambda: IJepa(context_scale=[1.0, 0.9]))
+    assert "lower scale" in one_line_error(lambda: MultiBlock(scale=[0.9, 1.0]).select(draws, (8, 8)))
+    tiny = one_line_error(lambda: MultiBlock(scale=[0.01, 0.02]).select(draws, (5, 5)))
+    assert "raise it to 0.02 or more" in tiny
+    MultiBlock(scale=[0.02, 0.02]).select(draws, (5, 5))  # the advice works
+    assert "min_keep=10" in one_line_error(lambda: IJepa().select(draws, (4, 4)))
+    IJepa(min_keep=4).select(draws, (4, 4))
+    assert "share" in one_line_error(lambda: RandomPatches(share=0.001).select(draws, (8, 8)))
+    assert "share" in one_line_error(lambda: RandomPatches(share=0.999).select(draws, (8, 8)))
+
+
+def ranges(low: float, high: float) -> st.SearchStrategy[list[float]]:
+    return st.tuples(st.floats(low, high), st.floats(low, high)).map(sorted)
+
+
+@settings(max_examples=2000, deadline=None, derandomize=True)
+@given(
+    kind=st.sampled_from([MultiBlock, IJepa, RandomPatches]),
+    grid=st.tuples(st.integers(1, 24), st.integers(1, 24)),
+    scale=ranges(0.001, 1.0),
+    aspect=ranges(0.05, 20.0),
+    blocks=st.integers(1, 6),
+    window=st.sampled_from([0.3, 0.5, 1.0]),
+    index=st.integers(0, 2**40),
+)
+def test_random_grids_and_fields_end_in_a_selection_or_one_error(kind, grid, scale, aspect, blocks, window, index):
+    n = grid[0] * grid[1]
+    selector = kind(share=scale[0]) if kind is RandomPatches else kind(scale=scale, aspect=aspect, blocks=blocks, window=window)
+    try:
+        context, target = selector.select(Draws(0, 0, torch.tensor([index, index + 1])), grid)
+    except ValueError:
+        assert kind.name in one_line_error(lambda: selector.select(Draws(0, 0, torch.tensor([index])), grid))
+        return
+    for indices in (context, target):
+        assert indices.dtype == torch.int64
+        assert indices.shape[-1] > 0
+        assert indices.min() >= 0
+        assert indices.max() < n
+        assert (indices.diff(dim=-1) > 0).all()
+    assert not torch.isin(context[0], target[0]).any()
+    assert not torch.isin(context[1], target[1]).any()

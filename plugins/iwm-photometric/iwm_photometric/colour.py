@@ -1,0 +1,43 @@
+"""Colour arithmetic on batches, with one number for each image.
+
+Decisions:
+- Definitions are torchvision's (`torchvision.transforms.functional`), so that strengths in papers mean here what they mean there.
+- The number that changes nothing gives back the image's very bits.
+- Hue is turned without a conversion to HSV and back. With ``top``, ``bottom`` and ``chroma = top - bottom`` of a pixel's three
+  channels, its hue angle in sixths of a turn, in [-3, 3] from red, is ``±(g + b - r + top - 2 * bottom) / chroma`` with the sign of
+  ``g - b``; a channel is ``top`` while the angle lies within one sixth of the channel's own, ``bottom`` beyond two sixths, and straight
+  in between: no branches, no sectors. Written as ``top - chroma * lost``, rounding cannot carry a value out of [0, 1].
+"""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+CHANNEL_ANGLES = (0.0, 2.0, 4.0)
+"""Where red, green and blue lie on the circle of hues, in sixths of a turn."""
+
+
+def luma(images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 1 h w"]:
+    """Brightness as the eye weighs it (ITU-R BT.601)."""
+    red, green, blue = images.split(1, dim=1)
+    return 0.2989 * red + 0.587 * green + 0.114 * blue
+
+
+def blend(
+    other: Float[Tensor, "b 1 h2 w2"], images: Float[Tensor, "b 3 h w"], factor: Float[Tensor, "b 1 1 1"]
+) -> Float[Tensor, "b 3 h w"]:
+    """From ``other`` at 0, over the images at 1, to beyond them, cut to [0, 1]."""
+    return torch.lerp(other, images, factor).clamp_(0, 1)
+
+
+def shift_hue(images: Float[Tensor, "b 3 h w"], turns: Float[Tensor, "b 1 1 1"]) -> Float[Tensor, "b 3 h w"]:
+    """Turn the circle of hues by ``turns`` of the whole circle; brightest and darkest channel of a pixel keep their values."""
+    red, green, blue = images.split(1, dim=1)
+    top = torch.maximum(torch.maximum(red, green), blue)
+    bottom = torch.minimum(torch.minimum(red, green), blue)
+    chroma = top - bottom
+    angle = torch.copysign((green + blue - red + top - 2 * bottom) / chroma.clamp(min=1e-12), green - blue)
+    shift = torch.cat([(6 * turns - own + 3) % 6 - 3 for own in CHANNEL_ANGLES], dim=1)
+    # Angle and shift both lie in [-3, 3]: their sum is 3 - | |sum| - 3 | from 0 on the circle, and a channel has lost all its chroma from 2 on.
+    lost = (2 - (angle + shift).abs_().sub_(3).abs_()).clamp_(0, 1)
+    return torch.where(turns == 0, images, top - chroma * lost)

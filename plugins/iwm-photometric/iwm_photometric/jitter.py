@@ -1,0 +1,56 @@
+"""Colour jitter: the invertible action of PAPER §2 and §4.
+
+Decisions:
+- Source and target are jittered independently, each with probability ``p``.
+- The four operations have a fixed order, brightness, contrast, saturation, hue (PAPER §2: open): a random order that the action
+  does not tell is noise that no predictor can resolve.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from iwm_core.interfaces import Action, ActionParams, Draws, option
+from iwm_photometric.colour import blend, luma, shift_hue
+
+
+@dataclass(kw_only=True)
+class Jitter(Action):
+    """Brightness, contrast, saturation and hue, on both sides.
+
+    Parameters: three factors, 1 changes nothing; a turn of the circle of hues, 0 changes nothing.
+    """
+
+    name = "jitter"
+    labels = ("brightness", "contrast", "saturation", "hue")
+    identity = torch.tensor([1.0, 1.0, 1.0, 0.0])
+
+    p: float = option(0.8, "probability of a jitter, for each side", low=0, high=1)
+    brightness: float = option(0.4, "strength s: factor from max(0, 1 - s) to 1 + s", low=0)
+    contrast: float = option(0.4, "strength s: factor from max(0, 1 - s) to 1 + s", low=0)
+    saturation: float = option(0.2, "strength s: factor from max(0, 1 - s) to 1 + s", low=0)
+    hue: float = option(0.1, "strength s: shift from -s to s, in turns of the circle of hues", low=0, high=0.5)
+
+    def sample(self, draws: Draws) -> ActionParams:
+        return ActionParams(self.side(draws), self.side(draws))
+
+    def side(self, draws: Draws) -> Float[Tensor, "b 4"]:
+        """Parameters of one side."""
+        factors = [(max(0.0, 1 - s), 1 + s) for s in (self.brightness, self.contrast, self.saturation)]
+        low, high = torch.tensor([*factors, (-self.hue, self.hue)], device=draws.device).unbind(1)
+        drawn = low + (high - low) * draws.uniform(4)
+        return torch.where(draws.bernoulli(self.p), drawn, self.identity.to(draws.device))
+
+    def apply(self, images: Float[Tensor, "b 3 h w"], params: Float[Tensor, "b p"]) -> Float[Tensor, "b 3 h w"]:
+        brightness, contrast, saturation, hue = params[:, :, None, None, None].unbind(1)
+        images = (images * brightness).clamp_(0, 1)
+        images = blend(luma(images.mean((2, 3), keepdim=True)), images, contrast)
+        images = blend(luma(images), images, saturation)
+        return shift_hue(images, hue)
+
+    def encode(self, source: Float[Tensor, "b p"], target: Float[Tensor, "b p"]) -> Float[Tensor, "b a"]:
+        """Target less source, each in units of its widest difference; an operation of strength 0 is always told as 0."""
+        strengths = (self.brightness, self.contrast, self.saturation, self.hue)
+        return (target - source) * torch.tensor([0.5 / s if s else 0.0 for s in strengths], device=source.device)

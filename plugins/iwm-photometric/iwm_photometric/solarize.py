@@ -1,0 +1,34 @@
+"""Inversion of the bright pixels: a destructive operation, on the source only (PAPER §2)."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from iwm_core.interfaces import Action, ActionParams, Draws, option
+
+
+@dataclass(kw_only=True)
+class Solarize(Action):
+    """Values from the threshold upwards are inverted in the source. Parameter: 1 where it is applied, else 0."""
+
+    name = "solarize"
+    labels = ("undo",)
+    identity = torch.zeros(1)
+    changes_target = False
+
+    p: float = option(0.2, "probability that the source is solarized", low=0, high=1)
+    threshold: float = option(0.5, "values from here upwards are inverted", low=0, high=1)
+
+    def sample(self, draws: Draws) -> ActionParams:
+        flag = draws.bernoulli(self.p).float()
+        return ActionParams(source=flag, target=torch.zeros_like(flag))
+
+    def apply(self, images: Float[Tensor, "b 3 h w"], params: Float[Tensor, "b p"]) -> Float[Tensor, "b 3 h w"]:
+        inverted = (params[:, :, None, None] > 0) & (images >= self.threshold)
+        return torch.where(inverted, 1 - images, images)
+
+    def encode(self, source: Float[Tensor, "b p"], target: Float[Tensor, "b p"]) -> Float[Tensor, "b a"]:
+        """1: from a solarized source to a plain target (PAPER §4)."""
+        return source - target

@@ -1,0 +1,77 @@
+"""The tiny plugin, registered as pip would."""
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import tiny_plugin
+from PIL import Image
+
+from iwm_core.plugins import Plugin, load_plugins
+
+
+@pytest.fixture
+def tiny(monkeypatch, tmp_path):
+    """The tiny plugin among the installed ones, and an empty working directory."""
+    load_plugins.cache_clear()
+    plugins = load_plugins()
+    plugins.plugins.append(Plugin("tiny", "tiny-plugin", "0", tiny_plugin))
+    plugins.manager.register(tiny_plugin)
+    monkeypatch.chdir(tmp_path)
+    yield plugins
+    load_plugins.cache_clear()
+
+
+@pytest.fixture
+def fake_entry_points(monkeypatch):
+    """Replace the environment's entry points by given (name, distribution, loader) triples."""
+
+    def install(*points):
+        load_plugins.cache_clear()
+        monkeypatch.setattr(
+            "importlib.metadata.entry_points", lambda group: [FakePoint(*point) for point in points] if group == "iwm" else []
+        )
+        return load_plugins()
+
+    yield install
+    load_plugins.cache_clear()
+
+
+class FakeDistribution:
+    def __init__(self, name):
+        self.name, self.version = name, "1.0"
+
+
+class FakePoint:
+    def __init__(self, name, distribution, module):
+        self.name, self.dist, self.module = name, FakeDistribution(distribution), module
+
+    def load(self):
+        if isinstance(self.module, Exception):
+            raise self.module
+        return self.module
+
+
+@pytest.fixture
+def image_folder(tmp_path):
+    """Small PNG files: two classes of 16 in train, of 8 in validation."""
+    for split, count in (("train", 16), ("validation", 8)):
+        for label in ("a", "b"):
+            folder = tmp_path / "images" / split / label
+            folder.mkdir(parents=True)
+            for i in range(count):
+                pixels = np.random.default_rng(i + 100 * (label == "b")).integers(0, 256, (18, 22, 3), dtype=np.uint8)
+                Image.fromarray(pixels).save(folder / f"{i:02}.png")
+    return tmp_path / "images"
+
+
+@pytest.fixture
+def parquet(image_folder):
+    """The same images as parquet files with the columns image and label."""
+    target = image_folder.parent / "parquet"
+    target.mkdir()
+    for split in ("train", "validation"):
+        paths = sorted((image_folder / split).rglob("*.png"))
+        images = pa.array([{"bytes": p.read_bytes(), "path": p.name} for p in paths])
+        pq.write_table(pa.table({"image": images, "label": [int(p.parent.name == "b") for p in paths]}), target / f"{split}.parquet")
+    return target

@@ -1,0 +1,245 @@
+"""Twenty wrong inputs: each ends in status 2 (130 for Ctrl-C) and one line that names the fix, and nothing is lost."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from iwm_core.cli import dispatch, guarded
+
+TRAIN = ("train", "recipe=tiny")
+
+
+@pytest.fixture
+def iwm(tiny, capsys):  # noqa: ARG001
+    """Run a command line in this process; returns status and the text on standard error."""
+
+    def run(*words):
+        status = guarded(lambda: dispatch([str(w) for w in words]))
+        return status, capsys.readouterr().err
+
+    return run
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def assert_one_line(result, *fix):
+    status, error = result
+    lines = error.strip().splitlines()
+    assert status == 2, error
+    assert len(lines) == 1, error
+    assert lines[0].startswith("iwm: ")
+    for words in fix:
+        assert words in lines[0]
+
+
+@pytest.mark.parametrize(
+    ("words", "fix"),
+    [
+        ((), ("recipe=NAME", "iwm recipes")),
+        (("recipe=tinny",), ("did you mean recipe=tiny?",)),
+        (("recipe=tiny", "train.stesp=3"), ("unknown key 'train.stesp'", "did you mean train.steps?")),
+        (("recipe=tiny", "encoder=vti"), ("no installed plugin gives the encoder 'vti'", "did you mean 'vit'?")),
+        (("recipe=tiny", "actions=[gain,echo]"), ("no installed plugin gives the action 'echo'", "pip install")),
+        (("recipe=tiny", "actions.gain.strength=-1"), ("actions.gain", "strength must be at least 0")),
+        (("recipe=tiny", "train.seed=-1"), ("seed must be at least 0",)),
+        (("recipe=tiny", "train.batch_size=many"), ("train.batch_size", "many", "Integer")),
+        (("recipe=tiny", "train.lr.warmup=soon"), ("train.lr.warmup is a duration, such as 500 (steps)",)),
+        (("recipe=tiny", "train.epochs=2"), ("exactly one of train.steps and train.epochs",)),
+        (("recipe=tiny", "image_size=18"), ("image_size 18 is not divisible by the patch size 4", "use image_size=16")),
+        (("recipe=tiny", "image_size=big"), ("image_size", "big")),
+        (("recipe=tiny", "targets.share=1.0"), ("leaves no context or no target", "use 0.5")),
+        (("recipe=tiny", "train.batch_size=10", "launch.accumulate=4"), ("not divisible by 4", "train.batch_size=8")),
+        (("recipe=tiny", "train.batch_size=100"), ("larger than the 64 training images",)),
+        (("recipe=tiny", "launch.device=tpu9"), ("launch.device=tpu9 is not to be had here", "use auto")),
+        (("recipe=tiny", "launch.device=cuda:77"), ("not to be had here",)),
+        (("recipe=tiny", "launch.precision=fp8"), ("precision must be one of fp32, bf16",)),
+        (("recipe=tiny", "launch.trackers=[tensorbored]"), ("trackers must be one of tensorboard, wandb",)),
+        (("recipe=tiny", "encoder.model=vit_gigantic"), ("timm has no 'vit_gigantic'",)),
+        (("recipe=tiny", "encoder.model=resnet18"), ("not a plain Vision Transformer",)),
+        (("recipe=tiny", "encoder.heads=3"), ("not divisible by encoder.heads 3",)),
+        (("recipe=tiny", "data=folder"), ("data.path must be given", "data.path=VALUE")),
+        (("recipe=tiny", "data=folder", "data.path=nowhere"), ("nowhere",)),
+        (("recipe=tiny", "data.count=0"), ("has no images",)),
+        (("recipe=tiny", "train.steps"), ("overrides are key=value",)),
+        (("recipe=tiny", "train.steps=[1"), ("cannot read 'train.steps=[1'",)),
+    ],
+    ids=lambda v: " ".join(v)[:48] if isinstance(v, tuple) else None,
+)
+def test_wrong_command_line(iwm, words, fix):
+    assert_one_line(iwm("train", *words), *fix)
+    assert not [p for p in Path("runs").rglob("step_*")]
+
+
+def test_unknown_verb(iwm):
+    assert_one_line(iwm("trian"), "there is no verb 'trian'")
+
+
+def test_missing_plugin_in_a_recipe(iwm, tmp_path, monkeypatch):
+    """A recipe that asks for what is not installed says so, and what to do."""
+    import tiny_plugin
+
+    monkeypatch.setattr(tiny_plugin, "iwm_recipe_dirs", tiny_plugin.iwm_recipe_dirs)
+    recipe = tmp_path / "recipes" / "needs.yaml"
+    recipe.parent.mkdir()
+    recipe.write_text((Path(tiny_plugin.__file__).parent / "tiny_recipes" / "tiny.yaml").read_text().replace("[gain]", "[gain, relight]"))
+    from iwm_core.plugins import Plugin, load_plugins
+    from types import SimpleNamespace
+
+    from iwm_core import hookimpl
+
+    module = SimpleNamespace(iwm_recipe_dirs=hookimpl(lambda: [recipe.parent]))
+    load_plugins().plugins.append(Plugin("needs", "needs-plugin", "0", module))
+    load_plugins().manager.register(module)
+    assert_one_line(iwm("train", "recipe=needs"), "'needs' asks for actions/relight", "no installed plugin gives the action 'relight'")
+
+
+def test_empty_folder_and_folder_without_images(iwm, tmp_path):
+    (tmp_path / "empty").mkdir()
+    assert_one_line(iwm(*TRAIN, "data=folder", "data.path=empty"), "empty")
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "texts" / "notes.txt").write_text("no image")
+    assert_one_line(iwm(*TRAIN, "data=folder", "data.path=texts"), "texts")
+
+
+def test_text_file_among_images(iwm, image_folder):
+    (image_folder / "train" / "a" / "03.png").write_text("this is text")
+    for cache in ("none", "ram"):
+        result = iwm(*TRAIN, "data=folder", f"data.path={image_folder}", f"data.cache={cache}", f"run=r-{cache}")
+        status, error = result
+        lines = error.strip().splitlines()
+        assert status == 2
+        assert lines[-1].startswith("iwm: 1 of 32 images cannot be read, more than data.max_corrupt=0.01 allows")
+        assert "03.png" in lines[-1]
+        assert "Traceback" not in error
+
+
+def test_label_column_missing(iwm, parquet):
+    assert_one_line(iwm(*TRAIN, "data=hub", f"data.path={parquet}", "data.label_column=kind"), "kind", "label")
+
+
+def test_unwritable_run_directory(iwm, tmp_path):
+    (tmp_path / "file").write_text("")
+    assert_one_line(iwm(*TRAIN, "run=file/inside"), "cannot make the run directory", "run=PATH")
+    assert_one_line(iwm(*TRAIN, "run=/proc/iwm"), "cannot make the run directory", "run=PATH")
+
+
+def test_run_that_exists(iwm):
+    assert iwm(*TRAIN, "run=r")[0] == 0
+    before = files(Path("r"))
+    assert_one_line(iwm(*TRAIN, "run=r"), "the run r exists", "iwm resume r")
+    assert files(Path("r")) == before
+
+
+def test_directory_that_is_no_run_is_left_alone(iwm, tmp_path):
+    (tmp_path / "holiday").mkdir()
+    (tmp_path / "holiday" / "photo.txt").write_text("x")
+    assert_one_line(iwm(*TRAIN, "run=holiday"), "not empty and no run")
+    assert_one_line(iwm("resume", "holiday"), "is no run")
+    assert_one_line(iwm("eval", "holiday"), "is no run")
+    assert_one_line(iwm("resume", "nowhere"), "does not exist")
+    assert files(tmp_path / "holiday") == {"photo.txt": b"x"}
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "optimizer.safetensors", "state.json"])
+def test_truncated_checkpoint(iwm, name):
+    assert iwm(*TRAIN, "run=r")[0] == 0
+    path = Path("r/checkpoints/step_6") / name
+    path.write_bytes(path.read_bytes()[:-7])
+    state = Path("r/checkpoints/step_6/state.json")
+    if name != "state.json":
+        state.write_text(state.read_text().replace('"steps": 6', '"steps": 8'))  # so that there is something left to do
+    before = files(Path("r"))
+    assert_one_line(iwm("resume", "r"), "step_6 is damaged", "remove it to go back to step_4")
+    assert files(Path("r")) == before
+
+
+def test_checkpoint_of_another_model(iwm):
+    assert iwm(*TRAIN, "run=r")[0] == 0
+    assert iwm(*TRAIN, "run=other", "encoder.width=32")[0] == 0
+    mine = Path("r/checkpoints/step_6/model.safetensors")
+    mine.write_bytes(Path("other/checkpoints/step_6/model.safetensors").read_bytes())
+    assert_one_line(iwm("eval", "r", "evaluators=[mrr]"), "holds another model", "config.yaml it was trained with")
+
+
+def test_checkpoint_with_a_tensor_missing(iwm):
+    assert iwm(*TRAIN, "run=r")[0] == 0
+    path = Path("r/checkpoints/step_6/model.safetensors")
+    tensors = load_file(path)
+    del tensors["student.vit.norm.weight"]
+    save_file(tensors, path)
+    assert_one_line(iwm("eval", "r", "evaluators=[mrr]"), "student.vit.norm.weight", "absent in the file")
+
+
+def test_config_that_is_no_yaml(iwm):
+    assert iwm(*TRAIN, "run=r")[0] == 0
+    Path("r/config.yaml").write_text("a: [")
+    assert_one_line(iwm("resume", "r"), "config.yaml cannot be read")
+
+
+def test_resume_and_eval_change_only_what_they_may(iwm):
+    assert iwm(*TRAIN, "run=r")[0] == 0
+    assert_one_line(iwm("resume", "r", "train.steps=9"), "changes only launch")
+    assert_one_line(iwm("eval", "r", "image_size=32"), "changes only evaluators, data, launch")
+    assert_one_line(iwm("eval", "r", "evaluators=[mrr]", "evaluators.mrr.bnak=3"), "unknown key evaluators.mrr.bnak", "did you mean evaluators.mrr.bank?")
+    assert_one_line(iwm("eval", "r"), "evaluators=[NAME]")
+
+
+def test_full_disk_keeps_the_last_checkpoint(iwm, monkeypatch):
+    from iwm_core import checkpoint
+
+    real = checkpoint.save_file
+
+    def full_after_step_2(tensors, path):
+        if "step_4" in str(path) and "optimizer" in str(path):
+            raise OSError(28, "No space left on device")
+        real(tensors, path)
+
+    monkeypatch.setattr(checkpoint, "save_file", full_after_step_2)
+    assert_one_line(iwm(*TRAIN, "run=r"), "step_4: No space left on device", "iwm resume r")
+    assert [p.name for p in Path("r/checkpoints").iterdir() if "step" in p.name] == ["step_2"]
+    monkeypatch.undo()
+    os.chdir(Path("r").resolve().parent)
+    assert iwm("resume", "r")[0] == 0
+
+
+def test_gradients_that_are_never_finite_stop_the_run(iwm):
+    status, error = iwm(*TRAIN, "run=r", "train.lr.start=1e30", "train.lr.peak=1e30", "train.steps=30", "train.log_every=5", "train.clip=0")
+    assert status == 2
+    assert "lower train.lr.peak" in error.strip().splitlines()[-1]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_leaves_a_checkpoint_to_go_on_from(tmp_path, number):
+    """In a process of its own: the first signal ends the run after the step under way."""
+    code = Path(__file__).parent / "tiny_command.py"
+    command = [sys.executable, str(code), "train", "recipe=tiny", "run=r", "train.steps=100000", "train.log_every=5", "train.checkpoint_every=100000"]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        while "step 5/" not in process.stdout.readline():
+            assert process.poll() is None
+        process.send_signal(number)
+        _, error = process.communicate(timeout=60)
+    assert process.returncode == 128 + number
+    (line,) = error.strip().splitlines()
+    assert "continue with `iwm resume r`" in line
+    step = int(line.split("stopped at step ")[1].split()[0])
+    assert torch.isfinite(load_file(tmp_path / f"r/checkpoints/step_{step}/model.safetensors")["student.vit.norm.weight"]).all()
+
+
+def test_ctrl_c_while_starting(tmp_path):
+    code = Path(__file__).parent / "tiny_command.py"
+    with subprocess.Popen([sys.executable, str(code), "train", "recipe=tiny", "run=r"], cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
+        time.sleep(1.0)
+        process.send_signal(signal.SIGINT)
+        _, error = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in error

@@ -1,0 +1,89 @@
+"""The loader: one broken plugin is named with cause and remedy, and everything else works."""
+
+from types import SimpleNamespace
+
+import pytest
+import tiny_plugin
+
+from iwm_core import builtin, hookimpl
+from iwm_core.errors import UserError
+
+
+def hooks(**functions):
+    return SimpleNamespace(**{name: hookimpl(function) for name, function in functions.items()})
+
+
+GOOD = ("tiny", "tiny-plugin", tiny_plugin)
+
+
+def test_good_plugin_gives_its_components(fake_entry_points):
+    plugins = fake_entry_points(GOOD)
+    assert plugins.component("action", "gain") is tiny_plugin.Gain
+    assert plugins.entries("action")["gain"].plugin.distribution == "tiny-plugin"
+    assert plugins.problems == []
+
+
+def test_a_new_conditioning_scheme_comes_by_plugin(fake_entry_points):
+    plugins = fake_entry_points(GOOD, ("core", "iwm-core", builtin))
+    assert set(plugins.entries("predictor")) == {"adaln", "feature", "identity", "none", "sequence", "shift"}
+
+
+@pytest.mark.parametrize(
+    ("module", "cause"),
+    [
+        (ImportError("no module named quux"), "ImportError: no module named quux"),
+        (SyntaxError("invalid syntax"), "SyntaxError"),
+        (hooks(iwm_acttions=lambda: []), "iwm_acttions"),
+        (hooks(iwm_step_end=lambda evnt: None), "evnt"),  # noqa: ARG005
+    ],
+    ids=["import", "syntax", "misspelt hook", "misspelt argument"],
+)
+def test_broken_plugin_is_named_and_the_rest_works(fake_entry_points, module, cause):
+    plugins = fake_entry_points(("bad", "bad-plugin", module), GOOD)
+    (problem,) = plugins.problems
+    assert "bad-plugin" in problem
+    assert cause in problem
+    assert "IWM_DISABLED_PLUGINS=bad" in problem
+    assert "\n" not in problem
+    assert plugins.component("action", "gain") is tiny_plugin.Gain
+
+
+def test_plugin_that_fails_when_asked_is_named(fake_entry_points):
+    def broken():
+        raise ModuleNotFoundError("No module named 'librosa'")
+
+    plugins = fake_entry_points(("late", "late-plugin", hooks(iwm_actions=broken)), GOOD)
+    assert set(plugins.entries("action")) == {"gain"}
+    with pytest.raises(UserError, match=r"no installed plugin gives the action 'echo'.*late-plugin.*librosa"):
+        plugins.component("action", "echo")
+
+
+def test_duplicate_names_are_errors_that_name_both(fake_entry_points):
+    twin = hooks(iwm_actions=lambda: [type("Gain", (tiny_plugin.Gain,), {})], iwm_target_selectors=lambda: [tiny_plugin.Halves])
+    other = hooks(iwm_target_selectors=lambda: [type("Other", (tiny_plugin.Halves,), {"name": "other"})])
+    plugins = fake_entry_points(GOOD, ("twin", "twin-plugin", twin), ("other", "other-plugin", other))
+    with pytest.raises(UserError, match="given by both tiny-plugin and twin-plugin"):
+        plugins.component("action", "gain")
+    assert plugins.component("target_selector", "other").name == "other"
+
+
+def test_disabled_plugins_are_left_out(fake_entry_points, monkeypatch):
+    monkeypatch.setenv("IWM_DISABLED_PLUGINS", "bad, tiny-plugin")
+    plugins = fake_entry_points(("bad", "bad-plugin", ImportError("x")), GOOD)
+    assert plugins.plugins == []
+
+
+@pytest.mark.parametrize("module", [ImportError("x"), hooks(iwm_acttions=lambda: [])])
+def test_strict_mode_fails(fake_entry_points, monkeypatch, module):
+    monkeypatch.setenv("IWM_STRICT_PLUGINS", "1")
+    with pytest.raises(UserError, match=r"bad-plugin.*IWM_STRICT_PLUGINS"):
+        fake_entry_points(("bad", "bad-plugin", module))
+
+
+def test_an_entry_point_seen_twice_counts_once(fake_entry_points):
+    assert len(fake_entry_points(GOOD, GOOD).plugins) == 1
+
+
+def test_misspelt_component_gets_a_suggestion(fake_entry_points):
+    with pytest.raises(UserError, match="did you mean 'gain'"):
+        fake_entry_points(GOOD).component("action", "gian")
