@@ -24,6 +24,8 @@ def target_std(teacher: Float[Tensor, "b n d"]) -> Float[Tensor, ""]:
 def effective_rank(tokens: Float[Tensor, "r d"]) -> Float[Tensor, ""]:
     """RankMe (Garrido et al. 2023): exp of the entropy of the normalised singular values; between 1 and ``d``."""
     gram = (tokens.T @ tokens).double()
+    if not gram.isfinite().all():
+        return gram.new_tensor(float("nan"))
     singular = torch.linalg.eigvalsh(gram.cpu() if gram.device.type == "mps" else gram).clamp(min=0).sqrt()
     share = singular / singular.sum().clamp(min=1e-12)
     return (-(share * share.clamp(min=1e-12).log()).sum()).exp()

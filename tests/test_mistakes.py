@@ -1,17 +1,20 @@
 """Twenty wrong inputs: each ends in status 2 (130 for Ctrl-C) and one line that names the fix, and nothing is lost."""
 
-import os
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+import tiny_plugin
 import torch
 from safetensors.torch import load_file, save_file
 
+from iwm_core import checkpoint, hookimpl
 from iwm_core.cli import dispatch, guarded
+from iwm_core.plugins import Plugin, load_plugins
 
 TRAIN = ("train", "recipe=tiny")
 
@@ -83,19 +86,11 @@ def test_unknown_verb(iwm):
     assert_one_line(iwm("trian"), "there is no verb 'trian'")
 
 
-def test_missing_plugin_in_a_recipe(iwm, tmp_path, monkeypatch):
+def test_missing_plugin_in_a_recipe(iwm, tmp_path):
     """A recipe that asks for what is not installed says so, and what to do."""
-    import tiny_plugin
-
-    monkeypatch.setattr(tiny_plugin, "iwm_recipe_dirs", tiny_plugin.iwm_recipe_dirs)
     recipe = tmp_path / "recipes" / "needs.yaml"
     recipe.parent.mkdir()
     recipe.write_text((Path(tiny_plugin.__file__).parent / "tiny_recipes" / "tiny.yaml").read_text().replace("[gain]", "[gain, relight]"))
-    from iwm_core.plugins import Plugin, load_plugins
-    from types import SimpleNamespace
-
-    from iwm_core import hookimpl
-
     module = SimpleNamespace(iwm_recipe_dirs=hookimpl(lambda: [recipe.parent]))
     load_plugins().plugins.append(Plugin("needs", "needs-plugin", "0", module))
     load_plugins().manager.register(module)
@@ -155,8 +150,10 @@ def test_truncated_checkpoint(iwm, name):
     path = Path("r/checkpoints/step_6") / name
     path.write_bytes(path.read_bytes()[:-7])
     state = Path("r/checkpoints/step_6/state.json")
-    if name != "state.json":
-        state.write_text(state.read_text().replace('"steps": 6', '"steps": 8'))  # so that there is something left to do
+    if name != "state.json":  # so that there is something left to do
+        state.write_text(state.read_text().replace('"steps": 6', '"steps": 8'))
+        config = Path("r/config.yaml")
+        config.write_text(config.read_text().replace("  steps: 6", "  steps: 8"))
     before = files(Path("r"))
     assert_one_line(iwm("resume", "r"), "step_6 is damaged", "remove it to go back to step_4")
     assert files(Path("r")) == before
@@ -194,8 +191,6 @@ def test_resume_and_eval_change_only_what_they_may(iwm):
 
 
 def test_full_disk_keeps_the_last_checkpoint(iwm, monkeypatch):
-    from iwm_core import checkpoint
-
     real = checkpoint.save_file
 
     def full_after_step_2(tensors, path):
@@ -203,11 +198,10 @@ def test_full_disk_keeps_the_last_checkpoint(iwm, monkeypatch):
             raise OSError(28, "No space left on device")
         real(tensors, path)
 
-    monkeypatch.setattr(checkpoint, "save_file", full_after_step_2)
-    assert_one_line(iwm(*TRAIN, "run=r"), "step_4: No space left on device", "iwm resume r")
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint, "save_file", full_after_step_2)
+        assert_one_line(iwm(*TRAIN, "run=r"), "step_4: No space left on device", "iwm resume r")
     assert [p.name for p in Path("r/checkpoints").iterdir() if "step" in p.name] == ["step_2"]
-    monkeypatch.undo()
-    os.chdir(Path("r").resolve().parent)
     assert iwm("resume", "r")[0] == 0
 
 

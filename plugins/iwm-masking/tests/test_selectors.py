@@ -56,7 +56,7 @@ def test_groups():
 
 
 def test_ijepa_groups_lie_in_blocks():
-    """Each group's patches span a rectangle no larger than the largest block: 7 by 6 or 6 by 7 on 14×14."""
+    """Each group spans no more than the largest blocks on 14×14: 42 patches, 8 rows, 7 columns."""
     target = IJepa().select(Draws(0, 0, torch.arange(500)), (14, 14)).target
     rows, columns = target // 14, target % 14
     height, width = (side.amax(-1) - side.amin(-1) + 1 for side in (rows, columns))

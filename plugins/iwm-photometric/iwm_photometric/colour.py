@@ -6,7 +6,7 @@ Decisions:
 - Hue is turned without a conversion to HSV and back. With ``top``, ``bottom`` and ``chroma = top - bottom`` of a pixel's three
   channels, its hue angle in sixths of a turn, in [-3, 3] from red, is ``±(g + b - r + top - 2 * bottom) / chroma`` with the sign of
   ``g - b``; a channel is ``top`` while the angle lies within one sixth of the channel's own, ``bottom`` beyond two sixths, and straight
-  in between: no branches, no sectors. Written as ``top - chroma * lost``, rounding cannot carry a value out of [0, 1].
+  in between: no branches, no sectors. Taking a share of the chroma from the top, rounding cannot carry a value out of [0, 1].
 """
 
 import torch
@@ -38,6 +38,7 @@ def shift_hue(images: Float[Tensor, "b 3 h w"], turns: Float[Tensor, "b 1 1 1"])
     chroma = top - bottom
     angle = torch.copysign((green + blue - red + top - 2 * bottom) / chroma.clamp(min=1e-12), green - blue)
     shift = torch.cat([(6 * turns - own + 3) % 6 - 3 for own in CHANNEL_ANGLES], dim=1)
-    # Angle and shift both lie in [-3, 3]: their sum is 3 - | |sum| - 3 | from 0 on the circle, and a channel has lost all its chroma from 2 on.
-    lost = (2 - (angle + shift).abs_().sub_(3).abs_()).clamp_(0, 1)
-    return torch.where(turns == 0, images, top - chroma * lost)
+    # Angle and shift both lie in [-3, 3], so their sum is d = 3 - | |sum| - 3 | from 0 on the circle: -clamp(d - 1, 0, 1) of the chroma
+    # is taken from the top. In place, since memory is what this costs.
+    change = (angle + shift).abs_().sub_(3).abs_().clamp_(1, 2).sub_(2)
+    return torch.where(turns == 0, images, change.mul_(chroma).add_(top))

@@ -1,8 +1,8 @@
 """From a scene to pixels and to a mask.
 
 Decisions:
-- One image at a time in float32, each object only inside its own rectangle and with its own formulas: a few tenths of a millisecond,
-  faster than computing every shape for every pixel of a batch, and the result cannot depend on what else is in a batch.
+- One image at a time in float32: each object costs its own rectangle and its own formulas, where a batch would compute every shape for
+  every pixel; and an image cannot depend on what else is in a batch, not even in its last bit.
 - The edge of an object is about one pixel wide: a pixel is covered by half less the signed distance of its centre, in pixels.
 - Light falls off evenly across the image, over background and objects alike, and a little more across each object.
 - No shadows and no outlines: their length would tell the shape to a probe that sees colours only.

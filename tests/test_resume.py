@@ -1,0 +1,122 @@
+"""Weights are a function of the recipe and the seed: not of kills, workers, processes, or micro-batches."""
+
+import json
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+TRAIN = ["train", "recipe=tiny", "train.steps=80", "train.checkpoint_every=3", "train.log_every=2", "train.keep=3"]
+
+
+@pytest.fixture
+def commands(tmp_path):
+    """Run command lines through the fork server, in an empty directory."""
+    server = subprocess.Popen(
+        [sys.executable, str(Path(__file__).parent / "fork_server.py")],
+        cwd=tmp_path,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert server.stdin is not None
+    assert server.stdout is not None
+    assert server.stdout.readline() == "ready\n"
+
+    def run(*args: str, kill_after: float | None = None) -> int:
+        server.stdin.write(json.dumps({"args": args, "kill_after": kill_after}) + "\n")
+        server.stdin.flush()
+        return int(server.stdout.readline())
+
+    run.folder = tmp_path
+    yield run
+    server.stdin.close()
+    server.wait(timeout=60)
+    server.stdout.close()
+
+
+def weights(run: Path) -> dict[str, torch.Tensor]:
+    name = (run / "checkpoints/latest").read_text()
+    return load_file(run / "checkpoints" / name / "model.safetensors") | load_file(run / "checkpoints" / name / "optimizer.safetensors")
+
+
+def assert_same(one: Path, two: Path) -> None:
+    first, second = weights(one), weights(two)
+    assert first.keys() == second.keys()
+    different = [name for name in first if not torch.equal(first[name], second[name])]
+    assert different == []
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_twenty_kills_lose_nothing(commands, workers):
+    folder = commands.folder
+    assert commands(*TRAIN, "run=whole", "launch.workers=0") == 0
+    begun = time.perf_counter()
+    assert commands(*TRAIN, "run=short", "train.steps=6", f"launch.workers={workers}") == 0
+    short = time.perf_counter() - begun  # kills fall around the end of the start-up: before, while and after checkpoints are written
+    rng = random.Random(workers)
+    before = -1
+    for _ in range(20):
+        exists = (folder / "killed/config.yaml").exists()
+        words = ["resume", "killed"] if exists else [*TRAIN, "run=killed", f"launch.workers={workers}"]
+        assert commands(*words, kill_after=rng.uniform(0.3, 1.05) * short) in (-9, 0)
+        steps = [int(p.name.removeprefix("step_")) for p in (folder / "killed/checkpoints").glob("step_*")]
+        assert max(steps, default=-1) >= before, "a kill must not lose a checkpoint"
+        before = max(steps, default=-1)
+    assert commands("resume", "killed") == 0
+    assert_same(folder / "whole", folder / "killed")
+    logged = [json.loads(line)["step"] for line in (folder / "killed/metrics.jsonl").read_text().splitlines()]
+    assert logged == list(range(2, 81, 2))
+    assert not list((folder / "killed/checkpoints").glob(".*"))
+
+
+def test_workers_accumulation_and_processes_change_nothing(commands):
+    folder = commands.folder
+    assert commands(*TRAIN, "run=plain") == 0
+    assert commands(*TRAIN, "run=workers", "launch.workers=2") == 0
+    assert_same(folder / "plain", folder / "workers")
+    assert commands(*TRAIN, "run=other", "train.seed=1") == 0
+    assert all(not torch.equal(a, b) for n, (a, b) in pairs(folder / "plain", folder / "other").items() if n.endswith("attn.qkv.weight"))
+    # Sums over parts of a batch are rounded in another order: close, not equal.
+    assert commands(*TRAIN, "run=micro", "launch.accumulate=2") == 0
+    assert_close(folder / "plain", folder / "micro")
+
+
+def test_two_processes_give_the_weights_of_one(tmp_path):
+    """Through torchrun and gloo, on the same global batch."""
+    command = [sys.executable, str(Path(__file__).parent / "tiny_command.py"), "train", "recipe=tiny"]
+    for run, options in (("one", []), ("two", ["launch.processes=2"])):
+        environment = {"PYTHONPATH": str(Path(__file__).parent), "IWM_TEST_PLUGIN": "tiny_plugin"}
+        done = subprocess.run([*command, f"run={run}", *options], cwd=tmp_path, check=False, capture_output=True, text=True, env=merged(environment))
+        assert done.returncode == 0, done.stderr
+    assert_close(tmp_path / "one", tmp_path / "two")
+    assert len((tmp_path / "two/metrics.jsonl").read_text().splitlines()) == 3
+
+
+def merged(extra: dict[str, str]) -> dict[str, str]:
+    import os
+
+    return {**os.environ, **extra}
+
+
+def pairs(one: Path, two: Path) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
+    first, second = weights(one), weights(two)
+    return {name: (first[name], second[name]) for name in first}
+
+
+def assert_close(one: Path, two: Path) -> None:
+    for name, (a, b) in pairs(one, two).items():
+        torch.testing.assert_close(a, b, rtol=2e-2, atol=2e-4, msg=lambda text, name=name: f"{name}: {text}")
+
+
+def test_finished_run_is_left_alone(commands):
+    folder = commands.folder
+    assert commands(*TRAIN, "run=r", "train.steps=4") == 0
+    before = {p: p.stat().st_mtime_ns for p in sorted((folder / "r").rglob("*"))}
+    assert commands("resume", "r") == 0
+    assert {p: p.stat().st_mtime_ns for p in sorted((folder / "r").rglob("*"))} == before
