@@ -30,11 +30,12 @@ class ActionSequence(Action):
 
     def __init__(self, actions: dict[str, Action]) -> None:
         self.parts = actions
-        self.labels = tuple(label for action in actions.values() for label in action.labels)
+        # Of this instance, where a plugin's action has them on its class.
+        self.labels = tuple(label for action in actions.values() for label in action.labels)  # pyright: ignore[reportAttributeAccessIssue]
         self.names = tuple(name for name, action in actions.items() for _ in action.labels)
-        self.identity = torch.cat([action.identity for action in actions.values()]) if actions else torch.empty(0)
+        self.identity = torch.cat([action.identity for action in actions.values()]) if actions else torch.empty(0)  # pyright: ignore[reportAttributeAccessIssue]
         self.sizes = [len(action.identity) for action in actions.values()]
-        self.changes_target = any(action.changes_target for action in actions.values())
+        self.changes_target = any(action.changes_target for action in actions.values())  # pyright: ignore[reportAttributeAccessIssue]
 
     def sample(self, draws: Draws) -> ActionParams:
         drawn = [action.sample(draws.stream(name)) for name, action in self.parts.items()]

@@ -49,6 +49,6 @@ def choose(config: DictConfig, override: Override) -> None:
     if group in SEVERAL:
         names = [str(name) for name in (value if isinstance(value, list) else [value])]
         chosen = {name: component_defaults(load_plugins().component(kind, name)) for name in names}
-        config[group] = {name: config[group][name] if name in config[group] else node for name, node in chosen.items()}
+        config[group] = chosen | {name: node for name, node in config[group].items() if name in chosen}
     elif config[group].name != value:
         config[group] = component_defaults(load_plugins().component(kind, str(value)))

@@ -1,7 +1,7 @@
 """Checkpoints that are either whole or not there.
 
-``checkpoints/step_N/`` holds ``model.safetensors`` (student, predictor, teacher), ``optimizer.safetensors`` and ``state.json``. It is written
-under a temporary name, synced and renamed; ``checkpoints/latest`` names it last; old ones are pruned after. No pickle anywhere.
+``checkpoints/step_N/`` holds ``model.safetensors`` (student, predictor, teacher), ``optimizer.safetensors`` and ``state.json``. It is
+written under a temporary name, synced and renamed; ``checkpoints/latest`` names it last; old ones are pruned after. No pickle.
 """
 
 import json
@@ -40,10 +40,11 @@ def save_checkpoint(folder: Path, step: int, model: nn.Module, optimizer: torch.
         partial.rename(final)
         sync(folder)
         write_atomically(folder / "latest", final.name)
-    except OSError as error:
+    except (OSError, SafetensorError) as error:  # safetensors writes by itself and has its own exception for a full disk
         shutil.rmtree(partial, ignore_errors=True)
         raise UserError(
-            f"cannot write checkpoint {final}: {error.strerror or error}; free some disk space, then iwm resume {folder.parent}"
+            f"cannot write checkpoint {final}: {getattr(error, 'strerror', None) or error}; "
+            f"free some disk space, then iwm resume {folder.parent}"
         ) from error
     for old in saved_steps(folder)[:-keep]:
         shutil.rmtree(folder / f"step_{old}")
@@ -77,8 +78,8 @@ def load_weights(checkpoint: Path, model: nn.Module) -> None:
         name = other[0]
         shapes = [str(tuple(t[name].shape)) if name in t else "absent" for t in (tensors, own)]
         raise UserError(
-            f"{checkpoint} holds another model: {len(other)} tensors differ, such as {name} ({shapes[0]} in the file, {shapes[1]} in the recipe); "
-            f"use the config.yaml it was trained with"
+            f"{checkpoint} holds another model: {len(other)} tensors differ, such as {name} "
+            f"({shapes[0]} in the file, {shapes[1]} in the recipe); use the config.yaml it was trained with"
         )
     model.load_state_dict(tensors)
 
@@ -139,8 +140,8 @@ def optimizer_tensors(model: nn.Module, optimizer: torch.optim.Optimizer) -> dic
 
 
 def whole(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Contiguous copies on the CPU, which safetensors needs."""
-    return {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    """Contiguous copies on the CPU, none sharing memory with another, which safetensors needs."""
+    return {name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format) for name, tensor in tensors.items()}
 
 
 def write_atomically(path: Path, text: str) -> None:

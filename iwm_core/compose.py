@@ -27,7 +27,7 @@ from hydra.plugins.search_path_plugin import SearchPathPlugin
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from iwm_core.config import GROUPS, SECTIONS, SEVERAL, SINGLE
+from iwm_core.config import GROUPS, SECTIONS, SEVERAL, SINGLE, Recipe
 from iwm_core.errors import UserError
 from iwm_core.plugins import load_plugins
 from iwm_core.recipes import find_recipes
@@ -43,7 +43,8 @@ class RecipeSearchPath(SearchPathPlugin):
 
 def component_defaults(component: Any) -> dict[str, Any]:
     """A component's fields as plain config: its name, defaults, and ??? where the user must say."""
-    return {"name": component.name, **OmegaConf.to_container(OmegaConf.structured(component))}  # pyright: ignore[reportCallIssue]
+    fields: Any = OmegaConf.to_container(OmegaConf.structured(component))
+    return {"name": component.name, **fields}
 
 
 def register() -> None:
@@ -90,7 +91,10 @@ def compose(name: str, overrides: list[str]) -> tuple[DictConfig, list[str]]:
         raise UserError(f"recipe {name!r} ({path}) is no valid YAML: {one_line(error)}") from error
     OmegaConf.set_struct(config, False)
     config.recipe = name
-    return config, prune(config, parsed)
+    notes = prune(config, parsed)
+    # Hydra leaves chosen groups last; a reader expects the recipe's own order.
+    order = [f.name for f in dataclasses.fields(Recipe) if f.name in config]
+    return OmegaConf.create({key: config._get_node(key) for key in [*order, *(k for k in config if k not in order)]}), notes
 
 
 def parse(overrides: list[str]) -> list[Override]:
@@ -174,12 +178,12 @@ def bad_override(error: ConfigCompositionException, name: str, path: Path) -> st
     first = str(error).splitlines()[0]
     if "Could not override" in first:
         key = first.split("'")[1]
-        return f"unknown key {key!r}; `iwm show recipe={name}` lists all keys" + suggestion(key, name, path)
+        return f"unknown key {key!r}; `iwm show recipe={name}` lists all keys" + suggestion(key, path)
     cause = f": {one_line(error.__cause__)}" if error.__cause__ else ""
     return f"{first.rstrip('.')}{cause}"
 
 
-def suggestion(key: str, name: str, path: Path) -> str:
+def suggestion(key: str, path: Path) -> str:
     """The nearest key that exists, as a half sentence."""
     with initialize_config_dir(str(path.parent.resolve()), version_base="1.3", job_name="iwm"):
         config = hydra_compose(path.stem)

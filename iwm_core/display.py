@@ -57,10 +57,10 @@ class SilentDisplay(Display):
 
     def warn(self, text: str) -> None: ...
 
-    def track(self, items: Iterable[Any], label: str, total: int) -> Iterator[Any]:  # noqa: ARG002
+    def track(self, items: Iterable[Any], label: str, total: int) -> Iterator[Any]:
         yield from items
 
-    def steps(self, start: int, stop: int, label: str) -> Iterator[int]:  # noqa: ARG002
+    def steps(self, start: int, stop: int, label: str) -> Iterator[int]:
         yield from range(start, stop)
 
     def logged(self, step: int, line: dict[str, Any]) -> None: ...
@@ -88,7 +88,7 @@ class PlainDisplay(Display):
                 self.say(f"{label}: {done} of {total}")
             yield item
 
-    def steps(self, start: int, stop: int, label: str) -> Iterator[int]:  # noqa: ARG002
+    def steps(self, start: int, stop: int, label: str) -> Iterator[int]:
         self.first, self.stop, self.since = start, stop, time.perf_counter()
         yield from range(start, stop)
 
@@ -126,7 +126,7 @@ class TerminalDisplay(Display):
                 self.progress.update(task, completed=step + 1)
         self.progress = None
 
-    def logged(self, step: int, line: dict[str, Any]) -> None:  # noqa: ARG002
+    def logged(self, step: int, line: dict[str, Any]) -> None:
         if self.progress is not None:
             self.progress.update(self.progress.task_ids[0], note=summary(line))
 
@@ -152,7 +152,7 @@ class NoteColumn(TextColumn):
     """The latest numbers, where a task has some."""
 
     def render(self, task: Task) -> Text:
-        return Text(task.fields["note"] if "note" in task.fields else "")
+        return Text(task.fields.get("note", ""))
 
 
 def summary(line: dict[str, Any]) -> str:

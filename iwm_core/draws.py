@@ -9,6 +9,7 @@ Decisions:
   another's calls takes a ``stream`` of its own.
 """
 
+import functools
 import hashlib
 import math
 
@@ -37,6 +38,13 @@ def philox(counter: tuple[Tensor, Tensor, Tensor, Tensor], key: tuple[int, int])
         )
         k0, k1 = (k0 + WEYL[0]) & MASK32, (k1 + WEYL[1]) & MASK32
     return c0, c1, c2, c3
+
+
+@torch.compiler.assume_constant_result
+@functools.cache
+def stream_key(name: str) -> int:
+    """32 bits of a stream's name (a constant to torch.compile, which cannot trace a hash)."""
+    return int.from_bytes(hashlib.blake2s(name.encode(), digest_size=4).digest(), "little")
 
 
 class Draws:
@@ -76,8 +84,7 @@ class Draws:
         self._used += blocks
         index = self.index[:, None].expand_as(block)
         epoch = torch.as_tensor(self.epoch, device=self.device).reshape(-1, 1).expand_as(block)
-        key = (self.seed, int.from_bytes(hashlib.blake2s(self.name.encode(), digest_size=4).digest(), "little"))
-        words = philox((block, index & MASK32, epoch & MASK32, (index >> 32) & MASK32), key)
+        words = philox((block, index & MASK32, epoch & MASK32, (index >> 32) & MASK32), (self.seed, stream_key(self.name)))
         return torch.stack(words, dim=-1).flatten(1)[:, :n]
 
     def uniform(self, n: int = 1, low: float = 0.0, high: float = 1.0) -> Float[Tensor, "b n"]:

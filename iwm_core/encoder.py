@@ -4,7 +4,8 @@ Decisions:
 - Patches are cut from the pixels and gathered *before* the patch embedding, so that dropped patches cost nothing at all.
 - ``positions: sincos`` is I-JEPA's encoder: fixed 2-D sin-cos positions, no class or register tokens (PAPER §5).
   ``positions: model`` keeps timm's positions and prefix tokens, as pretrained weights need; prefix tokens are cut off at the end.
-- Images come in [0, 1]; the model's own mean and standard deviation are applied here, so that nobody else needs to know them.
+- Images come in [0, 1] and are normalised here, so that nobody else needs to know: by the pretrained model's mean and standard deviation,
+  or by ImageNet's.
 """
 
 from dataclasses import dataclass
@@ -13,8 +14,9 @@ from typing import Any
 import timm
 import torch
 from jaxtyping import Float, Int
+from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from timm.models.vision_transformer import VisionTransformer
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from iwm_core.interfaces import Encoder, EncoderComponent, option
@@ -28,17 +30,21 @@ class ViTEncoder(Encoder):
         vit: the model, without head.
         image_size: pixels of the square input, a multiple of the patch size.
         sincos: add fixed sin-cos positions instead of the model's own.
+        mean, std: of the pixels in [0, 1] by channel, for the input's normalisation.
     """
 
-    def __init__(self, vit: VisionTransformer, image_size: int, sincos: bool) -> None:
+    mean: Tensor
+    std: Tensor
+    positions: Tensor | None
+
+    def __init__(self, vit: VisionTransformer, image_size: int, sincos: bool, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
         super().__init__()
         self.vit = vit
         self.patch = vit.patch_embed.patch_size[0]
         self.grid = (image_size // self.patch, image_size // self.patch)
         self.width = vit.embed_dim
-        config: dict[str, Any] = vit.pretrained_cfg  # pyright: ignore[reportAssignmentType]
-        for name in ("mean", "std"):
-            self.register_buffer(name, torch.tensor(config[name]).reshape(1, 3, 1, 1), persistent=False)
+        for name, values in (("mean", mean), ("std", std)):
+            self.register_buffer(name, torch.tensor(values).reshape(1, 3, 1, 1), persistent=False)
         positions = sincos_2d(self.width, self.grid)[None] if sincos else None
         self.register_buffer("positions", positions, persistent=False)
 
@@ -68,7 +74,7 @@ class ViTEncoder(Encoder):
         vit = self.vit
         if self.positions is not None:
             return None, self.positions
-        tokens = [token for token in (vit.cls_token, vit.reg_token) if token is not None]
+        tokens: list[Tensor] = [token for token in (vit.cls_token, vit.reg_token) if token is not None]
         prefix = torch.cat(tokens, dim=1) if tokens else None
         positions = vit.pos_embed
         if positions is None:
@@ -90,9 +96,7 @@ class TimmViT(EncoderComponent):
 
     name = "vit"
 
-    model: str = option(
-        "vit_base_patch16_224", "timm's name of a Vision Transformer; `python -c \"import timm; print(timm.list_models('vit*'))\"`"
-    )
+    model: str = option("vit_base_patch16_224", "timm's name of a Vision Transformer (timm.list_models('vit*'))")
     pretrained: bool = option(False, "start from timm's weights (network, or a cached file)")
     positions: str = option("sincos", "fixed 2-D sin-cos without class token, or the model's own", choices=("sincos", "model"))
     patch_size: int | None = option(None, "side of a patch in pixels; null: the model's", low=1)
@@ -112,9 +116,9 @@ class TimmViT(EncoderComponent):
             raise ValueError(
                 f"encoder.model: timm has no {self.model!r}; `python -c \"import timm; print(timm.list_models('vit*'))\"` lists them"
             )
-        self.check_shape(options, image_size)
+        self.check_shape(image_size)
         try:
-            vit = timm.create_model(
+            vit: Any = timm.create_model(
                 self.model,
                 pretrained=self.pretrained,
                 img_size=image_size,
@@ -123,30 +127,27 @@ class TimmViT(EncoderComponent):
                 drop_path_rate=self.drop_path,
                 **options,
             )
-        except TypeError as error:
-            raise ValueError(f"encoder.model {self.model!r} is not a plain Vision Transformer of timm: {error}") from error
         except (OSError, RuntimeError) as error:
             if not self.pretrained:
                 raise
             cause = " ".join(str(error).split())[:300]
             raise ValueError(
-                f"encoder.pretrained: cannot load timm's weights of {self.model!r} ({cause}); go online once, or set encoder.pretrained=false"
+                f"encoder.pretrained: cannot load timm's weights of {self.model!r} ({cause}); "
+                f"go online once, or set encoder.pretrained=false"
             ) from error
-        if not isinstance(vit, VisionTransformer):
-            raise ValueError(f"encoder.model {self.model!r} is a {type(vit).__name__}, not a plain Vision Transformer of timm")
-        return ViTEncoder(vit, image_size, self.positions == "sincos")
+        config: Any = vit.pretrained_cfg
+        mean, std = (config["mean"], config["std"]) if self.pretrained else (IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD)
+        return ViTEncoder(vit, image_size, self.positions == "sincos", mean, std)
 
-    def check_shape(self, options: dict[str, Any], image_size: int) -> None:
+    def check_shape(self, image_size: int) -> None:
         """Check what timm itself would only meet with an assertion."""
         with torch.device("meta"):
             probe = timm.create_model(self.model, num_classes=0)
-        width, heads = (
-            self.width or probe.num_features,
-            self.heads or getattr(getattr(probe, "blocks", [None])[0], "attn", nn.Identity()).__dict__.get("num_heads"),
-        )
-        patch = self.patch_size or getattr(getattr(probe, "patch_embed", None), "patch_size", (None,))[0]
-        if patch is None or heads is None:
+        if not isinstance(probe, VisionTransformer):
             raise ValueError(f"encoder.model {self.model!r} is a {type(probe).__name__}, not a plain Vision Transformer of timm")
+        attention: Any = probe.blocks[0].attn
+        width, heads = self.width or probe.embed_dim, self.heads or attention.num_heads
+        patch = self.patch_size or probe.patch_embed.patch_size[0]
         if width % heads:
             raise ValueError(f"encoder.width {width} is not divisible by encoder.heads {heads}; set encoder.heads to a divisor")
         if self.positions == "sincos" and width % 4:

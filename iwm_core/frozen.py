@@ -28,7 +28,7 @@ class FrozenModel(WorldModel):
         device: where to compute.
     """
 
-    actions: ActionSequence
+    actions: ActionSequence  # pyright: ignore[reportIncompatibleVariableOverride]
 
     def __init__(self, recipe: Recipe, model: ImageWorldModel, checkpoint: Path, step: int, device: torch.device) -> None:
         self.recipe, self.checkpoint, self.step, self.device = recipe, checkpoint, step, device
@@ -61,8 +61,8 @@ class FrozenModel(WorldModel):
 
         Args:
             images: in [0, 1], of ``image_size`` pixels.
-            actions: encoded numbers by action and label, about in [-1, 1], such as ``{"jitter": {"brightness": 0.3}}``; what is left out is 0
-                (no change). `encode` of a real transformation gives such numbers.
+            actions: encoded numbers by action and label, about in [-1, 1], such as ``{"jitter": {"brightness": 0.3}}``; what is left out
+                is 0 (no change). `encode` of a real transformation gives such numbers.
 
         Raises:
             ValueError: the images have another size, or the model knows no such action or label.

@@ -23,10 +23,12 @@ def target_std(teacher: Float[Tensor, "b n d"]) -> Float[Tensor, ""]:
 
 def effective_rank(tokens: Float[Tensor, "r d"]) -> Float[Tensor, ""]:
     """RankMe (Garrido et al. 2023): exp of the entropy of the normalised singular values; between 1 and ``d``."""
-    gram = (tokens.T @ tokens).double()
+    # In float64, or rounding adds a little to each of the small singular values; mps has none.
+    tokens = (tokens.cpu() if tokens.device.type == "mps" else tokens).double()
+    gram = tokens.T @ tokens
     if not gram.isfinite().all():
         return gram.new_tensor(float("nan"))
-    singular = torch.linalg.eigvalsh(gram.cpu() if gram.device.type == "mps" else gram).clamp(min=0).sqrt()
+    singular = torch.linalg.eigvalsh(gram).clamp(min=0).sqrt()
     share = singular / singular.sum().clamp(min=1e-12)
     return (-(share * share.clamp(min=1e-12).log()).sum()).exp()
 
@@ -38,7 +40,7 @@ def spread_rows(tokens: Float[Tensor, "b n d"], rows: int = ROWS) -> Float[Tenso
 
 
 def gain(predicted: Float[Tensor, "b m t d"], teacher: Float[Tensor, "b n d"], where: Targets) -> Float[Tensor, ""]:
-    """Share of the squared error of "the batch's mean at this position" that the prediction saves: 1 is perfect, 0 no better than the mean."""
+    """Share that the prediction saves of the squared error of "the batch's mean at this position": 1 is perfect, 0 no better."""
     index = where.target.flatten(1)[..., None].expand(-1, -1, teacher.shape[-1])
     wanted = teacher.gather(1, index).view_as(predicted)
     mean = teacher.mean(dim=0, keepdim=True).expand_as(teacher).gather(1, index).view_as(predicted)

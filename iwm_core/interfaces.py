@@ -275,7 +275,7 @@ class DataSource(Component, ABC):
 class ImageBatch(NamedTuple):
     """A batch of untransformed, centre-cropped images."""
 
-    index: Int[Tensor, "b"]
+    index: Int[Tensor, "b"]  # pyright: ignore[reportIncompatibleMethodOverride]
     images: Float[Tensor, "b 3 h w"]
     labels: Int[Tensor, "b"]
 

@@ -46,7 +46,7 @@ def make_accelerator(launch: Launch, folder: Path) -> Accelerator:
         if importlib.util.find_spec(tracker) is None:
             raise UserError(f"launch.trackers asks for {tracker}, which is not installed: pip install 'iwm-core[{tracker}]'")
     if "RANK" not in os.environ:
-        # Accelerate keeps its state for the life of the process; a second run in it starts afresh. It takes its device from the environment.
+        # Accelerate keeps its state for the life of the process: a second run in it starts afresh. The environment tells it the device.
         AcceleratorState._reset_state(reset_partial_state=True)
         os.environ["ACCELERATE_TORCH_DEVICE"] = str(device)
     accelerator = Accelerator(

@@ -26,8 +26,8 @@ def crop_resize(images: Float[Tensor, "b c h w"], boxes: Float[Tensor, "b 4"], s
 
     Args:
         images: any range of values; the output may overshoot it by a little, clamp where that matters.
-        boxes: top, left, height and width in pixels of the input, fractions allowed, height and width above 0; a box that lies
-            outside its image gives NaN.
+        boxes: top, left, height and width in pixels of the input, fractions allowed; height and width above 0 and at most the
+            image's. Where a box reaches beyond its image, the image's edge is repeated.
         size: rows and columns of the output, or one number for a square.
     """
     height, width = (size, size) if isinstance(size, int) else size
@@ -50,7 +50,7 @@ def resampling_weights(
     inside = (torch.minimum(pixel + 1, start + step * outputs) - torch.maximum(pixel, start)).clamp(0, 1)
     weight = bicubic((pixel + 0.5 - centre) / widening) * inside
     weight = weight / weight.sum(2, keepdim=True)
-    # Only the few pixels under the kernel are worked out; those beyond the image weigh nothing, wherever they are added.
+    # Only the few pixels under the kernel are worked out; the weights of those beyond the image go to its edge.
     return weight.new_zeros(*weight.shape[:2], inputs).scatter_add(2, pixel.long().clamp(0, inputs - 1), weight)
 
 

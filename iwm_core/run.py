@@ -1,4 +1,4 @@
-"""A run's directory: what was asked (config.yaml), where it ran (env.json), how it went (metrics.jsonl), what came out (checkpoints, eval)."""
+"""A run's directory: what was asked (config.yaml), where it ran (env.json), how it went (metrics.jsonl), what came of it."""
 
 import json
 import math
@@ -92,10 +92,8 @@ class Run:
         """Drop metrics of steps after ``step``, which a resumed run does again, and a line that a kill cut short."""
         if not self.metrics.exists():
             return
-        kept = []
-        for line in self.metrics.read_text(encoding="utf-8").splitlines():
-            if line.endswith("}") and json.loads(line)["step"] <= step:
-                kept.append(line + "\n")
+        lines = self.metrics.read_text(encoding="utf-8").splitlines()
+        kept = [line + "\n" for line in lines if line.endswith("}") and json.loads(line)["step"] <= step]
         write_atomically(self.metrics, "".join(kept))
 
     def write_evaluation(self, name: str, step: int, checkpoint: str, result: Evaluation) -> Path:

@@ -39,6 +39,6 @@ class Stop:
         for number, handler in self.previous.items():
             signal.signal(number, handler)
 
-    def ask(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
+    def ask(self, number: int, frame: FrameType | None) -> None:
         self.received = number
         signal.signal(number, self.previous[number])

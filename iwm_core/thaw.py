@@ -59,8 +59,8 @@ def thaw_component(kind: str, node: Any, label: str) -> Any:
         raise UserError(
             f"{label} is set, but {words!r} is not chosen; choose it with {label.split('.')[0]}=[…,{words}] or remove its options"
         )
-    fields = {key: value for key, value in node.items_ex(resolve=False) if key != "name"}
-    return instance(load_plugins().component(kind, node.name), OmegaConf.create(fields, parent=node._get_parent()), label)
+    fields = OmegaConf.masked_copy(node, [str(key) for key in node if key != "name"])
+    return instance(load_plugins().component(kind, node.name), fields, label)
 
 
 def instance(cls: Any, node: Any, label: str) -> Any:

@@ -9,6 +9,9 @@ Decisions:
 - SIGINT and SIGTERM end the run after the step under way, with a checkpoint; a second signal ends it at once.
 """
 
+# pyright: reportPossiblyUnboundVariable=false
+# launch.accumulate is at least 1: the inner loop always binds its variables.
+
 import contextlib
 import time
 from collections.abc import Iterator
@@ -143,9 +146,9 @@ def train(run: Run, recipe: Recipe, display: Display) -> None:
                     prediction: Prediction = prepared(views.source, views.target, views.action, where)
                     accelerator.backward(prediction.loss / recipe.launch.accumulate)
 
-            norm = accelerator.clip_grad_norm_(model.parameters(), settings.clip or float("inf"))
+            norm: Any = accelerator.clip_grad_norm_(model.parameters(), settings.clip or float("inf"))
             finite = torch.isfinite(norm)
-            optimizer.found_inf = (~finite).float()  # the fused optimizer leaves weights and moments as they are
+            optimizer.found_inf = (~finite).float()  # pyright: ignore[reportAttributeAccessIssue]  # the fused optimizer leaves weights and moments as they are
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
             model.update_teacher((1 - momentum(settings.momentum, step, plan.steps)) * finite)

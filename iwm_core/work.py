@@ -1,6 +1,6 @@
 """What the verbs ``train``, ``resume`` and ``eval`` do, once the command line is read.
 
-A run is composed once, frozen into its directory and read back from there; training, here or in several processes, starts from the directory.
+A run is composed once, frozen into its directory and read back from there; training, here or in several processes, starts from it.
 """
 
 import itertools
@@ -9,6 +9,7 @@ import sys
 
 import torch
 
+from iwm_core.actions import ActionSequence
 from iwm_core.change import change
 from iwm_core.checkpoint import read_state
 from iwm_core.compose import compose, parse
@@ -83,7 +84,7 @@ def sweep(name: str, overrides: list[str]) -> int:
 
 
 def check_fit(recipe: Recipe) -> None:
-    """Build the model without memory and try the target selector, so that a misfit is found before a run exists.
+    """Build the model without memory and try selector and actions, so that a misfit is found before a run exists.
 
     Raises:
         UserError: parts of the recipe do not fit together, or to this machine.
@@ -98,10 +99,18 @@ def check_fit(recipe: Recipe) -> None:
         )
     with torch.device("meta"):
         grid = build_model(recipe).student.grid
+    draws = Draws(0, 0, torch.arange(2))
+    side = recipe.view.canvas or recipe.image_size
     try:
-        recipe.targets.select(Draws(0, 0, torch.arange(2)), grid)
+        recipe.targets.select(draws, grid)
+        views = ActionSequence(recipe.actions).views(torch.zeros(2, 3, side, side), draws, recipe.view.source_from)
     except ValueError as error:
         raise UserError(str(error)) from error
+    for made in {tuple(view.shape[2:]) for view in (views.source, views.target)} - {(recipe.image_size, recipe.image_size)}:
+        raise UserError(
+            f"the actions make images of {made[0]} x {made[1]} pixels, but image_size is {recipe.image_size}; "
+            f"set the cropping action's size to it (actions.crop.size={recipe.image_size}), or view.canvas"
+        )
 
 
 def carry_on(run: Run, recipe: Recipe, display: Display) -> int:

@@ -60,10 +60,8 @@ class ImageWorldModel(nn.Module):
 
     def update_teacher(self, weight: Float[Tensor, ""]) -> None:
         """Move the teacher towards the student by ``weight`` (1 - momentum); a weight of 0 leaves it."""
-        teacher, student = list(self.teacher.parameters()), [p.detach() for p in self.student.parameters()]
-        moves = torch._foreach_sub(student, teacher)
-        torch._foreach_mul_(moves, weight)
-        torch._foreach_add_(teacher, moves)
+        for teacher, student in zip(self.teacher.parameters(), self.student.parameters(), strict=True):
+            teacher.lerp_(student.detach(), weight.to(teacher.dtype))
 
     def train(self, mode: bool = True) -> "ImageWorldModel":
         """As usual, but the teacher never drops anything."""

@@ -20,7 +20,7 @@ TRAIN = ("train", "recipe=tiny")
 
 
 @pytest.fixture
-def iwm(tiny, capsys):  # noqa: ARG001
+def iwm(tiny, capsys):
     """Run a command line in this process; returns status and the text on standard error."""
 
     def run(*words):
@@ -79,7 +79,7 @@ def assert_one_line(result, *fix):
 )
 def test_wrong_command_line(iwm, words, fix):
     assert_one_line(iwm("train", *words), *fix)
-    assert not [p for p in Path("runs").rglob("step_*")]
+    assert not list(Path("runs").rglob("step_*"))
 
 
 def test_unknown_verb(iwm):
@@ -186,7 +186,11 @@ def test_resume_and_eval_change_only_what_they_may(iwm):
     assert iwm(*TRAIN, "run=r")[0] == 0
     assert_one_line(iwm("resume", "r", "train.steps=9"), "changes only launch")
     assert_one_line(iwm("eval", "r", "image_size=32"), "changes only evaluators, data, launch")
-    assert_one_line(iwm("eval", "r", "evaluators=[mrr]", "evaluators.mrr.bnak=3"), "unknown key evaluators.mrr.bnak", "did you mean evaluators.mrr.bank?")
+    assert_one_line(
+        iwm("eval", "r", "evaluators=[mrr]", "evaluators.mrr.bnak=3"),
+        "unknown key evaluators.mrr.bnak",
+        "did you mean evaluators.mrr.bank?",
+    )
     assert_one_line(iwm("eval", "r"), "evaluators=[NAME]")
 
 
@@ -215,7 +219,16 @@ def test_gradients_that_are_never_finite_stop_the_run(iwm):
 def test_ctrl_c_leaves_a_checkpoint_to_go_on_from(tmp_path, number):
     """In a process of its own: the first signal ends the run after the step under way."""
     code = Path(__file__).parent / "tiny_command.py"
-    command = [sys.executable, str(code), "train", "recipe=tiny", "run=r", "train.steps=100000", "train.log_every=5", "train.checkpoint_every=100000"]
+    command = [
+        sys.executable,
+        str(code),
+        "train",
+        "recipe=tiny",
+        "run=r",
+        "train.steps=100000",
+        "train.log_every=5",
+        "train.checkpoint_every=100000",
+    ]
     with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         while "step 5/" not in process.stdout.readline():
@@ -231,7 +244,9 @@ def test_ctrl_c_leaves_a_checkpoint_to_go_on_from(tmp_path, number):
 
 def test_ctrl_c_while_starting(tmp_path):
     code = Path(__file__).parent / "tiny_command.py"
-    with subprocess.Popen([sys.executable, str(code), "train", "recipe=tiny", "run=r"], cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        [sys.executable, str(code), "train", "recipe=tiny", "run=r"], cwd=tmp_path, stderr=subprocess.PIPE, text=True
+    ) as process:
         time.sleep(1.0)
         process.send_signal(signal.SIGINT)
         _, error = process.communicate(timeout=60)

@@ -34,7 +34,7 @@ def test_a_new_conditioning_scheme_comes_by_plugin(fake_entry_points):
         (ImportError("no module named quux"), "ImportError: no module named quux"),
         (SyntaxError("invalid syntax"), "SyntaxError"),
         (hooks(iwm_acttions=lambda: []), "iwm_acttions"),
-        (hooks(iwm_step_end=lambda evnt: None), "evnt"),  # noqa: ARG005
+        (hooks(iwm_step_end=lambda evnt: None), "evnt"),
     ],
     ids=["import", "syntax", "misspelt hook", "misspelt argument"],
 )

@@ -91,6 +91,13 @@ def test_pixels_outside_the_box_do_not_leak_in() -> None:
     assert torch.equal(crop_resize(images, box, (15, 7)), crop_resize(blackened, box, (15, 7)))
 
 
+def test_beyond_the_image_its_edge_is_repeated() -> None:
+    images, box = noise(1, 3, 12, 10), torch.tensor([[-3.5, 4.25, 11.0, 8.5]])
+    padded = torch.nn.functional.pad(images, (4, 4, 4, 4), mode="replicate")
+    shifted = box + torch.tensor([4.0, 4.0, 0.0, 0.0])
+    torch.testing.assert_close(crop_resize(images, box, 9), crop_resize(padded, shifted, 9), atol=1e-5, rtol=0)
+
+
 def test_a_small_move_of_the_box_moves_the_image_a_little() -> None:
     images = noise(1, 1, 16, 16).expand(400, -1, -1, -1)
     top = torch.linspace(2, 6, 400)

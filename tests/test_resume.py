@@ -92,7 +92,9 @@ def test_two_processes_give_the_weights_of_one(tmp_path):
     command = [sys.executable, str(Path(__file__).parent / "tiny_command.py"), "train", "recipe=tiny"]
     for run, options in (("one", []), ("two", ["launch.processes=2"])):
         environment = {"PYTHONPATH": str(Path(__file__).parent), "IWM_TEST_PLUGIN": "tiny_plugin"}
-        done = subprocess.run([*command, f"run={run}", *options], cwd=tmp_path, check=False, capture_output=True, text=True, env=merged(environment))
+        done = subprocess.run(
+            [*command, f"run={run}", *options], cwd=tmp_path, check=False, capture_output=True, text=True, env=merged(environment)
+        )
         assert done.returncode == 0, done.stderr
     assert_close(tmp_path / "one", tmp_path / "two")
     assert len((tmp_path / "two/metrics.jsonl").read_text().splitlines()) == 3

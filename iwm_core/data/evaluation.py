@@ -46,10 +46,7 @@ class RunData(EvaluationData):
         self.recipe, self.device, self.seed = recipe, device, recipe.train.seed
         self.corrupt: set[str] = set()
         self._open: dict[str, Images] = {}
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        return self.split("validation").classes
+        self.classes = self.split("validation").classes
 
     def split(self, name: str) -> Images:
         """A split, opened once."""

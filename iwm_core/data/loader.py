@@ -25,7 +25,7 @@ class Batch(NamedTuple):
     """A micro-batch of views on the device, and the corrupt images met on the way."""
 
     images: Float[Tensor, "b 3 s s"]
-    index: Int[Tensor, "b"]
+    index: Int[Tensor, "b"]  # pyright: ignore[reportIncompatibleMethodOverride]
     epoch: int
     corrupt: list[Corrupt]
 
@@ -34,7 +34,7 @@ class Slice(NamedTuple):
     """Which images a micro-batch is made of."""
 
     epoch: int
-    index: Int[Tensor, "b"]
+    index: Int[Tensor, "b"]  # pyright: ignore[reportIncompatibleMethodOverride]
 
 
 class Schedule:

@@ -15,7 +15,7 @@ from iwm_core.errors import UserError
 class Corrupt(NamedTuple):
     """A corrupt image."""
 
-    index: int
+    index: int  # pyright: ignore[reportIncompatibleMethodOverride]
     name: str
     reason: str
 

@@ -6,6 +6,7 @@ and made in the square's, so that no part of an image and no proportion is lost.
 
 import statistics
 from collections.abc import Iterator
+from typing import Any
 
 import psutil
 import torch
@@ -34,7 +35,7 @@ class FillTask:
     def __len__(self) -> int:
         return len(self.images)
 
-    def __getitem__(self, index: Tensor) -> tuple[Tensor, UInt8[Tensor, "b 3 h w"], Int[Tensor, "b 2"], list[tuple[int, str, str]]]:
+    def __getitem__(self, index: Tensor) -> tuple[Tensor, UInt8[Tensor, "b 3 h w"], Int[Tensor, "b 2"], list[tuple[int | str, ...]]]:
         decoded, corrupt = read(self.images, index, set())
         sizes = torch.tensor([image.shape[1:] for image in decoded])
         squared = [image if tuple(image.shape[1:]) == self.side else resize(image, self.side) for image in decoded]
@@ -71,7 +72,8 @@ class StoredViews:
         self.sizes = torch.empty(len(images), 2, dtype=torch.int64)
         self.corrupt: list[Corrupt] = []
         chunks = torch.arange(len(images)).split(CHUNK)
-        loader = DataLoader(FillTask(images, side), batch_size=None, sampler=chunks, num_workers=workers)  # pyright: ignore[reportArgumentType]
+        task: Any = FillTask(images, side)
+        loader = DataLoader(task, batch_size=None, sampler=chunks, num_workers=workers)
         for index, pixels, sizes, corrupt in track(loader, "reading images", len(chunks)):
             self.images[index], self.sizes[index] = pixels, sizes
             self.corrupt += [Corrupt(*c) for c in corrupt]
@@ -98,7 +100,8 @@ def stored_side(images: Images) -> tuple[int, int]:
     if not shapes:
         raise UserError(f"not one of {len(sample)} images tried can be read, such as {images.describe(0)}; check the dataset")
     if len(shapes) == 1:
-        return shapes.pop()
+        height, width = shapes.pop()
+        return height, width
     side = int(statistics.median(min(shape) for shape in shapes))
     return side, side
 

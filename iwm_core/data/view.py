@@ -1,9 +1,10 @@
 """The shared view of an image: a random resized crop and a flip, or the centre square for evaluation (PAPER §2).
 
 Decisions:
-- A crop is a function of the image's draws and its size, whole pixels, by torchvision's rule: ten tries for one that fits; where none does,
-  the last one cut down to the image.
-- Two ways to make the pixels, equal within rounding: `cut` for one decoded image in a worker, `crop_resize` for a cached batch on the device.
+- A crop is a function of the image's draws and its size, whole pixels, by torchvision's rule: ten tries for one that fits; where none
+  does, the last one cut down to the image.
+- Two ways to make the pixels, equal within rounding: `cut` for one decoded image in a worker, `crop_resize` for a cached batch on the
+  device.
 """
 
 import torch

@@ -1,4 +1,4 @@
-"""``adaln``: every block is scaled, shifted and gated by the action, starting as the identity (AdaLN-zero, Peebles & Xie 2023; PAPER §4)."""
+"""``adaln``: the action scales, shifts and gates every block, which starts as the identity (AdaLN-zero, Peebles & Xie 2023; PAPER §4)."""
 
 from dataclasses import dataclass
 

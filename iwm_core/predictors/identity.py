@@ -1,4 +1,4 @@
-"""``identity``: the weakest world model; whatever the action, the target is the mean of what the context shows (a floor for every measure)."""
+"""``identity``: the weakest world model. Whatever the action, nothing changes: a floor for every measure."""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ class IdentityPredictor(Predictor):
         super().__init__()
         self.patches = patches
 
-    def forward(self, context: Float[Tensor, "b k d"], where: Targets, action: Float[Tensor, "b a"]) -> Float[Tensor, "b m t d"]:  # noqa: ARG002
+    def forward(self, context: Float[Tensor, "b k d"], where: Targets, action: Float[Tensor, "b a"]) -> Float[Tensor, "b m t d"]:
         b, _, d = context.shape
         canvas = context.mean(dim=1, keepdim=True).expand(b, self.patches, d)
         canvas = canvas.scatter(1, where.context[..., None].expand(-1, -1, d), context)
@@ -30,5 +30,5 @@ class Identity(PredictorComponent):
 
     name = "identity"
 
-    def build(self, width: int, grid: tuple[int, int], action: int) -> IdentityPredictor:  # noqa: ARG002
+    def build(self, width: int, grid: tuple[int, int], action: int) -> IdentityPredictor:
         return IdentityPredictor(grid[0] * grid[1])

@@ -1,7 +1,7 @@
 """The narrow ViT (I-JEPA's predictor) that every conditioning scheme builds on (PAPER §5).
 
-Linear in, learned mask token, fixed sin-cos positions, pre-norm blocks, LayerNorm, linear out. The action enters through three methods that a
-scheme overrides: `queries` (the mask tokens), `prefix` (extra tokens) and `run` (the blocks).
+Linear in, learned mask token, fixed sin-cos positions, pre-norm blocks, LayerNorm, linear out. The action enters through three methods
+that a scheme overrides: `queries` (the mask tokens), `prefix` (extra tokens) and `run` (the blocks).
 """
 
 from dataclasses import dataclass
@@ -25,6 +25,8 @@ class NarrowViT(Predictor):
         grid: rows and columns of patches.
         action: numbers of an encoded action, 0 where a recipe has none.
     """
+
+    positions: Tensor
 
     def __init__(self, config: "NarrowViTComponent", width: int, grid: tuple[int, int], action: int) -> None:
         super().__init__()

@@ -1,0 +1,174 @@
+"""`iwm_core.load`: a saved model is the trained one to the bit, and says in one line what it does not know."""
+
+import copy
+from types import SimpleNamespace
+
+import pytest
+import tiny_plugin
+import torch
+
+import iwm_core
+from iwm_core import hookimpl
+from iwm_core.cli import dispatch
+from iwm_core.errors import UserError
+from iwm_core.frozen import FrozenModel
+from iwm_core.interfaces import Draws
+from iwm_core.plugins import Plugin, load_plugins
+from iwm_core.run import Run
+from iwm_core.thaw import thaw
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A tiny run's directory and the model as it was in memory after the last step."""
+    load_plugins.cache_clear()
+    plugins = load_plugins()
+    plugins.plugins.append(Plugin("tiny", "tiny-plugin", "0", tiny_plugin))
+    plugins.manager.register(tiny_plugin)
+    ends = []
+    plugins.manager.register(SimpleNamespace(iwm_train_end=hookimpl(lambda event: ends.append((event.step, copy.deepcopy(event.model))))))
+    run = tmp_path_factory.mktemp("api") / "run"
+    assert dispatch(["train", "recipe=tiny", f"run={run}"]) == 0
+    ((step, model),) = ends
+    assert step == 6
+    yield str(run), model
+    load_plugins.cache_clear()
+
+
+@pytest.fixture
+def model(trained):
+    return iwm_core.load(trained[0], device="cpu")
+
+
+def pictures(count=3, size=16):
+    return Draws(11, 0, torch.arange(count)).uniform(3 * size * size).reshape(count, 3, size, size)
+
+
+def codes(*values):
+    """Encoded actions [3 1 1], the same for each image."""
+    return torch.tensor(values).expand(3, 1, 1)
+
+
+def test_encode(model):
+    images = pictures()
+    before = images.clone()
+    tokens = model.encode(images)
+    assert tokens.shape == (3, 16, 16)
+    assert tokens.dtype == torch.float32
+    assert tokens.isfinite().all()
+    assert torch.equal(images, before)
+    assert torch.equal(model.encode(images), tokens)
+    assert not torch.allclose(tokens[0], tokens[1], atol=1e-3), "another image, other tokens"
+    torch.testing.assert_close(model.encode(images[1:2]), tokens[1:2])
+    assert not tokens.requires_grad
+
+
+def test_what_a_model_says_of_itself(model):
+    assert model.names == ("gain",)
+    assert model.actions.labels == ("log2",)
+    assert model.grid == (4, 4)
+    assert model.image_size == 16
+    assert model.device.type == "cpu"
+    assert model.step == 6
+    assert model.checkpoint.name == "step_6"
+
+
+def test_targets_are_encoded_images_layer_normed(model):
+    tokens = model.encode(pictures()).double()
+    mean, variance = tokens.mean(-1, keepdim=True), tokens.var(-1, correction=0, keepdim=True)
+    torch.testing.assert_close(model.targets(pictures()).double(), (tokens - mean) / (variance + 1e-5).sqrt(), rtol=1e-4, atol=1e-5)
+
+
+def test_imagine_nothing_is_to_predict_with_the_null_action(model):
+    still = model.imagine(pictures(), {})
+    assert still.shape == (3, 16, 16)
+    assert torch.equal(still, model.predict(model.encode(pictures()), codes(0.0))[:, 0])
+    assert torch.equal(still, model.imagine(pictures(), {"gain": {}}))
+
+
+def test_imagine_an_action_is_to_predict_with_its_numbers(model):
+    brighter = model.imagine(pictures(), {"gain": {"log2": 0.3}})
+    assert torch.equal(brighter, model.predict(model.encode(pictures()), codes(0.3))[:, 0])
+    assert not torch.allclose(brighter, model.imagine(pictures(), {}), atol=1e-4)
+    assert not torch.allclose(brighter, model.imagine(pictures(), {"gain": {"log2": -0.3}}), atol=1e-4)
+
+
+def test_predictions_of_several_actions_do_not_mix(model):
+    tokens = model.encode(pictures())
+    actions = torch.tensor([[-0.5], [0.0], [0.3], [1.0]]).expand(3, 4, 1)
+    together = model.predict(tokens, actions)
+    assert together.shape == (3, 4, 16, 16)
+    for c in range(4):
+        torch.testing.assert_close(together[:, c], model.predict(tokens, actions[:, c : c + 1])[:, 0])
+
+
+def test_the_predictor_is_given_all_patches_and_asked_for_all(model, monkeypatch):
+    """PAPER §6 and §7: the whole image as context, and every position as target: 2N tokens."""
+    asked = []
+    forward = type(model.model.predictor).forward
+
+    def spy(self, context, where, action):
+        asked.append((context.shape, where, action))
+        return forward(self, context, where, action)
+
+    monkeypatch.setattr(type(model.model.predictor), "forward", spy)
+    model.imagine(pictures(), {"gain": {"log2": 0.25}})
+    ((shape, where, action),) = asked
+    assert shape == (3, 16, 16)
+    assert where.context.tolist() == [list(range(16))] * 3
+    assert where.target.tolist() == [[list(range(16))]] * 3
+    assert action.tolist() == [[0.25]] * 3
+
+
+@pytest.mark.parametrize("action", [{"gian": {"log2": 0.3}}, {"gain": {"log3": 0.3}}, {"gain": {"log2": 0.1, "hue": 0.0}}, {"blur": {}}])
+def test_unknown_action_numbers_are_named_with_those_known(model, action):
+    with pytest.raises(ValueError, match=r"knows no action.*it knows: gain\.log2"):
+        model.imagine(pictures(), action)
+
+
+@pytest.mark.parametrize("shape", [(3, 3, 24, 24), (3, 3, 16, 8), (1, 3, 15, 16)])
+def test_images_of_another_size(model, shape):
+    images = torch.zeros(shape)
+    for call in (model.encode, model.targets, lambda x: model.imagine(x, {})):
+        with pytest.raises(ValueError, match=r"takes images \[b, 3, 16, 16\] in \[0, 1\], got \[" + ", ".join(map(str, shape))):
+            call(images)
+
+
+def test_a_saved_model_is_the_trained_one_to_the_bit(trained, model):
+    path, memory = trained
+    run = Run.open(path)
+    live = FrozenModel(thaw(run.config()), memory, run.latest(), 6, torch.device("cpu"))
+    for (name, saved), (_, kept) in zip(model.model.state_dict().items(), memory.state_dict().items(), strict=True):
+        assert torch.equal(saved, kept), name
+    assert torch.equal(model.encode(pictures()), live.encode(pictures()))
+    assert torch.equal(model.targets(pictures()), live.targets(pictures()))
+    assert torch.equal(model.imagine(pictures(), {"gain": {"log2": 0.3}}), live.imagine(pictures(), {"gain": {"log2": 0.3}}))
+
+
+def test_features_are_the_teachers(model):
+    state = model.model.state_dict()
+    moved = [n for n in state if n.startswith("teacher.") and not torch.equal(state[n], state[n.replace("teacher.", "student.")])]
+    assert moved, "else the next line proves nothing"
+    assert torch.equal(model.encode(pictures()), model.model.teacher(pictures()))
+    assert not torch.equal(model.encode(pictures()), model.model.student(pictures()))
+
+
+def test_loading_leaves_the_global_generator_alone(trained):
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    iwm_core.load(trained[0], device="cpu")
+    assert torch.equal(torch.get_rng_state(), before), "a notebook's random numbers must not depend on how often it loads"
+
+
+def test_what_is_no_run(trained, tmp_path):
+    with pytest.raises(UserError, match=r"nowhere is no run: it does not exist"):
+        iwm_core.load(str(tmp_path / "nowhere"))
+    with pytest.raises(UserError, match=r"is no run: it has no config.yaml"):
+        iwm_core.load(str(tmp_path))
+    empty = tmp_path / "begun"
+    empty.mkdir()
+    (empty / "config.yaml").write_bytes((Run.open(trained[0]).path / "config.yaml").read_bytes())
+    with pytest.raises(UserError, match=r"begun has no checkpoint yet; continue it with `iwm resume .*begun`"):
+        iwm_core.load(str(empty))
+    with pytest.raises(UserError, match=r"launch.device=tpu9 is not to be had here"):
+        iwm_core.load(trained[0], device="tpu9")

@@ -1,0 +1,196 @@
+"""Checkpoints bring back every bit, and a kill at any moment leaves a whole one."""
+
+import contextlib
+import json
+import resource
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch import nn
+
+from iwm_core import checkpoint
+from iwm_core.checkpoint import latest_checkpoint, load_optimizer, load_weights, read_state, save_checkpoint, saved_steps
+from iwm_core.config import Train
+from iwm_core.encoder import TimmViT
+from iwm_core.errors import UserError
+from iwm_core.interfaces import Targets
+from iwm_core.predictors.adaln import AdaLN
+from iwm_core.train import make_optimizer
+from iwm_core.world_model import ImageWorldModel
+
+FILES = {"model.safetensors", "optimizer.safetensors", "state.json"}
+
+
+class Training:
+    """A tiny model on its way."""
+
+    def __init__(self, seed):
+        torch.manual_seed(seed)
+        student = TimmViT(patch_size=4, width=8, depth=1, heads=2).build(8)
+        self.model = ImageWorldModel(student, AdaLN(depth=1, width=8, heads=2).build(8, (2, 2), 1))
+        self.optimizer = make_optimizer(self.model, Train(steps=10))
+
+    def steps(self, first, last):
+        where = Targets(torch.tensor([[0, 1]] * 2), torch.tensor([[[2, 3]]] * 2))
+        for step in range(first, last):
+            torch.manual_seed(step)
+            self.model(torch.rand(2, 3, 8, 8), torch.rand(2, 3, 8, 8), torch.randn(2, 1), where).loss.backward()
+            self.optimizer.step()
+            self.optimizer.zero_grad()
+            self.model.update_teacher(torch.tensor(0.1))
+        return self
+
+    def save(self, folder, step, keep=2):
+        return save_checkpoint(folder, step, self.model, self.optimizer, {"steps": 10}, keep)
+
+    def load(self, path):
+        load_weights(path, self.model)
+        load_optimizer(path, self.model, self.optimizer)
+        return self
+
+    def tensors(self):
+        moments = {(i, key): value for i, state in enumerate(self.optimizer.state.values()) for key, value in state.items()}
+        return {name: value.clone() for name, value in (dict(self.model.state_dict()) | moments).items()}
+
+
+def same(one, two):
+    return one.keys() == two.keys() and all(torch.equal(one[name], two[name]) for name in one)
+
+
+def test_round_trip_is_exact_and_training_goes_on_as_if_nothing_had_been(tmp_path):
+    going = Training(0).steps(0, 3)
+    path = going.save(tmp_path, 3)
+    back = Training(1).load(path)
+    assert same(going.tensors(), back.tensors())
+    assert len(going.optimizer.state) == sum(p.requires_grad for p in going.model.parameters())
+    assert same(going.steps(3, 6).tensors(), back.steps(3, 6).tensors())
+
+
+def test_files_hold_tensors_and_json_only(tmp_path):
+    path = Training(0).steps(0, 1).save(tmp_path, 1)
+    assert {p.name for p in path.iterdir()} == FILES
+    assert json.loads((path / "state.json").read_text()) == {"step": 1, "steps": 10} == read_state(path)
+    assert {name.split(".")[0] for name in load_file(path / "model.safetensors")} == {"student", "predictor", "teacher"}
+    assert {name.split("#")[1] for name in load_file(path / "optimizer.safetensors")} == {"step", "exp_avg", "exp_avg_sq"}
+    assert (tmp_path / "latest").read_text() == "step_1"
+
+
+def test_the_newest_are_kept(tmp_path):
+    going = Training(0).steps(0, 1)
+    assert latest_checkpoint(tmp_path) is None
+    for step in (2, 4, 9, 10):
+        going.save(tmp_path, step, keep=3)
+        assert latest_checkpoint(tmp_path) == tmp_path / f"step_{step}"
+        assert (tmp_path / "latest").read_text() == f"step_{step}"
+    assert saved_steps(tmp_path) == [4, 9, 10]
+    assert {p.name for p in tmp_path.iterdir()} == {"step_4", "step_9", "step_10", "latest"}
+
+
+class Killed(BaseException):
+    """As of SIGKILL: nothing handles it."""
+
+
+def test_a_kill_at_any_moment_leaves_a_whole_checkpoint(tmp_path, monkeypatch):
+    """Killed before its first effect on the disk, its second, and so on until it is through."""
+    old, new, reader = Training(0).steps(0, 2), Training(0).steps(0, 4), Training(1)
+    doors = [(checkpoint, "save_file"), (checkpoint, "sync"), (shutil, "rmtree"), (Path, "mkdir"), (Path, "rename"), (Path, "replace")]
+    seen = []
+    for moment in range(100):
+        folder = tmp_path / str(moment)
+        for step in (1, 2):
+            old.save(folder, step)
+        left = moment
+
+        def counted(act):
+            def acting(*args, **kwargs):
+                nonlocal left
+                left -= 1
+                if left < 0:
+                    raise Killed
+                return act(*args, **kwargs)
+
+            return acting
+
+        with monkeypatch.context() as patch:
+            for owner, name in doors:
+                patch.setattr(owner, name, counted(getattr(owner, name)))
+            with contextlib.suppress(Killed):
+                new.save(folder, 4)
+        found = latest_checkpoint(folder)
+        assert found is not None
+        seen.append(read_state(found)["step"])
+        assert found.name == f"step_{seen[-1]}"
+        assert same(reader.load(found).tensors(), (old if seen[-1] == 2 else new).tensors())
+        new.save(folder, 4)  # as after a resume: whatever was left behind is replaced
+        assert same(reader.load(folder / "step_4").tensors(), new.tensors())
+        assert {p.name for p in folder.iterdir()} == {"step_2", "step_4", "latest"}
+        if left >= 0:
+            break
+    assert seen == sorted(seen), "once the new checkpoint is there, it stays"
+    assert seen.count(2) > 5
+    assert seen.count(4) > 3
+
+
+def test_a_step_done_again_is_overwritten_whole(tmp_path):
+    first, again = Training(0).steps(0, 2), Training(1).steps(0, 2)
+    path = first.save(tmp_path, 2)
+    (path / "stray").write_text("of an older version")
+    again.save(tmp_path, 2)
+    assert same(Training(2).load(path).tensors(), again.tensors())
+    assert {p.name for p in path.iterdir()} == FILES
+
+
+@pytest.mark.parametrize("at_once", [True, False], ids=["at once", "in the optimizer's file"])
+def test_a_disk_that_is_full(tmp_path, at_once):
+    """The real thing as far as a test can: files may not grow beyond a limit."""
+    going = Training(0).steps(0, 1)
+    limit = 0 if at_once else (going.save(tmp_path, 1) / "model.safetensors").stat().st_size
+    going.save(tmp_path, 1)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
+    try:
+        with pytest.raises(UserError) as caught:
+            going.save(tmp_path, 2)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert "cannot write checkpoint" in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert {p.name for p in tmp_path.iterdir()} == {"step_1", "latest"}
+    assert same(Training(1).load(tmp_path / "step_1").tensors(), going.tensors())
+
+
+def test_tensors_in_any_layout(tmp_path):
+    def make():
+        model = nn.Module()
+        one, two = torch.arange(24.0).reshape(4, 6)[:, ::2], torch.randn(3, 5).T
+        model.one, model.two, model.three = nn.Parameter(one), nn.Parameter(two), nn.Parameter(torch.zeros(0, 4))
+        model.tied = model.four = nn.Parameter(torch.randn(2, 2))
+        return model
+
+    model = make()
+    assert not model.one.is_contiguous()
+    path = save_checkpoint(tmp_path, 1, model, torch.optim.AdamW(model.parameters()), {}, 1)
+    back = make()
+    load_weights(path, back)
+    assert same(dict(model.state_dict()), dict(back.state_dict()))
+
+
+def test_damage_is_named_with_the_way_back(tmp_path):
+    going = Training(0).steps(0, 1)
+    going.save(tmp_path, 1)
+    path = going.save(tmp_path, 2)
+    for name, load in (("model.safetensors", going.load), ("optimizer.safetensors", going.load), ("state.json", read_state)):
+        whole = (path / name).read_bytes()
+        (path / name).write_bytes(whole[: len(whole) // 2])
+        with pytest.raises(UserError, match=r"step_2 is damaged .*; remove it to go back to step_1"):
+            load(path)
+        (path / name).write_bytes(whole)
+
+
+def test_weights_of_another_model_are_refused(tmp_path):
+    path = Training(0).steps(0, 1).save(tmp_path, 1)
+    with pytest.raises(UserError, match="holds another model"):
+        load_weights(path, nn.Linear(2, 2))

@@ -1,0 +1,120 @@
+"""Health numbers on tensors whose values are known, and the words that follow from them."""
+
+import numpy as np
+import pytest
+import torch
+
+from iwm_core.health import Health, effective_rank, gain, spread_rows, target_std
+from iwm_core.interfaces import Targets
+
+
+def with_singular_values(values, rows, seed=0):
+    """A matrix [rows, len(values)] with these singular values."""
+    rng = np.random.default_rng(seed)
+    left = np.linalg.qr(rng.normal(size=(rows, len(values))))[0]
+    right = np.linalg.qr(rng.normal(size=(len(values), len(values))))[0]
+    return torch.tensor(left * np.asarray(values) @ right.T, dtype=torch.float32)
+
+
+@pytest.mark.parametrize(
+    ("values", "rank"), [([3.0] * 24, 24), ([5.0] + [0.0] * 23, 1), ([2.0, 2.0] + [0.0] * 22, 2), ([7.0] * 6 + [0.0] * 18, 6)]
+)
+def test_rank_of_equal_singular_values_is_their_number(values, rank):
+    assert effective_rank(with_singular_values(values, 60)).item() == pytest.approx(rank, rel=1e-3)
+
+
+def test_rank_of_one_direction_among_many():
+    """As of a collapsed model: rounding must not pass for hundreds of small dimensions."""
+    generator = torch.Generator().manual_seed(0)
+    tokens = torch.randn(1024, 1, generator=generator) @ torch.randn(1, 384, generator=generator)
+    assert effective_rank(tokens).item() == pytest.approx(1, rel=1e-3)
+
+
+@pytest.mark.parametrize(("rows", "width"), [(200, 16), (16, 16), (5, 32)])
+def test_rank_equals_rankme_by_numpys_svd(rows, width):
+    tokens = torch.randn(rows, width, generator=torch.Generator().manual_seed(1)) * torch.linspace(0.01, 2, width)
+    values = np.linalg.svd(tokens.double().numpy(), compute_uv=False)
+    share = values / values.sum()
+    expected = np.exp(-sum(p * np.log(p) for p in share if p > 0))
+    assert effective_rank(tokens).item() == pytest.approx(expected, rel=1e-3)
+    assert effective_rank(7 * tokens).item() == pytest.approx(expected, rel=1e-3), "scale means nothing"
+
+
+def test_rank_of_nothing_is_one():
+    assert effective_rank(torch.zeros(10, 4)).item() == pytest.approx(1)
+
+
+@pytest.mark.parametrize(("b", "n"), [(2, 3), (7, 11), (64, 196)])
+def test_rows_are_few_and_spread(b, n):
+    tokens = torch.arange(b * n, dtype=torch.float32).reshape(b, n, 1)
+    rows = spread_rows(tokens, 100)[:, 0]
+    assert min(b * n, 50) <= len(rows) <= 100
+    assert len(set(rows.diff().tolist())) == 1
+    assert rows[-1] > 0.95 * b * n - 1, "to the end of the batch"
+
+
+def test_std_is_of_images_not_of_positions():
+    generator = torch.Generator().manual_seed(0)
+    same = torch.randn(1, 9, 5, generator=generator).expand(8, -1, -1)
+    assert target_std(same).item() == pytest.approx(0, abs=1e-6)
+    different = torch.randn(400, 9, 5, generator=generator)
+    assert target_std(different).item() == pytest.approx(1, abs=0.05)
+    assert target_std(torch.tensor([[[0.0]], [[4.0]]])).item() == pytest.approx(2)
+
+
+def predictions():
+    generator = torch.Generator().manual_seed(0)
+    teacher = torch.randn(6, 9, 5, generator=generator) + torch.randn(1, 9, 5, generator=generator)
+    target = torch.stack([torch.randperm(9, generator=generator)[:4] for _ in range(6)]).reshape(6, 2, 2)
+    wanted = torch.stack([teacher[i, target[i]] for i in range(6)])
+    mean = torch.stack([teacher.mean(0)[target[i]] for i in range(6)])
+    return teacher, Targets(torch.zeros(6, 1, dtype=torch.int64), target), wanted, mean
+
+
+def test_gain_is_one_when_perfect_and_zero_for_the_batchs_mean():
+    teacher, where, wanted, mean = predictions()
+    assert gain(wanted, teacher, where).item() == pytest.approx(1)
+    assert gain(mean, teacher, where).item() == pytest.approx(0, abs=1e-5)
+    assert gain((wanted + mean) / 2, teacher, where).item() == pytest.approx(0.75)
+    assert gain(2 * mean - wanted, teacher, where).item() == pytest.approx(-3)
+
+
+def test_numbers_that_are_not_finite_do_not_crash():
+    teacher, where, wanted, _ = predictions()
+    broken = torch.full_like(teacher, float("nan"))
+    assert effective_rank(spread_rows(broken)).isnan()
+    assert effective_rank(torch.full((4, 3), float("inf"))).isnan()
+    assert target_std(broken).isnan()
+    assert gain(wanted, broken, where).isnan()
+
+
+HEALTHY = {"target_std": 0.6, "effective_rank": 60.0, "gain": 0.3}
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({}, None),
+        ({"gain": -2.0}, None),
+        ({"target_std": 0.001}, "collapse: the teacher gives every image the same tokens"),
+        ({"target_std": 0.001, "effective_rank": 1.0}, "collapse: the teacher gives every image the same tokens"),
+        ({"effective_rank": 1.7}, "partial collapse: the teacher's tokens span 1.7 of 192 dimensions"),
+        ({"effective_rank": 3.0}, "partial collapse: the teacher's tokens span 3.0 of 192 dimensions"),
+        ({"effective_rank": 4.0}, None),
+        ({"target_std": 0.05}, "partial collapse: images hardly differ to the teacher"),
+        ({"target_std": 0.2}, None),
+    ],
+)
+def test_verdict_in_words(change, words):
+    verdict = Health(**HEALTHY | change).verdict(width=192, images=64)
+    if words is None:
+        assert verdict is None
+        return
+    assert verdict is not None
+    assert verdict.startswith(words)
+    assert "train.momentum.start" in verdict, "it names what to try"
+    assert "\n" not in verdict
+
+
+def test_one_image_cannot_be_judged():
+    assert Health(target_std=0.0, effective_rank=1.0, gain=0.0).verdict(width=192, images=1) is None

@@ -1,0 +1,105 @@
+"""Corrupt images of a run: named once, counted, written down, and never a traceback."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from iwm_core.cli import dispatch, guarded
+from iwm_core.data.quarantine import Corrupt, Quarantine
+from iwm_core.errors import UserError
+
+
+def corrupt(*indices):
+    return [Corrupt(i, f"image {i}", "broken") for i in indices]
+
+
+def test_each_image_is_named_once_and_survives_a_restart(tmp_path):
+    path = tmp_path / "quarantine.jsonl"
+    quarantine = Quarantine(path, 100, 0.05)
+    assert quarantine.add(corrupt(3, 8, 3)) == corrupt(3, 8)
+    assert quarantine.add(corrupt(8, 9)) == corrupt(9)
+    assert len(quarantine) == 3
+    assert [json.loads(line) for line in path.read_text().splitlines()] == [c._asdict() for c in corrupt(3, 8, 9)]
+    again = Quarantine(path, 100, 0.05)
+    assert set(again.found) == {3, 8, 9}
+    assert again.add(corrupt(9, 3, 8)) == []
+    assert len(path.read_text().splitlines()) == 3
+
+
+def test_more_corrupt_images_than_allowed(tmp_path):
+    quarantine = Quarantine(tmp_path / "q.jsonl", 100, 0.02)
+    quarantine.add(corrupt(1, 2))
+    with pytest.raises(UserError, match=r"3 of 100 images cannot be read, more than data.max_corrupt=0.02 .* image 7 \(broken\).*q.jsonl"):
+        quarantine.add(corrupt(7))
+    assert len((tmp_path / "q.jsonl").read_text().splitlines()) == 3, "the last one is written down too"
+    with pytest.raises(UserError, match="1 of 9 images"):
+        Quarantine(None, 9, 0.1).add(corrupt(0))
+
+
+@pytest.mark.parametrize("rest", [1, 2, 3, 9, 20, 33, 40, 48])
+def test_a_line_cut_short_by_a_kill_is_found_again(tmp_path, rest):
+    """Wherever the kill fell, also behind a brace in a file's name; what is written next is not glued to the stump."""
+    path = tmp_path / "q.jsonl"
+    Quarantine(path, 100, 1).add([*corrupt(3), Corrupt(8, "{a}", "broken }")])
+    path.write_text(path.read_text()[:-rest])
+    quarantine = Quarantine(path, 100, 1)
+    assert {3} <= set(quarantine.found) <= {3, 8}
+    quarantine.add(corrupt(8, 11))
+    assert set(Quarantine(path, 100, 1).found) == {3, 8, 11}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """64 training images, two of them broken; whole validation images."""
+    for split, count in (("train", 64), ("validation", 8)):
+        (tmp_path / "images" / split / "a").mkdir(parents=True)
+        for i in range(count):
+            pixels = np.random.default_rng(i).integers(0, 256, (18, 18, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "images" / split / "a" / f"{i:02}.png")
+    for broken in ("07", "40"):
+        path = tmp_path / "images/train/a" / f"{broken}.png"
+        path.write_bytes(path.read_bytes()[:300])
+    return tmp_path / "images"
+
+
+def metrics():
+    return [json.loads(line) for line in Path("r/metrics.jsonl").read_text().splitlines()]
+
+
+@pytest.mark.parametrize("options", [["launch.workers=0"], ["launch.workers=2"], ["data.cache=ram"]])
+def test_a_run_names_each_corrupt_image_once_and_a_resumed_run_not_again(tiny, folder, capsys, monkeypatch, options):
+    words = ["recipe=tiny", "run=r", "data=folder", f"data.path={folder}", "data.max_corrupt=0.05", "train.steps=24"]
+    assert guarded(lambda: dispatch(["train", *words, *options])) == 0
+    told = [line for line in capsys.readouterr().err.splitlines() if "cannot read" in line]
+    assert len(told) == 2, told
+    assert [sum(f"{name}.png" in line for line in told) for name in ("07", "40")] == [1, 1]
+    assert sorted(json.loads(line)["index"] for line in Path("r/quarantine.jsonl").read_text().splitlines()) == [7, 40]
+    assert metrics()[-1]["corrupt"] == 2
+
+    # As if killed after step 22: the whole list of corrupt images is known, and is neither told nor written again.
+    whole = (Path("r/checkpoints/step_24/model.safetensors")).read_bytes()
+    for path in Path("r/checkpoints/step_24").iterdir():
+        path.unlink()
+    Path("r/checkpoints/step_24").rmdir()
+    assert guarded(lambda: dispatch(["resume", "r"])) == 0
+    assert "cannot read" not in capsys.readouterr().err
+    assert len(Path("r/quarantine.jsonl").read_text().splitlines()) == 2
+    assert metrics()[-1]["corrupt"] == 2
+    assert Path("r/checkpoints/step_24/model.safetensors").read_bytes() == whole
+
+
+@pytest.mark.parametrize("share", ["0.5", "1.0"])
+@pytest.mark.parametrize("options", [["launch.workers=0"], ["launch.workers=2"], ["data.cache=ram"]])
+def test_nothing_can_be_read(tiny, folder, capsys, options, share):
+    """One line that says so, whatever share the user allows and wherever images are decoded."""
+    for path in (folder / "train/a").iterdir():
+        path.write_bytes(b"no image")
+    words = ["recipe=tiny", "run=r", "data=folder", f"data.path={folder}", f"data.max_corrupt={share}", *options]
+    status = guarded(lambda: dispatch(["train", *words]))
+    lines = [line for line in capsys.readouterr().err.splitlines() if not line.startswith("warning: cannot read")]
+    assert status == 2
+    assert len(lines) == 1, lines
+    assert "can be read" in lines[0] or "cannot be read" in lines[0]
