@@ -28,12 +28,10 @@ class FrozenModel(WorldModel):
         device: where to compute.
     """
 
-    actions: ActionSequence  # pyright: ignore[reportIncompatibleVariableOverride]
-
     def __init__(self, recipe: Recipe, model: ImageWorldModel, checkpoint: Path, step: int, device: torch.device) -> None:
         self.recipe, self.checkpoint, self.step, self.device = recipe, checkpoint, step, device
         self.model = model.eval().requires_grad_(False).to(device)
-        self.actions = ActionSequence(recipe.actions)
+        self.actions = ActionSequence(recipe.actions)  # pyright: ignore[reportIncompatibleVariableOverride]
         self.names = self.actions.names
         self.grid, self.image_size = model.teacher.grid, recipe.image_size
 
