@@ -38,7 +38,9 @@ def guarded(action: Callable[[], int]) -> int:
     from iwm_core.signals import Stopped
 
     try:
-        return action()
+        status = action()
+        sys.stdout.flush()  # here, where a reader that has left is no error, not when Python ends
+        return status
     except UserError as error:
         print(f"iwm: {error}", file=sys.stderr)
         return 2

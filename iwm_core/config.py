@@ -10,7 +10,8 @@ import re
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from iwm_core.interfaces import Action, DataSource, EncoderComponent, Evaluator, PredictorComponent, TargetSelector, check_option, option
+from iwm_core.component import check_option, option
+from iwm_core.interfaces import Action, DataSource, EncoderComponent, Evaluator, PredictorComponent, TargetSelector
 
 
 @dataclass(kw_only=True)

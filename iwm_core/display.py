@@ -6,8 +6,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, Task, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.console import Console, RenderableType
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -106,7 +106,7 @@ class TerminalDisplay(Display):
 
     def __init__(self) -> None:
         self.console = Console()
-        self.progress: Progress | None = None
+        self.progress: NotedProgress | None = None
 
     def say(self, text: str) -> None:
         self.console.print(text, markup=False, highlight=False, soft_wrap=True)
@@ -120,7 +120,7 @@ class TerminalDisplay(Display):
 
     def steps(self, start: int, stop: int, label: str) -> Iterator[int]:
         with bar(self.console) as self.progress:
-            task = self.progress.add_task(label, total=stop, completed=start, note="")
+            task = self.progress.add_task(label, total=stop, completed=start)
             for step in range(start, stop):
                 yield step
                 self.progress.update(task, completed=step + 1)
@@ -128,31 +128,34 @@ class TerminalDisplay(Display):
 
     def logged(self, step: int, line: dict[str, Any]) -> None:
         if self.progress is not None:
-            self.progress.update(self.progress.task_ids[0], note=summary(line))
+            self.progress.note = summary(line)
 
     def table(self, title: str, metrics: dict[str, Metric]) -> None:
         self.console.print(metrics_table(title, metrics))
 
 
-def bar(console: Console) -> Progress:
+class NotedProgress(Progress):
+    """Progress bars with a line of numbers below."""
+
+    note = ""
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        yield from super().get_renderables()
+        if self.note:
+            yield Text(f"  {self.note}", no_wrap=True, overflow="ellipsis")
+
+
+def bar(console: Console) -> NotedProgress:
     """The one look of all progress bars."""
-    return Progress(
+    return NotedProgress(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
         TextColumn("ETA"),
         TimeRemainingColumn(),
-        NoteColumn(""),
         console=console,
     )
-
-
-class NoteColumn(TextColumn):
-    """The latest numbers, where a task has some."""
-
-    def render(self, task: Task) -> Text:
-        return Text(task.fields.get("note", ""))
 
 
 def summary(line: dict[str, Any]) -> str:

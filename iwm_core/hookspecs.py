@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pluggy
 
 if TYPE_CHECKING:
+    from iwm_core.events import StepEnd, TrainEnd, TrainStart
     from iwm_core.interfaces import Action, DataSource, EncoderComponent, Evaluator, HeadComponent, PredictorComponent, TargetSelector
-    from iwm_core.train import StepEnd, TrainEnd, TrainStart
 
 hookspec = pluggy.HookspecMarker("iwm")
 

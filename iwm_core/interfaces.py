@@ -7,7 +7,6 @@ Axes: ``b`` batch · ``h w`` pixels · ``n`` patches (gh*gw) · ``k`` context pa
 ``d`` width · ``a`` numbers of an encoded action · ``p`` parameters of an action.
 """
 
-import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -18,56 +17,9 @@ import torch
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor, nn
 
+from iwm_core.component import Component as Component
+from iwm_core.component import option as option
 from iwm_core.draws import Draws as Draws
-
-REQUIRED = dataclasses.MISSING
-
-
-def option(
-    default: Any = REQUIRED, doc: str = "", *, low: float | None = None, high: float | None = None, choices: tuple[str, ...] | None = None
-) -> Any:
-    """A documented field of a component, checked when the component is made.
-
-    Args:
-        default: the field's default; left out, the user must give it. Lists and dicts are copied for each instance.
-        doc: one line for ``iwm components``, with units.
-        low, high: the closed range of a number, or of every number in a list.
-        choices: the words allowed.
-    """
-    metadata = {"doc": doc, "low": low, "high": high, "choices": choices}
-    if isinstance(default, list | dict):
-        return dataclasses.field(default_factory=lambda: type(default)(default), metadata=metadata)
-    return dataclasses.field(default=default, metadata=metadata)
-
-
-@dataclass(kw_only=True)
-class Component:
-    """Base of every component: a name, and fields whose ranges are checked.
-
-    Raises:
-        ValueError: a field outside its range or choices.
-    """
-
-    name: ClassVar[str]
-
-    def __post_init__(self) -> None:
-        for field in dataclasses.fields(self):
-            check_option(f"{self.name}.{field.name}", getattr(self, field.name), field.metadata)
-
-
-def check_option(label: str, value: Any, metadata: Any) -> None:
-    """Raise ValueError when ``value`` lies outside the range or choices in an option's metadata."""
-    if not metadata or value is None:
-        return
-    low, high, choices = metadata["low"], metadata["high"], metadata["choices"]
-    for number in value if isinstance(value, list) else [value]:
-        if low is not None and number < low:
-            raise ValueError(f"{label} must be at least {low:g}, got {number}")
-        if high is not None and number > high:
-            raise ValueError(f"{label} must be at most {high:g}, got {number}")
-        if choices is not None and number not in choices:
-            raise ValueError(f"{label} must be one of {', '.join(choices)}, got {number}")
-
 
 # ---------------------------------------------------------------------------------------------------------------- actions
 

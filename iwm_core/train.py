@@ -16,7 +16,7 @@ import contextlib
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import nn
@@ -28,6 +28,7 @@ from iwm_core.data.loader import Batch, Schedule
 from iwm_core.data.training import TrainingData
 from iwm_core.display import Display
 from iwm_core.errors import UserError
+from iwm_core.events import StepEnd, TrainEnd, TrainStart
 from iwm_core.health import Health, effective_rank, gain, spread_rows, target_std
 from iwm_core.interfaces import Draws
 from iwm_core.launch import make_accelerator
@@ -36,31 +37,6 @@ from iwm_core.run import Run
 from iwm_core.schedules import learning_rate, momentum, weight_decay
 from iwm_core.signals import Stop
 from iwm_core.world_model import ImageWorldModel, Prediction, build_model
-
-
-class TrainStart(NamedTuple):
-    """A run begins, or goes on, at ``step``."""
-
-    recipe: Recipe
-    run: Run
-    model: ImageWorldModel
-    step: int
-
-
-class StepEnd(NamedTuple):
-    """A step is done."""
-
-    step: int
-    loss: torch.Tensor
-
-
-class TrainEnd(NamedTuple):
-    """The last step is done and its checkpoint written."""
-
-    recipe: Recipe
-    run: Run
-    model: ImageWorldModel
-    step: int
 
 
 @dataclass(frozen=True)
@@ -125,7 +101,7 @@ def train(run: Run, recipe: Recipe, display: Display) -> None:
             run.rewind(start)
         tally = Tally(accelerator.device)
         prepared.train()
-        hook.iwm_train_start(event=TrainStart(recipe, run, model, start))
+        hook.iwm_train_start(event=TrainStart(run.path, model, start, plan.steps))
         batches = data.batches(schedule.slices(start, plan.steps, accelerator.process_index, accelerator.num_processes))
 
         for step in display.steps(start, plan.steps, "training"):
@@ -182,7 +158,7 @@ def train(run: Run, recipe: Recipe, display: Display) -> None:
             if stopping:
                 stop.leave(f"stopped at step {done} of {plan.steps}; continue with `iwm resume {run.path}`")
 
-        hook.iwm_train_end(event=TrainEnd(recipe, run, model, plan.steps))
+        hook.iwm_train_end(event=TrainEnd(run.path, model, plan.steps))
         accelerator.end_training()
 
 

@@ -126,6 +126,14 @@ def test_fields_shape_the_model():
     assert encoder(images(2, 20)).shape == (2, 25, 24)
 
 
+@pytest.mark.parametrize(("name", "width", "heads"), [("vit_tiny_patch16_224", 192, 3), ("vit_small_patch16_18x2_224", 384, 6)])
+def test_what_no_field_says_is_the_models_own(name, width, heads):
+    encoder = TimmViT(model=name, depth=1).build(32)
+    assert (encoder.grid, encoder.width) == ((2, 2), width)
+    assert {m.num_heads for m in encoder.modules() if hasattr(m, "num_heads")} == {heads}
+    assert encoder(images()).shape == (3, 4, width)
+
+
 def test_a_model_without_pretrained_weights_takes_imagenets_normalisation():
     encoder = TimmViT(model="vit_base_patch16_siglip_224", **TINY).build(32)  # its own mean is 0.5
     torch.testing.assert_close(encoder.mean[0], MEAN)

@@ -5,6 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
+from iwm_core.cli import dispatch
 from iwm_core.compose import compose
 from iwm_core.data.evaluation import RunData
 from iwm_core.errors import UserError
@@ -136,3 +137,8 @@ def test_each_split_is_held_to_its_own_share(data, folder):
     assert len(indices(run.batches("train", 64, 16))) == 62
     assert len(indices(run.batches("validation", 24, 16))) == 24
     assert len(run.corrupt) == 2
+
+
+def test_a_run_without_evaluators_needs_no_validation_images(tiny, folder):
+    words = ["recipe=tiny", "data=folder", f"data.path={folder / 'train'}", "data.holdout=0", "evaluators=[]", "run=r"]
+    assert dispatch(["train", *words]) == 0

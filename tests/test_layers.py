@@ -22,7 +22,7 @@ OWNERS = {
 }
 """Which files of the core may import each library."""
 
-PUBLIC = {"iwm_core", "iwm_core.interfaces", "iwm_core.testing", "iwm_core.predictors", "iwm_core.resample"}
+PUBLIC = {"iwm_core", "iwm_core.interfaces", "iwm_core.events", "iwm_core.testing", "iwm_core.predictors", "iwm_core.resample"}
 """What plugins may import: the interfaces, the test kit, and two building blocks."""
 
 
@@ -62,7 +62,7 @@ def test_libraries_stay_in_their_rooms(path):
 def test_interfaces_import_torch_and_jaxtyping_only():
     outside = {m.split(".")[0] for m in imports(ROOT / "iwm_core" / "interfaces.py")} - set(sys.stdlib_module_names)
     assert outside == {"torch", "jaxtyping", "iwm_core"}
-    assert {m for m in imports(ROOT / "iwm_core" / "interfaces.py") if m.startswith("iwm_core")} == {"iwm_core.draws"}
+    assert {m for m in imports(ROOT / "iwm_core" / "interfaces.py") if m.startswith("iwm_core")} == {"iwm_core.component", "iwm_core.draws"}
 
 
 @pytest.mark.parametrize("path", PLUGINS, ids=lambda p: p.relative_to(ROOT).as_posix())

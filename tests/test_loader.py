@@ -33,26 +33,24 @@ class Smooth(Images):
         return f"image {index}"
 
 
-def equal_sizes(count=24, corrupt=()):
-    return Smooth([(30, 40)] * count, corrupt)
+def equal_sizes(corrupt=()):
+    return Smooth([(30, 40)] * 24, corrupt)
 
 
-def mixed_sizes(count=24):
-    return Smooth([(28 + 5 * (i % 4), 44 - 4 * (i % 3)) for i in range(count)])
+def mixed_sizes():
+    return Smooth([(28 + 5 * (i % 4), 44 - 4 * (i % 3)) for i in range(24)])
 
 
-def slices(start=0, stop=3, images=24, seed=1):
-    return Schedule(seed, images, 8).slices(start, stop, 0, 1)
+def slices(start=0, stop=3):
+    return Schedule(1, 24, 8).slices(start, stop, 0, 1)
 
 
-def decoded(images, *, workers=0, known=(), view=None, seed=1, **which):
-    views = DecodedViews(images, view or View(), 16, seed, set(known), workers, CPU)
-    return list(views(slices(images=len(images), **which)))
+def decoded(images, *, workers=0, known=(), view=None, stop=3):
+    return list(DecodedViews(images, view or View(), 16, 1, set(known), workers, CPU)(slices(0, stop)))
 
 
-def stored(images, *, view=None, workers=0, **which):
-    views = StoredViews(images, view or View(), 16, 1, workers, CPU, False, lambda items, label, total: items)
-    return list(views(slices(images=len(images), **which)))
+def stored(images):
+    return list(StoredViews(images, View(), 16, 1, 0, CPU, False, lambda items, label, total: items)(slices()))
 
 
 def assert_same(one, two):
@@ -128,8 +126,8 @@ def test_a_view_is_a_function_of_seed_epoch_and_index_alone():
     batches = decoded(images, stop=6)
     views = {(b.epoch, int(i)): view for b in batches for i, view in zip(b.index, b.images, strict=True)}
     assert len(views) == 48
-    again = list(DecodedViews(images, View(), 16, 1, set(), 0, CPU)(iter([s._replace(index=s.index.flip(0)[:3]) for s in slices(0, 6)])))
-    for batch in again:
+    parts = iter([part._replace(index=part.index.flip(0)[:3]) for part in slices(0, 6)])
+    for batch in DecodedViews(images, View(), 16, 1, set(), 0, CPU)(parts):
         for i, view in zip(batch.index, batch.images, strict=True):
             assert torch.equal(view, views[batch.epoch, int(i)])
     assert not any(torch.equal(views[0, i], views[1, i]) for i in range(24)), "another epoch, another view"

@@ -1,0 +1,148 @@
+"""Overrides do what they say, in one recipe, in a sweep, and in the evaluation of a run."""
+
+import dataclasses
+import json
+import re
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from omegaconf import OmegaConf
+
+from iwm_core import hookimpl
+from iwm_core.change import change
+from iwm_core.cli import dispatch, guarded
+from iwm_core.compose import compose
+from iwm_core.errors import UserError
+from iwm_core.interfaces import Evaluation, Evaluator, Metric, option
+from iwm_core.plugins import Plugin
+from iwm_core.run import Run
+from iwm_core.thaw import thaw
+
+
+def test_options_of_a_replaced_component_are_left_out_with_a_note(tiny, capsys):
+    config, notes = compose("tiny", ["predictor=identity"])
+    assert OmegaConf.to_container(config.predictor) == {"name": "identity"}
+    assert sorted(re.search(r"no '(\w+)'", note)[1] for note in notes) == ["depth", "heads", "width"]
+    assert dispatch(["show", "recipe=tiny", "predictor=identity"]) == 0
+    assert capsys.readouterr().err.count("iwm: note: predictor=identity has no") == 3
+    assert compose("tiny", [])[1] == []
+    assert compose("tiny", ["predictor=feature"])[1] == [], "one that knows the same options keeps them"
+    with pytest.raises(UserError, match="depth"):
+        thaw(compose("tiny", ["predictor=identity", "predictor.depth=3"])[0])
+
+
+def test_no_actions_drops_the_recipes_options_of_them(tiny):
+    assert "jitter" in compose("quickstart", [])[0].actions
+    config, _ = compose("quickstart", ["actions=[]"])
+    assert config.actions == {}
+    assert thaw(config).actions == {}
+
+
+def test_an_option_of_an_action_that_is_not_chosen_is_an_error(tiny):
+    """What the user writes is never left out in silence, also where the recipe sets an option of that action."""
+    for overrides in (["actions=[]", "actions.jitter.hue=0.1"], ["actions=[blur]", "actions.jitter.hue=0.1"]):
+        with pytest.raises(UserError, match="jitter"):
+            thaw(compose("quickstart", overrides)[0])
+
+
+@pytest.mark.parametrize(
+    ("overrides", "order"),
+    [
+        ([], ["jitter", "grayscale", "blur", "solarize"]),
+        (["actions=[solarize,jitter,blur]"], ["solarize", "jitter", "blur"]),
+        (["actions=[gain,solarize,jitter]", "actions.solarize.p=0.3"], ["gain", "solarize", "jitter"]),
+    ],
+)
+def test_actions_are_in_the_order_they_are_named(tiny, overrides, order):
+    recipe = thaw(OmegaConf.create(OmegaConf.to_yaml(compose("quickstart", overrides)[0])))
+    assert list(recipe.actions) == order
+    assert recipe.actions["jitter"].brightness == 0.6, "the recipe's option stays"
+
+
+# --- sweep
+
+
+@pytest.fixture
+def jobs(monkeypatch):
+    done = []
+
+    def run(command, **_):
+        done.append(command)
+        return SimpleNamespace(returncode=3 if "train.seed=7" in command else 0)
+
+    monkeypatch.setattr("iwm_core.work.subprocess.run", run)
+    return done
+
+
+def test_a_sweep_runs_each_job_in_a_process_of_its_own(tiny, jobs):
+    words = ["train", "-m", "recipe=tiny", "train.seed=0,1", "predictor=shift,identity", "train.lr.peak=2e-3"]
+    assert guarded(lambda: dispatch(words)) == 0
+    assert all(job[:5] == [sys.executable, "-m", "iwm_core.cli", "train", "recipe=tiny"] for job in jobs)
+    pairs = [(s, p) for s in ("train.seed=0", "train.seed=1") for p in ("predictor=shift", "predictor=identity")]
+    assert [job[5:] for job in jobs] == [[*pair, "train.lr.peak=2e-3"] for pair in pairs]
+
+
+def test_a_sweep_over_lists_and_texts_passes_them_on_whole(tiny, jobs):
+    assert (
+        guarded(lambda: dispatch(["train", "-m", "recipe=tiny", "predictor=feature", "actions=[gain],[]", "train.lr.warmup='1 epochs',2"]))
+        == 0
+    )
+    recipes = [thaw(compose("tiny", job[5:])[0]) for job in jobs]
+    asked = [(list(recipe.actions), recipe.train.lr.warmup) for recipe in recipes]
+    assert asked == [(["gain"], "1 epochs"), (["gain"], "2"), ([], "1 epochs"), ([], "2")]
+
+
+def test_a_sweep_checks_all_jobs_before_the_first_one_runs(tiny, jobs, capsys):
+    assert guarded(lambda: dispatch(["train", "-m", "recipe=tiny", "encoder.heads=2,4,3"])) == 2
+    assert "not divisible by encoder.heads 3" in capsys.readouterr().err
+    assert jobs == []
+
+
+def test_a_sweep_ends_at_a_job_that_fails(tiny, jobs):
+    assert guarded(lambda: dispatch(["train", "-m", "recipe=tiny", "train.seed=6,7,8"])) == 3
+    assert len(jobs) == 2
+
+
+def test_a_sweep_needs_its_flag(tiny, jobs, capsys):
+    assert guarded(lambda: dispatch(["train", "recipe=tiny", "train.seed=6,7"])) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
+    assert jobs == []
+
+
+# --- eval
+
+
+@dataclasses.dataclass(kw_only=True)
+class Probe(Evaluator):
+    """Writes down what it was told."""
+
+    name = "probe"
+    x: int = option(1, "a number")
+    y: int = option(2, "another number")
+
+    def evaluate(self, model, data, folder, track):
+        return Evaluation({"x": Metric(self.x, self.x, self.x, 1)}, {"x": self.x, "y": self.y, "seed": data.seed}, [])
+
+
+def settings():
+    return json.loads(Path("r/eval/probe.json").read_text())["settings"]
+
+
+def test_eval_changes_what_is_asked_and_nothing_else(tiny):
+    module = SimpleNamespace(iwm_evaluators=hookimpl(lambda: [Probe]))
+    tiny.plugins.append(Plugin("probe", "probe-plugin", "0", module))
+    tiny.manager.register(module)
+    assert dispatch(["train", "recipe=tiny", "evaluators=[probe]", "evaluators.probe.y=5", "run=r", "train.seed=3"]) == 0
+    assert settings() == {"x": 1, "y": 5, "seed": 3}
+    before = {p: p.read_bytes() for p in Path("r").rglob("*") if p.is_file() and p.parent.name != "eval"}
+    assert dispatch(["eval", "r", "evaluators.probe.x=9"]) == 0
+    assert settings() == {"x": 9, "y": 5, "seed": 3}
+    assert {p: p.read_bytes() for p in Path("r").rglob("*") if p.is_file() and p.parent.name != "eval"} == before
+
+    config = Run.open("r").config()
+    changed = change(config, ["evaluators.probe.x=9"], ("evaluators",), "eval")
+    assert changed.evaluators.probe.pop("x") == 9
+    assert config.evaluators.probe.pop("x") == 1
+    assert changed == config
