@@ -10,6 +10,7 @@ Decisions:
 
 import dataclasses
 import difflib
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import Override, ValueType
 from hydra.core.plugins import Plugins as HydraPlugins
 from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException
 from hydra.plugins.search_path_plugin import SearchPathPlugin
@@ -115,6 +116,23 @@ def parse(overrides: list[str]) -> list[Override]:
     return parsed
 
 
+def expand(overrides: list[str]) -> list[list[str]]:
+    """The overrides of each job of a sweep: one for each combination of ``key=a,b`` values.
+
+    Raises:
+        UserError: an override cannot be parsed, or its values are not written out.
+    """
+    choices = []
+    for override in parse(overrides):
+        if override.value_type is ValueType.GLOB_CHOICE_SWEEP:
+            raise UserError(f"cannot sweep {override.input_line!r}: write the values out, key=a,b")
+        if override.is_sweep_override():
+            choices.append([f"{override.get_key_element()}={value}" for value in override.sweep_string_iterator()])
+        else:
+            choices.append([override.input_line])
+    return [list(job) for job in itertools.product(*choices)]
+
+
 def check_group(override: Override) -> None:
     """Check that an override which chooses components names installed ones.
 
@@ -148,8 +166,10 @@ def prune(config: DictConfig, overrides: list[Override]) -> list[str]:
             del node[key]
             notes.append(f"{group}={node.name} has no {key!r}: the recipe's value is left out")
     for group in replaced & set(SEVERAL):
-        for key in [k for k, node in config[group].items() if "name" not in node and k in load_plugins().entries(SEVERAL[group])]:
-            del config[group][key]
+        unchosen = [k for k, node in config[group].items() if "name" not in node and k in load_plugins().entries(SEVERAL[group])]
+        for key in unchosen:
+            if not any(text.startswith(f"{group}.{key}.") for text in explicit):
+                del config[group][key]
     return notes
 
 

@@ -15,6 +15,7 @@ import timm
 import torch
 from jaxtyping import Float, Int
 from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
+from timm.layers import PatchEmbed
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor
 from torch.nn import functional as F
@@ -117,6 +118,8 @@ class TimmViT(EncoderComponent):
                 f"encoder.model: timm has no {self.model!r}; `python -c \"import timm; print(timm.list_models('vit*'))\"` lists them"
             )
         self.check_shape(image_size)
+        if self.pretrained and self.positions == "sincos":
+            raise ValueError("encoder.pretrained needs the model's own positions and class token; set encoder.positions=model")
         try:
             vit: Any = timm.create_model(
                 self.model,
@@ -143,10 +146,11 @@ class TimmViT(EncoderComponent):
         """Check what timm itself would only meet with an assertion."""
         with torch.device("meta"):
             probe = timm.create_model(self.model, num_classes=0)
-        if not isinstance(probe, VisionTransformer):
+        # A subclass (distilled) or another patch embedding (hybrids) computes something else than `ViTEncoder`.
+        if type(probe) is not VisionTransformer or type(probe.patch_embed) is not PatchEmbed:
             raise ValueError(f"encoder.model {self.model!r} is a {type(probe).__name__}, not a plain Vision Transformer of timm")
-        attention: Any = probe.blocks[0].attn
-        width, heads = self.width or probe.embed_dim, self.heads or attention.num_heads
+        heads = self.heads or next(m.num_heads for m in probe.modules() if isinstance(getattr(m, "num_heads", None), int))
+        width = self.width or probe.embed_dim
         patch = self.patch_size or probe.patch_embed.patch_size[0]
         if width % heads:
             raise ValueError(f"encoder.width {width} is not divisible by encoder.heads {heads}; set encoder.heads to a divisor")

@@ -66,13 +66,13 @@ class FrozenModel(WorldModel):
             ValueError: the images have another size, or the model knows no such action or label.
         """
         told = torch.zeros(len(self.names))
-        places = {pair: i for i, pair in enumerate(zip(self.names, self.actions.labels, strict=True))}
+        places = [f"{name}.{label}" for name, label in zip(self.names, self.actions.labels, strict=True)]
         for name, values in actions.items():
+            for asked in [f"{name}.{label}" for label in values] if name in self.names else [name]:
+                if asked not in places:
+                    raise ValueError(f"this model knows no action number {asked}; it knows: {', '.join(places) or 'none'}")
             for label, value in values.items():
-                if (name, label) not in places:
-                    known = ", ".join(f"{n}.{x}" for n, x in places) or "none"
-                    raise ValueError(f"this model knows no action number {name}.{label}; it knows: {known}")
-                told[places[name, label]] = value
+                told[places.index(f"{name}.{label}")] = value
         told = told.to(self.device).expand(len(images), 1, -1)
         with torch.inference_mode():
             return self.predict(self.encode(images), told)[:, 0]
@@ -96,6 +96,7 @@ def load_recipe(run: Run, recipe: Recipe, device: str) -> FrozenModel:
     checkpoint = run.latest()
     if checkpoint is None:
         raise UserError(f"the run {run.path} has no checkpoint yet; continue it with `iwm resume {run.path}`")
-    model = build_model(recipe)
+    with torch.random.fork_rng(devices=[]):  # the caller's random numbers do not depend on how often it loads
+        model = build_model(recipe)
     load_weights(checkpoint, model)
     return FrozenModel(recipe, model, checkpoint, read_state(checkpoint)["step"], choose_device(device))

@@ -52,7 +52,7 @@ class Plan:
     def of(cls, train: Train, epoch: int) -> "Plan":
         """Durations where an epoch has ``epoch`` steps."""
         return cls(
-            steps=train.steps if train.steps is not None else steps_of(f"{train.epochs} epochs", epoch, "train.epochs"),
+            steps=train.steps if train.steps is not None else steps_of(f"{train.epochs:.9f} epochs", epoch, "train.epochs"),
             warmup=steps_of(train.lr.warmup, epoch, "train.lr.warmup"),
             checkpoint_every=steps_of(train.checkpoint_every, epoch, "train.checkpoint_every", at_least=1),
             log_every=steps_of(train.log_every, epoch, "train.log_every", at_least=1),
@@ -111,6 +111,7 @@ def train(run: Run, recipe: Recipe, display: Display) -> None:
             # The only user of the global generator is dropout: seeded by the step, it needs no state to resume.
             torch.manual_seed(settings.seed * 1_000_003 + step * accelerator.num_processes + accelerator.process_index)
 
+            loss = torch.zeros((), device=accelerator.device)
             for micro in range(recipe.launch.accumulate):
                 batch = tally.wait(batches)
                 data.report(batch)
@@ -120,7 +121,9 @@ def train(run: Run, recipe: Recipe, display: Display) -> None:
                 last = micro == recipe.launch.accumulate - 1
                 with contextlib.nullcontext() if last else accelerator.no_sync(prepared):
                     prediction: Prediction = prepared(views.source, views.target, views.action, where)
-                    accelerator.backward(prediction.loss / recipe.launch.accumulate)
+                    share = prediction.loss / recipe.launch.accumulate
+                    accelerator.backward(share)
+                loss += share.detach()
 
             norm: Any = accelerator.clip_grad_norm_(model.parameters(), settings.clip or float("inf"))
             finite = torch.isfinite(norm)
@@ -129,8 +132,8 @@ def train(run: Run, recipe: Recipe, display: Display) -> None:
             optimizer.zero_grad(set_to_none=True)
             model.update_teacher((1 - momentum(settings.momentum, step, plan.steps)) * finite)
 
-            tally.add(prediction.loss, finite)
-            hook.iwm_step_end(event=StepEnd(step + 1, prediction.loss))
+            tally.add(loss, finite)
+            hook.iwm_step_end(event=StepEnd(step + 1, loss))
             done = step + 1
             if done % plan.log_every == 0 or done == plan.steps:
                 health = measure(prediction, where)
@@ -215,14 +218,16 @@ class Tally:
         return batch
 
     def add(self, loss: torch.Tensor, finite: torch.Tensor) -> None:
-        """Count a step."""
-        self.loss += loss.detach()
+        """Count a step; the loss of a skipped one is left out."""
+        self.loss += torch.where(finite, loss, 0.0)
         self.skipped += ~finite
         self.steps += 1
 
     def read(self, accelerator: Any, batch_size: int, health: Health) -> dict[str, Any]:
         """The numbers since the last reading, over all processes; starts anew."""
-        loss = accelerator.reduce(self.loss, reduction="mean").item() / self.steps
+        skipped = int(self.skipped.item())
+        counted = self.steps - skipped
+        loss = accelerator.reduce(self.loss, reduction="mean").item() / counted if counted else float("nan")
         seconds = time.perf_counter() - self.since
         line = {
             "loss": loss,
@@ -231,7 +236,7 @@ class Tally:
             "gain": health.gain,
             "images_per_s": batch_size * self.steps / seconds,
             "data_wait": self.waited / seconds,
-            "skipped": int(self.skipped.item()),
+            "skipped": skipped,
         }
         self.__init__(self.loss.device)
         return line

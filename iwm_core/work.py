@@ -3,16 +3,16 @@
 A run is composed once, frozen into its directory and read back from there; training, here or in several processes, starts from it.
 """
 
-import itertools
 import subprocess
 import sys
+import warnings
 
 import torch
 
 from iwm_core.actions import ActionSequence
 from iwm_core.change import change
 from iwm_core.checkpoint import read_state
-from iwm_core.compose import compose, parse
+from iwm_core.compose import compose, expand
 from iwm_core.config import Recipe
 from iwm_core.display import Display, SilentDisplay, make_display
 from iwm_core.errors import UserError
@@ -64,17 +64,14 @@ def measure(path: str, overrides: list[str]) -> int:
 
 def sweep(name: str, overrides: list[str]) -> int:
     """``iwm train -m``: one process for each combination of ``key=a,b`` values, one after the other."""
-    choices = []
-    for override in parse(overrides):
-        texts = (
-            [f"{override.get_key_element()}={value}" for value in override.sweep_string_iterator()]
-            if override.is_sweep_override()
-            else None
-        )
-        choices.append(texts or [override.input_line])
-    jobs = list(itertools.product(*choices))
+    jobs = expand(overrides)
+    taken: set[str] = set()
     for job in jobs:  # a mistake in the last job is found before the first one runs
-        check_fit(thaw(compose(name, list(job))[0]))
+        recipe = thaw(compose(name, job)[0])
+        check_fit(recipe)
+        if recipe.run in taken:
+            raise UserError(f"several jobs would write to run={recipe.run}; leave it out, or name what differs: run='r${{train.seed}}'")
+        taken |= {recipe.run} if recipe.run else set()
     for number, job in enumerate(jobs, 1):
         print(f"job {number} of {len(jobs)}: {' '.join(job)}", flush=True)
         status = subprocess.run([sys.executable, "-m", "iwm_core.cli", "train", f"recipe={name}", *job], check=False).returncode
@@ -97,7 +94,8 @@ def check_fit(recipe: Recipe) -> None:
             f"train.batch_size={recipe.train.batch_size} is not divisible by {parts} (launch.processes × launch.accumulate); "
             f"use train.batch_size={near}"
         )
-    with torch.device("meta"):
+    with torch.device("meta"), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "for .*: copying from a non-meta parameter")  # pretrained weights have no place to go here
         grid = build_model(recipe).student.grid
     draws = Draws(0, 0, torch.arange(2))
     side = recipe.view.canvas or recipe.image_size
@@ -122,7 +120,9 @@ def carry_on(run: Run, recipe: Recipe, display: Display) -> int:
                 return status
         else:
             train(run, recipe, display)
-    evaluate(run, recipe, display, missing_evaluations(run, recipe))
+    missing = missing_evaluations(run, recipe)
+    if missing:
+        evaluate(run, recipe, display, missing)
     display.say(f"done: {run.path}")
     return 0
 

@@ -137,7 +137,9 @@ def test_a_kill_at_any_moment_leaves_a_whole_checkpoint(tmp_path, monkeypatch):
 def test_a_step_done_again_is_overwritten_whole(tmp_path):
     first, again = Training(0).steps(0, 2), Training(1).steps(0, 2)
     path = first.save(tmp_path, 2)
-    (path / "stray").write_text("of an older version")
+    (tmp_path / ".step_2.partial").mkdir()
+    for folder in (path, tmp_path / ".step_2.partial"):
+        (folder / "stray").write_text("left behind")
     again.save(tmp_path, 2)
     assert same(Training(2).load(path).tensors(), again.tensors())
     assert {p.name for p in path.iterdir()} == FILES

@@ -21,7 +21,6 @@ from iwm_core.work import check_fit
 
 TINY = {"patch_size": 8, "width": 16, "depth": 2, "heads": 2}
 MEAN, STD = torch.tensor([0.485, 0.456, 0.406])[:, None, None], torch.tensor([0.229, 0.224, 0.225])[:, None, None]
-"""ImageNet's, as everybody writes them."""
 
 
 def shaken(model):
@@ -62,6 +61,7 @@ def test_all_patches_equal_timms_own_forward(name, options, prefix):
 
 @pytest.mark.parametrize("positions", ["sincos", "model"])
 def test_a_subset_equals_a_loop_over_images(positions):
+    # Not pretrained: ImageNet's mean, though this model's own is 0.5.
     encoder = shaken(TimmViT(model="vit_tiny_patch16_224", positions=positions, **TINY).build(32))
     vit, keep = encoder.vit, torch.tensor([[0, 3, 5, 15], [1, 2, 8, 9], [4, 12, 13, 14]])
     where = torch.tensor(slow_positions(16, 4, 4)) if positions == "sincos" else vit.pos_embed[0, 1:]
@@ -134,12 +134,6 @@ def test_what_no_field_says_is_the_models_own(name, width, heads):
     assert encoder(images()).shape == (3, 4, width)
 
 
-def test_a_model_without_pretrained_weights_takes_imagenets_normalisation():
-    encoder = TimmViT(model="vit_base_patch16_siglip_224", **TINY).build(32)  # its own mean is 0.5
-    torch.testing.assert_close(encoder.mean[0], MEAN)
-    torch.testing.assert_close(encoder.std[0], STD)
-
-
 @pytest.mark.parametrize(
     ("fields", "size", "words"),
     [
@@ -148,8 +142,6 @@ def test_a_model_without_pretrained_weights_takes_imagenets_normalisation():
         ({"width": 18}, 32, "encoder.width must be a multiple of 4"),
         ({"model": "vit_tinny"}, 32, "timm has no 'vit_tinny'"),
         ({"model": "resnet18"}, 32, "not a plain Vision Transformer"),
-        ({"model": "swin_tiny_patch4_window7_224"}, 32, "not a plain Vision Transformer"),
-        ({"model": "vit_relpos_small_patch16_224", "positions": "model"}, 32, "not a plain Vision Transformer"),
         ({"model": "deit_tiny_distilled_patch16_224"}, 32, "not a plain Vision Transformer"),
         ({"model": "vit_tiny_r_s16_p8_224"}, 32, "not a plain Vision Transformer"),
     ],
@@ -204,5 +196,4 @@ def test_pretrained_weights_and_their_normalisation(local_model):
 @pytest.mark.filterwarnings("ignore:Overwriting vit_of_a_file")
 def test_checking_a_pretrained_recipe_warns_of_nothing(local_model, tiny):
     recipe = thaw(compose("tiny", [])[0])
-    encoder = TimmViT(model="vit_of_a_file", pretrained=True, positions="model")
-    check_fit(replace(recipe, image_size=32, encoder=encoder))
+    check_fit(replace(recipe, image_size=32, encoder=TimmViT(model="vit_of_a_file", pretrained=True, positions="model")))

@@ -61,9 +61,6 @@ def assert_same(one, two):
         assert a.epoch == b.epoch
 
 
-# --- schedule
-
-
 def order(schedule, start, stop):
     return [part for step in range(start, stop) for part in schedule.part(step, 0).index.tolist()]
 
@@ -114,9 +111,6 @@ def test_resume_from_any_step_goes_on_as_if_never_stopped():
         assert [(s.epoch, s.index.tolist()) for s in Schedule(9, 23, 5).slices(start, 14, 0, 1)] == whole[start:]
 
 
-# --- views
-
-
 def test_workers_change_nothing():
     assert_same(decoded(mixed_sizes(), stop=6), decoded(mixed_sizes(), stop=6, workers=2))
 
@@ -154,9 +148,6 @@ def test_cached_images_of_different_sizes_give_nearly_the_same_views():
         assert gap.max() < 0.03
         assert gap.mean() < 0.01
         assert (one.images.flip(3) - two.images).abs().mean() > 0.05
-
-
-# --- corrupt images
 
 
 @pytest.mark.parametrize("known", [(), (4, 5, 23)])

@@ -105,6 +105,21 @@ def test_a_sweep_ends_at_a_job_that_fails(tiny, jobs):
     assert len(jobs) == 2
 
 
+@pytest.mark.parametrize(
+    ("words", "fix"),
+    [
+        (["encoder=glob(*)"], "key=a,b"),
+        (["train.seed=0,1", "run=r"], "run"),
+    ],
+)
+def test_sweeps_that_cannot_be(tiny, jobs, capsys, words, fix):
+    """Two jobs cannot have one directory; that is said before the first has trained for a day."""
+    assert guarded(lambda: dispatch(["train", "-m", "recipe=tiny", *words])) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert fix in line
+    assert jobs == []
+
+
 def test_a_sweep_needs_its_flag(tiny, jobs, capsys):
     assert guarded(lambda: dispatch(["train", "recipe=tiny", "train.seed=6,7"])) == 2
     assert len(capsys.readouterr().err.splitlines()) == 1

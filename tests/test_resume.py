@@ -114,6 +114,8 @@ def pairs(one: Path, two: Path) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
 
 def assert_close(one: Path, two: Path) -> None:
     for name, (a, b) in pairs(one, two).items():
+        if name.endswith("qkv.bias"):  # softmax ignores a bias of the keys: its gradient is rounding, which AdamW makes large
+            a, b = (torch.cat([part for i, part in enumerate(bias.chunk(3)) if i != 1]) for bias in (a, b))
         torch.testing.assert_close(a, b, rtol=2e-2, atol=2e-4, msg=lambda text, name=name: f"{name}: {text}")
 
 

@@ -116,7 +116,7 @@ def test_lifecycle_hooks(tiny, train):
         SimpleNamespace(
             iwm_train_start=hookimpl(lambda event: told.append(("start", event.step))),
             iwm_step_end=hookimpl(lambda event: told.append((event.step, event.loss.item()))),
-            iwm_train_end=hookimpl(lambda event: told.append(("end", event.step, (event.run.checkpoints / "step_6").is_dir()))),
+            iwm_train_end=hookimpl(lambda event: told.append(("end", event.step, (event.run / "checkpoints" / "step_6").is_dir()))),
         )
     )
     logged = train("train.log_every=1")

@@ -61,8 +61,9 @@ def test_loss_equals_a_loop_over_images_and_positions(loss, normalise, cost):
 
 
 def test_gradient_reaches_the_student_and_never_the_teacher():
-    model = build()
-    model(*some_input()).loss.backward()
+    model, (source, target, action, where) = build(), some_input()
+    model(source, target.requires_grad_(), action, where).loss.backward()
+    assert target.grad is None
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in [*model.student.parameters(), *model.predictor.parameters()])
     assert all(p.grad is None and not p.requires_grad for p in model.teacher.parameters())
 
@@ -157,6 +158,11 @@ def test_views_from_the_shared_view():
     assert torch.equal(views.source, actions.apply(IMAGES, params.source))
     assert torch.equal(views.target, Gain().apply(IMAGES, params.target[:, :1]))
     assert torch.equal(views.action, actions.encode(params.source, params.target))
+
+
+def test_an_action_that_never_changes_targets_is_skipped_there():
+    params = torch.full((B, 3), 0.2)
+    assert torch.equal(ActionSequence(PAIR).apply_target(IMAGES, params), Gain().apply(IMAGES, params[:, :1]))
 
 
 def test_views_with_the_source_made_from_the_target():

@@ -44,7 +44,7 @@ class RunData(EvaluationData):
 
     def __init__(self, recipe: Recipe, device: torch.device) -> None:
         self.recipe, self.device, self.seed = recipe, device, recipe.train.seed
-        self.corrupt: set[str] = set()
+        self._corrupt: dict[str, set[str]] = {}
         self._open: dict[str, Images] = {}
         self.classes = self.split("validation").classes
 
@@ -53,6 +53,11 @@ class RunData(EvaluationData):
         if name not in self._open:
             self._open[name] = open_split(self.recipe.data, name)
         return self._open[name]
+
+    @property
+    def corrupt(self) -> set[str]:
+        """Descriptions of the corrupt images met so far."""
+        return set().union(*self._corrupt.values())
 
     def count(self, split: str) -> int:
         return len(self.split(split))
@@ -68,13 +73,13 @@ class RunData(EvaluationData):
             sampler=index.split(size),  # pyright: ignore[reportArgumentType]
             num_workers=self.recipe.launch.workers,
         )
+        found, limit = self._corrupt.setdefault(split, set()), self.recipe.data.max_corrupt
         for kept, pixels, labels, corrupt in loader:
-            self.corrupt |= set(corrupt)
-            limit = self.recipe.data.max_corrupt
-            if len(self.corrupt) > limit * len(images):
+            found.update(corrupt)
+            if len(found) > limit * len(images):
                 raise UserError(
-                    f"{len(self.corrupt)} of {len(images)} {split} images cannot be read, more than data.max_corrupt={limit:g} allows; "
-                    f"one is {min(self.corrupt)}: repair or remove them"
+                    f"{len(found)} of {len(images)} {split} images cannot be read, more than data.max_corrupt={limit:g} allows; "
+                    f"one is {min(found)}: repair or remove them"
                 )
             if len(kept):
                 yield ImageBatch(kept.to(self.device), pixels.to(self.device).float().div_(255), labels.to(self.device))

@@ -18,6 +18,7 @@ from torch.utils.data import DataLoader
 from iwm_core.config import View
 from iwm_core.data.quarantine import Corrupt
 from iwm_core.data.view import cut, random_boxes
+from iwm_core.errors import UserError
 from iwm_core.interfaces import CorruptImage, Draws, Images
 
 
@@ -98,9 +99,13 @@ class DecodedViews:
             pin_memory=self.device.type == "cuda",
             prefetch_factor=4 if self.workers else None,
         )
-        for images, index, epoch, corrupt in loader:
-            pixels = images.to(self.device, non_blocking=True).float().div_(255)
-            yield Batch(pixels, index.to(self.device, non_blocking=True), epoch, [Corrupt(*c) for c in corrupt])
+        try:
+            for images, index, epoch, corrupt in loader:
+                pixels = images.to(self.device, non_blocking=True).float().div_(255)
+                yield Batch(pixels, index.to(self.device, non_blocking=True), epoch, [Corrupt(*c) for c in corrupt])
+        except CorruptImage as error:
+            first = self.task.images.describe(0)
+            raise UserError(f"not one of the {len(self.task)} training images can be read, such as {first}; check the dataset") from error
 
 
 class ViewTask:

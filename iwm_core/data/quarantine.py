@@ -34,8 +34,10 @@ class Quarantine:
         self.found: dict[int, Corrupt] = {}
         if path is not None and path.exists():
             # A line cut short by a kill is dropped: that image is simply found again.
-            lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line.endswith("}")]
-            self.found = {corrupt.index: corrupt for corrupt in (Corrupt(**json.loads(line)) for line in lines)}
+            whole = path.read_bytes()
+            whole = whole[: whole.rfind(b"\n") + 1]
+            os.truncate(path, len(whole))
+            self.found = {corrupt.index: corrupt for corrupt in (Corrupt(**json.loads(line)) for line in whole.splitlines())}
 
     def __len__(self) -> int:
         return len(self.found)

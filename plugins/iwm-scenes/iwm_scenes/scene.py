@@ -24,9 +24,9 @@ RANGES = {
     "value": (0.5, 0.9),
     "size": (0.34, 0.54),
     "light_strength": (0.0, 0.6),
-    "background_saturation": (0.1, 0.5),
-    "background_value": (0.3, 0.75),
-    "background_contrast": (0.08, 0.24),
+    "background_saturation": (0.2, 0.9),
+    "background_value": (0.25, 0.9),
+    "background_contrast": (0.1, 0.35),
 }
 SHAPE_NAMES, TEXTURE_NAMES = tuple(SHAPES), tuple(TEXTURES)
 
