@@ -70,7 +70,7 @@ def test_golden_factors() -> None:
 
 
 GOLDEN_FIRST = [7, 0, 0.8804233, 0.66317844, 0.5848381, 0.7388976, 0.2556982, 0.20775843, 0.72183597]
-GOLDEN_HASH = "00121d4468fca5ccaadf8b38b7183732fe8198bb50c6bdf449063d544b52532f"
+GOLDEN_HASH = "e993272c44659683a3ef7e413ffc6a7824ebead03417f8d7e5db02432e240311"
 
 
 def test_several_objects_are_whole_apart_and_the_label_is_the_largest() -> None:
