@@ -56,13 +56,12 @@ class ActionSequence(Action):
         pairs = zip(self._split(source), self._split(target), strict=True)
         return torch.cat([source[:, :0], *(action.encode(s, t) for (action, s), (_, t) in pairs)], dim=1)
 
-    def views(self, images: Float[Tensor, "b 3 h w"], draws: Draws, source_from: str) -> Views:
-        """Draw actions and make both views of a batch.
+    def views(self, images: Float[Tensor, "b 3 h w"], params: ActionParams, source_from: str) -> Views:
+        """Both views of a batch, by the parameters of each side.
 
         ``source_from="view"``: both sides from the shared view, each with its own parameters (the appendix's version).
         ``source_from="target"``: the source from the target, so that the action undoes the source's parameters (the main text's).
         """
-        params = self.sample(draws)
         target = self.apply_target(images, params.target)
         if source_from == "target":
             return Views(self.apply(target, params.source), target, self.encode(params.source, self.rest(len(images), images.device)))

@@ -93,7 +93,8 @@ def train(run: Run, recipe: Recipe, display: Display) -> None:
 
         grid = model.student.grid
         actions = ActionSequence(recipe.actions)
-        prepared = accelerator.prepare(torch.compile(model) if recipe.launch.compile else model)
+        compiled = torch.compile if recipe.launch.compile else lambda part: part
+        prepared, make_views = accelerator.prepare(compiled(model)), compiled(actions.views)
         optimizer = make_optimizer(model, settings)
         if checkpoint is not None:
             load_optimizer(checkpoint, model, optimizer)
@@ -116,7 +117,7 @@ def train(run: Run, recipe: Recipe, display: Display) -> None:
                 batch = tally.wait(batches)
                 data.report(batch)
                 draws = Draws(settings.seed, batch.epoch, batch.index)
-                views = actions.views(batch.images, draws.stream("actions"), recipe.view.source_from)
+                views = make_views(batch.images, actions.sample(draws.stream("actions")), recipe.view.source_from)
                 where = select(recipe, draws, grid)
                 last = micro == recipe.launch.accumulate - 1
                 with contextlib.nullcontext() if last else accelerator.no_sync(prepared):

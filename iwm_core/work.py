@@ -101,7 +101,8 @@ def check_fit(recipe: Recipe) -> None:
     side = recipe.view.canvas or recipe.image_size
     try:
         recipe.targets.select(draws, grid)
-        views = ActionSequence(recipe.actions).views(torch.zeros(2, 3, side, side), draws, recipe.view.source_from)
+        actions = ActionSequence(recipe.actions)
+        views = actions.views(torch.zeros(2, 3, side, side), actions.sample(draws), recipe.view.source_from)
     except ValueError as error:
         raise UserError(str(error)) from error
     for made in {tuple(view.shape[2:]) for view in (views.source, views.target)} - {(recipe.image_size, recipe.image_size)}:

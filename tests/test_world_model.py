@@ -154,7 +154,8 @@ def test_each_action_draws_from_its_own_stream():
 
 def test_views_from_the_shared_view():
     actions = ActionSequence(PAIR)
-    params, views = actions.sample(DRAWS), actions.views(IMAGES, DRAWS, "view")
+    params = actions.sample(DRAWS)
+    views = actions.views(IMAGES, params, "view")
     assert torch.equal(views.source, actions.apply(IMAGES, params.source))
     assert torch.equal(views.target, Gain().apply(IMAGES, params.target[:, :1]))
     assert torch.equal(views.action, actions.encode(params.source, params.target))
@@ -167,7 +168,8 @@ def test_an_action_that_never_changes_targets_is_skipped_there():
 
 def test_views_with_the_source_made_from_the_target():
     actions = ActionSequence(PAIR)
-    params, views = actions.sample(DRAWS), actions.views(IMAGES, DRAWS, "target")
+    params = actions.sample(DRAWS)
+    views = actions.views(IMAGES, params, "target")
     assert torch.equal(views.target, Gain().apply(IMAGES, params.target[:, :1]))
     assert torch.equal(views.source, actions.apply(views.target, params.source))
     # The way back from source to target undoes the source's own parameters, whatever made the target.
@@ -175,7 +177,7 @@ def test_views_with_the_source_made_from_the_target():
 
 
 def test_without_actions_both_views_are_the_image():
-    views = ActionSequence({}).views(IMAGES, DRAWS, "view")
+    views = ActionSequence({}).views(IMAGES, ActionSequence({}).sample(DRAWS), "view")
     assert views.action.shape == (B, 0)
     assert torch.equal(views.source, IMAGES)
     assert torch.equal(views.target, IMAGES)
