@@ -31,7 +31,7 @@ def start(name: str, overrides: list[str]) -> int:
     config, notes = compose(name, overrides)
     check_fit(thaw(config))
     run = Run.create(config)
-    display.say(f"run: {run.path}")
+    display.say(str(run.path))  # alone on the first line, for scripts
     for note in notes:
         display.warn(note)
     return carry_on(run, thaw(run.config()), display)
@@ -42,7 +42,7 @@ def resume(path: str, overrides: list[str]) -> int:
     display = make_display()
     run = Run.open(path)
     recipe = thaw(change(run.config(), overrides, ("launch",), "resume"))
-    display.say(f"run: {run.path}")
+    display.say(str(run.path))  # alone on the first line, for scripts
     checkpoint = run.latest()
     if checkpoint is not None and finished(run) and not missing_evaluations(run, recipe):
         display.say(f"finished at step {read_state(checkpoint)['step']}; nothing to do")

@@ -128,3 +128,8 @@ def test_a_reader_that_leaves_early_is_no_error(words, monkeypatch):
         _, error = process.communicate("", timeout=60)
     assert error == ""
     assert process.returncode == 0
+
+
+def test_train_and_resume_print_the_runs_directory_on_their_first_line(tiny, capsys):
+    for words in (["train", "recipe=tiny", "evaluators=[]"], ["resume", "runs/tiny"]):
+        assert told(capsys, *words).splitlines()[0] == "runs/tiny"
