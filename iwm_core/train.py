@@ -85,8 +85,6 @@ def train(run: Run, recipe: Recipe, display: Display) -> None:
             start = read_state(checkpoint)["step"]
         data = TrainingData(recipe, run, accelerator.device, display, quiet=not accelerator.is_main_process)
         schedule = Schedule(settings.seed, len(data), settings.batch_size, parts)
-        if schedule.steps_per_epoch == 0:
-            raise UserError(f"train.batch_size={settings.batch_size} is larger than the {len(data)} training images; use a smaller one")
         plan = Plan.of(settings, schedule.steps_per_epoch)
         if start >= plan.steps:
             return

@@ -14,6 +14,8 @@ from iwm_core.change import change
 from iwm_core.checkpoint import read_state
 from iwm_core.compose import compose, expand
 from iwm_core.config import Recipe
+from iwm_core.data.loader import Schedule
+from iwm_core.data.training import open_split
 from iwm_core.display import Display, SilentDisplay, make_display
 from iwm_core.errors import UserError
 from iwm_core.evaluate import evaluate, missing_evaluations
@@ -29,7 +31,9 @@ def start(name: str, overrides: list[str]) -> int:
     """``iwm train``: train a recipe in a new run and measure it; what can be checked is checked before the directory is made."""
     display = make_display()
     config, notes = compose(name, overrides)
-    check_fit(thaw(config))
+    recipe = thaw(config)
+    check_fit(recipe)
+    check_data(recipe)
     run = Run.create(config)
     display.say(str(run.path))  # alone on the first line, for scripts
     for note in notes:
@@ -110,6 +114,17 @@ def check_fit(recipe: Recipe) -> None:
             f"the actions make images of {made[0]} x {made[1]} pixels, but image_size is {recipe.image_size}; "
             f"set the cropping action's size to it (actions.crop.size={recipe.image_size}), or view.canvas"
         )
+
+
+def check_data(recipe: Recipe) -> None:
+    """Open what the run will read, so that a wrong path is found before a run exists.
+
+    Raises:
+        UserError: a split cannot be opened, or is smaller than a batch.
+    """
+    Schedule(recipe.train.seed, len(open_split(recipe.data, "train")), recipe.train.batch_size)
+    if recipe.evaluators:
+        open_split(recipe.data, "validation")
 
 
 def carry_on(run: Run, recipe: Recipe, display: Display) -> int:

@@ -46,9 +46,14 @@ class Schedule:
         images: number of images.
         batch_size: images a step over all processes.
         parts: processes times micro-batches.
+
+    Raises:
+        UserError: there are fewer images than a batch needs.
     """
 
     def __init__(self, seed: int, images: int, batch_size: int, parts: int = 1) -> None:
+        if images < batch_size:
+            raise UserError(f"train.batch_size={batch_size} is larger than the {images} training images; use a smaller one")
         self.seed, self.images, self.batch_size, self.parts = seed, images, batch_size, parts
         self._epoch, self._order = -1, torch.empty(0, dtype=torch.int64)
 
