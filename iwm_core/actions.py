@@ -34,6 +34,7 @@ class ActionSequence(Action):
         self.labels = tuple(label for action in actions.values() for label in action.labels)  # pyright: ignore[reportAttributeAccessIssue]
         self.names = tuple(name for name, action in actions.items() for _ in action.labels)
         self.identity = torch.cat([action.identity for action in actions.values()]) if actions else torch.empty(0)  # pyright: ignore[reportAttributeAccessIssue]
+        self.identity_values = [value for action in actions.values() for value in action.identity.tolist()]
         self.sizes = [len(action.identity) for action in actions.values()]
         self.changes_target = any(action.changes_target for action in actions.values())  # pyright: ignore[reportAttributeAccessIssue]
 
@@ -69,7 +70,9 @@ class ActionSequence(Action):
 
     def rest(self, b: int, device: torch.device) -> Float[Tensor, "b p"]:
         """The identity's parameters for a batch."""
-        return self.identity.to(device).expand(b, -1)
+        # Filled in on the device: a copy of `identity` to it would make the host wait.
+        columns = [torch.full((b, 1), value, device=device) for value in self.identity_values]
+        return torch.cat([torch.empty(b, 0, device=device), *columns], dim=1)
 
     def _split(self, params: Float[Tensor, "b p"]) -> list[tuple[Action, Tensor]]:
         return list(zip(self.parts.values(), params.split(self.sizes, dim=1), strict=True)) if self.parts else []

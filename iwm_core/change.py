@@ -6,7 +6,7 @@ from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
 from iwm_core.compose import component_defaults, parse, prune
-from iwm_core.config import GROUPS, SEVERAL
+from iwm_core.config import GROUPS, SECTIONS, SEVERAL
 from iwm_core.errors import UserError
 from iwm_core.plugins import load_plugins
 
@@ -32,13 +32,29 @@ def change(config: DictConfig, overrides: list[str], allowed: tuple[str, ...], v
         if override.is_sweep_override() or override.is_delete():
             raise UserError(f"iwm {verb} takes plain key=value, got {override.input_line!r}")
     # Choices first, whatever their place on the command line: options then land in the chosen components.
-    for override in sorted(parsed, key=lambda o: o.key_or_group not in GROUPS):
+    for override in sorted(parsed, key=lambda o: "." in o.key_or_group):
         if override.key_or_group in GROUPS:
             choose(config, override)
+        elif override.key_or_group in SECTIONS:
+            config[override.key_or_group] = OmegaConf.merge(config[override.key_or_group], ready_made(override))
         else:
             OmegaConf.update(config, override.key_or_group, override.value(), force_add=True)
     prune(config, parsed)
     return config
+
+
+def ready_made(override: Override) -> DictConfig:
+    """The settings that a recipe dir holds for a section under a name, such as ``launch=gpu``.
+
+    Raises:
+        UserError: none does.
+    """
+    section, value = override.key_or_group, str(override.value())
+    files = {path.stem: path for folder, _ in load_plugins().recipe_dirs() for path in sorted((folder / section).glob("*.yaml"))}
+    if value not in files:
+        known = f"there are {', '.join(files)}; or " if files else ""
+        raise UserError(f"there is no {section}={value}: {known}give single settings, {section}.key=value")
+    return OmegaConf.load(files[value])  # pyright: ignore[reportReturnType]
 
 
 def choose(config: DictConfig, override: Override) -> None:

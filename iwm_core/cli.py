@@ -233,10 +233,13 @@ def show_rows(rows: list[dict[str, str]], as_json: bool, columns: tuple[str, ...
 
 
 def tell_problems() -> None:
-    """One warning for each plugin that does not work."""
-    from iwm_core.plugins import load_plugins
+    """One warning for each plugin that does not work, once all of their hooks have been asked."""
+    from iwm_core.plugins import KINDS, load_plugins
 
-    for problem in load_plugins().problems:
+    plugins = load_plugins()
+    for kind in KINDS:
+        plugins.entries(kind)
+    for problem in plugins.problems:
         print(f"iwm: warning: {problem}", file=sys.stderr)
 
 

@@ -39,7 +39,7 @@ class RecipeSearchPath(SearchPathPlugin):
 
     def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
         for folder, plugin in load_plugins().recipe_dirs():
-            search_path.append(plugin.distribution, folder.resolve().as_uri())
+            search_path.append(plugin.distribution, f"file://{folder.resolve()}")  # Hydra takes it literally: no %20
 
 
 def component_defaults(component: Any) -> dict[str, Any]:
@@ -54,11 +54,14 @@ def register() -> None:
     base = {section: OmegaConf.to_container(OmegaConf.structured(cls)) for section, cls in SECTIONS.items()}  # typed again by `thaw`
     store.store(name="base", node={"recipe": "???", "image_size": 224, "actions": {}, "evaluators": {}, **base, "run": None})
     for group, kind in GROUPS.items():
-        for name, entry in load_plugins().entries(kind).items():
+        for name, entry in list(load_plugins().entries(kind).items()):
             package = f"{group}.{name}" if group in SEVERAL else group
-            store.store(
-                group=group, name=name, node=component_defaults(entry.component), package=package, provider=entry.plugin.distribution
-            )
+            try:
+                node = component_defaults(entry.component)
+            except (OmegaConfBaseException, ValueError) as error:  # such as a field typed tuple or Literal
+                load_plugins().leave_out(entry, error)
+                continue
+            store.store(group=group, name=name, node=node, package=package, provider=entry.plugin.distribution)
 
 
 def compose(name: str, overrides: list[str]) -> tuple[DictConfig, list[str]]:

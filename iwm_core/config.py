@@ -35,6 +35,13 @@ class View(Section):
         "view", "make the source from the shared view, or from the target (the main text's version)", choices=("view", "target")
     )
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("scale", "ratio"):
+            pair = getattr(self, name)
+            if len(pair) != 2 or pair[0] > pair[1]:
+                raise ValueError(f"view.{name} is [low, high], got {pair}")
+
 
 @dataclass(kw_only=True)
 class LearningRate(Section):
@@ -79,6 +86,10 @@ class Train(Section):
             raise ValueError("train needs its length: set exactly one of train.steps and train.epochs (the other to null)")
         if self.epochs is not None and self.epochs <= 0:
             raise ValueError(f"train.epochs must be above 0, got {self.epochs:g}")
+        if len(self.betas) != 2 or max(self.betas) >= 1:
+            raise ValueError(f"train.betas are two numbers below 1, got {self.betas}")
+        if max(self.momentum.start, self.momentum.end) > 1:
+            raise ValueError(f"train.momentum is at most 1, got {self.momentum.start:g} to {self.momentum.end:g}")
         for name in ("checkpoint_every", "log_every"):
             steps_of(getattr(self, name), 1, f"train.{name}", at_least=1)
         steps_of(self.lr.warmup, 1, "train.lr.warmup")

@@ -51,11 +51,12 @@ def make_display() -> Display:
 
 
 class SilentDisplay(Display):
-    """Shows nothing: for all processes but the first, and for use from Python."""
+    """Warnings alone: for all processes but the first, and for use from Python."""
 
     def say(self, text: str) -> None: ...
 
-    def warn(self, text: str) -> None: ...
+    def warn(self, text: str) -> None:
+        print(f"warning: {text}", file=sys.stderr, flush=True)
 
     def track(self, items: Iterable[Any], label: str, total: int) -> Iterator[Any]:
         yield from items

@@ -5,11 +5,11 @@ Decisions:
   tensor arithmetic, so that the same bits come out on every device and a whole batch is drawn at once.
 - The seed and the stream's name are the key; block number, sample index and epoch are the counter. No two samples, epochs
   or streams ever share a counter, so nothing depends on batch order, worker count, process count or a restart.
+- Nothing is copied between host and device, so that the host never waits for the device (DESIGN §6).
 - A `Draws` counts its own calls: the second ``uniform(2)`` continues where the first ended. Code that must not be disturbed by
   another's calls takes a ``stream`` of its own.
 """
 
-import functools
 import hashlib
 import math
 
@@ -41,7 +41,6 @@ def philox(counter: tuple[Tensor, Tensor, Tensor, Tensor], key: tuple[int, int])
 
 
 @torch.compiler.assume_constant_result
-@functools.cache
 def stream_key(name: str) -> int:
     """32 bits of a stream's name (a constant to torch.compile, which cannot trace a hash)."""
     return int.from_bytes(hashlib.blake2s(name.encode(), digest_size=4).digest(), "little")
@@ -83,7 +82,10 @@ class Draws:
         block = torch.arange(self._used, self._used + blocks, device=self.device)[None, :].expand(len(self), -1)
         self._used += blocks
         index = self.index[:, None].expand_as(block)
-        epoch = torch.as_tensor(self.epoch, device=self.device).reshape(-1, 1).expand_as(block)
+        if isinstance(self.epoch, Tensor):
+            epoch = self.epoch.to(self.device).reshape(-1, 1).expand_as(block)
+        else:
+            epoch = torch.full_like(block, self.epoch)  # filled in on the device, where a tensor of it would be copied there
         words = philox((block, index & MASK32, epoch & MASK32, (index >> 32) & MASK32), (self.seed, stream_key(self.name)))
         return torch.stack(words, dim=-1).flatten(1)[:, :n]
 

@@ -15,7 +15,7 @@ import timm
 import torch
 from jaxtyping import Float, Int
 from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
-from timm.layers import PatchEmbed
+from timm.layers.patch_embed import PatchEmbed
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor
 from torch.nn import functional as F
@@ -107,13 +107,20 @@ class TimmViT(EncoderComponent):
     drop_path: float = option(0.0, "stochastic depth of the last block", low=0, high=1)
 
     def build(self, image_size: int) -> ViTEncoder:
+        return self.make(image_size, self.pretrained)
+
+    def rebuild(self, image_size: int) -> ViTEncoder:
+        return self.make(image_size, pretrained=False)  # a run must open where timm's weights cannot be had
+
+    def make(self, image_size: int, pretrained: bool) -> ViTEncoder:
+        """The encoder, with timm's weights or new ones; ``self.pretrained`` decides on the normalisation alone."""
         changes = {"patch_size": self.patch_size, "embed_dim": self.width, "depth": self.depth, "num_heads": self.heads}
         options: dict[str, Any] = {key: value for key, value in changes.items() if value is not None}
         if self.positions == "sincos":
             options |= {"class_token": False, "pos_embed": "none", "reg_tokens": 0, "no_embed_class": False}
-        if not self.pretrained:
+        if not pretrained:
             options["weight_init"] = "jax"  # Xavier: timm's fixed 0.02 is far too small for narrow encoders
-        if self.model not in timm.list_models():
+        if self.model not in [*timm.list_models(), *timm.list_pretrained()]:  # with or without a tag that names its weights
             raise ValueError(
                 f"encoder.model: timm has no {self.model!r}; `python -c \"import timm; print(timm.list_models('vit*'))\"` lists them"
             )
@@ -123,7 +130,7 @@ class TimmViT(EncoderComponent):
         try:
             vit: Any = timm.create_model(
                 self.model,
-                pretrained=self.pretrained,
+                pretrained=pretrained,
                 img_size=image_size,
                 num_classes=0,
                 global_pool="",
@@ -131,7 +138,7 @@ class TimmViT(EncoderComponent):
                 **options,
             )
         except (OSError, RuntimeError) as error:
-            if not self.pretrained:
+            if not pretrained:
                 raise
             cause = " ".join(str(error).split())[:300]
             raise ValueError(
@@ -149,9 +156,10 @@ class TimmViT(EncoderComponent):
         # A subclass (distilled) or another patch embedding (hybrids) computes something else than `ViTEncoder`.
         if type(probe) is not VisionTransformer or type(probe.patch_embed) is not PatchEmbed:
             raise ValueError(f"encoder.model {self.model!r} is a {type(probe).__name__}, not a plain Vision Transformer of timm")
-        heads = self.heads or next(m.num_heads for m in probe.modules() if isinstance(getattr(m, "num_heads", None), int))
-        width = self.width or probe.embed_dim
-        patch = self.patch_size or probe.patch_embed.patch_size[0]
+        own: Any = probe
+        heads = self.heads or next(m.num_heads for m in own.modules() if isinstance(getattr(m, "num_heads", None), int))
+        width = self.width or own.embed_dim
+        patch = self.patch_size or own.patch_embed.patch_size[0]
         if width % heads:
             raise ValueError(f"encoder.width {width} is not divisible by encoder.heads {heads}; set encoder.heads to a divisor")
         if self.positions == "sincos" and width % 4:

@@ -1,5 +1,6 @@
 """Runs evaluators on a run's newest checkpoint and writes ``RUN/eval/<name>.json``."""
 
+from iwm_core.checkpoint import read_state
 from iwm_core.config import Recipe
 from iwm_core.data.evaluation import RunData
 from iwm_core.display import Display
@@ -22,12 +23,11 @@ def evaluate(run: Run, recipe: Recipe, display: Display, names: list[str] | None
     """
     model = load_recipe(run, recipe, recipe.launch.device)
     data = RunData(recipe, model.device)
-    folder = run.path / "eval"
-    folder.mkdir(exist_ok=True)
+    folder = run.evaluations()
     for name in names if names is not None else list(recipe.evaluators):
         try:
             result = recipe.evaluators[name].evaluate(model, data, folder, display.track)
-        except ValueError as error:
+        except (ValueError, OSError) as error:  # what cannot be measured; a picture that cannot be written
             raise UserError(f"evaluator {name}: {error}") from error
         path = run.write_evaluation(name, model.step, model.checkpoint.name, result)
         display.table(f"{name} at step {model.step}", result.metrics)
@@ -38,5 +38,7 @@ def evaluate(run: Run, recipe: Recipe, display: Display, names: list[str] | None
 
 
 def missing_evaluations(run: Run, recipe: Recipe) -> list[str]:
-    """Evaluators of the recipe whose numbers are not written yet."""
-    return [name for name in recipe.evaluators if not (run.path / "eval" / f"{name}.json").exists()]
+    """Evaluators of the recipe that have not measured the newest checkpoint yet."""
+    checkpoint = run.latest()
+    step = read_state(checkpoint)["step"] if checkpoint else None
+    return [name for name in recipe.evaluators if step is None or run.evaluated(name) != step]

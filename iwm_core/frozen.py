@@ -74,7 +74,7 @@ class FrozenModel(WorldModel):
             for label, value in values.items():
                 told[places.index(f"{name}.{label}")] = value
         told = told.to(self.device).expand(len(images), 1, -1)
-        with torch.inference_mode():
+        with torch.no_grad():
             return self.predict(self.encode(images), told)[:, 0]
 
     def _checked(self, images: Tensor) -> Tensor:
@@ -97,6 +97,6 @@ def load_recipe(run: Run, recipe: Recipe, device: str) -> FrozenModel:
     if checkpoint is None:
         raise UserError(f"the run {run.path} has no checkpoint yet; continue it with `iwm resume {run.path}`")
     with torch.random.fork_rng(devices=[]):  # the caller's random numbers do not depend on how often it loads
-        model = build_model(recipe)
+        model = build_model(recipe, restored=True)
     load_weights(checkpoint, model)
     return FrozenModel(recipe, model, checkpoint, read_state(checkpoint)["step"], choose_device(device))

@@ -124,6 +124,10 @@ class EncoderComponent(Component, ABC):
             ValueError: the fields do not fit together or not to the image size.
         """
 
+    def rebuild(self, image_size: int) -> Encoder:
+        """As `build`, where a checkpoint's weights follow: overridden where initial weights would be fetched from elsewhere."""
+        return self.build(image_size)
+
 
 @dataclass(kw_only=True)
 class PredictorComponent(Component, ABC):

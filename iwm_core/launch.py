@@ -1,13 +1,22 @@
-"""Where a run is computed: the device, the Accelerator, and one process or several (through torchrun).
+"""Where a run is computed: the device, the Accelerator, and one process or several.
 
-A process knows of its run only the directory: it reads ``config.yaml`` there, as a resume does.
+Decisions:
+- A process knows of its run only the directory and the overrides: it reads ``config.yaml`` there, as a resume does.
+- Several processes are started here with the environment that torchrun would give them, not by torchrun: so a signal reaches the
+  training, which ends with a checkpoint, and a user's mistake ends in one line.
 """
 
 import importlib.util
+import json
 import os
-import subprocess
+import signal
+import socket
 import sys
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from subprocess import PIPE
+from typing import Any
 
 import torch
 from accelerate import Accelerator
@@ -16,6 +25,7 @@ from accelerate.utils import ProjectConfiguration
 
 from iwm_core.config import Launch
 from iwm_core.errors import UserError
+from iwm_core.signals import Children, Stopped
 
 
 def choose_device(name: str) -> torch.device:
@@ -62,16 +72,70 @@ def make_accelerator(launch: Launch, folder: Path) -> Accelerator:
     return accelerator
 
 
-def spawn(folder: Path, processes: int) -> int:
-    """Run the training of ``folder`` in several processes; returns the exit status."""
-    command = [
-        sys.executable,
-        "-m",
-        "torch.distributed.run",
-        "--standalone",
-        f"--nproc-per-node={processes}",
-        "-m",
-        "iwm_core.worker",
-        str(folder),
-    ]
-    return subprocess.run(command, check=False).returncode
+def agreement(accelerator: Accelerator) -> Callable[[int], int]:
+    """A function that gives the largest of all processes' numbers to all of them.
+
+    The hosts ask one another (gloo), so that it can be called each step: no device is waited for.
+    """
+    if accelerator.num_processes == 1:
+        return lambda number: number
+    hosts: Any = torch.distributed.new_group(backend="gloo")
+
+    def largest(number: int) -> int:
+        shared = torch.tensor(number)
+        torch.distributed.all_reduce(shared, torch.distributed.ReduceOp.MAX, group=hosts)
+        return int(shared)
+
+    return largest
+
+
+def spawn(folder: Path, overrides: list[str], processes: int) -> int:
+    """Run the training of ``folder`` in several processes; when one fails, so do all.
+
+    Returns:
+        The exit status: 0, or that of a process that has crashed and shown why.
+
+    Raises:
+        Stopped: a signal or a user's mistake ended the training.
+    """
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environment = {
+        **os.environ,
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(port),
+        "WORLD_SIZE": str(processes),
+        "LOCAL_WORLD_SIZE": str(processes),
+    }
+    environment.setdefault("OMP_NUM_THREADS", str(max((os.cpu_count() or 1) // processes, 1)))
+    with tempfile.TemporaryDirectory() as temporary, Children() as children:
+        files = [Path(temporary) / str(rank) for rank in range(processes)]
+        for rank, file in enumerate(files):
+            own = {"RANK": str(rank), "LOCAL_RANK": str(rank), "IWM_OUTCOME": str(file)}
+            children.start([sys.executable, "-m", "iwm_core.worker", str(folder), *overrides], env=environment | own, stdin=PIPE)
+        while True:
+            running, statuses = children.watch(), children.statuses()
+            told = outcomes(files)  # after the statuses: a process tells first, then ends
+            crashes = [status for rank, status in enumerate(statuses) if status and rank not in told]
+            if not running or crashes or any(status == 2 for status, _ in told.values()):
+                break
+    if crashes:
+        return crashed(folder, crashes[0], children.received)
+    if told:
+        status, text = min(told.values())  # a mistake, 2, before a stop, 130 or 143
+        raise Stopped(text, status)
+    return 0
+
+
+def outcomes(files: list[Path]) -> dict[int, tuple[int, str]]:
+    """Status and text of the processes that have told how they ended, by rank."""
+    return {rank: tuple(json.loads(file.read_text(encoding="utf-8"))) for rank, file in enumerate(files) if file.exists()}
+
+
+def crashed(folder: Path, status: int, received: int) -> int:
+    """The exit status where a process has not told how it ended; a signal leaves no traceback, so it gets a line."""
+    if status > 0:
+        return status
+    what = "interrupted" if received else f"a process was killed by {signal.Signals(-status).name}"
+    raise Stopped(f"{what}; continue with `iwm resume {folder}`", 128 + (received or -status))

@@ -12,7 +12,7 @@ import difflib
 import functools
 import importlib.metadata
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +69,7 @@ class Plugins:
     @property
     def problems(self) -> list[str]:
         """One line for each plugin that does not work."""
-        return [f"plugin {p.name!r} of {p.distribution} {p.version} is left out: {p.problem}" for p in self.plugins if p.problem]
+        return [f"plugin {p.name!r} of {p.distribution} {p.version} does not work: {p.problem}" for p in self.plugins if p.problem]
 
     def __post_init__(self) -> None:
         self._entries: dict[str, dict[str, Entry]] = {}
@@ -101,6 +101,11 @@ class Plugins:
             f"pip install the plugin that has it, see `iwm plugins`{broken}"
         )
 
+    def leave_out(self, entry: Entry, error: Exception) -> None:
+        """Drop a component that turns out not to work, and note why."""
+        del self.entries(entry.kind)[entry.name]
+        record(entry.plugin, TypeError(f"the {entry.kind.replace('_', ' ')} {entry.name!r}: {error}"))
+
     def recipe_dirs(self) -> list[tuple[Path, Plugin]]:
         """Folders of recipes with the plugin that brought each."""
         return [(Path(folder), plugin) for plugin, folders in self._returns("iwm_recipe_dirs") for folder in folders]
@@ -109,7 +114,10 @@ class Plugins:
         found: dict[str, Entry] = {}
         for plugin, classes in self._returns(KINDS[kind]):
             for component in classes:
-                name = component.name
+                name = getattr(component, "name", None)
+                if not (isinstance(component, type) and is_dataclass(component) and isinstance(name, str)):
+                    record(plugin, TypeError(f"{KINDS[kind]} gives {component!r}, which is no dataclass with a `name`"))
+                    continue
                 if name in found or (kind, name) in self._clashes:
                     first = found.pop(name).plugin if name in found else plugin
                     self._clashes[kind, name] = (
@@ -127,7 +135,10 @@ class Plugins:
         for implementation in getattr(self.manager.hook, hook).get_hookimpls():
             plugin = next(p for p in self.plugins if p.module is implementation.plugin)
             try:
-                results.append((plugin, implementation.function()))
+                found = implementation.function()
+                if found is None:
+                    raise TypeError(f"{hook} returned nothing; it must return a list")
+                results.append((plugin, list(found)))
             except Exception as error:  # a third party's import may fail in any way; recorded and shown, never hidden
                 record(plugin, error)
         return sorted(results, key=lambda result: result[0].distribution)

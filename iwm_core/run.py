@@ -6,6 +6,8 @@ import os
 import platform
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -85,7 +87,7 @@ class Run:
     def log(self, line: dict[str, Any]) -> None:
         """Append a line to metrics.jsonl; numbers that are not finite become null, as JSON has none."""
         clean = {key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in line.items()}
-        with self.metrics.open("a", encoding="utf-8") as file:
+        with writing(self.metrics), self.metrics.open("a", encoding="utf-8") as file:
             file.write(json.dumps(clean) + "\n")
 
     def rewind(self, step: int) -> None:
@@ -96,6 +98,13 @@ class Run:
         kept = [line + "\n" for line in lines if line.endswith("}") and json.loads(line)["step"] <= step]
         write_atomically(self.metrics, "".join(kept))
 
+    def evaluated(self, name: str) -> int | None:
+        """The step of the checkpoint that an evaluator has measured last, or None."""
+        try:
+            return json.loads((self.path / "eval" / f"{name}.json").read_text(encoding="utf-8"))["step"]
+        except (OSError, ValueError, KeyError):  # none, or not ours: it is measured again and written anew
+            return None
+
     def write_evaluation(self, name: str, step: int, checkpoint: str, result: Evaluation) -> Path:
         """Write ``eval/<name>.json`` in the one form that tools read."""
         content = {
@@ -105,11 +114,30 @@ class Run:
             "metrics": {key: metric._asdict() for key, metric in result.metrics.items()},
             "settings": result.settings,
         }
-        folder = self.path / "eval"
-        folder.mkdir(exist_ok=True)
-        path = folder / f"{name}.json"
-        write_atomically(path, json.dumps(content, indent=1))
+        path = self.evaluations() / f"{name}.json"
+        with writing(path):
+            write_atomically(path, json.dumps(content, indent=1))
         return path
+
+    def evaluations(self) -> Path:
+        """The folder of evaluators' numbers and pictures, made if need be.
+
+        Raises:
+            UserError: it cannot be made.
+        """
+        folder = self.path / "eval"
+        with writing(folder):
+            folder.mkdir(exist_ok=True)
+        return folder
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn the failure of a write (full disk, no permission) into one line."""
+    try:
+        yield
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror or error}; mend that, and what is done so far is kept") from error
 
 
 def free_directory(config: DictConfig) -> Path:

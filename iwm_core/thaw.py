@@ -22,7 +22,10 @@ def thaw(config: DictConfig) -> Recipe:
     Raises:
         UserError: a missing or unknown component or key, a value of the wrong type or out of range.
     """
-    plain = {str(key): value for key, value in config.items()}
+    try:
+        plain = {str(key): value for key, value in config.items()}
+    except OmegaConfBaseException as error:  # an interpolation that leads nowhere
+        raise UserError(f"{error.full_key}: {str(error).splitlines()[0]}") from error
     parts: dict[str, Any] = {}
     for group, kind in SINGLE.items():
         if not plain.get(group):

@@ -6,7 +6,8 @@ Decisions:
   rate is a function, gradients are accumulated by hand.
 - A step whose gradient is not finite changes neither weights nor teacher; this is decided on the device. The host waits for the
   device only on logged steps.
-- SIGINT and SIGTERM end the run after the step under way, with a checkpoint; a second signal ends it at once.
+- SIGINT and SIGTERM end the run after the step under way, with a checkpoint; a second signal ends it at once. Several processes
+  agree after each step, so that all end after the same one.
 """
 
 # pyright: reportPossiblyUnboundVariable=false
@@ -24,18 +25,18 @@ from torch import nn
 from iwm_core.actions import ActionSequence
 from iwm_core.checkpoint import load_optimizer, load_weights, read_state, save_checkpoint
 from iwm_core.config import Recipe, Train, steps_of
-from iwm_core.data.loader import Batch, Schedule
+from iwm_core.data.loader import Batch, Schedule, parts_of
 from iwm_core.data.training import TrainingData
 from iwm_core.display import Display
 from iwm_core.errors import UserError
 from iwm_core.events import StepEnd, TrainEnd, TrainStart
 from iwm_core.health import Health, effective_rank, gain, spread_rows, target_std
 from iwm_core.interfaces import Draws
-from iwm_core.launch import make_accelerator
+from iwm_core.launch import agreement, make_accelerator
 from iwm_core.plugins import load_plugins
 from iwm_core.run import Run
 from iwm_core.schedules import learning_rate, momentum, weight_decay
-from iwm_core.signals import Stop
+from iwm_core.signals import Stop, Stopped
 from iwm_core.world_model import ImageWorldModel, Prediction, build_model
 
 
@@ -69,21 +70,19 @@ def train(run: Run, recipe: Recipe, display: Display) -> None:
     settings, hook = recipe.train, load_plugins().hook
     with Stop() as stop:
         accelerator = make_accelerator(recipe.launch, run.path)
-        parts = accelerator.num_processes * recipe.launch.accumulate
-        if settings.batch_size % parts:
-            raise UserError(
-                f"train.batch_size={settings.batch_size} is not divisible by {parts} (launch.processes × launch.accumulate); "
-                f"use {max(round(settings.batch_size / parts), 1) * parts}"
-            )
+        parts = parts_of(settings.batch_size, accelerator.num_processes, recipe.launch.accumulate)
 
         torch.manual_seed(settings.seed)
-        model = build_model(recipe)
         checkpoint = run.latest()
+        model = build_model(recipe, restored=checkpoint is not None)
         start = 0
         if checkpoint is not None:
             load_weights(checkpoint, model)
             start = read_state(checkpoint)["step"]
         data = TrainingData(recipe, run, accelerator.device, display, quiet=not accelerator.is_main_process)
+        if checkpoint is not None and read_state(checkpoint)["images"] != len(data):
+            began = read_state(checkpoint)["images"]
+            raise UserError(f"the run began with {began} training images, and now there are {len(data)}; go on with the same data")
         schedule = Schedule(settings.seed, len(data), settings.batch_size, parts)
         plan = Plan.of(settings, schedule.steps_per_epoch)
         if start >= plan.steps:
@@ -98,7 +97,7 @@ def train(run: Run, recipe: Recipe, display: Display) -> None:
             load_optimizer(checkpoint, model, optimizer)
         if accelerator.is_main_process:
             run.rewind(start)
-        tally = Tally(accelerator.device)
+        tally, largest = Tally(accelerator.device), agreement(accelerator)
         prepared.train()
         hook.iwm_train_start(event=TrainStart(run.path, model, start, plan.steps))
         batches = data.batches(schedule.slices(start, plan.steps, accelerator.process_index, accelerator.num_processes))
@@ -154,11 +153,11 @@ def train(run: Run, recipe: Recipe, display: Display) -> None:
                     raise UserError(
                         f"no gradient of the last {plan.log_every} steps was finite; lower train.lr.peak, or use launch.precision=fp32"
                     )
-            stopping = stop.asked and (accelerator.num_processes == 1 or done % plan.log_every == 0)
-            if (done % plan.checkpoint_every == 0 or done == plan.steps or stopping) and accelerator.is_main_process:
-                save_checkpoint(run.checkpoints, done, model, optimizer, {"steps": plan.steps}, settings.keep)
-            if stopping:
-                stop.leave(f"stopped at step {done} of {plan.steps}; continue with `iwm resume {run.path}`")
+            received = largest(stop.received)
+            if (done % plan.checkpoint_every == 0 or done == plan.steps or received) and accelerator.is_main_process:
+                save_checkpoint(run.checkpoints, done, model, optimizer, {"steps": plan.steps, "images": len(data)}, settings.keep)
+            if received:
+                raise Stopped(f"stopped at step {done} of {plan.steps}; continue with `iwm resume {run.path}`", 128 + received)
 
         hook.iwm_train_end(event=TrainEnd(run.path, model, plan.steps))
         accelerator.end_training()

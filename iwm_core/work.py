@@ -3,7 +3,6 @@
 A run is composed once, frozen into its directory and read back from there; training, here or in several processes, starts from it.
 """
 
-import subprocess
 import sys
 import warnings
 
@@ -14,7 +13,7 @@ from iwm_core.change import change
 from iwm_core.checkpoint import read_state
 from iwm_core.compose import compose, expand
 from iwm_core.config import Recipe
-from iwm_core.data.loader import Schedule
+from iwm_core.data.loader import Schedule, parts_of
 from iwm_core.data.training import open_split
 from iwm_core.display import Display, SilentDisplay, make_display
 from iwm_core.errors import UserError
@@ -22,9 +21,13 @@ from iwm_core.evaluate import evaluate, missing_evaluations
 from iwm_core.interfaces import Draws
 from iwm_core.launch import choose_device, spawn
 from iwm_core.run import Run
+from iwm_core.signals import Children
 from iwm_core.thaw import thaw
 from iwm_core.train import train
 from iwm_core.world_model import build_model
+
+ON_RESUME = ("launch", "data")
+"""What may change when a run goes on: how it is computed, and where its images lie now."""
 
 
 def start(name: str, overrides: list[str]) -> int:
@@ -38,21 +41,23 @@ def start(name: str, overrides: list[str]) -> int:
     display.say(str(run.path))  # alone on the first line, for scripts
     for note in notes:
         display.warn(note)
-    return carry_on(run, thaw(run.config()), display)
+    return carry_on(run, thaw(run.config()), [], display)
 
 
 def resume(path: str, overrides: list[str]) -> int:
     """``iwm resume``: go on with a run where its newest checkpoint is; a finished run is left as it is."""
     display = make_display()
     run = Run.open(path)
-    recipe = thaw(change(run.config(), overrides, ("launch",), "resume"))
+    recipe = thaw(change(run.config(), overrides, ON_RESUME, "resume"))
     display.say(str(run.path))  # alone on the first line, for scripts
     checkpoint = run.latest()
     if checkpoint is not None and finished(run) and not missing_evaluations(run, recipe):
         display.say(f"finished at step {read_state(checkpoint)['step']}; nothing to do")
         return 0
+    if not finished(run):
+        check_fit(recipe, restored=checkpoint is not None)
     display.say(f"continuing from {checkpoint.name if checkpoint else 'the start'}")
-    return carry_on(run, recipe, display)
+    return carry_on(run, recipe, overrides, display)
 
 
 def measure(path: str, overrides: list[str]) -> int:
@@ -78,29 +83,34 @@ def sweep(name: str, overrides: list[str]) -> int:
         taken |= {recipe.run} if recipe.run else set()
     for number, job in enumerate(jobs, 1):
         print(f"job {number} of {len(jobs)}: {' '.join(job)}", flush=True)
-        status = subprocess.run([sys.executable, "-m", "iwm_core.cli", "train", f"recipe={name}", *job], check=False).returncode
+        with Children() as children:
+            children.start([sys.executable, "-m", "iwm_core.cli", "train", f"recipe={name}", *job])
+            while children.watch():
+                pass
+        (status,) = children.statuses()
+        if children.received:
+            return 128 + children.received
         if status:
             return status
     return 0
 
 
-def check_fit(recipe: Recipe) -> None:
-    """Build the model without memory and try selector and actions, so that a misfit is found before a run exists.
+def check_fit(recipe: Recipe, restored: bool = False) -> None:
+    """Build the model without memory and try selector and actions, to find a misfit before a run begins, or goes on (``restored``).
 
     Raises:
         UserError: parts of the recipe do not fit together, or to this machine.
     """
-    choose_device(recipe.launch.device)
-    parts = recipe.launch.processes * recipe.launch.accumulate
-    if recipe.train.batch_size % parts:
-        near = max(round(recipe.train.batch_size / parts), 1) * parts
+    device = choose_device(recipe.launch.device)
+    if device.type != "cpu" and recipe.launch.processes > torch.accelerator.device_count():
         raise UserError(
-            f"train.batch_size={recipe.train.batch_size} is not divisible by {parts} (launch.processes × launch.accumulate); "
-            f"use train.batch_size={near}"
+            f"launch.processes={recipe.launch.processes} needs a device for each, but there are {torch.accelerator.device_count()}; "
+            f"use launch.processes={torch.accelerator.device_count()}"
         )
+    parts_of(recipe.train.batch_size, recipe.launch.processes, recipe.launch.accumulate)
     with torch.device("meta"), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "for .*: copying from a non-meta parameter")  # pretrained weights have no place to go here
-        grid = build_model(recipe).student.grid
+        grid = build_model(recipe, restored).student.grid
     draws = Draws(0, 0, torch.arange(2))
     side = recipe.view.canvas or recipe.image_size
     try:
@@ -127,20 +137,31 @@ def check_data(recipe: Recipe) -> None:
         open_split(recipe.data, "validation")
 
 
-def carry_on(run: Run, recipe: Recipe, display: Display) -> int:
-    """Train a run to its end, here or in several processes, and measure it."""
+def carry_on(run: Run, recipe: Recipe, overrides: list[str], display: Display) -> int:
+    """Train a run to its end, here or in several processes, and measure it; ``overrides`` are those on its frozen config."""
     if not finished(run):
         if recipe.launch.processes > 1:
-            status = spawn(run.path, recipe.launch.processes)
+            status = spawn(run.path, overrides, recipe.launch.processes)
             if status:
                 return status
         else:
-            train(run, recipe, display)
+            train_here(run, recipe, display)
     missing = missing_evaluations(run, recipe)
     if missing:
         evaluate(run, recipe, display, missing)
     display.say(f"done: {run.path}")
     return 0
+
+
+def train_here(run: Run, recipe: Recipe, display: Display) -> None:
+    """`train`, where a device whose memory does not suffice is the user's to mend."""
+    try:
+        train(run, recipe, display)
+    except torch.OutOfMemoryError as error:
+        raise UserError(
+            f"the device has too little memory ({str(error).splitlines()[0][:120]}); compute fewer images at once with a larger "
+            f"launch.accumulate (now {recipe.launch.accumulate}), or keep them elsewhere (data.cache), then iwm resume {run.path}"
+        ) from error
 
 
 def finished(run: Run) -> bool:
@@ -152,8 +173,9 @@ def finished(run: Run) -> bool:
     return state["step"] >= state["steps"]
 
 
-def work_here(path: str, quiet: bool) -> int:
+def work_here(path: str, overrides: list[str], quiet: bool) -> int:
     """The training of one of several processes."""
     run = Run.open(path)
-    train(run, thaw(run.config()), SilentDisplay() if quiet else make_display())
+    recipe = thaw(change(run.config(), overrides, ON_RESUME, "resume"))
+    train_here(run, recipe, SilentDisplay() if quiet else make_display())
     return 0

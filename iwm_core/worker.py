@@ -1,15 +1,60 @@
-"""One of several processes of a run: ``torchrun -m iwm_core.worker RUN``."""
+"""One of several processes of a run: ``python -m iwm_core.worker RUN [launch.key=value …]``.
 
+`iwm_core.launch.spawn` starts them; on a cluster, ``torchrun -m iwm_core.worker RUN`` does.
+
+Decisions:
+- A process that `spawn` started says how it ended in the file that IWM_OUTCOME names, and `spawn` tells the user, once for all.
+- One that has met a user's mistake then waits to be killed: were it gone, the others would end in tracebacks about a lost connection.
+- It ends with its parent: two trainings must never write to one run.
+"""
+
+import json
 import os
+import signal
 import sys
+import threading
+from pathlib import Path
 
 from iwm_core.cli import guarded
-from iwm_core.work import work_here
+from iwm_core.errors import UserError
+from iwm_core.signals import Stopped
 
 
 def main() -> None:
-    folder = sys.argv[1]
-    sys.exit(guarded(lambda: work_here(folder, quiet=os.environ["RANK"] != "0")))
+    if "IWM_OUTCOME" not in os.environ:
+        sys.exit(guarded(work))
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # until training handles it: silent, as the parent speaks
+    threading.Thread(target=end_with_parent, daemon=True).start()
+    try:
+        sys.exit(work())
+    except Stopped as stopped:
+        tell(stopped.status, str(stopped))
+        sys.exit(stopped.status)
+    except UserError as error:
+        tell(2, str(error))
+        signal.pause()
+
+
+def work() -> int:
+    """This process's part of the training."""
+    from iwm_core.work import work_here  # takes seconds, in which a signal may come
+
+    folder, *overrides = sys.argv[1:]
+    return work_here(folder, overrides, quiet=os.environ["RANK"] != "0")
+
+
+def tell(status: int, text: str) -> None:
+    """Leave the outcome to the parent, whole or not at all."""
+    path = Path(os.environ["IWM_OUTCOME"])
+    partial = path.with_suffix(".partial")
+    partial.write_text(json.dumps([status, text]), encoding="utf-8")
+    partial.rename(path)
+
+
+def end_with_parent() -> None:
+    """Standard input is a pipe that the parent never writes to: it ends when the parent does."""
+    os.read(sys.stdin.fileno(), 1)
+    os._exit(1)
 
 
 if __name__ == "__main__":

@@ -76,15 +76,15 @@ def gather_groups(tokens: Float[Tensor, "b n d"], where: Targets) -> Float[Tenso
     return tokens.gather(1, index).unflatten(1, where.target.shape[1:])
 
 
-def build_model(recipe: Recipe) -> ImageWorldModel:
-    """The model of a recipe, initialised from the global generator.
+def build_model(recipe: Recipe, restored: bool = False) -> ImageWorldModel:
+    """The model of a recipe, initialised from the global generator; ``restored`` where a checkpoint's weights follow.
 
     Raises:
         UserError: its parts do not fit together.
     """
     actions = ActionSequence(recipe.actions)
     try:
-        encoder = recipe.encoder.build(recipe.image_size)
+        encoder = recipe.encoder.rebuild(recipe.image_size) if restored else recipe.encoder.build(recipe.image_size)
         predictor = recipe.predictor.build(encoder.width, encoder.grid, len(actions.labels))
     except ValueError as error:
         raise UserError(str(error)) from error

@@ -197,3 +197,20 @@ def test_pretrained_weights_and_their_normalisation(local_model):
 def test_checking_a_pretrained_recipe_warns_of_nothing(local_model, tiny):
     recipe = thaw(compose("tiny", [])[0])
     check_fit(replace(recipe, image_size=32, encoder=TimmViT(model="vit_of_a_file", pretrained=True, positions="model")))
+
+
+def test_a_tag_names_the_weights():
+    encoder = TimmViT(model="vit_tiny_patch16_224.augreg_in21k", **TINY).build(32)
+    assert encoder.width == 16
+    with pytest.raises(ValueError, match="timm has no 'vit_tiny_patch16_224.nobodys'"):
+        TimmViT(model="vit_tiny_patch16_224.nobodys", **TINY).build(32)
+
+
+@pytest.mark.filterwarnings("ignore:Overwriting vit_of_a_file")
+def test_a_run_opens_without_the_pretrained_weights(local_model, tmp_path):
+    component = TimmViT(model="vit_of_a_file", pretrained=True, positions="model")
+    built = component.build(32)
+    (tmp_path / "weights.pth").unlink()
+    rebuilt = component.rebuild(32)
+    assert torch.equal(rebuilt.mean, built.mean)
+    assert {n: p.shape for n, p in rebuilt.state_dict().items()} == {n: p.shape for n, p in built.state_dict().items()}

@@ -284,7 +284,7 @@ def test_a_dataset_of_the_hub(monkeypatch):
 
     monkeypatch.setattr(datasets, "load_dataset", load_dataset)
     assert levels(Hub(path="owner/name", config="small", revision="v1").open("validation")) == [9]
-    assert asked == [(("owner/name", "small"), {"revision": "v1"})]
+    assert asked == [(("owner/name", "small"), {"revision": "v1", "data_dir": None})]
 
 
 def test_progress_bars_are_off_while_loading_and_left_as_they_were(folder, monkeypatch):

@@ -1,5 +1,6 @@
 """Twenty wrong inputs: each ends in status 2 (130 for Ctrl-C) and one line that names the fix, and nothing is lost."""
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -72,6 +73,10 @@ def assert_one_line(result, *fix):
         (("recipe=tiny", "data=folder"), ("data.path must be given", "data.path=VALUE")),
         (("recipe=tiny", "data=folder", "data.path=nowhere"), ("nowhere",)),
         (("recipe=tiny", "data.count=0"), ("has no images",)),
+        (("recipe=tiny", "train.betas=[0.9,1.0]"), ("train.betas are two numbers below 1",)),
+        (("recipe=tiny", "view.ratio=[1.0]"), ("view.ratio is [low, high]",)),
+        (("recipe=tiny", "train.momentum.end=1.5"), ("train.momentum is at most 1",)),
+        (("recipe=tiny", "run='r${sed}'"), ("sed", "not found")),
         (("recipe=tiny", "train.steps"), ("overrides are key=value",)),
         (("recipe=tiny", "train.steps=[1"), ("cannot read 'train.steps=[1'",)),
     ],
@@ -184,7 +189,7 @@ def test_config_that_is_no_yaml(iwm):
 
 def test_resume_and_eval_change_only_what_they_may(iwm):
     assert iwm(*TRAIN, "run=r")[0] == 0
-    assert_one_line(iwm("resume", "r", "train.steps=9"), "changes only launch")
+    assert_one_line(iwm("resume", "r", "train.steps=9"), "changes only launch, data, not 'train.steps'")
     assert_one_line(iwm("eval", "r", "image_size=32"), "changes only evaluators, data, launch")
     assert_one_line(
         iwm("eval", "r", "evaluators=[mrr]", "evaluators.mrr.bnak=3"),
@@ -252,3 +257,25 @@ def test_ctrl_c_while_starting(tmp_path):
         _, error = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "Traceback" not in error
+
+
+def test_a_run_that_cannot_be_written_ends_in_one_line(iwm, monkeypatch):
+    assert iwm(*TRAIN, "run=r")[0] == 0
+    Path("r/eval").write_text("in the way")
+    assert_one_line(iwm("eval", "r", "evaluators=[mrr]"), "cannot write r/eval")
+
+
+def test_a_device_with_too_little_memory(iwm, monkeypatch):
+    def full(*_):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.\nSee documentation")
+
+    monkeypatch.setattr("iwm_core.work.train", full)
+    assert_one_line(iwm(*TRAIN, "run=r"), "Tried to allocate 2.00 GiB", "launch.accumulate (now 1)", "iwm resume r")
+
+
+def test_resume_with_other_data(iwm):
+    """Where the images have moved is told on resume; another number of them would be another run."""
+    assert iwm(*TRAIN, "run=r")[0] == 0
+    shutil.rmtree("r/checkpoints/step_6")
+    assert_one_line(iwm("resume", "r", "data.count=96"), "the run began with 64 training images, and now there are 96")
+    assert iwm("resume", "r", "data.cache=ram")[0] == 0

@@ -18,6 +18,7 @@ from iwm_core.errors import UserError
 from iwm_core.interfaces import Evaluation, Evaluator, Metric, option
 from iwm_core.plugins import Plugin
 from iwm_core.run import Run
+from iwm_core.signals import Children
 from iwm_core.thaw import thaw
 
 
@@ -68,11 +69,14 @@ def test_actions_are_in_the_order_they_are_named(tiny, overrides, order):
 def jobs(monkeypatch):
     done = []
 
-    def run(command, **_):
-        done.append(command)
-        return SimpleNamespace(returncode=3 if "train.seed=7" in command else 0)
+    class Recorded(Children):
+        def start(self, command, **_):
+            done.append(command)
 
-    monkeypatch.setattr("iwm_core.work.subprocess.run", run)
+        def statuses(self):
+            return [3 if "train.seed=7" in done[-1] else 0]
+
+    monkeypatch.setattr("iwm_core.work.Children", Recorded)
     return done
 
 
@@ -161,3 +165,39 @@ def test_eval_changes_what_is_asked_and_nothing_else(tiny):
     assert changed.evaluators.probe.pop("x") == 9
     assert config.evaluators.probe.pop("x") == 1
     assert changed == config
+
+
+def test_a_run_can_be_launched_otherwise_by_name(tiny, capsys):
+    config = compose("tiny", [])[0]
+    assert config.launch.precision == "fp32"
+    changed = change(config, ["launch.workers=3", "launch=gpu"], ("launch",), "resume")
+    assert (changed.launch.precision, changed.launch.compile, changed.launch.workers) == ("bf16", True, 3)
+    with pytest.raises(UserError, match=r"there is no launch=tpu: there are auto, cpu, gpu; or give single settings"):
+        change(config, ["launch=tpu"], ("launch",), "resume")
+
+
+@pytest.mark.parametrize("place", ["a b+ü", "jo@corp,x=1"])
+def test_recipes_are_found_below_any_folder(tiny, tmp_path, place):
+    """Where a checkout or an environment lies must not matter: groups of a recipe's own folder are found too."""
+    folder = tmp_path / place / "recipes"
+    (folder / "deep").mkdir(parents=True)
+    (folder / "launch").mkdir()
+    (folder / "launch" / "mine.yaml").write_text("accumulate: 2\n")
+    text = (Path(__file__).parent / "tiny_recipes" / "tiny.yaml").read_text()
+    (folder / "deep" / "own.yaml").write_text(text.replace("launch: auto", "launch: mine"))
+    module = SimpleNamespace(iwm_recipe_dirs=hookimpl(lambda: [folder]))
+    tiny.plugins.append(Plugin("own", "own-plugin", "0", module))
+    tiny.manager.register(module)
+    assert compose("deep/own", [])[0].launch.accumulate == 2
+
+
+def test_an_old_evaluation_is_not_the_end_of_a_run(tiny):
+    """Numbers of an earlier checkpoint do not count as those of the last one."""
+    module = SimpleNamespace(iwm_evaluators=hookimpl(lambda: [Probe]))
+    tiny.plugins.append(Plugin("probe", "probe-plugin", "0", module))
+    tiny.manager.register(module)
+    assert dispatch(["train", "recipe=tiny", "evaluators=[probe]", "run=r"]) == 0
+    path = Path("r/eval/probe.json")
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"step": 4}))
+    assert dispatch(["resume", "r"]) == 0
+    assert json.loads(path.read_text())["step"] == 6

@@ -1,12 +1,16 @@
 """The loader: one broken plugin is named with cause and remedy, and everything else works."""
 
+from dataclasses import dataclass
 from types import SimpleNamespace
+from typing import Literal
 
 import pytest
 import tiny_plugin
 
 from iwm_core import builtin, hookimpl
+from iwm_core.cli import dispatch, guarded
 from iwm_core.errors import UserError
+from iwm_core.plugins import Plugin
 
 
 def hooks(**functions):
@@ -87,3 +91,37 @@ def test_an_entry_point_seen_twice_counts_once(fake_entry_points):
 def test_misspelt_component_gets_a_suggestion(fake_entry_points):
     with pytest.raises(UserError, match="did you mean 'gain'"):
         fake_entry_points(GOOD).component("action", "gian")
+
+
+class Unnamed(tiny_plugin.Gain):
+    name = None
+
+
+@pytest.mark.parametrize(
+    ("given", "cause"),
+    [(lambda: None, "iwm_actions returned nothing"), (lambda: [Unnamed], "no dataclass with a `name`"), (lambda: ["Gain"], "no dataclass")],
+    ids=["return forgotten", "no name", "no class"],
+)
+def test_a_hook_that_gives_no_components_is_named(fake_entry_points, given, cause):
+    plugins = fake_entry_points(("bad", "bad-plugin", hooks(iwm_actions=given)), GOOD)
+    assert set(plugins.entries("action")) == {"gain"}
+    (problem,) = plugins.problems
+    assert "bad-plugin" in problem
+    assert cause in problem
+
+
+@dataclass(kw_only=True)
+class Tupled(tiny_plugin.Gain):
+    name = "tupled"
+    sizes: Literal["a", "b"] = "a"
+
+
+def test_a_component_whose_fields_are_no_config_leaves_the_rest_working(tiny, capsys):
+    module = hooks(iwm_actions=lambda: [Tupled])
+    tiny.plugins.append(Plugin("bad", "bad-plugin", "0", module))
+    tiny.manager.register(module)
+    assert guarded(lambda: dispatch(["show", "recipe=tiny"])) == 0
+    assert guarded(lambda: dispatch(["show", "recipe=tiny", "actions=[tupled]"])) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "no installed plugin gives the action 'tupled'" in line
+    assert "bad-plugin" in line

@@ -103,3 +103,15 @@ def test_nothing_can_be_read(tiny, folder, capsys, options, share):
     assert status == 2
     assert len(lines) == 1, lines
     assert "can be read" in lines[0] or "cannot be read" in lines[0]
+
+
+def test_processes_of_a_run_know_of_each_others_finds(tmp_path):
+    """Their shares of an epoch differ: together they name an image once, and the limit holds for all they found."""
+    path = tmp_path / "q.jsonl"
+    one, two = Quarantine(path, 100, 0.03), Quarantine(path, 100, 0.03)
+    assert one.add(corrupt(4)) == corrupt(4)
+    assert two.add(corrupt(4, 5)) == corrupt(5)
+    assert one.add(corrupt(6)) == corrupt(6)
+    with pytest.raises(UserError, match="4 of 100 images"):
+        two.add(corrupt(7))
+    assert len(path.read_text().splitlines()) == 4

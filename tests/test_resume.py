@@ -88,7 +88,7 @@ def test_workers_accumulation_and_processes_change_nothing(commands):
 
 
 def test_two_processes_give_the_weights_of_one(tmp_path):
-    """Through torchrun and gloo, on the same global batch; with installed plugins, as each process loads its own."""
+    """Through gloo, on the same global batch; with installed plugins, as each process loads its own."""
     small = [
         "data.train=64",
         "data.validation=8",

@@ -89,6 +89,7 @@ class Hub(DataSource):
     )
     config: str | None = option(None, "which of the dataset's configurations")
     revision: str | None = option(None, "branch, tag or commit on the hub")
+    folder: str | None = option(None, "which folder of the hub's repository")
     image_column: str | None = option(None, "column of the images; found where not given")
     label_column: str | None = option(None, "column of the labels; found, if there is one, where not given")
     train_split: str | None = option(None, "split to train on; train where not given")
@@ -138,7 +139,7 @@ class Hub(DataSource):
             raise ValueError(f"there is no file or folder {self.path}: check data.path")
         fix = "check the name, data.config, data.revision and the network; or let data.path name a .parquet file or a folder of them"
         what = f"{self.path}, which is no file or folder here, on the Hugging Face hub"
-        found = loaded(partial(datasets.load_dataset, self.path, self.config, revision=self.revision), what, fix)
+        found = loaded(partial(datasets.load_dataset, self.path, self.config, revision=self.revision, data_dir=self.folder), what, fix)
         return {name: partial(found.__getitem__, name) for name in found}
 
     def _choose(self, names: list[str]) -> tuple[str, str | None]:

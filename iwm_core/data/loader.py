@@ -78,6 +78,21 @@ class Schedule:
                 yield self.part(step, micro * processes + rank)
 
 
+def parts_of(batch_size: int, processes: int, accumulate: int) -> int:
+    """How many micro-batches a step has, over all processes.
+
+    Raises:
+        UserError: the batch does not divide into them.
+    """
+    parts = processes * accumulate
+    if batch_size % parts:
+        near = max(round(batch_size / parts), 1) * parts
+        raise UserError(
+            f"train.batch_size={batch_size} is not divisible by {parts} (launch.processes × launch.accumulate); use train.batch_size={near}"
+        )
+    return parts
+
+
 class DecodedViews:
     """``cache: none``: decode, crop and flip in workers.
 

@@ -34,20 +34,27 @@ class Quarantine:
         self.found: dict[int, Corrupt] = {}
         if path is not None and path.exists():
             # A line cut short by a kill is dropped: that image is simply found again.
-            whole = path.read_bytes()
-            whole = whole[: whole.rfind(b"\n") + 1]
-            os.truncate(path, len(whole))
-            self.found = {corrupt.index: corrupt for corrupt in (Corrupt(**json.loads(line)) for line in whole.splitlines())}
+            os.truncate(path, path.read_bytes().rfind(b"\n") + 1)
+        self.take_over()
 
     def __len__(self) -> int:
         return len(self.found)
 
+    def take_over(self) -> None:
+        """Learn what is written down: by this run before it was interrupted, or by another of its processes."""
+        if self.path is not None and self.path.exists():
+            listed = (Corrupt(**json.loads(line)) for line in self.path.read_bytes().splitlines(keepends=True) if line.endswith(b"\n"))
+            self.found |= {corrupt.index: corrupt for corrupt in listed}
+
     def add(self, corrupt: list[Corrupt]) -> list[Corrupt]:
-        """Note corrupt images; returns those that are new.
+        """Note corrupt images; returns those that are new to all processes of the run.
 
         Raises:
             UserError: more than the allowed share is corrupt.
         """
+        if not corrupt:
+            return []
+        self.take_over()
         new = list({c.index: c for c in corrupt if c.index not in self.found}.values())
         self.found |= {c.index: c for c in new}
         if new and self.path is not None:

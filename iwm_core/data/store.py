@@ -2,6 +2,8 @@
 
 Images of different sizes are kept as squares of their median shorter side, with their true sizes beside: crops are drawn in true pixels
 and made in the square's, so that no part of an image and no proportion is lost.
+
+What a GPU needs from the host is copied from pinned memory, without waiting: the time that a batch takes to come is the data's own.
 """
 
 import statistics
@@ -79,18 +81,24 @@ class StoredViews:
             self.corrupt += [Corrupt(*c) for c in corrupt]
         if on_device:
             self.images = self.images.to(device)
+        self.on_device = on_device
+        self.scale = (torch.tensor(side) / self.sizes).to(device)
         self.sizes = self.sizes.to(device)
 
     def __call__(self, slices: Iterator[Slice]) -> Iterator[Batch]:
         corrupt, self.corrupt = self.corrupt, []
         for part in slices:
-            index = part.index.to(self.device)
+            index = (part.index.pin_memory() if self.device.type == "cuda" else part.index).to(self.device, non_blocking=True)
             boxes, flips = random_boxes(Draws(self.seed, part.epoch, index), self.sizes[index], self.view)
-            stored = self.images[part.index.to(self.images.device)].to(self.device, non_blocking=True)
-            scale = torch.tensor(self.images.shape[2:], device=self.device) / self.sizes[index]
-            views = crop_resize(stored.float().div_(255), boxes * scale.repeat(1, 2), self.size).clamp_(0, 1)
+            stored = self.images[index] if self.on_device else self.upload(part.index)
+            views = crop_resize(stored.float().div_(255), boxes * self.scale[index].repeat(1, 2), self.size).clamp_(0, 1)
             yield Batch(flip(views, flips), index, part.epoch, corrupt)
             corrupt = []
+
+    def upload(self, index: Int[Tensor, "b"]) -> UInt8[Tensor, "b 3 h w"]:
+        """Images from host memory, gathered into pinned memory: from there they go to a GPU while the host goes on."""
+        pinned = torch.empty(len(index), *self.images.shape[1:], dtype=torch.uint8, pin_memory=self.device.type == "cuda")
+        return torch.index_select(self.images, 0, index, out=pinned).to(self.device, non_blocking=True)
 
 
 def stored_side(images: Images) -> tuple[int, int]:

@@ -8,7 +8,7 @@ from iwm_core.config import Recipe
 from iwm_core.data.loader import Batch, DecodedViews, Slice
 from iwm_core.data.quarantine import Quarantine
 from iwm_core.data.store import StoredViews
-from iwm_core.display import Display, SilentDisplay
+from iwm_core.display import Display
 from iwm_core.errors import UserError
 from iwm_core.interfaces import DataSource, Images
 from iwm_core.run import Run
@@ -37,14 +37,16 @@ class TrainingData:
         run: where corrupt images are written down.
         device: where batches go.
         display: progress and warnings.
-        quiet: this process neither shows nor writes anything.
+        quiet: another process tells what all of them meet.
     """
 
     def __init__(self, recipe: Recipe, run: Run, device: torch.device, display: Display, quiet: bool) -> None:
         images = open_split(recipe.data, "train")
         self.total = len(images)
-        self.display = SilentDisplay() if quiet else display
-        self.quarantine = Quarantine(None if quiet else run.quarantine, self.total, recipe.data.max_corrupt)
+        self.display = display
+        # Each process decodes its own share of a step and tells what it meets; but a cache is filled by every process alike.
+        self.tells = not quiet or recipe.data.cache == "none"
+        self.quarantine = Quarantine(run.quarantine if self.tells else None, self.total, recipe.data.max_corrupt)
         size = recipe.view.canvas or recipe.image_size
         workers = recipe.launch.workers
         if recipe.data.cache == "none":
@@ -52,7 +54,7 @@ class TrainingData:
             self.views = DecodedViews(images, recipe.view, size, recipe.train.seed, known, workers, device)
         else:
             on_device = recipe.data.cache == "device"
-            self.views = StoredViews(images, recipe.view, size, recipe.train.seed, workers, device, on_device, self.display.track)
+            self.views = StoredViews(images, recipe.view, size, recipe.train.seed, workers, device, on_device, display.track)
             self.note(self.views.corrupt)
 
     def __len__(self) -> int:
@@ -60,7 +62,8 @@ class TrainingData:
 
     @property
     def corrupt(self) -> int:
-        """Corrupt images met so far."""
+        """Corrupt images met so far, by all processes."""
+        self.quarantine.take_over()
         return len(self.quarantine)
 
     def batches(self, slices: Iterator[Slice]) -> Iterator[Batch]:
@@ -73,5 +76,6 @@ class TrainingData:
 
     def note(self, corrupt: list) -> None:
         """Quarantine corrupt images and name each new one."""
-        for one in self.quarantine.add(corrupt):
+        new = self.quarantine.add(corrupt)
+        for one in new if self.tells else ():
             self.display.warn(f"cannot read {one.name} ({one.reason}); it is left out and listed in {self.quarantine.path}")

@@ -22,7 +22,7 @@ def random_boxes(draws: Draws, sizes: Int[Tensor, "b 2"], view: View) -> tuple[I
     """Boxes (top, left, height, width in pixels) and whether to flip, for images of ``sizes`` (height, width)."""
     draws = draws.stream("view")
     share = draws.uniform(TRIES, *view.scale)
-    low, high = torch.tensor(view.ratio).log().tolist()
+    low, high = (torch.tensor(bound).log().item() for bound in view.ratio)
     ratio = draws.uniform(TRIES, low, high).exp()
     place = draws.uniform(2)
     flips = draws.bernoulli(view.flip)[:, 0]

@@ -65,11 +65,12 @@ class Crop(Action):
 
     def apply(self, images: Float[Tensor, "b 3 h w"], params: Float[Tensor, "b p"]) -> Float[Tensor, "b 3 h2 w2"]:
         height, width = images.shape[2:]
-        boxes = params * torch.tensor([height, width, height, width], device=params.device)
+        boxes = torch.stack([params[:, 0::2] * height, params[:, 1::2] * width], dim=2).flatten(1)
         return crop_resize(images, boxes, self.size or (height, width)).clamp_(0, 1)
 
     def encode(self, source: Float[Tensor, "b p"], target: Float[Tensor, "b p"]) -> Float[Tensor, "b a"]:
         """Shift of the centre down and right in the source's heights and widths; log of the ratio of heights and of widths."""
         (corner, sides), (corner2, sides2) = source.split(2, dim=1), target.split(2, dim=1)
         shift = (corner2 - corner + (sides2 - sides) / 2) / sides  # of differences, so that equal boxes give true zeros
-        return torch.cat([shift, (sides2 / sides).log()], dim=1) / torch.tensor(self.reach, device=source.device)
+        numbers = torch.cat([shift, (sides2 / sides).log()], dim=1).split(1, dim=1)
+        return torch.cat([number / reach for number, reach in zip(numbers, self.reach, strict=True)], dim=1)

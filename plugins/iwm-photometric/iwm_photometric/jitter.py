@@ -4,6 +4,7 @@ Decisions:
 - Source and target are jittered independently, each with probability ``p``.
 - The four operations have a fixed order, brightness, contrast, saturation, hue (PAPER §2: open): a random order that the action
   does not tell is noise that no predictor can resolve.
+- Constants are filled in on the device (`row`); a copy from the host would make the host wait for the device at every step.
 """
 
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from torch import Tensor
 from iwm_core.interfaces import Action, ActionParams, Draws, option
 from iwm_photometric.colour import blend, luma, shift_hue
 
+IDENTITY = (1.0, 1.0, 1.0, 0.0)
+
 
 @dataclass(kw_only=True)
 class Jitter(Action):
@@ -25,7 +28,7 @@ class Jitter(Action):
 
     name = "jitter"
     labels = ("brightness", "contrast", "saturation", "hue")
-    identity = torch.tensor([1.0, 1.0, 1.0, 0.0])
+    identity = torch.tensor(IDENTITY)
 
     p: float = option(0.8, "probability of a jitter, for each side", low=0, high=1)
     brightness: float = option(0.4, "strength s: factor from max(0, 1 - s) to 1 + s", low=0)
@@ -39,9 +42,9 @@ class Jitter(Action):
     def side(self, draws: Draws) -> Float[Tensor, "b 4"]:
         """Parameters of one side."""
         factors = [(max(0.0, 1 - s), 1 + s) for s in (self.brightness, self.contrast, self.saturation)]
-        low, high = torch.tensor([*factors, (-self.hue, self.hue)], device=draws.device).unbind(1)
+        low, high = (row(bounds, draws.device) for bounds in zip(*factors, (-self.hue, self.hue), strict=True))
         drawn = low + (high - low) * draws.uniform(4)
-        return torch.where(draws.bernoulli(self.p), drawn, self.identity.to(draws.device))
+        return torch.where(draws.bernoulli(self.p), drawn, row(IDENTITY, draws.device))
 
     def apply(self, images: Float[Tensor, "b 3 h w"], params: Float[Tensor, "b p"]) -> Float[Tensor, "b 3 h w"]:
         brightness, contrast, saturation, hue = params[:, :, None, None, None].unbind(1)
@@ -53,4 +56,9 @@ class Jitter(Action):
     def encode(self, source: Float[Tensor, "b p"], target: Float[Tensor, "b p"]) -> Float[Tensor, "b a"]:
         """Target less source, each in units of its widest difference; an operation of strength 0 is always told as 0."""
         strengths = (self.brightness, self.contrast, self.saturation, self.hue)
-        return (target - source) * torch.tensor([0.5 / s if s else 0.0 for s in strengths], device=source.device)
+        return (target - source) * row(tuple(0.5 / s if s else 0.0 for s in strengths), source.device)
+
+
+def row(values: tuple[float, ...], device: torch.device) -> Float[Tensor, "1 p"]:
+    """Constants made on the device."""
+    return torch.cat([torch.full((1, 1), value, device=device) for value in values], dim=1)

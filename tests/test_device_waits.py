@@ -1,0 +1,161 @@
+"""The host never waits for the device within a step (DESIGN §6), shown without a GPU.
+
+A step's tensors are fakes on a device "cuda": shapes and devices are true, values do not exist. What needs a value on the host (``item``,
+``nonzero``, a mask as an index) then raises by itself, and `NoWaits` looks at every operation for one that mixes host and device: on a GPU
+these are copies, which wait unless they come from pinned memory.
+"""
+
+import pytest
+import torch
+from torch._subclasses.fake_tensor import DataDependentOutputException, DynamicOutputShapeException, FakeTensorMode
+from torch.func import functional_call
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from iwm_core.actions import ActionSequence
+from iwm_core.config import View
+from iwm_core.data.loader import Schedule
+from iwm_core.data.store import StoredViews
+from iwm_core.encoder import TimmViT
+from iwm_core.interfaces import Draws, Images
+from iwm_core.plugins import load_plugins
+from iwm_core.world_model import ImageWorldModel
+
+GRID, SIDE, BATCH = (8, 8), 64, 4
+CUDA = torch.device("cuda")
+
+
+class Waits(Exception):
+    """An operation made the host wait for the device."""
+
+
+class NoWaits(TorchDispatchMode):
+    """Fake tensors on "cuda" in which an operation between host and device raises, except a copy from pinned memory."""
+
+    def __init__(self):
+        super().__init__()
+        self.fakes = FakeTensorMode(allow_non_fake_inputs=True)
+
+    def __enter__(self):
+        self.fakes.__enter__()
+        return super().__enter__()
+
+    def __exit__(self, *error):
+        super().__exit__(*error)
+        self.fakes.__exit__(*error)
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        if func is torch.ops.aten._pin_memory.default:
+            result = args[0].clone()
+            result.pinned = True
+            return result
+        result = func(*args, **kwargs)
+        tensors = [x for x in tree_leaves((args, kwargs, result)) if isinstance(x, torch.Tensor)]
+        if kwargs.get("pin_memory"):
+            result.pinned = True
+        without_waiting = kwargs.get("non_blocking") and hasattr(args[0], "pinned")
+        if len({tensor.device.type for tensor in tensors}) > 1 and not without_waiting:
+            raise Waits(f"{func} between host and device")
+        return result
+
+
+def installed(kind):
+    return [pytest.param(entry.component, id=name) for name, entry in load_plugins().entries(kind).items()]
+
+
+def draws():
+    return Draws(3, 2, torch.arange(BATCH, device=CUDA))
+
+
+def images():
+    return torch.ones(BATCH, 3, SIDE, SIDE, device=CUDA)
+
+
+@pytest.mark.parametrize(
+    "wait",
+    [
+        lambda x: x * torch.tensor([2.0], device=CUDA),
+        lambda x: x + torch.ones(1).to(CUDA, non_blocking=True),
+        lambda x: x + torch.ones(1).pin_memory().to(CUDA),
+        lambda x: x[:, [0, 1]],
+        lambda x: x[torch.tensor([0, 1])],
+        lambda x: x.copy_(torch.ones(1)),
+        lambda x: x.cpu(),
+        lambda x: x.sum().item(),
+        lambda x: bool(x.any()),
+        lambda x: x[x > 0],
+        lambda x: x.nonzero(),
+        lambda x: x.unique(),
+    ],
+)
+def test_waits_are_noticed(wait):
+    with NoWaits(), pytest.raises((Waits, DataDependentOutputException, DynamicOutputShapeException)):
+        wait(images())
+
+
+def test_what_does_not_wait_is_let_through():
+    with NoWaits():
+        assert torch.ones(1).pin_memory().to(CUDA, non_blocking=True).device.type == "cuda"
+        assert torch.where(images() > 0, 1.0, 2.0).shape == images().shape
+
+
+@pytest.mark.parametrize("component", installed("action"))
+@pytest.mark.parametrize("source_from", ["view", "target"])
+def test_an_action_never_waits(component, source_from):
+    actions = ActionSequence({"one": component()})
+    with NoWaits():
+        views = actions.views(images(), actions.sample(draws()), source_from)
+        assert {part.device.type for part in views} == {"cuda"}
+        assert views.action.shape == (BATCH, len(component.labels))
+
+
+@pytest.mark.parametrize("component", installed("target_selector"))
+def test_a_selector_waits_at_most_once_a_run(component):
+    selector = component()
+    expected = selector.select(Draws(0, 0, torch.arange(BATCH)), GRID)  # measures its sizes, where it has any to measure
+    with NoWaits():
+        where = selector.select(draws(), GRID)
+        assert [part.device.type for part in where] == ["cuda", "cuda"]
+        assert [part.shape for part in where] == [part.shape for part in expected]
+
+
+@pytest.mark.parametrize("component", installed("predictor"))
+def test_the_model_never_waits(component):
+    selector = load_plugins().component("target_selector", "multiblock")()
+    selector.select(Draws(0, 0, torch.arange(1)), GRID)
+    encoder = TimmViT(model="vit_tiny_patch16_224", patch_size=8, width=16, depth=1, heads=2).build(SIDE)
+    model = ImageWorldModel(encoder, component().build(encoder.width, encoder.grid, 3))
+    waits = NoWaits()
+    with waits.fakes:
+        weights = {name: tensor.to(CUDA) for name, tensor in (*model.named_parameters(), *model.named_buffers())}
+    with waits:
+        inputs = images(), images(), torch.ones(BATCH, 3, device=CUDA), selector.select(draws(), GRID)
+        assert functional_call(model, weights, inputs).loss.device.type == "cuda"
+
+
+class Blank(Images):
+    """Images of two sizes."""
+
+    def __len__(self):
+        return 8
+
+    def image(self, index):
+        return torch.zeros(3, 40, 40 + index % 2, dtype=torch.uint8)
+
+    def describe(self, index):
+        return str(index)
+
+
+@pytest.mark.parametrize("on_device", [True, False], ids=["device", "ram"])
+def test_cached_views_never_wait(on_device):
+    slices = list(Schedule(0, 8, BATCH).slices(0, 3, 0, 1))
+    stored = StoredViews(Blank(), View(), SIDE, 0, 0, torch.device("cpu"), on_device, lambda items, label, total: items)
+    waits = NoWaits()
+    with waits.fakes:  # the images are read for real, and then taken to the device
+        stored.device, stored.sizes, stored.scale = CUDA, stored.sizes.to(CUDA), stored.scale.to(CUDA)
+        stored.images = stored.images.to(CUDA) if on_device else stored.images
+    with waits:
+        batches = list(stored(iter(slices)))
+        assert [batch.images.shape for batch in batches] == [(BATCH, 3, SIDE, SIDE)] * 3
+        assert {tensor.device.type for batch in batches for tensor in (batch.images, batch.index)} == {"cuda"}

@@ -1,0 +1,146 @@
+"""Runs in several processes: overrides reach all of them; signals, mistakes and crashes end them together, in one line."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from iwm_core.checkpoint import latest_checkpoint
+from iwm_core.compose import compose
+from iwm_core.errors import UserError
+from iwm_core.thaw import thaw
+from iwm_core.work import check_fit
+
+IWM = [sys.executable, "-m", "iwm_core.cli"]
+SMALL = [
+    "recipe=quickstart",
+    "evaluators=[]",
+    "launch.device=cpu",
+    "data.train=64",
+    "data.validation=8",
+    "train.batch_size=16",
+    "train.log_every=2",
+    "encoder.depth=1",
+    "predictor.depth=1",
+]
+ENDLESS = [*SMALL, "train.steps=100000", "train.checkpoint_every=100000"]
+TWO = "launch.processes=2"
+
+
+def start(folder: Path, *words: str) -> subprocess.Popen[str]:
+    return subprocess.Popen([*IWM, *words], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def read_until(process: subprocess.Popen[str], text: str) -> None:
+    assert process.stdout is not None
+    for line in process.stdout:
+        if text in line:
+            return
+    raise AssertionError(process.communicate()[1])
+
+
+def run(folder: Path, *words: str) -> tuple[int, str]:
+    done = subprocess.run([*IWM, *words], cwd=folder, check=False, capture_output=True, text=True)
+    return done.returncode, done.stderr
+
+
+def alive(pid: int) -> bool:
+    """Whether a process runs; one that has ended may wait for an absent parent."""
+    try:
+        return " Z " not in Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+
+
+def two_children(process: subprocess.Popen[str]) -> list[int]:
+    """The processes of a run, once both are there."""
+    while process.poll() is None:
+        found = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        if len(found) == 2:
+            return [int(pid) for pid in found]
+        time.sleep(0.1)
+    raise AssertionError(process.communicate()[1])
+
+
+def test_a_signal_stops_two_processes_with_a_checkpoint_to_go_on_from(tmp_path):
+    with start(tmp_path, "train", *SMALL, "train.steps=40", "run=r", TWO) as process:
+        read_until(process, "step 4/")
+        process.send_signal(signal.SIGINT)
+        _, error = process.communicate(timeout=60)
+    (line,) = error.strip().splitlines()
+    assert line.endswith("of 40; continue with `iwm resume r`")
+    step = int(line.removeprefix("iwm: stopped at step ").split()[0])
+    assert process.returncode == 130
+    checkpoint = latest_checkpoint(tmp_path / "r/checkpoints")
+    assert checkpoint is not None
+    assert checkpoint.name == f"step_{step}"
+    assert json.loads((checkpoint / "state.json").read_text())["step"] == step
+    # Overrides reach the processes: only they write this tracker's files.
+    status, error = run(tmp_path, "resume", "r", "launch.accumulate=2", "launch.trackers=[tensorboard]")
+    assert status == 0, error
+    assert list((tmp_path / "r").rglob("*tfevents*"))
+    assert [json.loads(line)["step"] for line in (tmp_path / "r/metrics.jsonl").read_text().splitlines()] == list(range(2, 41, 2))
+
+
+def test_a_mistake_that_one_process_meets_ends_both_in_one_line(tmp_path):
+    """The other process is waiting for gradients then, and shall not tell of a lost connection."""
+    for split, count in (("train", 64), ("validation", 8)):
+        (tmp_path / "images" / split / "a").mkdir(parents=True)
+        for i in range(count):
+            Image.new("RGB", (64, 64), (i, 0, 0)).save(tmp_path / f"images/{split}/a/{i:02}.png")
+    (tmp_path / "images/train/a/07.png").write_bytes(b"no image")
+    words = [word for word in ENDLESS if not word.startswith(("data.train", "data.validation"))]
+    status, error = run(tmp_path, "train", *words, "data=folder", "data.path=images", "data.max_corrupt=0", "run=r", TWO)
+    assert status == 2, error
+    (line,) = [line for line in error.splitlines() if not line.startswith("warning: ")]  # of options that this data source lacks
+    assert line.startswith("iwm: 1 of 64 images cannot be read")
+
+
+def test_one_killed_process_ends_both(tmp_path):
+    with start(tmp_path, "train", *ENDLESS, "run=r", TWO) as process:
+        one, other = two_children(process)
+        os.kill(other, signal.SIGKILL)
+        _, error = process.communicate(timeout=60)
+    assert error == "iwm: a process was killed by SIGKILL; continue with `iwm resume r`\n"
+    assert process.returncode == 128 + signal.SIGKILL
+    assert not alive(one)
+
+
+def test_processes_end_with_their_parent(tmp_path):
+    with start(tmp_path, "train", *ENDLESS, "run=r", TWO) as process:
+        workers = two_children(process)
+        process.kill()
+    deadline = time.monotonic() + 30
+    while any(alive(pid) for pid in workers):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def test_ctrl_c_in_a_sweep_stops_its_job_with_a_checkpoint(tmp_path):
+    with start(tmp_path, "train", "-m", *ENDLESS, "train.seed=0,1") as process:
+        read_until(process, "step 4/")
+        process.send_signal(signal.SIGINT)
+        rest, error = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert error.startswith("iwm: stopped at step ")
+    assert len(error.splitlines()) == 1
+    assert "job 2" not in rest
+    assert latest_checkpoint(tmp_path / "runs/quickstart/checkpoints") is not None
+
+
+def test_more_processes_than_devices_are_refused(monkeypatch):
+    import torch
+
+    monkeypatch.setattr("iwm_core.work.choose_device", lambda name: torch.device("cuda"))
+    monkeypatch.setattr("torch.accelerator.device_count", lambda: 2)
+    recipe = thaw(compose("quickstart", ["launch.processes=4"])[0])
+    with pytest.raises(UserError, match=r"launch.processes=4 needs a device for each, but there are 2; use launch.processes=2"):
+        check_fit(recipe)
+    recipe.launch.processes = 2
+    check_fit(recipe)
