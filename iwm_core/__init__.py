@@ -4,7 +4,7 @@ Importing this package is light: torch is loaded by `load` and by the command li
 """
 
 from importlib.metadata import version
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pluggy
 
@@ -29,3 +29,14 @@ def load(run: str, device: str = "auto") -> "FrozenModel":
     from iwm_core.frozen import load_frozen
 
     return load_frozen(run, device)
+
+
+def installed(kind: str, name: str) -> Any:
+    """The class of an installed component, for plugins that build on what other plugins bring: ``installed("head", "attentive")``.
+
+    Raises:
+        UserError: no working plugin gives it.
+    """
+    from iwm_core.plugins import load_plugins
+
+    return load_plugins().component(kind, name)

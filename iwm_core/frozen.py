@@ -22,17 +22,16 @@ class FrozenModel(WorldModel):
 
     Args:
         recipe: the run's recipe.
-        model: its weights.
-        checkpoint: where they come from.
+        model: its weights, on ``device`` and in evaluation mode.
+        checkpoint: where they come from; None while they are being trained.
         step: the step they were saved at.
         device: where to compute.
     """
 
-    def __init__(self, recipe: Recipe, model: ImageWorldModel, checkpoint: Path, step: int, device: torch.device) -> None:
-        self.recipe, self.checkpoint, self.step, self.device = recipe, checkpoint, step, device
-        self.model = model.eval().requires_grad_(False).to(device)
+    def __init__(self, recipe: Recipe, model: ImageWorldModel, checkpoint: Path | None, step: int, device: torch.device) -> None:
+        self.recipe, self.model, self.checkpoint, self.step, self.device = recipe, model, checkpoint, step, device
         self.actions = ActionSequence(recipe.actions)  # pyright: ignore[reportIncompatibleVariableOverride]
-        self.names = self.actions.names
+        self.parts, self.names = self.actions.parts, self.actions.names
         self.grid, self.image_size = model.teacher.grid, recipe.image_size
 
     def encode(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b n d"]:
@@ -42,6 +41,14 @@ class FrozenModel(WorldModel):
             ValueError: the images have another size.
         """
         return self.model.teacher(self._checked(images))
+
+    def student(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b n d"]:
+        """The student's tokens of images in [0, 1]; the teacher is its moving average.
+
+        Raises:
+            ValueError: the images have another size.
+        """
+        return self.model.student(self._checked(images))
 
     def targets(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b n d"]:
         return self.model.targets(self._checked(images))
@@ -99,4 +106,5 @@ def load_recipe(run: Run, recipe: Recipe, device: str) -> FrozenModel:
     with torch.random.fork_rng(devices=[]):  # the caller's random numbers do not depend on how often it loads
         model = build_model(recipe, restored=True)
     load_weights(checkpoint, model)
-    return FrozenModel(recipe, model, checkpoint, read_state(checkpoint)["step"], choose_device(device))
+    place = choose_device(device)
+    return FrozenModel(recipe, model.eval().requires_grad_(False).to(place), checkpoint, read_state(checkpoint)["step"], place)

@@ -20,6 +20,14 @@ from torch import Tensor, nn
 from iwm_core.component import Component as Component
 from iwm_core.component import option as option
 from iwm_core.draws import Draws as Draws
+from iwm_core.results import CONTROLS as CONTROLS
+from iwm_core.results import Chart as Chart
+from iwm_core.results import Evaluation as Evaluation
+from iwm_core.results import Gallery as Gallery
+from iwm_core.results import Metric as Metric
+from iwm_core.results import NotApplicable as NotApplicable
+from iwm_core.results import Row as Row
+from iwm_core.results import Series as Series
 
 # ---------------------------------------------------------------------------------------------------------------- actions
 
@@ -154,6 +162,20 @@ class HeadComponent(Component, ABC):
 # ---------------------------------------------------------------------------------------------------------------- data
 
 
+class Factor(NamedTuple):
+    """A known factor of every image of a dataset.
+
+    Attributes:
+        name: what it is called.
+        kind: ``number``; ``turn``, a number in turns where 0 and 1 are the same, such as a hue; or ``class``, an index of ``values``.
+        values: names of the classes.
+    """
+
+    name: str
+    kind: str = "number"
+    values: tuple[str, ...] = ()
+
+
 class CorruptImage(Exception):
     """An image that cannot be decoded; its text says why."""
 
@@ -163,11 +185,11 @@ class Images(ABC):
 
     Attributes:
         classes: names of the labels; empty where there are none.
-        factors: names of the known factors of every image; empty where there are none.
+        factors: the known factors of every image; empty where there are none.
     """
 
     classes: tuple[str, ...] = ()
-    factors: tuple[str, ...] = ()
+    factors: tuple[Factor, ...] = ()
 
     @abstractmethod
     def __len__(self) -> int: ...
@@ -234,6 +256,7 @@ class ImageBatch(NamedTuple):
     index: Int[Tensor, "b"]  # pyright: ignore[reportIncompatibleMethodOverride]
     images: Float[Tensor, "b 3 h w"]
     labels: Int[Tensor, "b"]
+    factors: Float[Tensor, "b f"]
 
 
 class WorldModel(ABC):
@@ -241,6 +264,7 @@ class WorldModel(ABC):
 
     Attributes:
         actions: the recipe's actions in sequence, as one action.
+        parts: each of them by its name, in their order: parameters and numbers of ``actions`` are theirs, joined.
         names: which action each number of the encoded action belongs to, ``len(names) == len(actions.labels)``.
         grid: rows and columns of patches.
         image_size: pixels of the square input.
@@ -248,6 +272,7 @@ class WorldModel(ABC):
     """
 
     actions: Action
+    parts: dict[str, Action]
     names: tuple[str, ...]
     grid: tuple[int, int]
     image_size: int
@@ -258,6 +283,10 @@ class WorldModel(ABC):
         """The teacher's tokens of whole images in [0, 1]: the features."""
 
     @abstractmethod
+    def student(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b n d"]:
+        """The student's tokens of whole images: what the teacher follows."""
+
+    @abstractmethod
     def targets(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b n d"]:
         """The teacher's tokens layer-normalised as in training: what a prediction is compared with."""
 
@@ -266,33 +295,18 @@ class WorldModel(ABC):
         """From `encode`d images, predicted `targets` of all patches after each of ``c`` encoded actions (PAPER §6: 2N tokens in)."""
 
 
-class Metric(NamedTuple):
-    """A measured value with the bounds of its 95 % confidence interval over ``n`` images (equal to the value where it is exact)."""
-
-    value: float
-    low: float
-    high: float
-    n: int
-
-
-class Evaluation(NamedTuple):
-    """What an evaluator found: metrics by name, the settings they were measured with, pictures it wrote."""
-
-    metrics: dict[str, Metric]
-    settings: dict[str, Any]
-    pictures: list[Path]
-
-
 class EvaluationData(ABC):
     """The data of a run as evaluators see it; each image is a pure function of its index.
 
     Attributes:
         seed: for the evaluator's `Draws`.
         classes: names of the labels.
+        factors: the known factors.
     """
 
     seed: int
     classes: tuple[str, ...]
+    factors: tuple[Factor, ...] = ()
 
     @abstractmethod
     def count(self, split: str) -> int:
@@ -311,10 +325,15 @@ Track = Callable[[Iterable[Any], str, int], Iterable[Any]]
 class Evaluator(Component, ABC):
     """Measures a frozen model."""
 
+    every: str = option("0", 'also measure during training, each: steps or "N epochs"; 0: only at its end')
+
     @abstractmethod
     def evaluate(self, model: WorldModel, data: EvaluationData, folder: Path, track: Track) -> Evaluation:
-        """Measure, and write pictures into ``folder`` as ``<name>.png`` or ``<name>_*.png``; the core writes the numbers.
+        """Measure; the core writes and draws what is returned. Files of its own go into ``folder`` as ``<name>_*``.
+
+        The same checkpoint, data and settings give the same numbers again, and the global random generator is left alone.
 
         Raises:
+            NotApplicable: this recipe has nothing for it to measure.
             ValueError: this model or data cannot be measured; the text says why.
         """

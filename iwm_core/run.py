@@ -18,7 +18,6 @@ from omegaconf.errors import OmegaConfBaseException
 
 from iwm_core.checkpoint import latest_checkpoint, write_atomically
 from iwm_core.errors import UserError
-from iwm_core.interfaces import Evaluation
 from iwm_core.plugins import load_plugins
 
 
@@ -33,6 +32,7 @@ class Run:
         self.path = path
         self.checkpoints = path / "checkpoints"
         self.metrics = path / "metrics.jsonl"
+        self.history = path / "evaluations.jsonl"
         self.quarantine = path / "quarantine.jsonl"
 
     @classmethod
@@ -85,18 +85,19 @@ class Run:
         return latest_checkpoint(self.checkpoints)
 
     def log(self, line: dict[str, Any]) -> None:
-        """Append a line to metrics.jsonl; numbers that are not finite become null, as JSON has none."""
-        clean = {key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in line.items()}
-        with writing(self.metrics), self.metrics.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(clean) + "\n")
+        """Append a line to metrics.jsonl."""
+        append(self.metrics, line)
+
+    def log_evaluation(self, line: dict[str, Any]) -> None:
+        """Append a measurement made during training to evaluations.jsonl."""
+        append(self.history, line)
 
     def rewind(self, step: int) -> None:
         """Drop metrics of steps after ``step``, which a resumed run does again, and a line that a kill cut short."""
-        if not self.metrics.exists():
-            return
-        lines = self.metrics.read_text(encoding="utf-8").splitlines()
-        kept = [line + "\n" for line in lines if line.endswith("}") and json.loads(line)["step"] <= step]
-        write_atomically(self.metrics, "".join(kept))
+        for path in (self.metrics, self.history):
+            kept = [line for line in read_lines(path) if line["step"] <= step]
+            if path.exists():
+                write_atomically(path, "".join(json.dumps(line) + "\n" for line in kept))
 
     def evaluated(self, name: str) -> int | None:
         """The step of the checkpoint that an evaluator has measured last, or None."""
@@ -105,18 +106,11 @@ class Run:
         except (OSError, ValueError, KeyError):  # none, or not ours: it is measured again and written anew
             return None
 
-    def write_evaluation(self, name: str, step: int, checkpoint: str, result: Evaluation) -> Path:
-        """Write ``eval/<name>.json`` in the one form that tools read."""
-        content = {
-            "evaluator": name,
-            "step": step,
-            "checkpoint": checkpoint,
-            "metrics": {key: metric._asdict() for key, metric in result.metrics.items()},
-            "settings": result.settings,
-        }
+    def write_evaluation(self, name: str, content: dict[str, Any]) -> Path:
+        """Write ``eval/<name>.json``, the newest measurement of an evaluator."""
         path = self.evaluations() / f"{name}.json"
         with writing(path):
-            write_atomically(path, json.dumps(content, indent=1))
+            write_atomically(path, json.dumps(finite(content), indent=1))
         return path
 
     def evaluations(self) -> Path:
@@ -129,6 +123,28 @@ class Run:
         with writing(folder):
             folder.mkdir(exist_ok=True)
         return folder
+
+
+def append(path: Path, line: dict[str, Any]) -> None:
+    """Add one line of JSON to a file."""
+    with writing(path), path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(finite(line)) + "\n")
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """The lines of a file of JSON, without one that a kill cut short; none where there is no file."""
+    if not path.exists():
+        return []
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.endswith("}")]
+
+
+def finite(content: Any) -> Any:
+    """Numbers that are not finite become null, as JSON has none."""
+    if isinstance(content, dict):
+        return {key: finite(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [finite(value) for value in content]
+    return None if isinstance(content, float) and not math.isfinite(content) else content
 
 
 @contextmanager

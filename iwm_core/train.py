@@ -29,6 +29,7 @@ from iwm_core.data.loader import Batch, Schedule, parts_of
 from iwm_core.data.training import TrainingData
 from iwm_core.display import Display
 from iwm_core.errors import UserError
+from iwm_core.evaluate import evaluate_in_training
 from iwm_core.events import StepEnd, TrainEnd, TrainStart
 from iwm_core.health import Health, effective_rank, gain, spread_rows, target_std
 from iwm_core.interfaces import Draws
@@ -48,16 +49,23 @@ class Plan:
     warmup: int
     checkpoint_every: int
     log_every: int
+    evaluate_every: dict[str, int]
 
     @classmethod
-    def of(cls, train: Train, epoch: int) -> "Plan":
+    def of(cls, recipe: Recipe, epoch: int) -> "Plan":
         """Durations where an epoch has ``epoch`` steps."""
+        train = recipe.train
         return cls(
             steps=train.steps if train.steps is not None else steps_of(f"{train.epochs:.9f} epochs", epoch, "train.epochs"),
             warmup=steps_of(train.lr.warmup, epoch, "train.lr.warmup"),
             checkpoint_every=steps_of(train.checkpoint_every, epoch, "train.checkpoint_every", at_least=1),
             log_every=steps_of(train.log_every, epoch, "train.log_every", at_least=1),
+            evaluate_every={name: steps_of(e.every, epoch, f"evaluators.{name}.every") for name, e in recipe.evaluators.items()},
         )
+
+    def evaluators(self, done: int) -> list[str]:
+        """Which evaluators measure after ``done`` steps; after the last one, all do, from the checkpoint."""
+        return [name for name, every in self.evaluate_every.items() if every and done % every == 0 and done < self.steps]
 
 
 def train(run: Run, recipe: Recipe, display: Display) -> None:
@@ -84,7 +92,7 @@ def train(run: Run, recipe: Recipe, display: Display) -> None:
             began = read_state(checkpoint)["images"]
             raise UserError(f"the run began with {began} training images, and now there are {len(data)}; go on with the same data")
         schedule = Schedule(settings.seed, len(data), settings.batch_size, parts)
-        plan = Plan.of(settings, schedule.steps_per_epoch)
+        plan = Plan.of(recipe, schedule.steps_per_epoch)
         if start >= plan.steps:
             return
 
@@ -153,6 +161,9 @@ def train(run: Run, recipe: Recipe, display: Display) -> None:
                     raise UserError(
                         f"no gradient of the last {plan.log_every} steps was finite; lower train.lr.peak, or use launch.precision=fp32"
                     )
+            if accelerator.is_main_process and plan.evaluators(done):
+                with tally.paused():
+                    evaluate_in_training(plan.evaluators(done), run, recipe, model, done, accelerator.device, display)
             received = largest(stop.received)
             if (done % plan.checkpoint_every == 0 or done == plan.steps or received) and accelerator.is_main_process:
                 save_checkpoint(run.checkpoints, done, model, optimizer, {"steps": plan.steps, "images": len(data)}, settings.keep)
@@ -207,6 +218,13 @@ class Tally:
         self.loss = torch.zeros((), device=device)
         self.skipped = torch.zeros((), device=device)
         self.steps, self.waited, self.since = 0, 0.0, time.perf_counter()
+
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        """What is done meanwhile does not count."""
+        before = time.perf_counter()
+        yield
+        self.since += time.perf_counter() - before
 
     def wait(self, batches: Iterator[Batch]) -> Batch:
         """The next batch, noting how long it took to come."""

@@ -12,7 +12,7 @@ from iwm_core.actions import ActionSequence
 from iwm_core.change import change
 from iwm_core.checkpoint import read_state
 from iwm_core.compose import compose, expand
-from iwm_core.config import Recipe
+from iwm_core.config import Recipe, steps_of
 from iwm_core.data.loader import Schedule, parts_of
 from iwm_core.data.training import open_split
 from iwm_core.display import Display, SilentDisplay, make_display
@@ -114,6 +114,8 @@ def check_fit(recipe: Recipe, restored: bool = False) -> None:
     draws = Draws(0, 0, torch.arange(2))
     side = recipe.view.canvas or recipe.image_size
     try:
+        for name, evaluator in recipe.evaluators.items():
+            steps_of(evaluator.every, 1, f"evaluators.{name}.every")
         recipe.targets.select(draws, grid)
         actions = ActionSequence(recipe.actions)
         views = actions.views(torch.zeros(2, 3, side, side), actions.sample(draws), recipe.view.source_from)

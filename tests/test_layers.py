@@ -22,8 +22,12 @@ OWNERS = {
 }
 """Which files of the core may import each library."""
 
-PUBLIC = {"iwm_core", "iwm_core.interfaces", "iwm_core.events", "iwm_core.testing", "iwm_core.predictors", "iwm_core.resample"}
-"""What plugins may import: the interfaces, the test kit, and two building blocks."""
+PUBLIC = {
+    "iwm_core",
+    *("iwm_core.interfaces", "iwm_core.events", "iwm_core.testing"),
+    *("iwm_core.predictors", "iwm_core.resample", "iwm_core.health", "iwm_core.planning"),
+}
+"""What plugins may import: the interfaces, the test kit, and four building blocks."""
 
 
 def imports(path: Path) -> set[str]:
@@ -62,7 +66,11 @@ def test_libraries_stay_in_their_rooms(path):
 def test_interfaces_import_torch_and_jaxtyping_only():
     outside = {m.split(".")[0] for m in imports(ROOT / "iwm_core" / "interfaces.py")} - set(sys.stdlib_module_names)
     assert outside == {"torch", "jaxtyping", "iwm_core"}
-    assert {m for m in imports(ROOT / "iwm_core" / "interfaces.py") if m.startswith("iwm_core")} == {"iwm_core.component", "iwm_core.draws"}
+    assert {m for m in imports(ROOT / "iwm_core" / "interfaces.py") if m.startswith("iwm_core")} == {
+        "iwm_core.component",
+        "iwm_core.draws",
+        "iwm_core.results",
+    }
 
 
 @pytest.mark.parametrize("path", PLUGINS, ids=lambda p: p.relative_to(ROOT).as_posix())

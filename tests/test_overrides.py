@@ -142,7 +142,7 @@ class Probe(Evaluator):
     y: int = option(2, "another number")
 
     def evaluate(self, model, data, folder, track):
-        return Evaluation({"x": Metric(self.x, self.x, self.x, 1)}, {"x": self.x, "y": self.y, "seed": data.seed}, [])
+        return Evaluation({"x": Metric(self.x, self.x, self.x, 1)}, {"x": self.x, "y": self.y, "seed": data.seed})
 
 
 def settings():

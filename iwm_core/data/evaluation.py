@@ -21,8 +21,8 @@ class SquareTask:
     def __len__(self) -> int:
         return len(self.images)
 
-    def __getitem__(self, index: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, list[str]]:
-        squares, kept, labels, corrupt = [], [], [], []
+    def __getitem__(self, index: torch.Tensor) -> tuple[ImageBatch, list[str]]:
+        squares, kept, labels, factors, corrupt = [], [], [], [], []
         for i, image in zip(index.tolist(), self.images.images(index), strict=True):
             if isinstance(image, CorruptImage):
                 corrupt.append(f"{self.images.describe(i)} ({image})")
@@ -30,8 +30,11 @@ class SquareTask:
             squares.append(cut(image, centre_boxes(torch.tensor([image.shape[1:]]))[0], self.size))
             kept.append(i)
             labels.append(self.images.label(i))
+            factors.append(self.images.factor(i))
         pixels = torch.stack(squares) if squares else torch.empty(0, 3, self.size, self.size, dtype=torch.uint8)
-        return torch.tensor(kept, dtype=torch.int64), pixels, torch.tensor(labels, dtype=torch.int64), corrupt
+        known = torch.stack(factors) if factors else torch.empty(0, len(self.images.factors))
+        batch = ImageBatch(torch.tensor(kept, dtype=torch.int64), pixels, torch.tensor(labels, dtype=torch.int64), known)
+        return batch, corrupt
 
 
 class RunData(EvaluationData):
@@ -46,7 +49,7 @@ class RunData(EvaluationData):
         self.recipe, self.device, self.seed = recipe, device, recipe.train.seed
         self._corrupt: dict[str, set[str]] = {}
         self._open: dict[str, Images] = {}
-        self.classes = self.split("validation").classes
+        self.classes, self.factors = self.split("validation").classes, self.split("validation").factors
 
     def split(self, name: str) -> Images:
         """A split, opened once."""
@@ -74,12 +77,13 @@ class RunData(EvaluationData):
             num_workers=self.recipe.launch.workers,
         )
         found, limit = self._corrupt.setdefault(split, set()), self.recipe.data.max_corrupt
-        for kept, pixels, labels, corrupt in loader:
+        for batch, corrupt in loader:
             found.update(corrupt)
             if len(found) > limit * len(images):
                 raise UserError(
                     f"{len(found)} of {len(images)} {split} images cannot be read, more than data.max_corrupt={limit:g} allows; "
                     f"one is {min(found)}: repair or remove them"
                 )
-            if len(kept):
-                yield ImageBatch(kept.to(self.device), pixels.to(self.device).float().div_(255), labels.to(self.device))
+            if len(batch.index):
+                index, pixels, labels, factors = (part.to(self.device) for part in batch)
+                yield ImageBatch(index, pixels.float().div_(255), labels, factors)

@@ -20,11 +20,22 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from iwm_core.interfaces import Draws, Evaluation, EvaluationData, Evaluator, Metric, Track, WorldModel, option
+from iwm_core.interfaces import (
+    Draws,
+    Evaluation,
+    EvaluationData,
+    Evaluator,
+    Gallery,
+    Metric,
+    NotApplicable,
+    Row,
+    Track,
+    WorldModel,
+    option,
+)
 from iwm_evals.bank import Bank, draw_bank
 from iwm_evals.bootstrap import interval
-from iwm_evals.picture import Row, draw_picture
-from iwm_evals.ranking import Standing, chance_reciprocal_rank, distances, hit_rate, rank, reciprocal_rank, stand
+from iwm_evals.ranking import chance_reciprocal_rank, distances, hit_rate, rank, reciprocal_rank, stand
 
 MEASURED = ("mrr", "h1", "h5", "h10", "mrr_shuffled", "mrr_null")
 ROWS = 8
@@ -52,16 +63,14 @@ class Mrr(Evaluator):
 
     @torch.inference_mode()
     def evaluate(self, model: WorldModel, data: EvaluationData, folder: Path, track: Track) -> Evaluation:
-        """Measure and write ``mrr.png``; see `Evaluator`.
+        """See `Evaluator`.
 
         Raises:
-            ValueError: the recipe has no action or none that changes a target, there are no validation images, or the model's latents are
-                not finite.
+            NotApplicable: the recipe has no action or none that changes a target.
+            ValueError: there are no validation images, or the model's latents are not finite.
         """
-        if not model.names:
-            raise ValueError("mrr asks for images by action, and this recipe has none: add actions=[…] or leave mrr out of evaluators")
         if not model.actions.changes_target:
-            raise ValueError("mrr ranks augmented targets, and no action of this recipe changes a target: leave mrr out of evaluators")
+            raise NotApplicable("no action of this recipe changes a target, so that there is nothing to rank")
         count = min(self.images, data.count("validation"))
         if count == 0:
             raise ValueError("mrr measures validation images, and this data has none")
@@ -74,7 +83,7 @@ class Mrr(Evaluator):
             scores.append(self.score(ranking, data.seed, index))
             distinct.append(len(bank.actions))
             if place in shown:
-                rows.append(make_row(model, image, bank, ranking, data.seed, index))
+                rows.append(self.make_row(model, image, bank, ranking, data.seed, index))
         table = torch.stack(scores)
         if not table.isfinite().all():
             raise ValueError("mrr cannot rank this model: its latents or predictions are not finite numbers; has training diverged?")
@@ -89,9 +98,26 @@ class Mrr(Evaluator):
             "resamples": self.resamples,
             "seed": data.seed,
         }
-        picture = folder / "mrr.png"
-        draw_picture(rows, model.names, model.actions.labels, metrics, self.bank, picture)
-        return Evaluation(metrics, settings, [picture])
+        mrr, chance = metrics["mrr"], metrics["mrr_chance"].value
+        gallery = Gallery(
+            name="mrr",
+            title=f"MRR {mrr.value:.3f}",
+            subtitle=f"95 % interval {mrr.low:.3f} to {mrr.high:.3f}   ·   {mrr.n} images, {self.bank} versions of each",
+            headings=("source", "true target", "nearest to prediction"),
+            rows=tuple(rows),
+            about="   ·   ".join(
+                f"{word} {metrics[name].value:.3f}"
+                for word, name in (
+                    ("chance", "mrr_chance"),
+                    ("shuffled action", "mrr_shuffled"),
+                    ("null action", "mrr_null"),
+                    ("H@1", "h1"),
+                    ("H@5", "h5"),
+                )
+            ),
+        )
+        summary = f"MRR {mrr.value:.3f} ({mrr.low:.3f} to {mrr.high:.3f}) where chance is {chance:.3f}"
+        return Evaluation(metrics, settings, summary=summary, galleries=(gallery,))
 
     def rank_bank(self, model: WorldModel, image: Float[Tensor, "1 3 h w"], bank: Bank) -> Ranking:
         """Every prediction against every element of the bank of one image."""
@@ -131,6 +157,18 @@ class Mrr(Evaluator):
             metrics[name] = Metric(value, value, value, len(table))
         return metrics
 
+    def make_row(self, model: WorldModel, image: Float[Tensor, "1 3 h w"], bank: Bank, ranking: Ranking, seed: int, index: int) -> Row:
+        """A row of the gallery: one element of the bank, drawn at random, and what its prediction found."""
+        element = int(Draws(seed, 0, torch.tensor([index]), "mrr/element").integers(self.bank))
+        found = ranking.asked[element : element + 1]
+        place = float(rank(stand(found, torch.tensor([element], device=found.device))))
+        pair = bank.member[torch.tensor([element, int(found.argmin())], device=bank.member.device)]
+        truth, nearest = augment(model, image, bank.params[pair])
+        names = [f"{name}.{label}" for name, label in zip(model.names, model.actions.labels, strict=True)]
+        numbers = dict(zip(names, bank.actions[pair[0]].tolist(), strict=True))
+        verdict = f"{'found' if place == 1 else 'missed'}: rank {place:g} of {self.bank}"
+        return Row((image[0], truth, nearest), numbers, verdict, place == 1)
+
 
 def one_by_one(data: EvaluationData, count: int) -> Iterator[tuple[int, Float[Tensor, "1 3 h w"]]]:
     """Validation images with their index, each a batch of one."""
@@ -141,14 +179,3 @@ def one_by_one(data: EvaluationData, count: int) -> Iterator[tuple[int, Float[Te
 def augment(model: WorldModel, image: Float[Tensor, "1 3 h w"], params: Float[Tensor, "c p"]) -> Float[Tensor, "c 3 h2 w2"]:
     """Versions of one image."""
     return model.actions.apply_target(image.expand(len(params), -1, -1, -1), params)
-
-
-def make_row(model: WorldModel, image: Float[Tensor, "1 3 h w"], bank: Bank, ranking: Ranking, seed: int, index: int) -> Row:
-    """A row of the picture: one element of the bank, drawn at random, and what its prediction found."""
-    size = len(bank.member)
-    element = int(Draws(seed, 0, torch.tensor([index]), "mrr/element").integers(size))
-    found = ranking.asked[element : element + 1]
-    standing: Standing = stand(found, torch.tensor([element], device=found.device))
-    pair = bank.member[torch.tensor([element, int(found.argmin())], device=bank.member.device)]
-    truth, nearest = augment(model, image, bank.params[pair]).cpu()
-    return Row(image[0].cpu(), truth, nearest, bank.actions[pair[0]].tolist(), float(rank(standing)))

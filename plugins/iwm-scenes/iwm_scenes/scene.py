@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float32
 
+from iwm_core.interfaces import Factor
 from iwm_scenes.shapes import REACH, SHAPES
 from iwm_scenes.textures import TEXTURES
 
@@ -69,8 +70,15 @@ class Scene(NamedTuple):
 
 THING_NUMBERS, SCENE_NUMBERS = len(Thing._fields), 7 + MOST_OBJECTS
 FACTORS = (
-    *("shape", "texture", "hue", "saturation", "value", "x", "y", "size", "rotation"),
-    *("light_azimuth", "light_strength", "background_hue", "background_saturation", "background_value", "background_contrast", "objects"),
+    Factor("shape", "class", SHAPE_NAMES),
+    Factor("texture", "class", TEXTURE_NAMES),
+    Factor("hue", "turn"),
+    *(Factor(name) for name in ("saturation", "value", "x", "y", "size")),
+    Factor("rotation", "turn"),
+    Factor("light_azimuth", "turn"),
+    Factor("light_strength"),
+    Factor("background_hue", "turn"),
+    *(Factor(name) for name in ("background_saturation", "background_value", "background_contrast", "objects")),
 )
 
 
@@ -125,7 +133,7 @@ def make_thing(units: list[float], size: float, cell: tuple[int, int], grid: int
 def factors_of(scene: Scene) -> list[float]:
     """The numbers of the main object and its surroundings, in the order of `FACTORS`."""
     known = scene.things[0]._asdict() | scene._asdict() | {"objects": len(scene.things)}
-    return [float(known[name]) for name in FACTORS]
+    return [float(known[factor.name]) for factor in FACTORS]
 
 
 def rgb(hue: float, saturation: float, value: float) -> Float32[np.ndarray, "3 1 1"]:

@@ -71,7 +71,7 @@ def test_place_and_hue_can_be_read_from_the_masked_pixels() -> None:
     hue_errors = []
     for index in range(300):
         image, mask = data.image(index).numpy(), data.mask(index).numpy()
-        factor = dict(zip(data.factors, data.factor(index).tolist(), strict=True))
+        factor = dict(zip((f.name for f in data.factors), data.factor(index).tolist(), strict=True))
         assert set(np.unique(mask)) == {0, 1 + data.label(index)}
         rows, columns = np.nonzero(mask)
         assert (columns.mean() + 0.5) / 64 == pytest.approx(factor["x"], abs=0.5 / 64)

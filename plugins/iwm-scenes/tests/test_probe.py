@@ -48,7 +48,7 @@ def features_and_factors() -> tuple[Tensor, Tensor]:
 
 def test_colours_tell_nothing_of_the_shape(features_and_factors: tuple[Tensor, Tensor]) -> None:
     features, factors = features_and_factors
-    shape = factors[:, Scenes().open("train").factors.index("shape")].long()
+    shape = factors[:, [f.name for f in Scenes().open("train").factors].index("shape")].long()
     error = math.sqrt(0.1 * 0.9 / TEST)
     assert probe_accuracy(features, shape) < 0.1 + 3 * error
     nearest = torch.cdist(features[FIT:], features[:FIT]).argmin(1)

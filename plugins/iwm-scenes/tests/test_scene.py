@@ -22,13 +22,13 @@ def scenes() -> SceneImages:
 def units(scenes: SceneImages) -> dict[str, np.ndarray]:
     """Each factor brought back to [0, 1) by the documented ranges."""
     table = torch.stack([scenes.factor(index) for index in range(COUNT)]).double().numpy()
-    factors = dict(zip(scenes.factors, table.T, strict=True))
+    factors = dict(zip((f.name for f in scenes.factors), table.T, strict=True))
     room = 0.5 - REACH * factors["size"]
     units = {"shape": factors["shape"] / 10, "texture": factors["texture"] / len(TEXTURE_NAMES)}
     units |= {name: (factors[name] - 0.5 + room) / (2 * room) for name in ("x", "y")}
     units |= {name: factors[name] for name in ("hue", "rotation", "light_azimuth", "background_hue")}
     units |= {name: (factors[name] - low) / (high - low) for name, (low, high) in RANGES.items()}
-    assert units.keys() | {"objects"} == set(scenes.factors)
+    assert units.keys() | {"objects"} == {f.name for f in scenes.factors}
     return units
 
 
@@ -79,7 +79,7 @@ def test_several_objects_are_whole_apart_and_the_label_is_the_largest() -> None:
     for index in range(len(images)):
         things = images.scene(index).things
         seen.add(len(things))
-        assert images.factor(index)[images.factors.index("objects")] == len(things)
+        assert images.factor(index)[[f.name for f in images.factors].index("objects")] == len(things)
         assert images.label(index) == things[0].shape
         assert max(things, key=lambda thing: thing.size) is things[0]
         for number, thing in enumerate(things):

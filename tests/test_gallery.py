@@ -3,26 +3,27 @@
 import numpy as np
 import pytest
 import torch
-from iwm_evals.picture import Row, draw_picture
 from PIL import Image
 
-from iwm_core.interfaces import Metric
+from iwm_core.gallery import draw_gallery
+from iwm_core.interfaces import Gallery, Row
 
-NAMES, LABELS = ("jitter", "jitter", "blur"), ("brightness", "hue", "sigma")
-NAMED = ("mrr", "mrr_chance", "mrr_shuffled", "mrr_null", "h1", "h5")
+NUMBERS = ("jitter.brightness", "jitter.hue", "blur.undo")
 
 
 def plain(red: float, green: float, blue: float, size: int = 24) -> torch.Tensor:
     return torch.tensor([red, green, blue])[:, None, None].expand(3, size, size)
 
 
-def row(rank: float, action=(0.5, -0.25, 0.0)) -> Row:
-    return Row(plain(0.8, 0.4, 0.0), plain(0.0, 0.6, 0.2), plain(0.2, 0.2, 1.0), list(action), rank)
+def row(right: bool | None, action=(0.5, -0.25, 0.0)) -> Row:
+    images = (plain(0.8, 0.4, 0.0), plain(0.0, 0.6, 0.2), plain(0.2, 0.2, 1.0))
+    return Row(images, dict(zip(NUMBERS, action, strict=True)), "rank 1 of 64", right)
 
 
-def draw(tmp_path, rows, value: float = 0.5) -> np.ndarray:
-    metrics = {name: Metric(value, value, value, 9) for name in NAMED}
-    draw_picture(rows, NAMES, LABELS, metrics, 64, tmp_path / "mrr.png")
+def draw(tmp_path, rows, title: str = "MRR 0.500") -> np.ndarray:
+    headings = ("source", "true target", "nearest to prediction")
+    gallery = Gallery("mrr", title, "64 images", headings, tuple(rows), "chance 0.074")
+    draw_gallery(gallery, tmp_path / "mrr.png")
     with Image.open(tmp_path / "mrr.png") as picture:
         return np.asarray(picture.convert("RGB")).astype(int)
 
@@ -33,35 +34,35 @@ def has_cell(page: np.ndarray, colour: tuple[int, int, int]) -> bool:
 
 
 def test_every_image_is_there_on_a_light_page_with_clean_margins(tmp_path):
-    page = draw(tmp_path, [row(1)])
+    page = draw(tmp_path, [row(True)])
     assert all(has_cell(page, colour) for colour in ((204, 102, 0), (0, 153, 51), (51, 51, 255)))
     for edge in (page[:30], page[-30:], page[:, :30], page[:, -30:]):
         assert (edge == 255).all()
 
 
 def test_a_row_is_added_for_each_question(tmp_path):
-    heights = [draw(tmp_path, [row(1)] * count).shape[0] for count in (1, 2, 8)]
+    heights = [draw(tmp_path, [row(True)] * count).shape[0] for count in (1, 2, 8)]
     assert heights[1] - heights[0] >= 128
     assert heights[2] - heights[0] == 7 * (heights[1] - heights[0])
 
 
 def test_right_and_wrong_differ_in_grey(tmp_path):
-    right, wrong = (draw(tmp_path, [row(rank)]).mean(-1) < 200 for rank in (1, 2))
+    right, wrong = (draw(tmp_path, [row(right)]).mean(-1) < 200 for right in (True, False))
     assert (right != wrong).sum() > 500  # dashes and mark: shapes, not shades
 
 
 @pytest.mark.parametrize(("first", "second"), [((0.5, 0.2, 0.0), (0.5, -0.2, 0.0)), ((0.5, 0.2, 0.0), (0.4, 0.2, 0.0))])
 def test_numbers_of_the_action_show(first, second, tmp_path):
-    assert (draw(tmp_path, [row(1, first)]) != draw(tmp_path, [row(1, second)])).any()
+    assert (draw(tmp_path, [row(True, first)]) != draw(tmp_path, [row(True, second)])).any()
 
 
 def test_numbers_that_are_zero_in_every_row_are_left_out(tmp_path):
-    used = [draw(tmp_path, [row(1, action), row(1)]) for action in ((0.5, 0.0, 0.0), (0.5, 0.0, 0.7))]
+    used = [draw(tmp_path, [row(True, action), row(True)]) for action in ((0.5, 0.0, 0.0), (0.5, 0.0, 0.7))]
     assert (used[0] != 255).sum() < (used[1] != 255).sum()
-    assert (draw(tmp_path, [row(1, (0.0, 0.0, 0.0))]) != 255).any()
+    assert (draw(tmp_path, [row(True, (0.0, 0.0, 0.0))]) != 255).any()
 
 
-def test_the_title_tells_the_metrics(tmp_path):
-    low, high = draw(tmp_path, [row(1)], 0.123), draw(tmp_path, [row(1)], 0.987)
+def test_the_title_is_there(tmp_path):
+    low, high = draw(tmp_path, [row(True)], "MRR 0.123"), draw(tmp_path, [row(True)], "MRR 0.987")
     assert (low[:132] != high[:132]).any()
     assert (low[132:] == high[132:]).all()
