@@ -63,8 +63,19 @@ def choose(config: DictConfig, override: Override) -> None:
     kind = GROUPS[group]
     value: Any = override.value()
     if group in SEVERAL:
-        names = [str(name) for name in (value if isinstance(value, list) else [value])]
+        names = [part for name in (value if isinstance(value, list) else [value]) for part in expand_set(group, str(name))]
         chosen = {name: component_defaults(load_plugins().component(kind, name)) for name in names}
         config[group] = chosen | {name: node for name, node in config[group].items() if name in chosen}
     elif config[group].name != value:
         config[group] = component_defaults(load_plugins().component(kind, str(value)))
+
+
+def expand_set(group: str, name: str) -> list[str]:
+    """The components that a recipe dir lists under a name, such as ``evaluators=[scorecard]``; a component's own name stays."""
+    if name in load_plugins().entries(GROUPS[group]):
+        return [name]
+    for folder, _ in load_plugins().recipe_dirs():
+        path = folder / group / f"{name}.yaml"
+        if path.is_file():
+            return [str(part) for part in OmegaConf.load(path).defaults]  # pyright: ignore[reportAttributeAccessIssue]
+    return [name]

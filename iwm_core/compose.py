@@ -91,6 +91,8 @@ def compose(name: str, overrides: list[str]) -> tuple[DictConfig, list[str]]:
         raise UserError(bad_override(error, name, path)) from error
     except (HydraException, OmegaConfBaseException) as error:
         raise UserError(f"recipe {name!r} ({path}): {one_line(error)}") from error
+    except RecursionError as error:
+        raise UserError(f"recipe {name!r} ({path}) includes itself; check its defaults and those of the files it names") from error
     except yaml.YAMLError as error:
         raise UserError(f"recipe {name!r} ({path}) is no valid YAML: {one_line(error)}") from error
     OmegaConf.set_struct(config, False)

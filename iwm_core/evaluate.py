@@ -112,8 +112,7 @@ def evaluate_in_training(
 ) -> None:
     """Measure a model in training with some of its evaluators and append what they find to ``evaluations.jsonl``.
 
-    Raises:
-        UserError: an evaluator cannot measure this model or data.
+    One that cannot measure is told, and training goes on.
     """
     frozen, data = FrozenModel(recipe, model.eval(), None, step, device), RunData(recipe, device)
     for name in names:
@@ -123,7 +122,8 @@ def evaluate_in_training(
             display.warn(f"nothing to measure for evaluator {name}: {error}")
             continue
         except (ValueError, OSError) as error:
-            raise UserError(f"evaluator {name} at step {step}: {error}") from error
+            display.warn(f"step {step}: evaluator {name}: {error}")
+            continue
         run.log_evaluation({"step": step, "evaluator": name, "metrics": {key: metric._asdict() for key, metric in result.metrics.items()}})
         if result.summary:
             display.say(f"step {step}  {name}: {result.summary}")

@@ -1,0 +1,211 @@
+"""Evaluators at work: what they find is written whole, one that cannot measure keeps none from measuring, and they measure in training."""
+
+import dataclasses
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+from PIL import Image
+
+from iwm_core import hookimpl
+from iwm_core.cli import dispatch, guarded
+from iwm_core.interfaces import Chart, Evaluation, Evaluator, Gallery, Metric, NotApplicable, Row, Series, option
+from iwm_core.plugins import Plugin
+
+
+@dataclasses.dataclass(kw_only=True)
+class Full(Evaluator):
+    """Gives everything that an evaluator can give."""
+
+    name = "full"
+
+    def evaluate(self, model, data, folder, track):
+        torch.rand(3), torch.manual_seed(5)  # the core undoes both
+        tokens = model.encode(next(iter(data.batches("validation", 4, 4))).images)
+        spread = tokens.std().item()
+        picture = folder / "full_own.svg"
+        picture.write_text("<svg/>")
+        curve = Series("a", [0.0, 1.0], [0.5, float("nan")], low=[0.4, 0.4], high=[0.6, 0.6])
+        grey, white = torch.full((3, 5, 7), 0.5), torch.ones(3, 5, 5)
+        return Evaluation(
+            {"spread": Metric(spread, spread, spread, 4), "spread_chance": Metric(float("inf"), 0.0, 0.0, 4)},
+            {"images": 4},
+            about={"spread": "how far tokens lie apart"},
+            summary="tokens lie apart",
+            charts=(Chart("curve", "A curve", "x", "y", "lines", (curve,), "it rises", {"chance": 0.1}),),
+            galleries=(Gallery("pair", "Pairs", "of two", ("left", "right"), (Row((grey, white), {"a.b": 0.5}, "good", True),), "look"),),
+            pictures=((picture, "nothing"),),
+        )
+
+
+@dataclasses.dataclass(kw_only=True)
+class Nothing(Evaluator):
+    """Never has anything to measure."""
+
+    name = "nothing"
+
+    def evaluate(self, model, data, folder, track):
+        raise NotApplicable("this recipe knows no tides")
+
+
+@dataclasses.dataclass(kw_only=True)
+class Unable(Evaluator):
+    """Fails in a way that it foresees."""
+
+    name = "unable"
+    disk: bool = option(False, "fail as a full disk does")
+
+    def evaluate(self, model, data, folder, track):
+        raise OSError(28, "No space left on device") if self.disk else ValueError("latents are not finite; has training diverged?")
+
+
+@pytest.fixture
+def evaluators(tiny):
+    module = SimpleNamespace(iwm_evaluators=hookimpl(lambda: [Full, Nothing, Unable]))
+    tiny.plugins.append(Plugin("more", "more-plugin", "0", module))
+    tiny.manager.register(module)
+    return tiny
+
+
+def train(*words: str) -> int:
+    return guarded(lambda: dispatch(["train", "recipe=tiny", "run=r", *words]))
+
+
+def lines(name: str) -> list[dict]:
+    return [json.loads(line) for line in Path("r", name).read_text().splitlines()]
+
+
+def test_all_that_was_found_is_written(evaluators, capsys):
+    assert train("evaluators=[full]") == 0
+    found = json.loads(Path("r/eval/full.json").read_text())
+    assert {key: found[key] for key in ("evaluator", "step", "checkpoint", "settings", "summary", "about")} == {
+        "evaluator": "full",
+        "step": 6,
+        "checkpoint": "step_6",
+        "settings": {"images": 4},
+        "summary": "tokens lie apart",
+        "about": {"spread": "how far tokens lie apart"},
+    }
+    assert found["metrics"]["spread"]["value"] > 0
+    assert found["metrics"]["spread_chance"]["value"] is None, "JSON has no infinity"
+    (chart,) = found["charts"]
+    assert (chart["levels"], chart["series"][0]["y"], chart["series"][0]["high"]) == ({"chance": 0.1}, [0.5, None], [0.6, 0.6])
+    (gallery,) = found["galleries"]
+    assert gallery["rows"] == [{"images": ["pair/00_0.png", "pair/00_1.png"], "numbers": {"a.b": 0.5}, "verdict": "good", "right": True}]
+    for file, size, value in zip(gallery["rows"][0]["images"], [(7, 5), (5, 5)], [128, 255], strict=True):
+        with Image.open(Path("r/eval") / file) as image:
+            assert (image.size, image.getpixel((2, 2))) == (size, (value,) * 3)
+    assert found["pictures"] == [{"file": "full_own.svg", "about": "nothing"}]
+    out = capsys.readouterr().out
+    for file in ("full.json", "pair.png", "full_own.svg"):
+        assert f"wrote r/eval/{file}" in out
+        assert Path("r/eval", file).is_file()
+    assert "tokens lie apart" in out
+
+
+def test_measuring_again_gives_the_same_file_to_the_byte(evaluators):
+    assert train("evaluators=[full]") == 0
+    first = Path("r/eval/full.json").read_bytes()
+    assert dispatch(["eval", "r"]) == 0
+    assert Path("r/eval/full.json").read_bytes() == first
+
+
+def test_an_evaluator_that_has_nothing_to_measure_is_told_and_left_out(evaluators, capsys):
+    assert train("evaluators=[nothing,full]") == 0
+    assert "nothing to measure for evaluator nothing: this recipe knows no tides" in capsys.readouterr().err
+    assert sorted(path.name for path in Path("r/eval").glob("*.json")) == ["full.json"]
+
+
+def test_nothing_at_all_to_measure_is_the_users_to_mend(evaluators, capsys):
+    assert train("evaluators=[nothing]") == 2
+    assert "no evaluator of nothing has anything to measure in this run" in capsys.readouterr().err.splitlines()[-1]
+
+
+@pytest.mark.parametrize(("disk", "cause"), [("false", "has training diverged?"), ("true", "No space left on device")])
+def test_one_that_cannot_measure_keeps_none_from_measuring(evaluators, capsys, disk, cause):
+    assert train("evaluators=[unable,full]", f"evaluators.unable.disk={disk}") == 2
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.startswith("iwm: evaluator unable: ")
+    assert cause in last
+    assert Path("r/eval/full.json").is_file()
+
+
+def test_they_measure_in_training_and_change_nothing(evaluators):
+    assert train("evaluators=[]") == 0
+    Path("r").rename("without")
+    assert train("evaluators=[full,nothing]", "evaluators.full.every=2", "evaluators.nothing.every=3") == 0
+    found = lines("evaluations.jsonl")
+    assert [(line["step"], line["evaluator"]) for line in found] == [(2, "full"), (4, "full")], (
+        "the last step is measured from its checkpoint"
+    )
+    assert found[0]["metrics"]["spread"]["value"] != found[1]["metrics"]["spread"]["value"]
+    assert json.loads(Path("r/eval/full.json").read_text())["step"] == 6
+    weights = [(Path(run) / "checkpoints/step_6/model.safetensors").read_bytes() for run in ("without", "r")]
+    assert weights[0] == weights[1]
+
+
+def test_a_live_model_is_measured_as_its_checkpoint_is(evaluators):
+    assert train("evaluators=[full]", "evaluators.full.every=4", "train.keep=9") == 0
+    Path("r/checkpoints/step_6").rename("gone")
+    assert dispatch(["eval", "r"]) == 0
+    assert json.loads(Path("r/eval/full.json").read_text())["step"] == 4
+    assert json.loads(Path("r/eval/full.json").read_text())["metrics"]["spread"] == lines("evaluations.jsonl")[0]["metrics"]["spread"]
+
+
+def test_a_resumed_run_has_each_measurement_once(evaluators):
+    assert train("evaluators=[full]", "evaluators.full.every=1", "train.keep=9") == 0
+    before = lines("evaluations.jsonl")
+    Path("r/checkpoints/step_6").rename("gone")
+    with Path("r/evaluations.jsonl").open("a") as file:
+        file.write('{"step": 5, "evalua')  # cut short by a kill
+    assert dispatch(["resume", "r"]) == 0
+    assert lines("evaluations.jsonl") == before
+    assert [line["step"] for line in before] == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("every", ["often", "-1", "2.5"])
+def test_how_often_is_checked_before_a_run_begins(evaluators, capsys, every):
+    assert train("evaluators=[full]", f"evaluators.full.every='{every}'") == 2
+    assert "evaluators.full.every is a duration" in capsys.readouterr().err
+    assert not Path("r").exists()
+
+
+def test_epochs_are_durations_too(evaluators):
+    assert train("evaluators=[full]", "evaluators.full.every='0.5 epochs'", "train.batch_size=16") == 0  # 64 images: 4 steps an epoch
+    assert [line["step"] for line in lines("evaluations.jsonl")] == [2, 4]
+
+
+def test_a_failure_in_training_is_told_and_training_goes_on(evaluators, capsys):
+    assert train("evaluators=[unable]", "evaluators.unable.every=2") == 2
+    told = capsys.readouterr().err.splitlines()
+    assert [line for line in told if line.startswith("warning: step")] == [
+        f"warning: step {step}: evaluator unable: latents are not finite; has training diverged?" for step in (2, 4)
+    ]
+    assert Path("r/checkpoints/step_6").is_dir()
+
+
+def test_a_set_of_evaluators_has_a_name(evaluators, tmp_path):
+    folder = tmp_path / "recipes"
+    (folder / "evaluators").mkdir(parents=True)
+    (folder / "evaluators" / "both.yaml").write_text("# @package _global_\ndefaults:\n  - nothing\n  - full\n")
+    module = SimpleNamespace(iwm_recipe_dirs=hookimpl(lambda: [folder]))
+    evaluators.plugins.append(Plugin("sets", "sets-plugin", "0", module))
+    evaluators.manager.register(module)
+    assert train("evaluators=[both]", "evaluators.full.every=3") == 0
+    assert [line["step"] for line in lines("evaluations.jsonl")] == [3]
+    Path("r/eval/full.json").unlink()
+    assert dispatch(["eval", "r", "evaluators=[both]"]) == 0
+    assert Path("r/eval/full.json").is_file()
+
+
+def test_a_recipe_that_includes_itself_is_named(evaluators, tmp_path, capsys):
+    folder = tmp_path / "recipes"
+    (folder / "evaluators").mkdir(parents=True)
+    (folder / "evaluators" / "loop.yaml").write_text("# @package _global_\ndefaults:\n  - /evaluators: [full]\n")
+    module = SimpleNamespace(iwm_recipe_dirs=hookimpl(lambda: [folder]))
+    evaluators.plugins.append(Plugin("sets", "sets-plugin", "0", module))
+    evaluators.manager.register(module)
+    assert train("evaluators=[loop]") == 2
+    assert "includes itself" in capsys.readouterr().err
