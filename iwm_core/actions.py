@@ -1,20 +1,10 @@
 """A recipe's actions in their order, as one action, and the pair of views that a training step needs (PAPER §2, §4)."""
 
-from typing import NamedTuple
-
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from iwm_core.interfaces import Action, ActionParams, Draws
-
-
-class Views(NamedTuple):
-    """Source, target and the encoded action between them."""
-
-    source: Float[Tensor, "b 3 h w"]
-    target: Float[Tensor, "b 3 h w"]
-    action: Float[Tensor, "b a"]
+from iwm_core.interfaces import Action, ActionParams, Draws, Views
 
 
 class ActionSequence(Action):

@@ -5,7 +5,6 @@ written under a temporary name, synced and renamed; ``checkpoints/latest`` names
 """
 
 import json
-import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from iwm_core.errors import UserError
+from iwm_core.files import sync, write_atomically
 
 
 def save_checkpoint(folder: Path, step: int, model: nn.Module, optimizer: torch.optim.Optimizer, state: dict[str, Any], keep: int) -> Path:
@@ -142,23 +142,3 @@ def optimizer_tensors(model: nn.Module, optimizer: torch.optim.Optimizer) -> dic
 def whole(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     """Contiguous copies on the CPU, none sharing memory with another, which safetensors needs."""
     return {name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format) for name, tensor in tensors.items()}
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Replace a small file in one step: a reader sees the old text or the new."""
-    partial = path.with_name(f".{path.name}.partial")
-    with partial.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
-    sync(path.parent)
-
-
-def sync(path: Path) -> None:
-    """Flush a file or directory to disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

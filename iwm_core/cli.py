@@ -18,6 +18,7 @@ USAGE = """iwm: image world models
   iwm resume RUN [launch.key=value …]      go on after an interruption
   iwm eval RUN [evaluators=[NAME] key=value …]
                                            measure a run's newest checkpoint
+  iwm report RUN [RUN …] [out=FILE]        one HTML file about a run, or several side by side
   iwm show recipe=NAME [key=value …]       print a recipe, composed
   iwm recipes [--json]                     list recipes
   iwm components [KIND] [--json]           list installed components
@@ -97,6 +98,13 @@ def run_eval(arguments: list[str]) -> int:
 
     tell_problems()
     return measure(path, overrides)
+
+
+def run_report(arguments: list[str]) -> int:
+    from iwm_core.report import read_arguments, write_report
+
+    print(f"wrote {write_report(*read_arguments(arguments))}")
+    return 0
 
 
 def run_show(arguments: list[str]) -> int:
@@ -182,6 +190,7 @@ VERBS = {
     "train": run_train,
     "resume": run_resume,
     "eval": run_eval,
+    "report": run_report,
     "show": run_show,
     "recipes": run_recipes,
     "components": run_components,

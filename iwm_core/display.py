@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from iwm_core.interfaces import Metric
+from iwm_core.results import CONTROLS, Metric
 
 QUIET = 5.0
 """Seconds that work may last before plain lines speak of it, and between them."""
@@ -175,12 +175,27 @@ def clock(seconds: float) -> str:
 
 
 def metrics_table(title: str, metrics: dict[str, Metric]) -> Table:
-    """An evaluator's numbers as a table."""
+    """An evaluator's numbers as a table: a line for each measure, its controls beside it."""
     table = Table(title=title, title_justify="left", title_style="bold")
     table.add_column("metric")
-    for column in ("value", "95 % interval", "images"):
+    lines, controls = beside(metrics)
+    for column in ("value", "95 % interval", *controls, "images"):
         table.add_column(column, justify="right")
-    for name, metric in metrics.items():
+    for name, others in lines.items():
+        metric = metrics[name]
         interval = "exact" if metric.low == metric.high == metric.value else f"{metric.low:.3f} – {metric.high:.3f}"
-        table.add_row(name, f"{metric.value:.3f}", interval, str(metric.n))
+        values = [f"{others[control].value:.3f}" if control in others else "" for control in controls]
+        table.add_row(name, f"{metric.value:.3f}", interval, *values, str(metric.n))
     return table
+
+
+def beside(metrics: dict[str, Metric]) -> tuple[dict[str, dict[str, Metric]], list[str]]:
+    """What each measure is compared with, by control, and the controls that there are."""
+    lines: dict[str, dict[str, Metric]] = {}
+    for name, metric in metrics.items():
+        base, _, control = name.rpartition("_")
+        if control in CONTROLS and base in metrics:
+            lines.setdefault(base, {})[control] = metric
+        else:
+            lines.setdefault(name, {})
+    return lines, [control for control in CONTROLS if any(control in others for others in lines.values())]

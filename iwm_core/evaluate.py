@@ -15,10 +15,11 @@ from iwm_core.config import Recipe
 from iwm_core.data.evaluation import RunData
 from iwm_core.display import Display
 from iwm_core.errors import UserError
+from iwm_core.files import writing
 from iwm_core.frozen import FrozenModel, load_recipe
 from iwm_core.gallery import draw_gallery, pixels_of
 from iwm_core.interfaces import Evaluation, Evaluator, Gallery, NotApplicable
-from iwm_core.run import Run, writing
+from iwm_core.run import Run
 from iwm_core.world_model import ImageWorldModel
 
 

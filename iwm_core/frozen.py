@@ -10,8 +10,9 @@ from iwm_core.actions import ActionSequence
 from iwm_core.checkpoint import load_weights, read_state
 from iwm_core.config import Recipe
 from iwm_core.errors import UserError
-from iwm_core.interfaces import Targets, WorldModel
+from iwm_core.interfaces import ActionParams, Targets, Views, WorldModel
 from iwm_core.launch import choose_device
+from iwm_core.planning import Plan, Search, plan
 from iwm_core.run import Run
 from iwm_core.thaw import thaw
 from iwm_core.world_model import ImageWorldModel, build_model
@@ -30,7 +31,7 @@ class FrozenModel(WorldModel):
 
     def __init__(self, recipe: Recipe, model: ImageWorldModel, checkpoint: Path | None, step: int, device: torch.device) -> None:
         self.recipe, self.model, self.checkpoint, self.step, self.device = recipe, model, checkpoint, step, device
-        self.actions = ActionSequence(recipe.actions)  # pyright: ignore[reportIncompatibleVariableOverride]
+        self.actions: ActionSequence = ActionSequence(recipe.actions)  # pyright: ignore[reportIncompatibleVariableOverride]
         self.parts, self.names = self.actions.parts, self.actions.names
         self.grid, self.image_size = model.teacher.grid, recipe.image_size
 
@@ -61,6 +62,16 @@ class FrozenModel(WorldModel):
         context = tokens[:, None].expand(b, c, *tokens.shape[1:]).flatten(0, 1)
         return self.model.predictor(context, where, actions.flatten(0, 1)).float().unflatten(0, (b, c))[:, :, 0]
 
+    def views(self, images: Float[Tensor, "b 3 h w"], params: ActionParams) -> Views:
+        return self.actions.views(images, params, self.recipe.view.source_from)
+
+    def reinitialised(self, seed: int) -> "FrozenModel":
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            model = build_model(self.recipe, restored=True)
+        model.student, model.teacher = self.model.student, self.model.teacher
+        return FrozenModel(self.recipe, model.eval().requires_grad_(False).to(self.device), self.checkpoint, self.step, self.device)
+
     def imagine(self, images: Float[Tensor, "b 3 h w"], actions: dict[str, dict[str, float]]) -> Float[Tensor, "b n d"]:
         """The tokens that the images would have after an action, by the world model.
 
@@ -83,6 +94,37 @@ class FrozenModel(WorldModel):
         told = told.to(self.device).expand(len(images), 1, -1)
         with torch.no_grad():
             return self.predict(self.encode(images), told)[:, 0]
+
+    def plan(
+        self,
+        source: Float[Tensor, "b 3 h w"],
+        goal: Float[Tensor, "_ 3 _ _"],
+        search: str | Search = "cem",
+        seed: int = 0,
+        candidates: int = 256,
+        chunk: int = 64,
+    ) -> Plan:
+        """The actions that lead from source images to goal images, found by searching through the world model.
+
+        ::
+
+            plan = model.plan(source, goal)
+            plan.numbers[0]                                        # {"jitter": {"brightness": 0.31, …}}: what happened to the first image
+            model.imagine(source[:1], plan.numbers[0])             # the latents that the model expects of it
+            model.actions.apply_target(source, plan.params)        # the images made with the actions found
+
+        Args:
+            source, goal: in [0, 1], of ``image_size`` pixels, as many of both.
+            search: ``bank`` (256 predictions an image), ``cem`` (640), ``gradient`` (560), or one with fields of its own from
+                `iwm_core.planning`, such as ``CEM(rounds=10)``; each says there what it costs.
+            seed: of all that is drawn; the same call gives the same plan.
+            candidates: drawn for each image from the recipe's own distribution; every search begins with them.
+            chunk: predictions in one pass: bounds the memory.
+
+        Raises:
+            ValueError: an unknown search, no action that ever changes a target, images of another size, or latents that are not finite.
+        """
+        return plan(self, source, goal, search, seed, candidates, chunk)
 
     def _checked(self, images: Tensor) -> Tensor:
         size = self.image_size

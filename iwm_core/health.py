@@ -1,9 +1,14 @@
 """Is the representation alive? Numbers that the loss does not show, and what they mean in words.
 
-The loss going down is no sign of health: a collapsed teacher is the easiest target of all.
+Decisions:
+- The loss going down is no sign of health: a collapsed teacher is the easiest target of all.
+- `judge` is the only place that turns numbers into words, for the line that training warns with and for evaluators, which know more of
+  the numbers: they cannot disagree on the same ones. Training warns of collapses alone, not of what is to be watched: that may pass.
+- Limits are set by what collapse does, not by what is best: values above them do not rank models.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -23,13 +28,22 @@ def target_std(teacher: Float[Tensor, "b n d"]) -> Float[Tensor, ""]:
 
 def effective_rank(tokens: Float[Tensor, "r d"]) -> Float[Tensor, ""]:
     """RankMe (Garrido et al. 2023): exp of the entropy of the normalised singular values; between 1 and ``d``."""
+    return entropy_rank(singular_values(tokens))
+
+
+def singular_values(tokens: Float[Tensor, "r d"]) -> Float[Tensor, "d"]:
+    """The singular values, the largest first, in float64; NaN where the tokens are not finite."""
     # In float64, or rounding adds a little to each of the small singular values; mps has none.
     tokens = (tokens.cpu() if tokens.device.type == "mps" else tokens).double()
     gram = tokens.T @ tokens
     if not gram.isfinite().all():
-        return gram.new_tensor(float("nan"))
-    singular = torch.linalg.eigvalsh(gram).clamp(min=0).sqrt()
-    share = singular / singular.sum().clamp(min=1e-12)
+        return torch.full_like(gram[0], torch.nan)
+    return torch.linalg.eigvalsh(gram).clamp(min=0).sqrt().flip(0)
+
+
+def entropy_rank(weights: Float[Tensor, "d"]) -> Float[Tensor, ""]:
+    """How many of these weights, none negative, count: exp of the entropy of their shares, the number of them where all are equal."""
+    share = weights / weights.sum().clamp(min=1e-12)
     return (-(share * share.clamp(min=1e-12).log()).sum()).exp()
 
 
@@ -47,6 +61,64 @@ def gain(predicted: Float[Tensor, "b m t d"], teacher: Float[Tensor, "b n d"], w
     return 1 - (predicted - wanted).square().mean() / (mean - wanted).square().mean().clamp(min=1e-12)
 
 
+class Verdict(NamedTuple):
+    """What the numbers say.
+
+    Attributes:
+        word: ``healthy``, ``watch`` (alive, but something is off), ``partial collapse`` or ``collapse``.
+        reason: the number that decided, in words.
+        advice: what to try; empty where all is well.
+    """
+
+    word: str
+    reason: str
+    advice: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.word}: {self.reason}" + (f"; {self.advice}" if self.advice else "")
+
+
+STEADY = "try a higher train.momentum.start, a lower train.lr.peak, or a longer train.lr.warmup"
+"""Against a teacher that follows the student into a collapse."""
+
+
+def judge(
+    width: int,
+    target_std: float,
+    effective_rank: float,
+    prediction_std: float | None = None,
+    teacher_distance: float | None = None,
+    rankme: float | None = None,
+) -> Verdict:
+    """The verdict on a representation, by the worst of its numbers; the reason names it.
+
+    Args:
+        width: dimensions of a token, or tokens measured where these are fewer: the largest effective rank that can be found.
+        target_std: `target_std` of the normalised tokens of targets.
+        effective_rank: `effective_rank` of the same tokens.
+        prediction_std: `target_std` of the predictions of these targets.
+        teacher_distance: mean squared distance of the student's tokens from the teacher's, in units of the teacher's variance over images.
+        rankme: `effective_rank` of the pooled tokens of images.
+    """
+    if target_std < 0.02:
+        return Verdict("collapse", f"the teacher gives every image the same tokens (target std {target_std:.3f})", STEADY)
+    if effective_rank < max(2.0, 0.02 * width):
+        span = f"the teacher's tokens span {effective_rank:.1f} of {width} dimensions"
+        return Verdict("partial collapse", span, f"{STEADY}, or larger target blocks (targets.scale)")
+    if target_std < 0.1:
+        return Verdict("partial collapse", f"images hardly differ to the teacher (target std {target_std:.3f})", STEADY)
+    if prediction_std is not None and prediction_std < 0.2 * target_std:
+        reason = f"predictions hardly depend on the image (prediction std {prediction_std:.3f}, target std {target_std:.3f})"
+        return Verdict("watch", reason, "train longer, or try a larger predictor (predictor.depth) or a higher train.lr.peak")
+    if teacher_distance is not None and teacher_distance > 1:
+        reason = f"the student is as far from the teacher as images are from each other (teacher distance {teacher_distance:.2f})"
+        return Verdict("watch", reason, "try a lower train.lr.peak, or a lower train.momentum.start so that the teacher follows")
+    if rankme is not None and rankme < 2:
+        reason = f"whole images differ in hardly more than one way (RankMe {rankme:.1f})"
+        return Verdict("watch", reason, "try larger target blocks (targets.scale) or stronger actions")
+    return Verdict("healthy", f"target std {target_std:.2f}, tokens span {effective_rank:.1f} of {width} dimensions")
+
+
 @dataclass(frozen=True)
 class Health:
     """Health at one step."""
@@ -56,17 +128,8 @@ class Health:
     gain: float
 
     def verdict(self, width: int, images: int) -> str | None:
-        """A warning in words with what to try, or None where all is well. ``images`` is how many the numbers were measured on."""
+        """A warning in words with what to try, or None where nothing has collapsed. ``images`` is how many the numbers were measured on."""
         if images < 2:
             return None
-        full = "try a higher train.momentum.start, a lower train.lr.peak, or a longer train.lr.warmup"
-        if self.target_std < 0.02:
-            return f"collapse: the teacher gives every image the same tokens (target std {self.target_std:.3f}); {full}"
-        if self.effective_rank < max(2.0, 0.02 * width):
-            return (
-                f"partial collapse: the teacher's tokens span {self.effective_rank:.1f} of {width} dimensions; "
-                f"{full}, or larger target blocks (targets.scale)"
-            )
-        if self.target_std < 0.1:
-            return f"partial collapse: images hardly differ to the teacher (target std {self.target_std:.3f}); {full}"
-        return None
+        verdict = judge(width, self.target_std, self.effective_rank)
+        return str(verdict) if verdict.word in ("partial collapse", "collapse") else None

@@ -70,6 +70,14 @@ class Action(Component, ABC):
         return self.apply(images, params) if self.changes_target else images
 
 
+class Views(NamedTuple):
+    """Source, target and the encoded action between them."""
+
+    source: Float[Tensor, "b 3 h w"]
+    target: Float[Tensor, "b 3 h w"]
+    action: Float[Tensor, "b a"]
+
+
 # ---------------------------------------------------------------------------------------------------------------- targets
 
 
@@ -293,6 +301,14 @@ class WorldModel(ABC):
     @abstractmethod
     def predict(self, tokens: Float[Tensor, "b n d"], actions: Float[Tensor, "b c a"]) -> Float[Tensor, "b c n d"]:
         """From `encode`d images, predicted `targets` of all patches after each of ``c`` encoded actions (PAPER §6: 2N tokens in)."""
+
+    @abstractmethod
+    def views(self, images: Float[Tensor, "b 3 h w"], params: ActionParams) -> Views:
+        """The views that training would make of these images with these parameters (PAPER §2)."""
+
+    @abstractmethod
+    def reinitialised(self, seed: int) -> "WorldModel":
+        """The same encoder with a predictor of new random weights: the control for what the predictor has learned (PAPER §7)."""
 
 
 class EvaluationData(ABC):

@@ -8,16 +8,20 @@ Decisions:
 """
 
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from jaxtyping import Float
-from torch import Tensor
+if TYPE_CHECKING:  # reports read what was found without torch
+    from jaxtyping import Float
+    from torch import Tensor
+
+    Image = Float[Tensor, "3 _h _w"]
 
 CONTROLS = {
     "chance": "an answer that knows nothing",
     "shuffled": "asked with the action of another image or version",
     "null": "asked with the null action",
     "identity": "the source itself as the prediction",
+    "random": "a predictor of the same shape with random weights",
     "raw": "the same from pixels",
     "colour": "the same from colours alone",
 }
@@ -79,7 +83,7 @@ class Row(NamedTuple):
         right: whether it went well, shown as a tick or a cross; None where that is no question.
     """
 
-    images: tuple[Float[Tensor, "3 _h _w"], ...]
+    images: "tuple[Image, ...]"
     numbers: dict[str, float] = {}  # noqa: RUF012  # never changed
     verdict: str = ""
     right: bool | None = None

@@ -6,8 +6,6 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -16,8 +14,9 @@ import yaml
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from iwm_core.checkpoint import latest_checkpoint, write_atomically
+from iwm_core.checkpoint import latest_checkpoint
 from iwm_core.errors import UserError
+from iwm_core.files import read_lines, write_atomically, writing
 from iwm_core.plugins import load_plugins
 
 
@@ -131,13 +130,6 @@ def append(path: Path, line: dict[str, Any]) -> None:
         file.write(json.dumps(finite(line)) + "\n")
 
 
-def read_lines(path: Path) -> list[dict[str, Any]]:
-    """The lines of a file of JSON, without one that a kill cut short; none where there is no file."""
-    if not path.exists():
-        return []
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.endswith("}")]
-
-
 def finite(content: Any) -> Any:
     """Numbers that are not finite become null, as JSON has none."""
     if isinstance(content, dict):
@@ -145,15 +137,6 @@ def finite(content: Any) -> Any:
     if isinstance(content, list | tuple):
         return [finite(value) for value in content]
     return None if isinstance(content, float) and not math.isfinite(content) else content
-
-
-@contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """Turn the failure of a write (full disk, no permission) into one line."""
-    try:
-        yield
-    except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror or error}; mend that, and what is done so far is kept") from error
 
 
 def free_directory(config: DictConfig) -> Path:

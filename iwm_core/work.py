@@ -3,8 +3,10 @@
 A run is composed once, frozen into its directory and read back from there; training, here or in several processes, starts from it.
 """
 
+import shlex
 import sys
 import warnings
+from pathlib import Path
 
 import torch
 
@@ -20,7 +22,9 @@ from iwm_core.errors import UserError
 from iwm_core.evaluate import evaluate, missing_evaluations
 from iwm_core.interfaces import Draws
 from iwm_core.launch import choose_device, spawn
-from iwm_core.run import Run
+from iwm_core.report import write_report
+from iwm_core.report.naming import common_folder
+from iwm_core.run import Run, free_directory
 from iwm_core.signals import Children
 from iwm_core.thaw import thaw
 from iwm_core.train import train
@@ -68,11 +72,12 @@ def measure(path: str, overrides: list[str]) -> int:
     if not recipe.evaluators:
         raise UserError("the recipe has no evaluators; add evaluators=[NAME], `iwm components evaluator` lists what is installed")
     evaluate(run, recipe, display)
+    tell_next(run, display)
     return 0
 
 
 def sweep(name: str, overrides: list[str]) -> int:
-    """``iwm train -m``: one process for each combination of ``key=a,b`` values, one after the other."""
+    """``iwm train -m``: one process for each combination of ``key=a,b`` values, one after the other, and a report on all of them."""
     jobs = expand(overrides)
     taken: set[str] = set()
     for job in jobs:  # a mistake in the last job is found before the first one runs
@@ -81,18 +86,47 @@ def sweep(name: str, overrides: list[str]) -> int:
         if recipe.run in taken:
             raise UserError(f"several jobs would write to run={recipe.run}; leave it out, or name what differs: run='r${{train.seed}}'")
         taken |= {recipe.run} if recipe.run else set()
+    runs: list[Path] = []
+    try:
+        return run_jobs(name, jobs, runs)
+    finally:  # also on what is there when a job fails
+        report_sweep(name, runs)
+
+
+def run_jobs(name: str, jobs: list[list[str]], runs: list[Path]) -> int:
+    """Run the jobs of a sweep and add the directory of each run that has begun to ``runs``; returns the first status that is not 0."""
     for number, job in enumerate(jobs, 1):
         print(f"job {number} of {len(jobs)}: {' '.join(job)}", flush=True)
+        config = compose(name, job)[0]
+        path = Path(config.run) if config.run else free_directory(config)  # made here, so that it is known here
+        own = [] if config.run else ["run='" + str(path).replace("'", "\\'") + "'"]
+        old = (path / "config.yaml").exists()
         with Children() as children:
-            children.start([sys.executable, "-m", "iwm_core.cli", "train", f"recipe={name}", *job])
+            children.start([sys.executable, "-m", "iwm_core.cli", "train", f"recipe={name}", *job, *own])
             while children.watch():
                 pass
         (status,) = children.statuses()
+        if (path / "config.yaml").exists() and not old:
+            runs.append(path)
+        elif own and not any(path.iterdir()):
+            path.rmdir()
         if children.received:
             return 128 + children.received
         if status:
             return status
     return 0
+
+
+def report_sweep(name: str, runs: list[Path]) -> None:
+    """Write the report of a sweep beside its runs, where it has any, and tell its path."""
+    if not runs:
+        return
+    first = common_folder(runs) / f"{Path(name).name}-sweep.html"
+    out, number = first, 1
+    while out.exists():
+        number += 1
+        out = first.with_stem(f"{first.stem}-{number}")
+    print(f"wrote {write_report(runs, out)}")
 
 
 def check_fit(recipe: Recipe, restored: bool = False) -> None:
@@ -152,7 +186,13 @@ def carry_on(run: Run, recipe: Recipe, overrides: list[str], display: Display) -
     if missing:
         evaluate(run, recipe, display, missing)
     display.say(f"done: {run.path}")
+    tell_next(run, display)
     return 0
+
+
+def tell_next(run: Run, display: Display) -> None:
+    """What a user wants to do once a run is measured."""
+    display.say(f"next: {shlex.join(['iwm', 'report', str(run.path)])}")
 
 
 def train_here(run: Run, recipe: Recipe, display: Display) -> None:

@@ -75,3 +75,10 @@ def parquet(image_folder):
         images = pa.array([{"bytes": p.read_bytes(), "path": p.name} for p in paths])
         pq.write_table(pa.table({"image": images, "label": [int(p.parent.name == "b") for p in paths]}), target / f"{split}.parquet")
     return target
+
+
+@pytest.fixture
+def here(monkeypatch, tmp_path):
+    """An empty working directory."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path

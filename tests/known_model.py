@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from iwm_core.actions import ActionSequence
-from iwm_core.interfaces import Action, ActionParams, Draws, EvaluationData, Factor, ImageBatch, WorldModel, option
+from iwm_core.interfaces import Action, ActionParams, Draws, EvaluationData, Factor, ImageBatch, Views, WorldModel, option
 
 PIXELS, PATCH = 8, 4
 GRID = PIXELS // PATCH
@@ -123,6 +123,18 @@ class KnownModel(WorldModel):
 
     def predict(self, tokens: Tensor, actions: Tensor) -> Tensor:
         return self.answer(tokens, actions)
+
+    def views(self, images: Tensor, params: ActionParams) -> Views:
+        return self.actions.views(images, params, "view")
+
+    def reinitialised(self, seed: int) -> "KnownModel":
+        """Answers with tokens that have nothing to do with the image, and each number of the action moves them at random."""
+        here, moves = Draws(seed, 0, torch.arange(2), "known/random").normal(TOKENS * WIDTH).unflatten(1, (TOKENS, WIDTH))
+
+        def answer(tokens: Tensor, actions: Tensor) -> Tensor:
+            return here + torch.sin(9 * actions.sum(-1))[..., None, None] * moves + 0 * tokens[:, None]
+
+        return KnownModel(answer, self.constant, self.parts)
 
 
 @dataclass

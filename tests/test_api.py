@@ -172,3 +172,17 @@ def test_what_is_no_run(trained, tmp_path):
         iwm_core.load(str(empty))
     with pytest.raises(UserError, match=r"launch.device=tpu9 is not to be had here"):
         iwm_core.load(trained[0], device="tpu9")
+
+
+def test_a_reinitialised_model_keeps_the_encoder_and_forgets_the_predictor(model):
+    before = torch.get_rng_state()
+    other, again = model.reinitialised(1), model.reinitialised(1)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert torch.equal(other.encode(pictures()), model.encode(pictures()))
+    assert torch.equal(other.student(pictures()), model.student(pictures()))
+    asked = {"gain": {"log2": 0.3}}
+    assert torch.equal(other.imagine(pictures(), asked), again.imagine(pictures(), asked))
+    assert not torch.allclose(other.imagine(pictures(), asked), model.imagine(pictures(), asked), atol=1e-2)
+    assert not torch.equal(other.imagine(pictures(), asked), model.reinitialised(2).imagine(pictures(), asked))
+    sizes = [sum(p.numel() for p in m.model.predictor.parameters()) for m in (model, other)]
+    assert sizes[0] == sizes[1] > 0

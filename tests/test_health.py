@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from iwm_core.health import Health, effective_rank, gain, spread_rows, target_std
+from iwm_core.health import Health, effective_rank, entropy_rank, gain, judge, singular_values, spread_rows, target_std
 from iwm_core.interfaces import Targets
 
 
@@ -38,6 +38,17 @@ def test_rank_equals_rankme_by_numpys_svd(rows, width):
     expected = np.exp(-sum(p * np.log(p) for p in share if p > 0))
     assert effective_rank(tokens).item() == pytest.approx(expected, rel=1e-3)
     assert effective_rank(7 * tokens).item() == pytest.approx(expected, rel=1e-3), "scale means nothing"
+
+
+def test_singular_values_are_numpys_the_largest_first():
+    tokens = torch.randn(9, 5, generator=torch.Generator().manual_seed(2))
+    assert singular_values(tokens).tolist() == pytest.approx(np.linalg.svd(tokens.double().numpy(), compute_uv=False).tolist())
+
+
+def test_rank_of_weights_counts_those_that_weigh():
+    assert entropy_rank(torch.tensor([3.0, 0.0, 3.0, 3.0])).item() == pytest.approx(3)
+    # Shares 1/2, 1/4, 1/4: an entropy of 3/2 bits.
+    assert entropy_rank(torch.tensor([2.0, 1.0, 1.0])).item() == pytest.approx(2**1.5)
 
 
 def test_rank_of_nothing_is_one():
@@ -118,3 +129,46 @@ def test_verdict_in_words(change, words):
 
 def test_one_image_cannot_be_judged():
     assert Health(target_std=0.0, effective_rank=1.0, gain=0.0).verdict(width=192, images=1) is None
+
+
+ALIVE = {"target_std": 0.6, "effective_rank": 60.0, "prediction_std": 0.5, "teacher_distance": 0.1, "rankme": 20.0}
+
+
+@pytest.mark.parametrize(
+    ("change", "word", "named", "advice"),
+    [
+        ({}, "healthy", "target std 0.60, tokens span 60.0 of 192 dimensions", ""),
+        ({"target_std": 0.019}, "collapse", "target std 0.019", "train.momentum.start"),
+        ({"effective_rank": 3.8}, "partial collapse", "span 3.8 of 192 dimensions", "targets.scale"),
+        ({"target_std": 0.099}, "partial collapse", "target std 0.099", "train.lr.warmup"),
+        ({"prediction_std": 0.11}, "watch", "prediction std 0.110, target std 0.600", "predictor.depth"),
+        ({"prediction_std": 0.13}, "healthy", "target std", ""),
+        ({"teacher_distance": 1.01}, "watch", "teacher distance 1.01", "train.lr.peak"),
+        ({"teacher_distance": 0.99}, "healthy", "target std", ""),
+        ({"rankme": 1.9}, "watch", "RankMe 1.9", "targets.scale"),
+        ({"rankme": 2.1}, "healthy", "target std", ""),
+        (dict.fromkeys(("prediction_std", "teacher_distance", "rankme")), "healthy", "target std", ""),
+        # The worst comes first.
+        ({"prediction_std": 0.0, "effective_rank": 1.0, "target_std": 0.0}, "collapse", "target std 0.000", "train.momentum.start"),
+        ({"prediction_std": 0.0, "effective_rank": 1.0}, "partial collapse", "span 1.0", "train.momentum.start"),
+    ],
+)
+def test_the_verdict_names_the_number_that_decided_and_what_to_try(change, word, named, advice):
+    verdict = judge(192, **ALIVE | change)
+    assert verdict.word == word
+    assert named in verdict.reason
+    assert advice in verdict.advice
+    assert bool(verdict.advice) == (word != "healthy")
+    assert str(verdict).startswith(f"{word}: {verdict.reason}")
+
+
+@pytest.mark.parametrize("std", [0.0, 0.01, 0.03, 0.09, 0.11, 0.8])
+@pytest.mark.parametrize("rank", [1.0, 1.9, 2.5, 3.8, 3.9, 50.0])
+def test_training_warns_in_the_very_words_of_the_verdict(std, rank):
+    warning = Health(target_std=std, effective_rank=rank, gain=0.0).verdict(width=192, images=64)
+    verdict = judge(192, std, rank, prediction_std=0.0, teacher_distance=9.0, rankme=1.0)
+    if warning is None:
+        assert verdict.word == "watch", "what is to be watched alone is no warning"
+    else:
+        assert warning == str(verdict)
+        assert "collapse" in verdict.word

@@ -85,7 +85,8 @@ def test_a_sweep_runs_each_job_in_a_process_of_its_own(tiny, jobs):
     assert guarded(lambda: dispatch(words)) == 0
     assert all(job[:5] == [sys.executable, "-m", "iwm_core.cli", "train", "recipe=tiny"] for job in jobs)
     pairs = [(s, p) for s in ("train.seed=0", "train.seed=1") for p in ("predictor=shift", "predictor=identity")]
-    assert [job[5:] for job in jobs] == [[*pair, "train.lr.peak=2e-3"] for pair in pairs]
+    assert [job[5:] for job in jobs] == [[*pair, "train.lr.peak=2e-3", "run='runs/tiny'"] for pair in pairs]
+    assert list(Path("runs").iterdir()) == [], "a directory that a job has not used is removed"
 
 
 def test_a_sweep_over_lists_and_texts_passes_them_on_whole(tiny, jobs):
@@ -134,10 +135,10 @@ def test_a_sweep_needs_its_flag(tiny, jobs, capsys):
 
 
 @dataclasses.dataclass(kw_only=True)
-class Probe(Evaluator):
+class Noted(Evaluator):
     """Writes down what it was told."""
 
-    name = "probe"
+    name = "noted"
     x: int = option(1, "a number")
     y: int = option(2, "another number")
 
@@ -146,24 +147,26 @@ class Probe(Evaluator):
 
 
 def settings():
-    return json.loads(Path("r/eval/probe.json").read_text())["settings"]
+    return json.loads(Path("r/eval/noted.json").read_text())["settings"]
 
 
-def test_eval_changes_what_is_asked_and_nothing_else(tiny):
-    module = SimpleNamespace(iwm_evaluators=hookimpl(lambda: [Probe]))
-    tiny.plugins.append(Plugin("probe", "probe-plugin", "0", module))
+def test_eval_changes_what_is_asked_and_nothing_else(tiny, capsys):
+    module = SimpleNamespace(iwm_evaluators=hookimpl(lambda: [Noted]))
+    tiny.plugins.append(Plugin("noted", "noted-plugin", "0", module))
     tiny.manager.register(module)
-    assert dispatch(["train", "recipe=tiny", "evaluators=[probe]", "evaluators.probe.y=5", "run=r", "train.seed=3"]) == 0
+    assert dispatch(["train", "recipe=tiny", "evaluators=[noted]", "evaluators.noted.y=5", "run=r", "train.seed=3"]) == 0
     assert settings() == {"x": 1, "y": 5, "seed": 3}
     before = {p: p.read_bytes() for p in Path("r").rglob("*") if p.is_file() and p.parent.name != "eval"}
-    assert dispatch(["eval", "r", "evaluators.probe.x=9"]) == 0
+    capsys.readouterr()
+    assert dispatch(["eval", "r", "evaluators.noted.x=9"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "next: iwm report r"
     assert settings() == {"x": 9, "y": 5, "seed": 3}
     assert {p: p.read_bytes() for p in Path("r").rglob("*") if p.is_file() and p.parent.name != "eval"} == before
 
     config = Run.open("r").config()
-    changed = change(config, ["evaluators.probe.x=9"], ("evaluators",), "eval")
-    assert changed.evaluators.probe.pop("x") == 9
-    assert config.evaluators.probe.pop("x") == 1
+    changed = change(config, ["evaluators.noted.x=9"], ("evaluators",), "eval")
+    assert changed.evaluators.noted.pop("x") == 9
+    assert config.evaluators.noted.pop("x") == 1
     assert changed == config
 
 
@@ -193,11 +196,11 @@ def test_recipes_are_found_below_any_folder(tiny, tmp_path, place):
 
 def test_an_old_evaluation_is_not_the_end_of_a_run(tiny):
     """Numbers of an earlier checkpoint do not count as those of the last one."""
-    module = SimpleNamespace(iwm_evaluators=hookimpl(lambda: [Probe]))
-    tiny.plugins.append(Plugin("probe", "probe-plugin", "0", module))
+    module = SimpleNamespace(iwm_evaluators=hookimpl(lambda: [Noted]))
+    tiny.plugins.append(Plugin("noted", "noted-plugin", "0", module))
     tiny.manager.register(module)
-    assert dispatch(["train", "recipe=tiny", "evaluators=[probe]", "run=r"]) == 0
-    path = Path("r/eval/probe.json")
+    assert dispatch(["train", "recipe=tiny", "evaluators=[noted]", "run=r"]) == 0
+    path = Path("r/eval/noted.json")
     path.write_text(json.dumps(json.loads(path.read_text()) | {"step": 4}))
     assert dispatch(["resume", "r"]) == 0
     assert json.loads(path.read_text())["step"] == 6

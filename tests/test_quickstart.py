@@ -68,7 +68,7 @@ def test_without_actions_it_is_ijepa_and_trains(tmp_path, monkeypatch):
 def test_without_conditioning_its_rank_is_chance(tmp_path, monkeypatch):
     """One answer for every element of a bank meets each rank once: H(k)/k, whatever the weights (PAPER §6)."""
     monkeypatch.chdir(tmp_path)
-    bank = ["evaluators.mrr.images=4", "evaluators.mrr.bank=16"]
+    bank = ["evaluators=[mrr]", "evaluators.mrr.images=4", "evaluators.mrr.bank=16"]
     assert guarded(lambda: dispatch(["train", "recipe=quickstart", "predictor=none", *SMALL, *bank, "run=r"])) == 0
     assert guarded(lambda: dispatch(["eval", "r", "evaluators.mrr.bank=32"])) == 0
     found = numbers(tmp_path / "r")

@@ -7,6 +7,7 @@ Decisions:
   operations, which no target carries, are not tested by this bank.
 - Jitter is not applied to one image in five, which would put the same element into a bank of 256 some fifty times. Elements are told apart
   by their encoded action, which is all that a predictor is told; the first distinct ones of four times as many candidates are kept.
+- The bank of a part of the action has the same candidates, with all else in them at the identity.
 - An action that takes fewer values than the bank has elements fills it with repeats, so that chance stays H(bank)/bank. Repeats are encoded
   and predicted once.
 """
@@ -17,7 +18,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from iwm_core.interfaces import Action, Draws
+from iwm_core.interfaces import Action, Draws, WorldModel
+from iwm_evals.parts import Part, alone, each_action, each_parameter
 
 CANDIDATES = 4  # drawn for each element of the bank
 
@@ -30,14 +32,35 @@ class Bank(NamedTuple):
     member: Int[Tensor, "k"]
 
 
-def draw_bank(actions: Action, seed: int, index: int, size: int, device: torch.device) -> Bank:
-    """``size`` augmentations of the image number ``index``, the tensors on ``device``."""
-    number = torch.arange(CANDIDATES * size, device=device)
-    target = actions.sample(Draws(seed, number, torch.full_like(number, index), "mrr/bank")).target
+def draw_bank(actions: Action, part: Part, seed: int, index: int, size: int, device: torch.device) -> Bank:
+    """``size`` augmentations of the image number ``index`` by a part of the action, the tensors on ``device``."""
+    target = alone(part, draw_targets(actions, seed, index, size, device), actions.identity)
     encoded = actions.encode(actions.identity.to(target).expand_as(target), target)
     kept = first_of_each(encoded)[:size]
     member = torch.arange(size, device=device) % len(kept)
     return Bank(target[kept], encoded[kept], member)
+
+
+def draw_targets(actions: Action, seed: int, index: int, size: int, device: torch.device) -> Float[Tensor, "c p"]:
+    """The candidates' target parameters."""
+    number = torch.arange(CANDIDATES * size, device=device)
+    return actions.sample(Draws(seed, number, torch.full_like(number, index), "mrr/bank")).target
+
+
+def banked_parts(model: WorldModel, seed: int, size: int) -> list[Part]:
+    """The parts that have banks of their own: each action, where several change the target, and each parameter that varies on it.
+
+    The only such parameter of an action is left out where the action has a bank: it would be the same bank.
+    """
+    drawn = draw_targets(model.actions, seed, 0, size, model.device).cpu()
+    varies = (drawn != drawn[0]).any(0)
+    moving = [action for action in each_action(model.parts) if bool((action.columns & varies).any())]
+    chosen = []
+    for action in moving:
+        own = [part for part in each_parameter(model.parts) if bool((part.columns & action.columns & varies).any())]
+        chosen += [action] if len(moving) > 1 else []
+        chosen += own if len(moving) == 1 or len(own) > 1 else []
+    return chosen
 
 
 def first_of_each(rows: Float[Tensor, "c a"]) -> Int[Tensor, "u"]:

@@ -5,6 +5,8 @@ Decisions:
 - Percentile bootstrap (Efron & Tibshirani, "An Introduction to the Bootstrap", 1993, §13): no assumption on the distribution, and never
   beyond the possible values. It says how much the number would move with other images, not with another training.
 - All metrics are resampled together, so they can be compared.
+- A ratio of sums, such as a relative error, is resampled as a ratio of sums: it is not the mean of its images' ratios, which images with
+  hardly any denominator would rule.
 """
 
 import torch
@@ -19,9 +21,29 @@ AT_ONCE = 50  # resamples held in memory together
 
 def interval(values: Float[Tensor, "m v"], seed: int, resamples: int = 1000) -> Float[Tensor, "2 v"]:
     """The bounds of the 95 % interval of each column's mean, from ``m`` images on the CPU."""
+    return bounds(resampled_means(values, seed, resamples))
+
+
+def ratio_interval(
+    numerators: Float[Tensor, "m v"], denominators: Float[Tensor, "m v"], seed: int, resamples: int = 1000
+) -> Float[Tensor, "2 v"]:
+    """The bounds of the 95 % interval of sum(numerator) / sum(denominator) of each column, from ``m`` images on the CPU.
+
+    A resample whose denominators are all 0 has no ratio and is left out; NaN where all of them are.
+    """
+    above, below = (resampled_means(values, seed, resamples) for values in (numerators, denominators))
+    return bounds(torch.where(below == 0, torch.nan, above / below))
+
+
+def resampled_means(values: Float[Tensor, "m v"], seed: int, resamples: int) -> Float[Tensor, "r v"]:
+    """Each column's mean in each resample of the images; the same resamples for the same seed."""
     images = len(values)
-    means = torch.cat(
+    return torch.cat(
         [values[Draws(seed, 0, number, "bootstrap").integers(images, images)].mean(1) for number in torch.arange(resamples).split(AT_ONCE)]
     )
+
+
+def bounds(resampled: Float[Tensor, "r v"]) -> Float[Tensor, "2 v"]:
+    """The middle 95 % of each column."""
     tail = (1 - LEVEL) / 2
-    return torch.quantile(means, torch.tensor([tail, 1 - tail], dtype=values.dtype), dim=0)
+    return torch.nanquantile(resampled, torch.tensor([tail, 1 - tail], dtype=resampled.dtype), dim=0)

@@ -5,14 +5,18 @@ Decisions:
   element's action, and the bank is ranked by distance to its prediction. All patch tokens, layer-normed, L2, validation images.
 - Control *shuffled*: each element is asked for with the action of another, by a cyclic shift of the bank. Above chance, something other
   than the action tells elements apart. A perfect model gets (H(k)-1)/(k-1), a little below chance: the truth is then never first.
-- Control *null*: each element is asked for with zeros. One answer for all of them meets every rank once, so null is chance by
-  arithmetic, whatever the model: another number would be a fault of the bank or of the distances.
+- Controls *null* and *identity*: each element is asked for with zeros, or answered with the clean image's own latent. One answer for all
+  of them meets every rank once, so both are chance by arithmetic, whatever the model: another number would be a fault of the bank or of
+  the distances.
+- Control *random*: a predictor of the same shape with new random weights: what the architecture alone knows.
+- Parts: the same in banks where one action, or one parameter of an action, varies alone. They, and *random*, are asked in fewer images.
 - The predictor sees 2N tokens for each of images × bank queries, and that is most of the cost: the controls reuse its predictions (null
   adds one an image), and repeated elements are asked for once.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,33 +24,33 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from iwm_core.interfaces import (
-    Draws,
-    Evaluation,
-    EvaluationData,
-    Evaluator,
-    Gallery,
-    Metric,
-    NotApplicable,
-    Row,
-    Track,
-    WorldModel,
-    option,
-)
-from iwm_evals.bank import Bank, draw_bank
-from iwm_evals.bootstrap import interval
-from iwm_evals.ranking import chance_reciprocal_rank, distances, hit_rate, rank, reciprocal_rank, stand
+from iwm_core.interfaces import Draws, Evaluation, EvaluationData, Evaluator, Metric, NotApplicable, Row, Track, WorldModel, option
+from iwm_evals.bank import Bank, banked_parts, draw_bank
+from iwm_evals.measured import mean_metrics
+from iwm_evals.mrr_words import ABOUT, chart_parts, show_questions, sum_up
+from iwm_evals.parts import Part, whole
+from iwm_evals.ranking import MEASURES, chances, distances, gains, rank, stand
 
-MEASURED = ("mrr", "h1", "h5", "h10", "mrr_shuffled", "mrr_null")
+CONTROLS = ("shuffled", "null", "identity")
 ROWS = 8
 IMAGES_AT_ONCE = 16  # loaded together; they are measured one by one
 
 
+class Question(NamedTuple):
+    """One image, by its place among those measured and its number in its dataset, and what varies in its bank."""
+
+    place: int
+    number: int
+    image: Float[Tensor, "1 3 h w"]
+    part: Part
+
+
 class Ranking(NamedTuple):
-    """Distances of one image's bank (columns) from the prediction of each of its elements (rows) and of the null action."""
+    """Distances of one image's bank (columns) from its elements' predictions (rows), from that of the null action, from the clean image."""
 
     asked: Float[Tensor, "k k"]
     null: Float[Tensor, "1 k"]
+    identity: Float[Tensor, "1 k"]
 
 
 @dataclass(kw_only=True)
@@ -57,6 +61,9 @@ class Mrr(Evaluator):
 
     images: int = option(256, "validation images measured; all of them where there are fewer", low=1)
     bank: int = option(256, "augmented versions of each image that are ranked", low=2)
+    part_images: int = option(
+        32, "of these, images that each action and parameter is also asked of alone, and an untrained predictor; 0: none", low=0
+    )
     pooling: str = option("none", "what is compared: none (all patch tokens) or mean (their mean)", choices=("none", "mean"))
     chunk: int = option(64, "images encoded, or actions predicted, in one pass: bounds the memory", low=1)
     resamples: int = option(1000, "bootstrap resamples of the images, for the 95 % intervals", low=1)
@@ -75,49 +82,44 @@ class Mrr(Evaluator):
         if count == 0:
             raise ValueError("mrr measures validation images, and this data has none")
 
+        parts = banked_parts(model, data.seed, self.bank) if self.part_images else []
+        part_images = min(self.part_images, count)
+        chosen = set((torch.arange(part_images) * count // max(part_images, 1)).tolist())
         shown = set(Draws(data.seed, 0, torch.zeros(1, dtype=torch.int64), "mrr/rows").permutation(count)[0, :ROWS].tolist())
-        scores, distinct, rows = [], [], []
-        for place, (index, image) in enumerate(track(one_by_one(data, count), "mrr", count)):
-            bank = draw_bank(model.actions, data.seed, index, self.bank, model.device)
-            ranking = self.rank_bank(model, image, bank)
-            scores.append(self.score(ranking, data.seed, index))
+        scores: dict[str, list[Tensor]] = {part.name: [] for part in (whole(model.parts), *parts)}
+        untrained, untrained_scores = model.reinitialised(data.seed), []
+        distinct, rows = [], []
+        for question in track(ask(model, data, count, parts, chosen), "mrr", count + part_images * len(parts)):
+            bank = draw_bank(model.actions, question.part, data.seed, question.number, self.bank, model.device)
+            ranking = self.rank_bank(model, question.image, bank)
+            scores[question.part.name].append(self.score(ranking, data.seed, question.number))
+            if question.part.name:
+                continue
             distinct.append(len(bank.actions))
-            if place in shown:
-                rows.append(self.make_row(model, image, bank, ranking, data.seed, index))
-        table = torch.stack(scores)
-        if not table.isfinite().all():
-            raise ValueError("mrr cannot rank this model: its latents or predictions are not finite numbers; has training diverged?")
+            if question.place in chosen:
+                untrained_scores.append(self.score(self.rank_bank(untrained, question.image, bank), data.seed, question.number))
+            if question.place in shown:
+                rows.append(self.make_row(model, question.image, bank, ranking, data.seed, question.number))
 
-        metrics = self.summarise(table, data.seed)
+        metrics = {}
+        for name, found in scores.items():
+            metrics |= self.summarise(name, torch.stack(found), data.seed)
+            if not name and untrained_scores:
+                metrics["mrr_random"] = self.summarise(name, torch.stack(untrained_scores), data.seed)["mrr"]
         settings = {
             "images": count,
             "bank": self.bank,
             "distinct": min(distinct),
+            "part_images": part_images,
             "pooling": self.pooling,
             "distance": "l2",
             "resamples": self.resamples,
             "seed": data.seed,
         }
-        mrr, chance = metrics["mrr"], metrics["mrr_chance"].value
-        gallery = Gallery(
-            name="mrr",
-            title=f"MRR {mrr.value:.3f}",
-            subtitle=f"95 % interval {mrr.low:.3f} to {mrr.high:.3f}   ·   {mrr.n} images, {self.bank} versions of each",
-            headings=("source", "true target", "nearest to prediction"),
-            rows=tuple(rows),
-            about="   ·   ".join(
-                f"{word} {metrics[name].value:.3f}"
-                for word, name in (
-                    ("chance", "mrr_chance"),
-                    ("shuffled action", "mrr_shuffled"),
-                    ("null action", "mrr_null"),
-                    ("H@1", "h1"),
-                    ("H@5", "h5"),
-                )
-            ),
-        )
-        summary = f"MRR {mrr.value:.3f} ({mrr.low:.3f} to {mrr.high:.3f}) where chance is {chance:.3f}"
-        return Evaluation(metrics, settings, summary=summary, galleries=(gallery,))
+        names = [part.name for part in parts]
+        charts = (chart_parts(metrics, names),) if names else ()
+        gallery = show_questions(metrics, self.bank, rows)
+        return Evaluation(metrics, settings, ABOUT, sum_up(metrics, names), charts, (gallery,))
 
     def rank_bank(self, model: WorldModel, image: Float[Tensor, "1 3 h w"], bank: Bank) -> Ranking:
         """Every prediction against every element of the bank of one image."""
@@ -125,36 +127,39 @@ class Mrr(Evaluator):
         tokens = model.encode(image)
         queries = torch.cat([bank.actions, torch.zeros_like(bank.actions[:1])])  # the last one asks with the null action
         predictions = (self.compared(model.predict(tokens, part[None])[0]) for part in queries.split(self.chunk))
-        by_query = distances(predictions, latents)
+        by_query = distances(chain(predictions, [self.compared(model.targets(image))]), latents)
         member = bank.member.to(by_query.device)
-        return Ranking(by_query[member][:, member], by_query[-1:, member])
+        return Ranking(by_query[member][:, member], by_query[-2:-1, member], by_query[-1:, member])
 
     def compared(self, tokens: Float[Tensor, "c n d"]) -> Float[Tensor, "c f"]:
         """The numbers that distances are taken between."""
         return tokens.mean(1) if self.pooling == "mean" else tokens.flatten(1)
 
     def score(self, ranking: Ranking, seed: int, index: int) -> Float[Tensor, "v"]:
-        """The numbers `MEASURED` of one image, each a mean over its bank; float64 on the CPU."""
+        """Each of `MEASURES` of one image, then each under each of `CONTROLS`: means over its bank; float64 on the CPU."""
         truth = torch.arange(self.bank, device=ranking.asked.device)
         shift = 1 + int(Draws(seed, 0, torch.tensor([index]), "mrr/shuffle").integers(self.bank - 1))
-        asked = stand(ranking.asked, truth)
-        shuffled = stand(ranking.asked.roll(shift, 0), truth)
-        null = stand(ranking.null.expand(self.bank, -1), truth)
-        numbers = [
-            reciprocal_rank(asked),
-            *(hit_rate(asked, k) for k in (1, 5, 10)),
-            reciprocal_rank(shuffled),
-            reciprocal_rank(null),
-        ]
-        return torch.stack(numbers).mean(1)
+        constant = (answer.expand(self.bank, -1) for answer in (ranking.null, ranking.identity))
+        answers = (ranking.asked, ranking.asked.roll(shift, 0), *constant)
+        return torch.cat([gains(stand(answer, truth)) for answer in answers]).mean(1)
 
-    def summarise(self, table: Float[Tensor, "m v"], seed: int) -> dict[str, Metric]:
-        """Means over images with their intervals, and chance, which is exact."""
-        low, high = interval(table, seed, self.resamples).tolist()
-        means = table.mean(0).tolist()
-        metrics = {name: Metric(means[i], low[i], high[i], len(table)) for i, name in enumerate(MEASURED)}
-        for name, value in (("mrr_chance", chance_reciprocal_rank(self.bank)), ("h1_chance", 1 / self.bank)):
-            metrics[name] = Metric(value, value, value, len(table))
+    def summarise(self, part: str, table: Float[Tensor, "_ v"], seed: int) -> dict[str, Metric]:
+        """Means over images with their intervals, and chance, which is exact; of a part the reciprocal rank alone.
+
+        Raises:
+            ValueError: the numbers are not finite.
+        """
+        if not table.isfinite().all():
+            raise ValueError("mrr cannot rank this model: its latents or predictions are not finite numbers; has training diverged?")
+        found = {}
+        for answer, values in zip(("", *(f"_{control}" for control in CONTROLS)), table.split(len(MEASURES), 1), strict=True):
+            found[answer] = mean_metrics(values, seed, self.resamples)
+        metrics = {}
+        kept, answers = (1, ("_shuffled",)) if part else (len(MEASURES), tuple(found)[1:])
+        for place, chance in enumerate(chances(self.bank)[:kept]):
+            name = f"{MEASURES[place]}.{part}" if part else MEASURES[place]
+            metrics |= {name: found[""][place], f"{name}_chance": Metric(chance, chance, chance, len(table))}
+            metrics |= {name + answer: found[answer][place] for answer in answers}
         return metrics
 
     def make_row(self, model: WorldModel, image: Float[Tensor, "1 3 h w"], bank: Bank, ranking: Ranking, seed: int, index: int) -> Row:
@@ -170,10 +175,13 @@ class Mrr(Evaluator):
         return Row((image[0], truth, nearest), numbers, verdict, place == 1)
 
 
-def one_by_one(data: EvaluationData, count: int) -> Iterator[tuple[int, Float[Tensor, "1 3 h w"]]]:
-    """Validation images with their index, each a batch of one."""
-    for batch in data.batches("validation", count, IMAGES_AT_ONCE):
-        yield from zip(batch.index.tolist(), batch.images.split(1), strict=True)
+def ask(model: WorldModel, data: EvaluationData, count: int, parts: list[Part], chosen: set[int]) -> Iterator[Question]:
+    """Each validation image with the whole action, and the ``chosen`` of them with its parts."""
+    loaded = data.batches("validation", count, IMAGES_AT_ONCE)
+    one_by_one = chain.from_iterable(zip(batch.index.tolist(), batch.images.split(1), strict=True) for batch in loaded)
+    for place, (index, image) in enumerate(one_by_one):
+        for part in (whole(model.parts), *(parts if place in chosen else [])):
+            yield Question(place, index, image, part)
 
 
 def augment(model: WorldModel, image: Float[Tensor, "1 3 h w"], params: Float[Tensor, "c p"]) -> Float[Tensor, "c 3 h2 w2"]:

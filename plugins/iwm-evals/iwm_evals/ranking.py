@@ -19,6 +19,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 DIGITS = 2.0**30  # steps between 0 and the largest distance of a row
+HITS = (1, 5, 10)
+MEASURES = ("mrr", *(f"h{k}" for k in HITS))
 
 
 class Standing(NamedTuple):
@@ -61,6 +63,16 @@ def reciprocal_rank(standing: Standing) -> Float[Tensor, "q"]:
 def hit_rate(standing: Standing, k: int) -> Float[Tensor, "q"]:
     """The chance that the rank is ``k`` or better, in float64; 1 where ``k`` reaches the size of the bank."""
     return (k - standing.closer).double().clamp_min(0).minimum(standing.tied.double()) / standing.tied
+
+
+def gains(standing: Standing) -> Float[Tensor, "4 q"]:
+    """Each of `MEASURES`."""
+    return torch.stack([reciprocal_rank(standing), *(hit_rate(standing, k) for k in HITS)])
+
+
+def chances(size: int) -> tuple[float, ...]:
+    """What an answer that knows nothing gets of each of `MEASURES`."""
+    return chance_reciprocal_rank(size), *(min(1.0, k / size) for k in HITS)
 
 
 def chance_reciprocal_rank(size: int) -> float:

@@ -1,0 +1,41 @@
+"""Features beside the baselines that have seen no training: their numbers, and one picture of them."""
+
+import torch
+from jaxtyping import Bool, Int
+from torch import Tensor
+
+from iwm_core.interfaces import Chart, Metric, Series
+from iwm_evals.bootstrap import interval
+
+INPUTS = {"": "features", "_raw": "raw pixels", "_colour": "colours alone"}
+"""What a probe is tried on: the ending of a metric's name, and words."""
+
+
+def accuracies(right: dict[str, Bool[Tensor, "m"]], seed: int, resamples: int) -> dict[str, Metric]:
+    """The share of right answers by name, with intervals over the images."""
+    table = torch.stack(list(right.values()), 1).double()
+    low, high = interval(table, seed, resamples).tolist()
+    return {name: Metric(float(table[:, i].mean()), low[i], high[i], len(table)) for i, name in enumerate(right)}
+
+
+def most_frequent(train: Int[Tensor, "n"], validation: Int[Tensor, "m"]) -> Bool[Tensor, "m"]:
+    """Which validation images have the class that most training images have: the right answers of one who knows nothing else."""
+    return validation == torch.bincount(train).argmax()
+
+
+def compare(
+    name: str, title: str, y: str, about: str, metrics: dict[str, Metric], groups: dict[str, str], levels: dict[str, float]
+) -> Chart:
+    """Bars of features, raw pixels and colours side by side.
+
+    Args:
+        name, title, y, about, levels: as in `Chart`.
+        metrics: with each measure of ``groups`` under each ending of `INPUTS`.
+        groups: what stands under each group of bars, by measure.
+    """
+    series = []
+    for control, words in INPUTS.items():
+        found = [metrics[f"{measure}{control}"] for measure in groups]
+        values, lows, highs = ([getattr(metric, part) for metric in found] for part in ("value", "low", "high"))
+        series.append(Series(words, list(groups.values()), values, lows, highs))
+    return Chart(name, title, "", y, "bars", tuple(series), about, levels)

@@ -1,0 +1,223 @@
+"""Composition: does predicting twice lead to where predicting once leads?
+
+Decisions:
+- Of each clean image two targets are drawn, p1 and p2. One step is told the action from the image to p2. Two steps are told the action
+  from the image to p1, and then the one from p1 to p2. Truth is the latent of p2 for both.
+- A prediction is made of `targets`, layer-normalised tokens, and a predictor eats `encode`d ones. To be a source, a prediction passes
+  through an affine map of each channel, fitted by least squares from `targets` to `encode` on clean training images, streamed. Layer norm
+  took the mean and the spread of each token with it, which no map of channels brings back: `reentry` is the R² of the map, on the true
+  latents of p1 of the validation images, about the mean of training images.
+- Where two steps lose, three numbers tell why: `compose.second` is the second step alone, from p1's own tokens; `compose.reentered` is
+  the same from p1's true latents through the map; `compose.twice` has the prediction of p1 in their place.
+- All errors are squared and relative to not moving: the sum of |prediction - truth|² over that of |start - truth|². The start of `once`
+  and `twice` is the clean image, the start of `second` and `reentered` is p1: a model that answers with its source gets exactly 1.
+  `compose.difference` is |twice - once|², relative to the same as these two.
+- *null*: each step told nothing.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from iwm_core.interfaces import (
+    Chart,
+    Draws,
+    Evaluation,
+    EvaluationData,
+    Evaluator,
+    ImageBatch,
+    Metric,
+    NotApplicable,
+    Series,
+    Track,
+    WorldModel,
+    option,
+)
+from iwm_core.planning import drawn_targets
+from iwm_evals.measured import ratio_metrics
+
+STILL = 1e-10  # of the square of the latents: a movement that is rounding
+ABOUT = {
+    "compose": "squared error over that of not moving: in one step (once), in two (twice), of the second step from the true first "
+    "(second), also through the re-entry map (reentered); and between one step and two (difference): 0 is perfect, 1 is no better than not "
+    "moving",
+    "reentry": "R² of the map by which a prediction becomes a source again: below 1, two steps lose what layer norm took away",
+}
+SHOWN = {
+    "once": "one step",
+    "twice": "two steps",
+    "second": "second step from the truth",
+    "reentered": "the same, re-entered",
+    "difference": "between one step and two",
+}
+
+
+class Reentry(NamedTuple):
+    """From `targets` to `encode`d tokens: ``tokens = targets * gain + offset``; ``mean`` is that of the tokens."""
+
+    gain: Float[Tensor, "d"]
+    offset: Float[Tensor, "d"]
+    mean: Float[Tensor, "d"]
+
+
+@dataclass(kw_only=True)
+class Compose(Evaluator):
+    """Composition: two predictions, one after the other, against one prediction of the whole."""
+
+    name = "compose"
+
+    images: int = option(64, "validation images measured; all of them where there are fewer", low=1)
+    pairs: int = option(2, "pairs of actions for each image", low=1)
+    fit: int = option(256, "training images that the re-entry map is fitted on; all of them where there are fewer", low=1)
+    chunk: int = option(64, "images encoded, or actions predicted, in one pass: bounds the memory", low=3)
+    resamples: int = option(1000, "bootstrap resamples of the images, for the 95 % intervals", low=1)
+
+    @torch.no_grad()
+    def evaluate(self, model: WorldModel, data: EvaluationData, folder: Path, track: Track) -> Evaluation:
+        """See `Evaluator`.
+
+        Raises:
+            NotApplicable: no action changes a target, or none moves the latents.
+            ValueError: there are no training or validation images, or the model's latents are not finite.
+        """
+        drawn = drawn_targets(model.actions, data.seed, model.device)
+        if (drawn == drawn[:1]).all():
+            raise NotApplicable("no action of this recipe changes a target, so that there is nothing to compose")
+        count, fit = min(self.images, data.count("validation")), min(self.fit, data.count("train"))
+        if min(count, fit) == 0:
+            raise ValueError("compose fits on training images and measures validation images, and this data lacks one of them")
+
+        size = self.chunk // 3  # images in a batch: three actions are predicted of each at once
+        reentry = fit_reentry(model, track(data.batches("train", fit, size), "compose: fitting", -(-fit // size)))
+        pieces: dict[str, list[Tensor]] = {}
+        for batch in track(data.batches("validation", count, size), "compose", -(-count // size)):
+            for name, sums in self.measure(model, batch, reentry, data.seed).items():
+                pieces.setdefault(name, []).append(sums)
+        sums = {name: torch.cat(column) for name, column in pieces.items()}
+        if not all(column.isfinite().all() for column in sums.values()):
+            raise ValueError("compose cannot measure this model: its latents or predictions are not finite numbers; has training diverged?")
+        if min(sums["moved"].sum(), sums["moved_second"].sum()) <= STILL * sums["size"].sum():
+            raise NotApplicable("no action of this recipe moves the latents of this model: has its encoder collapsed?")
+
+        metrics = summarise(sums, data.seed, self.resamples)
+        settings = {"images": len(sums["moved"]), "pairs": self.pairs, "fit": fit, "resamples": self.resamples, "seed": data.seed}
+        return Evaluation(metrics, settings, ABOUT, sum_up(metrics), (chart_steps(metrics),))
+
+    def measure(self, model: WorldModel, batch: ImageBatch, reentry: Reentry, seed: int) -> dict[str, Float[Tensor, "b"]]:
+        """The sums of squares of each image of a batch, over its pairs of actions."""
+        tokens, start = model.encode(batch.images), model.targets(batch.images)
+        total: dict[str, Tensor] = {}
+        for pair in range(self.pairs):
+            for name, difference in compare(model, batch, pair, reentry, tokens, start, seed).items():
+                total[name] = total.get(name, 0) + difference.flatten(1).cpu().double().square().sum(1)
+        return total
+
+
+def fit_reentry(model: WorldModel, batches: Iterable[ImageBatch]) -> Reentry:
+    """The affine map of each channel from `targets` to `encode` by least squares; sums in float64 on the CPU."""
+    sums = torch.zeros(())
+    for batch in batches:
+        x, y = (side(batch.images).flatten(0, 1).cpu().double() for side in (model.targets, model.encode))
+        sums = sums + torch.stack([column.sum(0) for column in (torch.ones_like(x), x, y, x * x, x * y)])
+    count, *others = sums
+    x, y, xx, xy = (other / count for other in others)
+    spread = xx - x * x
+    gain = torch.where(spread > STILL * xx, (xy - x * y) / spread, 0)
+    return Reentry(*(number.float().to(model.device) for number in (gain, y - gain * x, y)))
+
+
+def compare(
+    model: WorldModel,
+    batch: ImageBatch,
+    pair: int,
+    reentry: Reentry,
+    tokens: Float[Tensor, "b n d"],
+    start: Float[Tensor, "b n d"],
+    seed: int,
+) -> dict[str, Float[Tensor, "b n d"]]:
+    """One pair of actions for each image: the differences whose squares are summed."""
+    number = torch.full_like(batch.index, pair)
+    first, second = (model.actions.sample(Draws(seed, number, batch.index, f"compose/{side}")).target for side in ("first", "second"))
+    rest = model.actions.identity.to(first).expand_as(first)
+    to_first, onward, whole = (model.actions.encode(*ends) for ends in ((rest, first), (first, second), (rest, second)))
+    nothing = torch.zeros_like(whole)
+
+    image, goal = model.actions.apply_target(batch.images, first), model.actions.apply_target(batch.images, second)
+    between, own, truth = model.targets(image), model.encode(image), model.targets(goal)
+    halfway, once, still = predict(model, tokens, to_first, whole, nothing)
+    onwards, stay = predict(model, own, onward, nothing)
+    reentered, stay_reentered = predict(model, reenter(reentry, between), onward, nothing)
+    (twice,) = predict(model, reenter(reentry, halfway), onward)
+    (still_twice,) = predict(model, reenter(reentry, still), nothing)
+    return {
+        "moved": start - truth,
+        "moved_second": between - truth,
+        "size": truth,
+        "once": once - truth,
+        "once_null": still - truth,
+        "twice": twice - truth,
+        "twice_null": still_twice - truth,
+        "difference": twice - once,
+        "second": onwards - truth,
+        "second_null": stay - truth,
+        "reentered": reentered - truth,
+        "reentered_null": stay_reentered - truth,
+        "reentry": reenter(reentry, between) - own,
+        "own": own - reentry.mean,
+    }
+
+
+def predict(model: WorldModel, tokens: Float[Tensor, "b n d"], *actions: Float[Tensor, "b a"]) -> tuple[Float[Tensor, "b n d"], ...]:
+    """The prediction of each action."""
+    return model.predict(tokens, torch.stack(actions, 1)).unbind(1)
+
+
+def reenter(reentry: Reentry, targets: Float[Tensor, "b n d"]) -> Float[Tensor, "b n d"]:
+    """What a prediction, or true targets, become as a source."""
+    return targets * reentry.gain + reentry.offset
+
+
+def summarise(sums: dict[str, Float[Tensor, "m"]], seed: int, resamples: int) -> dict[str, Metric]:
+    """Relative errors, and the R² of the re-entry map."""
+    second = ("second", "second_null", "reentered", "reentered_null")
+    names = [name for name in sums if name not in ("moved", "moved_second", "size", "reentry", "own")]
+    above = torch.stack([sums[name] for name in (*names, "reentry")], 1)
+    below = torch.stack([*(sums["moved_second" if name in second else "moved"] for name in names), sums["own"]], 1)
+    *errors, (value, low, high, n) = ratio_metrics(above, below, seed, resamples)
+    metrics = {f"compose.{name}": metric for name, metric in zip(names, errors, strict=True)}
+    return metrics | {"reentry": Metric(1 - value, 1 - high, 1 - low, n)}
+
+
+def chart_steps(metrics: dict[str, Metric]) -> Chart:
+    """One step and two, told the actions and told nothing."""
+    series = []
+    for label, control in (("told the action", ""), ("told nothing", "_null")):
+        found = {words: metrics[f"compose.{name}{control}"] for name, words in SHOWN.items() if f"compose.{name}{control}" in metrics}
+        columns = ([getattr(metric, field) for metric in found.values()] for field in ("value", "low", "high"))
+        series.append(Series(label, list(found), *columns))
+    return Chart(
+        name="compose",
+        title="One step and two",
+        x="prediction",
+        y="squared error / that of not moving",
+        kind="bars",
+        series=tuple(series),
+        about="The error of predicting a transformed image in one step and in two, each relative to staying where it starts. 0 is perfect. "
+        "Where two steps are far above one, the model's predictions are poor sources.",
+        levels={"not moving": 1.0},
+    )
+
+
+def sum_up(metrics: dict[str, Metric]) -> str:
+    """The numbers that matter, in one sentence."""
+    once, twice, second = (metrics[f"compose.{name}"] for name in ("once", "twice", "second"))
+    interval = f"{twice.low:.2f} to {twice.high:.2f}"
+    return (
+        f"two steps have {twice.value:.2f} ({interval}) of the squared error of not moving, one step {once.value:.2f}; "
+        f"the second step alone has {second.value:.2f}, and latents re-enter with R² {metrics['reentry'].value:.2f}"
+    )

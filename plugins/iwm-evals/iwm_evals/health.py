@@ -1,0 +1,151 @@
+"""Is the representation alive: ranks, spreads, and a verdict in words.
+
+Decisions:
+- The verdict and its limits are the core's (`iwm_core.health.judge`), as are target std and rank: what training warns of, this confirms.
+- Everything is over validation images. Target std and the rank of tokens are taken on normalised tokens of *target* views and the
+  prediction std on predictions of these from their source views with their actions, as in training, but from all patches to all patches.
+- RankMe (Garrido et al. 2023) and uniformity are of mean-pooled teacher tokens of the images themselves: what a user gets.
+- Student and teacher are compared by squared distance in units of the teacher's variance: unlike a cosine, it says how much of what tells
+  images apart is at stake, and tokens that share a large mean do not look alike.
+- LiDAR needs views that training calls the same: targets; where no action changes a target, sources; without any action it is left out.
+  The verdict does not use it: where views hardly differ, a few directions that no view moves outweigh all others, in a healthy model too.
+- At most `TOKENS` tokens are kept, at the same positions of every image, so memory grows with ``images`` times width alone.
+- Intervals by `jackknife`: none of these numbers is a mean over images.
+"""
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from iwm_core.health import ROWS, effective_rank, judge, singular_values, target_std
+from iwm_core.interfaces import (
+    Chart,
+    Draws,
+    Evaluation,
+    EvaluationData,
+    Evaluator,
+    ImageBatch,
+    Metric,
+    NotApplicable,
+    Series,
+    Track,
+    WorldModel,
+    option,
+)
+from iwm_evals.jackknife import jackknife
+from iwm_evals.spread import lidar, relative_distance, uniformity
+from iwm_evals.views import draw_views
+
+TOKENS = 16384  # kept of all images together, at least one of each
+POINTS = 100  # of a curve
+FLOOR = 1e-4  # smaller singular values are drawn as this
+ABOUT = {
+    "rankme": "directions that the teacher's features span (tokens: of single patches); higher is richer, 1 is a collapse",
+    "lidar": "directions that tell images apart whatever the action; higher is better",
+    "target_std": "how much the teacher's tokens differ between images; 0 is a collapse, 1 is all about the image",
+    "prediction_std": "the same of predictions; far below target std, they ignore the image",
+    "uniformity": "how evenly features fill the sphere; 0 is a collapse, about -4 is even",
+    "teacher_distance": "squared distance of student from teacher, in units of the teacher's variance; 0 is agreement, 1 is far",
+}
+
+
+@dataclass(kw_only=True)
+class Health(Evaluator):
+    """RankMe, LiDAR, target and prediction std, uniformity, teacher-student distance, and what they say: healthy, or how collapsed."""
+
+    name = "health"
+
+    images: int = option(256, "validation images measured; all of them where there are fewer", low=3)
+    views: int = option(8, "views of each image for LiDAR; 0 leaves it out", low=0)
+    chunk: int = option(64, "images encoded in one pass: bounds the memory", low=1)
+
+    @torch.inference_mode()
+    def evaluate(self, model: WorldModel, data: EvaluationData, folder: Path, track: Track) -> Evaluation:
+        """See `Evaluator`.
+
+        Raises:
+            NotApplicable: fewer than three validation images, which cannot be compared.
+            ValueError: there are no validation images, or the model's latents are not finite.
+        """
+        count = min(self.images, data.count("validation"))
+        if count == 0:
+            raise ValueError("health measures validation images, and this data has none")
+        if count < 3:
+            raise NotApplicable(f"health compares images, and {count} are too few")
+        patches = model.grid[0] * model.grid[1]
+        order = Draws(data.seed, 0, torch.zeros(1, dtype=torch.int64), "health/positions").permutation(patches)[0]
+        positions = order[: max(1, TOKENS // count)].to(model.device)
+        views = self.views if self.views > 1 and len(model.parts) else 0
+
+        batches = track(data.batches("validation", count, self.chunk), "health", -(-count // self.chunk))
+        kept = zip(*(self.measure_batch(model, batch, data.seed, positions, views) for batch in batches), strict=True)
+        pooled, targets, predictions, pairs, versions = (torch.cat(parts) for parts in kept)
+        if not all(part.isfinite().all() for part in (pooled, targets, predictions, pairs, versions)):
+            raise ValueError("health cannot judge this model: its latents or predictions are not finite numbers; has training diverged?")
+
+        few = targets[:, : max(1, ROWS // len(targets))]
+        width = min(few.shape[-1], few.shape[0] * few.shape[1])
+        rank_of = partial(jackknife, least=1)
+        metrics = {
+            "rankme": rank_of(effective_rank, pooled, most=min(pooled.shape)),
+            "rankme.tokens": rank_of(lambda tokens: effective_rank(tokens.flatten(0, 1)), few, most=width),
+        }
+        if views:
+            metrics["lidar"] = rank_of(lidar, versions, most=min(len(versions) - 1, versions.shape[-1]))
+        metrics["target_std"] = jackknife(target_std, targets, least=0)
+        metrics["prediction_std"] = jackknife(target_std, predictions, least=0)
+        metrics["uniformity"] = jackknife(uniformity, pooled, least=-8, most=0)
+        metrics["teacher_distance"] = jackknife(relative_distance, pairs, least=0)
+        settings = {"images": len(pooled), "views": views, "positions": len(positions), "seed": data.seed}
+        return self.conclude(metrics, width, settings, draw_spectrum({"images": pooled, "patches": few.flatten(0, 1)}))
+
+    def measure_batch(
+        self, model: WorldModel, batch: ImageBatch, seed: int, positions: Int[Tensor, "k"], views: int
+    ) -> tuple[Float[Tensor, "b d"], Float[Tensor, "b k d"], Float[Tensor, "b k d"], Float[Tensor, "b 2 k d"], Float[Tensor, "b q d"]]:
+        """Of each image: pooled tokens; tokens of its target view; predictions of these; student and teacher; pooled tokens of views."""
+        tokens = model.encode(batch.images).float()
+        pair = draw_views(model, batch, seed, 0, "health/pair")
+        predicted = model.predict(model.encode(pair.source), pair.action[:, None])[:, 0].float()
+        pairs = torch.stack([model.student(batch.images).float()[:, positions], tokens[:, positions]], 1)
+        versions = [tokens.new_empty(len(tokens), 0, tokens.shape[-1])]
+        for version in range(views):
+            drawn = draw_views(model, batch, seed, version, "health/views")
+            view = drawn.target if model.actions.changes_target else drawn.source
+            versions.append(model.encode(view).float().mean(1, keepdim=True))
+        return tokens.mean(1), model.targets(pair.target)[:, positions], predicted[:, positions], pairs, torch.cat(versions, 1)
+
+    def conclude(self, metrics: dict[str, Metric], width: int, settings: dict[str, int], spectrum: Chart) -> Evaluation:
+        """The verdict, in words."""
+        verdict = judge(
+            width,
+            target_std=metrics["target_std"].value,
+            effective_rank=metrics["rankme.tokens"].value,
+            prediction_std=metrics["prediction_std"].value,
+            teacher_distance=metrics["teacher_distance"].value,
+            rankme=metrics["rankme"].value,
+        )
+        about = {measure: text for measure, text in ABOUT.items() if measure in metrics}
+        return Evaluation(metrics, settings | {"verdict": verdict.word}, about=about, summary=str(verdict), charts=(spectrum,))
+
+
+def draw_spectrum(features: dict[str, Float[Tensor, "_ d"]]) -> Chart:
+    """Singular values in units of the largest, on a scale of powers of ten, of at most `POINTS` directions."""
+    series = []
+    for label, rows in features.items():
+        values = singular_values(rows)
+        shown = sorted({round(place) for place in torch.linspace(0, len(values) - 1, min(POINTS, len(values))).tolist()})
+        sizes = (values / values[0].clamp(min=1e-12)).clamp(min=FLOOR).log10()
+        series.append(Series(label, [place + 1 for place in shown], sizes[shown].tolist()))
+    return Chart(
+        name="spectrum",
+        title="Spectrum of the features",
+        x="direction, the strongest first",
+        y="log10 of its singular value, the first is 0",
+        kind="lines",
+        series=tuple(series),
+        about="A curve that falls slowly uses many directions; one that drops to the floor within a few has collapsed into them.",
+    )

@@ -1,0 +1,58 @@
+"""How the scorecard is told: in one sentence, as a chart of its parts, as a gallery of questions."""
+
+from iwm_core.interfaces import Chart, Gallery, Metric, Row, Series
+
+ABOUT = {
+    "mrr": "mean reciprocal rank of the true target in the bank: 1 where the model knows the transformation; a part varies alone",
+    "h1": "share of questions whose true target is the nearest to the prediction",
+    "h5": "share of questions whose true target is among the 5 nearest to the prediction",
+    "h10": "share of questions whose true target is among the 10 nearest to the prediction",
+}
+
+
+def sum_up(metrics: dict[str, Metric], parts: list[str]) -> str:
+    """The numbers that matter, in one sentence."""
+    mrr, chance = metrics["mrr"], metrics["mrr_chance"].value
+    text = f"MRR {mrr.value:.3f} ({mrr.low:.3f} to {mrr.high:.3f}) where chance is {chance:.3f}"
+    by_value = sorted(parts, key=lambda part: metrics[f"mrr.{part}"].value)
+    if len(parts) < 2 or metrics[f"mrr.{by_value[-1]}"].low <= chance:
+        return text
+    worst, best = (f"{part} {metrics[f'mrr.{part}'].value:.3f}" for part in (by_value[0], by_value[-1]))
+    return f"{text}; alone, {best} is told apart best and {worst} worst"
+
+
+def chart_parts(metrics: dict[str, Metric], parts: list[str]) -> Chart:
+    """The MRR of all together and of each part, as bars."""
+    found = [metrics["mrr"], *(metrics[f"mrr.{part}"] for part in parts)]
+    bars = Series("MRR", ["all", *parts], [m.value for m in found], low=[m.low for m in found], high=[m.high for m in found])
+    return Chart(
+        name="mrr_parts",
+        title="Which transformations the model can imagine",
+        x="what varies in the bank, all else at rest",
+        y="mean reciprocal rank",
+        kind="bars",
+        series=(bars,),
+        about="How well the prediction finds the true target in a bank where all, one action or one parameter varies. 1 is perfect; at "
+        "chance the prediction knows nothing of it. What changes the latents little is harder to tell apart.",
+        levels={"chance": metrics["mrr_chance"].value},
+    )
+
+
+def show_questions(metrics: dict[str, Metric], bank: int, rows: list[Row]) -> Gallery:
+    """Questions drawn at random, with what was found."""
+    mrr = metrics["mrr"]
+    numbers = (
+        ("chance", "mrr_chance"),
+        ("shuffled action", "mrr_shuffled"),
+        ("null action", "mrr_null"),
+        ("H@1", "h1"),
+        ("H@5", "h5"),
+    )
+    return Gallery(
+        name="mrr",
+        title=f"MRR {mrr.value:.3f}",
+        subtitle=f"95 % interval {mrr.low:.3f} to {mrr.high:.3f}   ·   {mrr.n} images, {bank} versions of each",
+        headings=("source", "true target", "nearest to prediction"),
+        rows=tuple(rows),
+        about="   ·   ".join(f"{word} {metrics[name].value:.3f}" for word, name in numbers),
+    )

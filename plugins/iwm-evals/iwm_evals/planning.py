@@ -1,0 +1,187 @@
+"""Action inference: what happened between two images, asked of the world model by searching through it.
+
+Decisions:
+- The goal is a target made from a clean validation image with parameters drawn as in training. Each search gets both images, and its
+  answer is compared number by number with the encoded action that made the goal.
+- *chance* is the mean error of all candidates: what an independent draw from the same distribution gets. *null* is the error of zeros. It
+  is below chance: the middle of a distribution lies nearer to all of it than one of its draws does.
+- Over all numbers: the sum of their errors over that of chance. 0 is perfect and 1 is chance.
+- The searches share one bank of candidates, which is predicted once.
+- Numbers that are the same for all targets (flags of destructive operations) are left out: there is nothing to find.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from iwm_core.interfaces import (
+    Draws,
+    Evaluation,
+    EvaluationData,
+    Evaluator,
+    ImageBatch,
+    Metric,
+    NotApplicable,
+    Row,
+    Track,
+    WorldModel,
+    option,
+)
+from iwm_core.planning import CEM, SEARCHES, BankSearch, GradientSearch, Problem, Search, drawn_targets, find
+from iwm_evals.measured import mean_metrics, ratio_metrics
+from iwm_evals.planning_words import ABOUT, chart_answers, chart_errors, show_plans, sum_up
+
+IMAGES_AT_ONCE = 8
+ROWS = 8
+
+
+class Answers(NamedTuple):
+    """What was done to each image, what each search answered, and chance's error; ``v`` are the numbers that vary on targets."""
+
+    true: Float[Tensor, "b v"]
+    found: Float[Tensor, "b s v"]
+    chance: Float[Tensor, "b v"]
+    params: Float[Tensor, "b s p"]
+
+
+@dataclass(kw_only=True)
+class Planning(Evaluator):
+    """The action between two images, found by searching through the predictor; the error of each number against chance and zeros."""
+
+    name = "planning"
+
+    images: int = option(64, "validation images measured; all of them where there are fewer", low=1)
+    searches: list[str] = option(["bank", "cem", "gradient"], "how actions are searched for", choices=tuple(SEARCHES))
+    candidates: int = option(128, "drawn from the recipe's targets for each image; every search begins with them", low=2)
+    rounds: int = option(4, "cem: times that answers are drawn around the nearest", low=1)
+    samples: int = option(32, "cem: answers drawn in a round", low=1)
+    starts: int = option(2, "gradient: nearest candidates to start from", low=1)
+    steps: int = option(15, "gradient: steps from each start, each as dear as three predictions", low=1)
+    chunk: int = option(64, "actions predicted in one pass: bounds the memory", low=IMAGES_AT_ONCE)
+    resamples: int = option(1000, "bootstrap resamples of the images, for the 95 % intervals", low=1)
+
+    @torch.no_grad()
+    def evaluate(self, model: WorldModel, data: EvaluationData, folder: Path, track: Track) -> Evaluation:
+        """See `Evaluator`.
+
+        Raises:
+            NotApplicable: the recipe has no action or none that changes a target.
+            ValueError: no search is named, there are no validation images, or the model's latents are not finite.
+        """
+        places = varying(model, data.seed)
+        if not len(places):
+            raise NotApplicable("no action of this recipe changes a target, so that there is none to find")
+        count = min(self.images, data.count("validation"))
+        if count == 0:
+            raise ValueError("planning measures validation images, and this data has none")
+        searches = self.asked()
+        if not searches:
+            raise ValueError(f"planning.searches is empty; name some of {', '.join(SEARCHES)}")
+
+        shown = set(Draws(data.seed, 0, torch.zeros(1, dtype=torch.int64), "planning/rows").permutation(count)[0, :ROWS].tolist())
+        pieces: list[Answers] = []
+        pairs, seen = [], 0
+        for batch in track(data.batches("validation", count, IMAGES_AT_ONCE), "planning", -(-count // IMAGES_AT_ONCE)):
+            goal, true = make_goals(model, batch, data.seed)
+            problem = Problem(model, batch.images, goal, batch.index, data.seed, self.candidates, self.chunk)
+            pieces.append(answer(problem, list(searches.values()), true, places))
+            pairs += [(seen + i, batch.images[i], goal[i]) for i in range(len(goal)) if seen + i in shown]
+            seen += len(goal)
+        answers = Answers(*(torch.cat(column) for column in zip(*pieces, strict=True)))
+
+        names = [f"{model.names[place]}.{model.actions.labels[place]}" for place in places.tolist()]
+        metrics = summarise(answers, list(searches), names, data.seed, self.resamples)
+        best = min(searches, key=lambda search: metrics[f"planning_relative.{search}"].value)
+        column = list(searches).index(best)
+        rows = [make_row(model, source, goal, answers, place, column, names) for place, source, goal in pairs]
+        fields = ("candidates", "rounds", "samples", "starts", "steps", "resamples")
+        return Evaluation(
+            metrics,
+            {
+                "images": seen,
+                "searches": list(searches),
+                **{name: getattr(self, name) for name in fields},
+                "shown": best,
+                "seed": data.seed,
+            },
+            ABOUT,
+            sum_up(metrics, list(searches), best, names),
+            (
+                chart_errors(relative_errors(answers, data.seed, self.resamples), list(searches), names),
+                chart_answers(answers.true, answers.found[:, column], best, names),
+            ),
+            (show_plans(metrics, best, rows),),
+        )
+
+    def asked(self) -> dict[str, Search]:
+        """The searches by name, in the order of the field, each once."""
+        made = {
+            "bank": BankSearch(),
+            "cem": CEM(rounds=self.rounds, samples=self.samples),
+            "gradient": GradientSearch(starts=self.starts, steps=self.steps),
+        }
+        return {name: made[name] for name in self.searches}
+
+
+def varying(model: WorldModel, seed: int) -> Int[Tensor, "v"]:
+    """Places of the encoded numbers that are not the same for all targets, on the CPU."""
+    drawn = drawn_targets(model.actions, seed, model.device)
+    told = model.actions.encode(model.actions.identity.to(drawn).expand_as(drawn), drawn).cpu()
+    return (told != told[:1]).any(0).nonzero()[:, 0]
+
+
+def make_goals(model: WorldModel, batch: ImageBatch, seed: int) -> tuple[Float[Tensor, "b 3 h2 w2"], Float[Tensor, "b a"]]:
+    """A target of each image, and the encoded action that leads to it."""
+    target = model.actions.sample(Draws(seed, 0, batch.index, "planning/goal")).target
+    rest = model.actions.identity.to(target).expand_as(target)
+    return model.actions.apply_target(batch.images, target), model.actions.encode(rest, target)
+
+
+def answer(problem: Problem, searches: list[Search], true: Float[Tensor, "b a"], places: Int[Tensor, "v"]) -> Answers:
+    """What each search finds for a batch; float64 on the CPU."""
+    plans = [find(problem, search) for search in searches]
+    candidates = problem.encode(problem.candidates).cpu().double()[:, :, places]
+    wanted = true.cpu().double()[:, places]
+    found = torch.stack([plan.action for plan in plans], 1).cpu().double()[:, :, places]
+    chance = (candidates - wanted[:, None]).abs().mean(1)
+    return Answers(wanted, found, chance, torch.stack([plan.params for plan in plans], 1).cpu())
+
+
+def errors_of(answers: Answers) -> Float[Tensor, "b s v"]:
+    """The errors of each search, then of zeros."""
+    zeros = torch.zeros_like(answers.true)[:, None]
+    return (torch.cat([answers.found, zeros], 1) - answers.true[:, None]).abs()
+
+
+def summarise(answers: Answers, searches: list[str], names: list[str], seed: int, resamples: int) -> dict[str, Metric]:
+    """The errors over all numbers in units of chance's, then those of each number by itself, each with its controls."""
+    errors, metrics = errors_of(answers), {}
+    *relative, null = ratio_metrics(errors.sum(2), answers.chance.sum(1, keepdim=True).expand(-1, errors.shape[1]), seed, resamples)
+    for search, metric in zip(searches, relative, strict=True):
+        metrics |= {f"planning_relative.{search}": metric, f"planning_relative.{search}_null": null}
+    table = torch.cat([errors, answers.chance[:, None]], 1)
+    by_answer = [mean_metrics(column, seed, resamples) for column in table.unbind(1)]
+    for search, found in zip(searches, by_answer, strict=False):
+        for name, *metric in zip(names, found, by_answer[-1], by_answer[-2], strict=True):
+            metrics |= dict(zip([f"planning.{search}.{name}{control}" for control in ("", "_chance", "_null")], metric, strict=True))
+    return metrics
+
+
+def relative_errors(answers: Answers, seed: int, resamples: int) -> list[list[Metric]]:
+    """Each number's error over chance's, of each search and then of zeros."""
+    return [ratio_metrics(column, answers.chance, seed, resamples) for column in errors_of(answers).unbind(1)]
+
+
+def make_row(model: WorldModel, source: Tensor, goal: Tensor, answers: Answers, place: int, column: int, names: list[str]) -> Row:
+    """A row of the gallery: what a search found for one image, and what that makes of its source."""
+    params = answers.params[place, column].to(model.device)
+    made = model.actions.apply_target(source[None], params[None])[0]
+    found, true = answers.found[place, column], answers.true[place]
+    off, chance = float((found - true).abs().mean()), float(answers.chance[place].mean())
+    return Row(
+        (source, goal, made), dict(zip(names, found.tolist(), strict=True)), f"off by {off:.2f}, chance by {chance:.2f}", off < chance / 2
+    )

@@ -1,0 +1,82 @@
+"""How action inference is told: in one sentence, as charts of errors and answers, as a gallery of plans."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from iwm_core.interfaces import Chart, Gallery, Metric, Row, Series
+
+ABOUT = {
+    "planning_relative": "error of the action found between two images, over all its numbers and over chance's: 0 is perfect, 1 is chance",
+    "planning": "mean absolute error of one number of the action found, on its scale of about -1 to 1: 0 is perfect; below both controls, "
+    "the model knows what was done",
+}
+POINTS = 180  # drawn of all numbers together
+DIAGONAL = 17  # points of the line of truth
+
+
+def sum_up(metrics: dict[str, Metric], searches: list[str], best: str, names: list[str]) -> str:
+    """The numbers that matter, in one sentence."""
+    relative = metrics[f"planning_relative.{best}"]
+    interval = f"{relative.low:.2f} to {relative.high:.2f}"
+    text = f"{best} finds the action between two images with {relative.value:.2f} ({interval}) of chance's error"
+    others = [f"{search} {metrics[f'planning_relative.{search}'].value:.2f}" for search in searches if search != best]
+    text += f" ({', '.join(others)}; zeros {metrics[f'planning_relative.{best}_null'].value:.2f})" if others else ""
+    errors = {name: (metrics[f"planning.{best}.{name}"].value, metrics[f"planning.{best}.{name}_chance"].value) for name in names}
+    by_ease = sorted(names, key=lambda name: errors[name][0] / errors[name][1])
+    said = [
+        f"{name} is off by {errors[name][0]:.2f} where chance is by {errors[name][1]:.2f}"
+        for name in dict.fromkeys([by_ease[0], by_ease[-1]])
+    ]
+    return f"{text}; {' and '.join(said)}"
+
+
+def chart_errors(relative: list[list[Metric]], searches: list[str], names: list[str]) -> Chart:
+    """Each number's error over chance's, by search."""
+    series = [
+        Series(label, list(names), [m.value for m in found], [m.low for m in found], [m.high for m in found])
+        for label, found in zip([*searches, "zeros"], relative, strict=True)
+    ]
+    return Chart(
+        name="planning_errors",
+        title="Which numbers of an action are found",
+        x="number of the action",
+        y="error / error of chance",
+        kind="bars",
+        series=tuple(series),
+        about="Error of each number of the action found between two images. 0 is perfect; chance is a draw from the same distribution, "
+        "zeros is the answer that nothing was done. A model that knows the action stays below both.",
+        levels={"chance": 1.0},
+    )
+
+
+def chart_answers(true: Float[Tensor, "b v"], found: Float[Tensor, "b v"], search: str, names: list[str]) -> Chart:
+    """What was found against what was done, a point for each image and number."""
+    shown = max(1, POINTS // len(names))
+    reach = float(torch.cat([true[:shown], found[:shown]]).abs().max())
+    line = [reach * (2 * place / (DIAGONAL - 1) - 1) for place in range(DIAGONAL)]
+    series = [Series(name, true[:shown, place].tolist(), found[:shown, place].tolist()) for place, name in enumerate(names)]
+    return Chart(
+        name="planning_answers",
+        title=f"What was done, and what was found by {search}",
+        x="number of the action that made the goal",
+        y="number found",
+        kind="points",
+        series=(*series, Series("truth", line, list(line))),
+        about="Each point is one number of one image's action. A model that knows the action puts them on the line of truth; one that is "
+        "blind to it scatters them without a slope.",
+    )
+
+
+def show_plans(metrics: dict[str, Metric], best: str, rows: list[Row]) -> Gallery:
+    """Images drawn at random, with the actions found between them."""
+    relative = metrics[f"planning_relative.{best}"]
+    return Gallery(
+        name="planning",
+        title=f"Action inference: {relative.value:.2f} of chance's error",
+        subtitle=f"95 % interval {relative.low:.2f} to {relative.high:.2f}   ·   {relative.n} images, searched by {best}",
+        headings=("source", "goal", "made by the action found"),
+        rows=tuple(rows),
+        about="The world model is shown source and goal and finds the action between them; the third image is made by that action. "
+        "A tick: its numbers are off by less than half of chance.",
+    )

@@ -1,0 +1,100 @@
+"""Linear probe and nearest neighbours: do the features know what is in the image (PAPER §7)?
+
+Decisions:
+- Both are tried on three things: the features (mean of the teacher's tokens), the raw pixels, and the colours alone. What the model adds
+  is the difference. All three have the same sweep and the same neighbours.
+- Training images train and choose, validation images are asked once.
+- Chance is the answer that is always the most frequent class of the training images: what a constant encoder gets, exactly.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from iwm_core.interfaces import Evaluation, EvaluationData, Evaluator, NotApplicable, Track, WorldModel, option
+from iwm_evals.comparison import INPUTS, accuracies, compare, most_frequent
+from iwm_evals.features import Features, extract, labelled, stream
+from iwm_evals.knn import Neighbours
+from iwm_evals.linear import Sweep, classify
+
+ABOUT = {
+    "linear": "share of validation images whose class a linear classifier of the features names; to be read against pixels and colours",
+    "knn": "share of validation images whose class their nearest training images name, by cosine of the features; nothing is trained",
+}
+
+
+@dataclass(kw_only=True)
+class Probe(Evaluator):
+    """Classes from frozen features: a linear probe, its learning rate and weight decay swept, and cosine nearest neighbours."""
+
+    name = "probe"
+
+    train_images: int = option(0, "training images used; 0: all of them", low=0)
+    images: int = option(0, "validation images measured; 0: all of them", low=0)
+    epochs: int = option(50, "passes over the training images by the linear probe", low=1)
+    batch: int = option(256, "images in one of its minibatches", low=1)
+    lrs: list[float] = option([0.01, 0.03, 0.1, 0.3, 1.0, 3.0], "learning rates tried, chosen on a tenth of the training images", low=0)
+    weight_decays: list[float] = option([0.0, 1e-4, 1e-3, 1e-2, 1e-1, 1.0], "weight decays tried with each of them", low=0)
+    k: int = option(20, "nearest neighbours that vote", low=1)
+    temperature: float = option(0.07, "a neighbour's vote weighs exp(similarity / temperature)", low=1e-3)
+    chunk: int = option(256, "images encoded in one pass: bounds the memory", low=1)
+    resamples: int = option(1000, "bootstrap resamples of the images, for the 95 % intervals", low=1)
+
+    def evaluate(self, model: WorldModel, data: EvaluationData, folder: Path, track: Track) -> Evaluation:
+        """See `Evaluator`.
+
+        Raises:
+            NotApplicable: the images have no classes, or fewer than ten training images have one.
+            ValueError: there are no images, or the model's latents are not finite.
+        """
+        train, validation = self.features(model, data, folder, track)
+        classes = len(data.classes)
+        sweep = Sweep(self.lrs, self.weight_decays, self.epochs, self.batch, data.seed, model.device)
+        right, chosen = {}, {}
+        for control, words in INPUTS.items():
+            x, asked = train.inputs[control], validation.inputs[control]
+            found = sweep.choose(x, train.labels, classes, track, f"linear probe of {words}")
+            chosen[f"linear{control}"] = found.settings
+            right[f"linear{control}"] = classify(found.head, asked) == validation.labels
+            neighbours = Neighbours(x, train.labels, classes, self.k, self.temperature, model.device)
+            right[f"knn{control}"] = neighbours.classify(asked, track, f"neighbours by {words}") == validation.labels
+        for measure in ABOUT:
+            right[f"{measure}_chance"] = most_frequent(train.labels, validation.labels)
+        names = [f"{measure}{control}" for measure in ABOUT for control in (*INPUTS, "_chance")]
+        metrics = accuracies({name: right[name] for name in names}, data.seed, self.resamples)
+        settings = {
+            "train_images": len(train.labels),
+            "images": len(validation.labels),
+            "epochs": self.epochs,
+            "batch": self.batch,
+            **chosen,
+            "k": min(self.k, len(train.labels)),
+            "temperature": self.temperature,
+            "resamples": self.resamples,
+            "seed": data.seed,
+        }
+        linear, chance = metrics["linear"], metrics["linear_chance"].value
+        summary = (
+            f"a linear probe names the class of {linear.value:.1%} of the images ({linear.low:.1%} to {linear.high:.1%}), "
+            f"where pixels give {metrics['linear_raw'].value:.1%}, colours {metrics['linear_colour'].value:.1%} "
+            f"and chance {chance:.1%}; nearest neighbours name {metrics['knn'].value:.1%}"
+        )
+        chart = compare(
+            "probe",
+            "Classes from frozen features",
+            "share of images named rightly",
+            "A linear classifier and nearest neighbours, by features, pixels and colours. Features worth something stand above both.",
+            metrics,
+            {"linear": "linear probe", "knn": "nearest neighbours"},
+            {"chance": chance},
+        )
+        return Evaluation(metrics, settings, ABOUT, summary, (chart,))
+
+    def features(self, model: WorldModel, data: EvaluationData, folder: Path, track: Track) -> list[Features]:
+        """Those of the training and of the validation images that have a class."""
+        if not data.classes:
+            raise NotApplicable("this data names no classes to probe for")
+        found = []
+        for split, most in (("train", self.train_images), ("validation", self.images)):
+            batches, count = stream(data, split, most, self.chunk, track, f"features of {split} images")
+            found.append(extract(model, labelled(batches, len(data.classes)), count, folder))
+        return found

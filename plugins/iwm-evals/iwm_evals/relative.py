@@ -1,0 +1,73 @@
+"""Squared errors over images, relative to other squared distances, as ratios of sums.
+
+Decisions:
+- Where nothing lies apart but by rounding (a collapsed encoder), there is no distance to compare with, and no number is given.
+- Bars end at `LONGEST`. What moves the latents hardly at all gets an error of many times that, and the others would be too short to read.
+"""
+
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from iwm_core.interfaces import Chart, Metric, Series
+from iwm_evals.measured import ratio_metrics
+
+STILL = 1e-10  # of the square of the latents: a distance that is rounding
+LONGEST = 2.0
+TOLD = {"told the action": "", "told nothing": "_null"}
+
+
+class Ratio(NamedTuple):
+    """A metric by the columns of a table whose sums it divides."""
+
+    name: str
+    above: str
+    below: str
+
+
+def squared(one: Float[Tensor, "b n d"], other: Float[Tensor, "#b n d"]) -> Float[Tensor, "b"]:
+    """The squared distance of each image's tokens; float64 on the CPU."""
+    return (one - other).float().square().flatten(1).sum(1).cpu().double()
+
+
+def spread_out(values: Float[Tensor, "c"], places: Tensor, size: int) -> Float[Tensor, "b"]:
+    """Values of some of ``size`` images at their places, 0 elsewhere."""
+    return values.new_zeros(size).index_copy(0, places.cpu(), values)
+
+
+def relative_metrics(
+    table: dict[str, Float[Tensor, "m"]], ratios: list[Ratio], least: float, seed: int, resamples: int
+) -> dict[str, Metric]:
+    """The ratios whose denominators sum to more than ``least``; ``n`` counts the images that have one."""
+    ratios = [ratio for ratio in ratios if float(table[ratio.below].sum()) > least]
+    if not ratios:
+        return {}
+    above, below = (torch.stack([table[name] for name in names], 1) for names in zip(*(ratio[1:] for ratio in ratios), strict=True))
+    found = ratio_metrics(above, below, seed, resamples)
+    counts = (below > 0).sum(0).tolist()
+    return {ratio.name: metric._replace(n=n) for ratio, metric, n in zip(ratios, found, counts, strict=True)}
+
+
+def chart_errors(
+    measure: str, titles: tuple[str, str, str], metrics: dict[str, Metric], parts: list[str], level: str, reading: str
+) -> Chart:
+    """The error of all together and of each part, told the action and told nothing, as bars.
+
+    Args:
+        measure: name of the measure and of the chart.
+        titles: of the chart, of its x and of its y axis.
+        metrics: what was measured.
+        parts: those of ``parts`` that were measured get bars.
+        level: what an error of 1 means.
+        reading: how to read it.
+    """
+    names = {"all": measure} | {part: f"{measure}.{part}" for part in parts if f"{measure}.{part}" in metrics}
+    series = []
+    for label, told in TOLD.items():
+        bars = [[min(number, LONGEST) for number in metrics[name + told][:3]] for name in names.values()]
+        series.append(Series(label, list(names), *map(list, zip(*bars, strict=True))))
+    beyond = [f"{name} {metrics[metric].value:.3g}" for name, metric in names.items() if metrics[metric].value > LONGEST]
+    cut = f" Bars end at {LONGEST:g}; beyond it: {', '.join(beyond)}." if beyond else ""
+    return Chart(measure, *titles, "bars", tuple(series), reading + cut, {level: 1.0})

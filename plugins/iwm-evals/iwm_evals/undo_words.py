@@ -1,0 +1,77 @@
+"""How undoing is told: in one sentence, and as a gallery of what the predictions from corrupted images find."""
+
+from typing import NamedTuple
+
+from jaxtyping import Float
+from torch import Tensor
+
+from iwm_core.interfaces import Gallery, Metric, Row, WorldModel
+from iwm_evals.corruption import Corrupted
+from iwm_evals.relative import squared
+
+ABOUT = {
+    "undo": "squared distance of prediction and clean image over that of corrupted and clean image: 0 is perfect, 1 is not undone",
+    "undone": "share of predictions that lie closer to the clean than to the corrupted image: 1 is perfect; no better than told nothing, "
+    "it is luck: a prediction far from both may be closer to either",
+}
+TITLES = ("Undoing what was done to the source", "what was done", "squared error, relative to leaving it as it is")
+READING = (
+    "How far predictions from corrupted images are from the clean ones, relative to how far the corrupted ones are: 0 is perfect, 1 is "
+    "not undone. Told nothing, a model can only do what it guesses from the source."
+)
+
+
+class Version(NamedTuple):
+    """Corrupted images, their latents, and the predicted latents of the clean images."""
+
+    corrupted: Corrupted
+    latents: Float[Tensor, "c n d"]
+    predicted: Float[Tensor, "c n d"]
+
+
+def of_image(versions: dict[str, Version], place: int) -> dict[str, Version]:
+    """The corrupted versions that there are of one image."""
+    found = {}
+    for name, (corrupted, latents, predicted) in versions.items():
+        at = (corrupted.place == place).nonzero()[:, 0]
+        if len(at):
+            found[name] = Version(Corrupted(*(part[at] for part in corrupted)), latents[at], predicted[at])
+    return found
+
+
+def make_row(model: WorldModel, image: Float[Tensor, "3 h w"], clean: Float[Tensor, "n d"], versions: dict[str, Version], turn: int) -> Row:
+    """A row of the gallery: one corrupted version, the versions taking turns, and which version its prediction lies nearest to."""
+    asked = list(versions)[turn % len(versions)]
+    shown, latents = {"clean": image}, {"clean": clean[None]}
+    for name, version in versions.items():
+        shown[name], latents[name] = version.corrupted.images[0], version.latents
+    distances = {name: float(squared(versions[asked].predicted, latent)) for name, latent in latents.items()}
+    nearest = min(distances, key=lambda name: distances[name])
+    verdict = "undone" if nearest == "clean" else "not undone" if nearest == asked else f"taken for {nearest}"
+    moved = float(squared(versions[asked].latents, clean[None]))
+    error = f", error {distances['clean'] / moved:.2f}" if moved else ""
+    places = [f"{name}.{label}" for name, label in zip(model.names, model.actions.labels, strict=True)]
+    numbers = dict(zip(places, versions[asked].corrupted.actions[0].tolist(), strict=True))
+    return Row((shown[asked], image, shown[nearest]), numbers, f"{asked}: {verdict}{error}", nearest == "clean")
+
+
+def show(metrics: dict[str, Metric], rows: list[Row]) -> Gallery:
+    """Corrupted images drawn at random, and what was found from them."""
+    undo, undone = metrics["undo"], metrics["undone"].value
+    return Gallery(
+        name="undo",
+        title=f"Error {undo.value:.3f} after undoing",
+        subtitle=f"1 where images are left as they are   ·   95 % interval {undo.low:.3f} to {undo.high:.3f}   ·   {undo.n} images"
+        f"   ·   {undone:.0%} closer to clean, {metrics['undone_null'].value:.0%} told nothing",
+        headings=("corrupted source", "clean target", "nearest to prediction"),
+        rows=tuple(rows),
+        about="On the right is which the prediction lies nearest to: the clean image, the corrupted one, or one corrupted otherwise.",
+    )
+
+
+def sum_up(metrics: dict[str, Metric]) -> str:
+    """The numbers that matter, in one sentence."""
+    undo, undone = metrics["undo"], metrics["undone"].value
+    text = f"of the squared distance from corrupted to clean images {undo.value:.3f} ({undo.low:.3f} to {undo.high:.3f}) is left"
+    null = metrics["undone_null"].value
+    return f"{text}; {undone:.0%} of predictions lie closer to clean than to corrupted, {null:.0%} told nothing"

@@ -1,0 +1,126 @@
+"""``iwm report``: one file that needs nothing else and shows what a run, or several, hold."""
+
+import base64
+import io
+import json
+import re
+from pathlib import Path
+
+import matplotlib as mpl
+from PIL import Image
+from report_page import read, report
+from report_runs import HOSTILE, config, evaluation, make_run
+
+from iwm_core.cli import dispatch, guarded
+
+
+def test_a_run_is_told_whole(here):
+    page = report(make_run("runs/a & b"))
+    assert page.text.count("it ranks well") == 1
+    header = page.row("measure", table=0)
+    assert header == ["measure", "value", "95 % interval", "on its scale", "chance", "shuffled", "images"]
+    row = page.row("hit", table=0)
+    assert row[0] == "hit 1 is always, chance is 1/64"
+    assert row[1:3] == ["0.700", "0.650 to 0.750"]
+    assert row[4:] == ["0.016", "0.020", "64"]
+    assert page.row("lost")[1] == "–"
+    assert page.row("gain.log2", table=1)[1] == "0.500", "a part, in the folded table"
+    assert "asked with the action of another image or version" in page.text
+    for words in ("Chart of curve", "it rises", "Retrieval", "read it row by row", "✓", "found: rank 1", "✗", "missed: rank 2", "−0.25"):
+        assert words in page.text
+    assert "undo" not in page.text.split("Settings of rank")[0], "a number that is zero in every row is left out"
+    assert [image["alt"] for image in page.each("img")][-1] == "drawn by the evaluator"
+    assert "nearest, case 2: missed: rank 2" in [image["alt"] for image in page.each("img")]
+    assert page.row("pooling.kind") == ["pooling.kind", "none"]
+    assert "step 6 of 8" in page.text
+    for title in ("Loss", "Learning rate", "Throughput", "Effective rank", "Measured during training", "hit (rank)"):
+        assert title in page.text
+    assert "3 steps were skipped" in page.text
+    assert page.row("torch") == ["torch", "2.9"]
+    assert page.text.count("depth: 3") == 1, "config.yaml"
+
+
+def test_pictures_go_in_as_they_are_or_smaller(here):
+    page = report(make_run("a", charts=(), logs=False))
+    grid = page.each("img")[:4]
+    sizes = []
+    for image in grid:
+        kind, content = re.fullmatch(r"data:(image/\w+);base64,(.+)", image["src"]).groups()
+        sizes.append((kind, Image.open(io.BytesIO(base64.b64decode(content))).size, image.get("class")))
+    assert sizes == [
+        ("image/png", (8, 8), "coarse"),
+        ("image/jpeg", (192, 192), None),
+        ("image/png", (8, 8), "coarse"),
+        ("image/png", (8, 8), "coarse"),
+    ]
+    assert base64.b64decode(grid[0]["src"].partition(",")[2]) == Path("a/eval/grid/00_0.png").read_bytes()
+
+
+def test_several_runs_stand_side_by_side(here):
+    runs = [make_run("runs/one", best=0.7), make_run("runs/two", best=0.3, seed=5, words="it does not")]
+    assert guarded(lambda: dispatch(["report", *map(str, runs)])) == 0
+    page = read(Path("runs/report.html").read_text())
+    told = ["one train.seed=0 · recipe quickstart · step 6 of 8", "two train.seed=5 · recipe quickstart · step 6 of 8"]
+    assert page.row("measure", table=0) == ["measure", *told]
+    assert page.row("hit", table=0) == ["hit", "0.700 ▲ 0.650 to 0.750", "0.300 ▼ 0.250 to 0.350"]
+    assert page.row("measure", table=1) == ["measure", "one", "two"]
+    assert page.row("value", table=1)[1:] == ["0.700 ▲ 0.650 to 0.750 0 1", "0.300 ▼ 0.250 to 0.350 0 1"]
+    assert page.row("shuffled", table=1)[1:] == ["0.020", "0.020"]
+    assert page.row("train.seed") == ["train.seed", "0", "5"], "the only key that differs, but for the run's own directory"
+    assert not any(row[0].startswith(("predictor", "run.", "recipe")) for table in page.tables for row in table)
+    labels = [a["aria-label"] for a in page.each("div") if a.get("class") == "plot"]
+    assert sum("Chart of curve" in label for label in labels) == 1, "one series each: one chart"
+    assert sum("Chart of many" in label for label in labels) == 2, "several series: a chart a run"
+    assert sum(label.startswith("Loss:") for label in labels) == 1
+    assert any(label.startswith("Chart of curve") and "one: 0.100 at 0" in label and "two: 0.100 at 0" in label for label in labels)
+    assert "it ranks well" in page.text
+    assert "it does not" in page.text
+
+
+def test_what_repeats_for_many_runs_is_folded(here):
+    runs = [make_run(f"runs/r{i}", seed=i, charts=("many",), logs=False) for i in range(5)]
+    assert guarded(lambda: dispatch(["report", *map(str, runs)])) == 0
+    page = read(Path("runs/report.html").read_text())
+    assert len(page.tables[0]) == 6
+    assert page.text.count("One chart for each of 5 runs") == 1
+    assert page.text.index("In words") > page.text.index("At a glance") > 0
+    assert [row[0].split()[0] for row in page.tables[0][1:]] == [f"r{i}" for i in range(5)]
+
+
+def test_the_same_runs_give_the_same_bytes(here):
+    make_run("a", charts=("curve", "parts"), logs=False)
+    first = report("a").source
+    with mpl.rc_context({"lines.linewidth": 9, "svg.fonttype": "path", "axes.facecolor": "red", "font.size": 30}):
+        assert report("a").source == first, "whatever the user's own settings of matplotlib"
+    evaluation(Path("a/eval"), best=0.71)
+    assert report("a").source != first
+
+
+def test_names_are_text_and_nothing_else(here):
+    settings = config(recipe=HOSTILE, note=HOSTILE)
+    path = make_run(f"runs/{HOSTILE.replace('/', '')}", settings=settings, words=HOSTILE)
+    content = json.loads((path / "eval/rank.json").read_text())
+    content["about"] = {"hit": HOSTILE}
+    content["settings"] = {HOSTILE: HOSTILE}
+    for chart in content["charts"]:
+        chart |= {"title": HOSTILE, "x": HOSTILE, "y": HOSTILE, "about": HOSTILE, "levels": {HOSTILE: 0.2}}
+        for one in chart["series"]:
+            one["label"] += HOSTILE
+    content["charts"][2]["series"][0]["x"] = [HOSTILE, "hue"]
+    for row in content["galleries"][0]["rows"]:
+        row |= {"verdict": HOSTILE, "numbers": {HOSTILE: 0.5}}
+    content["galleries"][0] |= {"title": HOSTILE, "headings": [HOSTILE, HOSTILE]}
+    content["pictures"][0]["about"] = HOSTILE
+    (path / "eval/rank.json").write_text(json.dumps(content))
+    for page in (report(path), report(path, make_run("runs/other"), out="both.html")):
+        assert not page.each("b")
+        assert "49" not in page.text
+        assert page.text.count(HOSTILE) > 10
+        assert any(image["alt"] == HOSTILE for image in page.each("img"))
+
+
+def test_runs_of_one_name_are_told_apart_by_their_folders(here):
+    for path in ("x/quick", "y/quick", "y/other"):
+        make_run(path, charts=(), logs=False)
+    page = report("x/quick", "y/quick", "y/other", out="page.html")
+    assert [cell.split()[0] for cell in page.row("measure", table=0)[1:]] == ["x/quick", "y/quick", "other"]

@@ -1,0 +1,90 @@
+"""The whole scorecard on a run: everything that is installed measures it, says so in one form, and says the same again."""
+
+import json
+import math
+import re
+from pathlib import Path
+
+import pytest
+
+from iwm_core.cli import dispatch, guarded
+from iwm_core.interfaces import CONTROLS
+
+TINY = ["train.steps=3", "train.log_every=1", "train.batch_size=16", "data.train=96", "data.validation=24", "launch.device=cpu"]
+FEW = {
+    "health": {"every": 2, "images": 24, "views": 2},
+    "mrr": {"images": 3, "bank": 4, "part_images": 1},
+    "error": {"images": 8, "draws": 1},
+    "undo": {"images": 8},
+    "dose": {"images": 4, "doses": 3},
+    "compose": {"images": 6, "pairs": 1, "fit": 16},
+    "planning": {"images": 3, "candidates": 4, "rounds": 1, "samples": 4, "starts": 1, "steps": 1},
+    "equivariance": {"train": 48, "images": 24, "draws": 3},
+    "probe": {"epochs": 2},
+    "attentive": {"epochs": 1, "train_images": 64},
+    "factors": {"epochs": 1},
+    "pca": {"images": 12, "rows": 2},
+}
+SETTINGS = [f"evaluators.{name}.{key}={value}" for name, fields in FEW.items() for key, value in fields.items()]
+
+
+def evaluations(run: str) -> dict[str, dict]:
+    return {path.stem: json.loads(path.read_text()) for path in sorted(Path(run, "eval").glob("*.json"))}
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    path = tmp_path_factory.mktemp("scorecard") / "r"
+    assert guarded(lambda: dispatch(["train", "recipe=quickstart", *TINY, *SETTINGS, f"run={path}"])) == 0
+    return str(path)
+
+
+def test_every_evaluator_measures_and_gives_numbers_with_bounds(run):
+    found = evaluations(run)
+    assert found.keys() == FEW.keys()
+    for name, evaluation in found.items():
+        assert evaluation["step"] == 3, name
+        assert len(evaluation["summary"]) > 20, name
+        assert evaluation["metrics"], name
+        for metric, numbers in evaluation["metrics"].items():
+            assert all(isinstance(numbers[key], float) and math.isfinite(numbers[key]) for key in ("value", "low", "high")), metric
+            assert numbers["low"] <= numbers["high"], metric
+            assert numbers["n"] >= 1, metric
+
+
+def test_names_follow_the_one_form_and_every_measure_is_explained(run):
+    for evaluation in evaluations(run).values():
+        for metric in evaluation["metrics"]:
+            base = re.sub(f"_({'|'.join(CONTROLS)})$", "", metric)
+            assert base in evaluation["metrics"], f"{metric} controls nothing"
+            assert base.split(".")[0] in evaluation["about"], f"{metric} is not explained"
+        names = [chart["name"] for chart in evaluation["charts"]] + [gallery["name"] for gallery in evaluation["galleries"]]
+        assert all(re.fullmatch("[a-z0-9_]+", name) for name in names)
+
+
+def test_pictures_are_there(run):
+    galleries = {gallery["name"]: gallery for evaluation in evaluations(run).values() for gallery in evaluation["galleries"]}
+    assert {"mrr", "undo", "planning", "pca"} <= galleries.keys()
+    for name, gallery in galleries.items():
+        assert Path(run, "eval", f"{name}.png").is_file()
+        assert all(Path(run, "eval", file).is_file() for row in gallery["rows"] for file in row["images"])
+
+
+def test_health_is_measured_during_training_too(run):
+    lines = [json.loads(line) for line in Path(run, "evaluations.jsonl").read_text().splitlines()]
+    assert [(line["step"], line["evaluator"]) for line in lines] == [(2, "health")]
+
+
+def test_a_second_measurement_gives_identical_files(run):
+    first = {path: path.read_bytes() for path in Path(run, "eval").rglob("*") if path.is_file()}
+    assert guarded(lambda: dispatch(["eval", run])) == 0
+    assert {path: path.read_bytes() for path in Path(run, "eval").rglob("*") if path.is_file()} == first
+
+
+def test_without_actions_what_is_left_is_measured(tmp_path, capsys):
+    words = ["train", "recipe=quickstart", "actions=[]", *TINY, *SETTINGS, f"run={tmp_path / 'r'}"]
+    assert guarded(lambda: dispatch(words)) == 0
+    assert evaluations(str(tmp_path / "r")).keys() == {"health", "probe", "attentive", "factors", "pca"}
+    told = capsys.readouterr().err
+    for name in ("mrr", "error", "undo", "dose", "compose", "planning", "equivariance"):
+        assert f"nothing to measure for evaluator {name}: " in told
