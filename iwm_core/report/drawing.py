@@ -177,7 +177,7 @@ def draw_bars(axes: Any, panel: Panel) -> None:
                 axes.text(
                     max(end, 0) + 0.02 * width,
                     y,
-                    written(value),
+                    written(value, width),
                     va="center",
                     fontsize=9,
                     bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 0.6},

@@ -5,15 +5,18 @@ import math
 from iwm_core.results import Metric
 
 
-def written(value: float) -> str:
-    """A number with about three digits that matter: ``0.778``, ``12.3``, ``1,204``, ``2.1e−5``; ``–`` where it is none."""
+def written(value: float, span: float = 0.0) -> str:
+    """A number with about three digits that matter: ``0.778``, ``12.3``, ``1,204``, ``2.1e−5``; ``–`` where it is none.
+
+    Beside numbers that span 1 or more, one that is too small to see is 0.000.
+    """
     if not math.isfinite(value):
         return "–"
     size = abs(value)
-    if 0 < size < 0.0005:
+    if 0 < size < 0.0005 and span < 1:
         text = f"{value:.1e}".replace("e-0", "e-")
     elif size < 10:
-        text = f"{value:.3f}"
+        text = f"{value:.3f}" if size >= 0.0005 else "0.000"
     elif size < 100:
         text = f"{value:.2f}"
     elif size < 1000:
@@ -28,8 +31,8 @@ def exact(metric: Metric) -> bool:
     return metric.low == metric.high == metric.value
 
 
-def interval(metric: Metric) -> str:
+def interval(metric: Metric, span: float = 0.0) -> str:
     """The 95 % interval, ``exact`` where it has no width, nothing where there is none."""
     if exact(metric):
         return "exact"
-    return f"{written(metric.low)} to {written(metric.high)}" if math.isfinite(metric.low + metric.high) else ""
+    return f"{written(metric.low, span)} to {written(metric.high, span)}" if math.isfinite(metric.low + metric.high) else ""

@@ -37,6 +37,7 @@ class Line:
     controls: dict[str, list[Metric | None]] = field(default_factory=dict)
     signs: list[str] = field(default_factory=list)
     images: str = ""
+    span: float = 0.0
     marks: list[Mark | None] = field(default_factory=list)
 
 
@@ -92,13 +93,10 @@ def make_scorecard(found: list[Measured | None]) -> Scorecard:
             line.controls[control] = values
         else:
             line.values = values
-    for group in groups.values():
-        group.scale = scale_of(group)
-        for line in group.lines:
-            line.signs = signs_of(line.values)
-            line.images = " and ".join(dict.fromkeys(f"{m.n:,}" for m in line.values if m))
-            line.marks = [mark_of(line, run, group.scale) for run in range(len(found))]
     lines = [line for group in groups.values() for line in group.lines]
+    for line in lines:
+        line.signs = signs_of(line.values)
+        line.images = " and ".join(dict.fromkeys(f"{m.n:,}" for m in line.values if m))
     occurring = {control for line in lines for control in line.controls}
     controls = {control: meaning for control, meaning in CONTROLS.items() if control in occurring}
     heads, details = [], []
@@ -110,6 +108,11 @@ def make_scorecard(found: list[Measured | None]) -> Scorecard:
             heads.append(replace(group, lines=bare if folded else group.lines))
         if folded:
             details.append(replace(group, lines=parts, about="" if bare else group.about))
+    for group in [*heads, *details]:
+        group.scale = scale_of(group)
+        for line in group.lines:
+            line.span = group.scale[1] - group.scale[0]
+            line.marks = [mark_of(line, run, group.scale) for run in range(len(found))]
     return Scorecard(heads, details, controls, any(sign for line in lines for sign in line.signs))
 
 

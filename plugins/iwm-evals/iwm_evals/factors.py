@@ -169,7 +169,8 @@ def regress(x: Float[Tensor, "n d"], y: Float[Tensor, "n o"], held: Bool[Tensor,
 
 def above(metric: Metric, chance: float) -> Metric:
     """A score on a scale where chance is 0 and perfect is 1."""
-    return Metric(*((bound - chance) / (1 - chance) for bound in metric[:3]), metric.n)
+    value, low, high = ((bound - chance) / (1 - chance) for bound in metric[:3])
+    return Metric(value, low, high, metric.n)
 
 
 def summarise(scaled: dict[str, Metric], names: list[str]) -> str:
