@@ -17,6 +17,10 @@ QUIET = 5.0
 """Seconds that work may last before plain lines speak of it, and between them."""
 
 
+WIDE = 160
+"""Columns that a table may take in a log; it takes what it needs."""
+
+
 class Display(ABC):
     """What training and evaluation tell the user."""
 
@@ -99,7 +103,7 @@ class PlainDisplay(Display):
         self.say(f"step {step}/{self.stop}  {summary(line)}  ETA {clock(left)}")
 
     def table(self, title: str, metrics: dict[str, Metric]) -> None:
-        Console(width=100, no_color=True).print(metrics_table(title, metrics))
+        Console(width=WIDE, no_color=True).print(metrics_table(title, metrics))
 
 
 class TerminalDisplay(Display):
@@ -177,7 +181,7 @@ def clock(seconds: float) -> str:
 def metrics_table(title: str, metrics: dict[str, Metric]) -> Table:
     """An evaluator's numbers as a table: a line for each measure, its controls beside it."""
     table = Table(title=title, title_justify="left", title_style="bold")
-    table.add_column("metric")
+    table.add_column("metric", overflow="fold")
     lines, controls = beside(metrics)
     for column in ("value", "95 % interval", *controls, "images"):
         table.add_column(column, justify="right")

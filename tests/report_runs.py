@@ -88,6 +88,7 @@ def evaluation(folder, name="rank", best=0.7, words="it ranks well"):
         ],
         "pictures": [{"file": png(folder, f"{name}_own.png"), "about": "drawn by the evaluator"}],
     }
+    png(folder, f"{name}.png")  # the whole gallery for the eye, which a report does not show again
     (folder / f"{name}.json").write_text(json.dumps(content))
     return content
 

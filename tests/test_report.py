@@ -38,6 +38,9 @@ def test_a_run_is_told_whole(here):
     assert "3 steps were skipped" in page.text
     assert page.row("torch") == ["torch", "2.9"]
     assert page.text.count("depth: 3") == 1, "config.yaml"
+    assert len(page.each("img")) == 5
+    commands = page.text.partition("Reproduce With")[2]
+    assert "iwm train recipe=quickstart train.seed=0 iwm eval 'runs/a & b' This report: iwm report 'runs/a & b'" in commands
 
 
 def test_pictures_go_in_as_they_are_or_smaller(here):
@@ -90,7 +93,9 @@ def test_what_repeats_for_many_runs_is_folded(here):
 def test_the_same_runs_give_the_same_bytes(here):
     make_run("a", charts=("curve", "parts"), logs=False)
     first = report("a").source
-    with mpl.rc_context({"lines.linewidth": 9, "svg.fonttype": "path", "axes.facecolor": "red", "font.size": 30}):
+    with mpl.rc_context(
+        {"lines.solid_capstyle": "round", "hatch.color": "red", "axes.labelsize": 30, "axes.grid.axis": "x", "axes.xmargin": 0.4}
+    ):
         assert report("a").source == first, "whatever the user's own settings of matplotlib"
     evaluation(Path("a/eval"), best=0.71)
     assert report("a").source != first

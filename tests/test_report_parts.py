@@ -5,13 +5,14 @@ from pathlib import Path
 
 import pytest
 from report_page import report
-from report_runs import make_run
+from report_runs import evaluation, make_run
 
-from iwm_core.report.drawing import spread, style
+from iwm_core.report.drawing import draw, spread, style
 from iwm_core.report.naming import common_folder
-from iwm_core.report.numbers import written
+from iwm_core.report.numbers import interval, written
 from iwm_core.report.panels import alternative, panels
 from iwm_core.report.reading import read_run
+from iwm_core.report.reproduce import eval_command
 from iwm_core.report.scores import make_scorecard, signs_of, split_name
 from iwm_core.results import Chart, Metric, Series
 
@@ -70,6 +71,14 @@ def test_numbers_as_written(number, text):
     assert written(number) == text
 
 
+def test_tiny_numbers_beside_large_ones_are_zero():
+    assert written(-0.00002, 1.0) == "0.000"
+    assert written(-0.00002, 0.5) == "−2.0e−5"
+    assert interval(Metric(0.0002, -0.0001, 0.002, 9), 1.0) == "0.000 to 0.002"
+    assert interval(Metric(0.5, 0.5, 0.5, 9)) == "exact"
+    assert interval(Metric(0.5, float("nan"), 0.6, 9)) == ""
+
+
 def test_marks_lie_on_one_scale(here):
     path = make_run("a", charts=(), logs=False)
     card = make_scorecard([read_run(path, "a").measured["rank"]])
@@ -96,6 +105,13 @@ def test_charts_side_by_side_share_their_axes():
     assert only.chart.series[0].label == "b"
 
 
+def test_evaluators_that_the_recipe_does_not_name_are_asked_for(here):
+    path = make_run("a", charts=(), logs=False)
+    assert eval_command(read_run(path, "a")) == "iwm eval a"
+    evaluation(path / "eval", name="own")
+    assert eval_command(read_run(path, "a")) == "iwm eval a 'evaluators=[rank,own]'"
+
+
 def test_a_level_that_differs_between_runs_is_told_and_not_drawn():
     def chart(chance):
         return Chart("c", "C", "x", "y", "lines", (Series("told", [0], [0.5]),), "", {"chance": chance, "perfect": 1.0})
@@ -106,6 +122,17 @@ def test_a_level_that_differs_between_runs_is_told_and_not_drawn():
     (other,) = panels(["a", "b"], [chart(0.1), chart(0.2)])
     assert other.chart.levels == {"perfect": 1.0}
     assert [other.name_of(label) for label in "ab"] == ["a (chance 0.100)", "b (chance 0.200)"]
+
+
+@pytest.mark.parametrize("kind", ["lines", "bars", "points"])
+def test_texts_of_drawings_stay_texts(here, kind):
+    """No formula, no escape of the SVG, and no number of a label taken for a coordinate."""
+    words = ["$x$", "<i>", "1.23456", "#010203"]
+    chart = Chart("c", "C", words[0], words[1], kind, (Series("a", [words[2]], [0.5]),), "", {words[3]: 0.4})
+    (panel,) = panels(["run"], [chart])
+    found = re.findall(r"<text[^>]*>([^<]*)</text>", draw(panel, 1))
+    assert {"&lt;i&gt;", "1.23456", "#010203"} <= set(found)
+    assert kind == "bars" or "$x$" in found
 
 
 def test_names_of_levels_do_not_cover_one_another():

@@ -5,13 +5,14 @@ Decisions:
 - Many runs (`MANY`): what repeats for each is folded, and the table at the top is what compares them.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from iwm_core.report.curves import history_charts, mishaps, training_charts
 from iwm_core.report.differences import compare, config_differences, in_short
@@ -52,7 +53,8 @@ def render(runs: list[RunRecord], track: Track) -> tuple[str, list[str]]:
         lstrip_blocks=True,
         undefined=StrictUndefined,
     )
-    environment.filters |= {"written": written, "interval": interval, "signed": signed, "shown_numbers": shown_numbers}
+    environment.filters |= {"written": written, "interval": interval, "signed": signed, "breakable": breakable}
+    environment.filters |= {"shown_numbers": shown_numbers}
     environment.globals |= {
         "alternative": alternative,
         "draw_key": lambda number, kind: key(number, kind, numbers),
@@ -113,6 +115,11 @@ def shown_numbers(rows: Rows) -> list[tuple[str, str, str]]:
 def signed(value: float) -> str:
     """A number of a gallery, its sign always written but for 0."""
     return f"{value:+.2f}".replace("-", "−") if abs(value) >= ZERO else "0.00"
+
+
+def breakable(name: str) -> Markup:
+    """A name that may go on in the next line after a dot or underscore."""
+    return Markup(re.sub(r"([._])", r"\1<wbr>", str(escape(name))))
 
 
 def machine_of(run: RunRecord) -> dict[str, Any]:

@@ -55,7 +55,7 @@ class Planning(Evaluator):
     name = "planning"
 
     images: int = option(64, "validation images measured; all of them where there are fewer", low=1)
-    searches: list[str] = option(["bank", "cem", "gradient"], "how actions are searched for", choices=tuple(SEARCHES))
+    searches: list[str] = option(["cem", "gradient", "bank"], "how actions are searched for", choices=tuple(SEARCHES))
     candidates: int = option(128, "drawn from the recipe's targets for each image; every search begins with them", low=2)
     rounds: int = option(4, "cem: times that answers are drawn around the nearest", low=1)
     samples: int = option(32, "cem: answers drawn in a round", low=1)

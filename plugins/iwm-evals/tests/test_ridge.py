@@ -80,6 +80,9 @@ def test_constant_and_repeated_inputs_give_the_mean():
     found = fit(total(moments(*pair) for pair in zip(x[:30].split(7), y[:30].split(7), strict=True)), moments(x[30:], y[30:]))
     assert torch.equal(found.weight, torch.zeros_like(found.weight))
     assert torch.allclose(predict(found, x), y.double().mean().expand(40, 1))
+    rounding = 1e3 + 1e-4 * Draws(0, 0, torch.arange(40), "rounding").normal(5).double()
+    found = fit(moments(rounding[:30], y[:30]), moments(rounding[30:], y[30:]))
+    assert torch.equal(found.weight, torch.zeros_like(found.weight)), "what is less than float32 tells apart is no input"
     twice = torch.cat([y, y, x], 1)
     found = fit(moments(twice[::2], y[::2]), moments(twice[1::2], y[1::2]))
     assert torch.allclose(predict(found, twice), y.double(), atol=1e-6)
