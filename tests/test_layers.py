@@ -19,6 +19,8 @@ OWNERS = {
     "timm": {"encoder.py"},
     "datasets": {"data/hub.py"},
     "pluggy": {"hookspecs.py", "plugins.py", "__init__.py"},
+    "matplotlib": {"report/svg.py", "report/drawing.py"},
+    "jinja2": {"report/page.py"},
 }
 """Which files of the core may import each library."""
 

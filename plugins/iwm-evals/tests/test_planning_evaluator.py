@@ -12,7 +12,7 @@ from torch import Tensor
 from iwm_core.interfaces import ActionParams, Draws, NotApplicable
 
 NUMBERS = ("slide.columns", "slide.rows")
-SEARCHES = ("bank", "cem", "gradient")
+SEARCHES = ("cem", "gradient", "bank")
 FAST = {"candidates": 32, "steps": 20, "rounds": 6, "samples": 64, "chunk": 4096}
 
 
