@@ -46,7 +46,7 @@ def evaluate(run: Run, recipe: Recipe, display: Display, names: list[str] | None
         except NotApplicable as error:
             display.warn(f"nothing to measure for evaluator {name}: {error}")
             continue
-        except (ValueError, OSError) as error:  # what cannot be measured; a picture that cannot be written
+        except (ValueError, OSError, UserError) as error:  # what cannot be measured; a picture that cannot be written; a missing plugin
             failed.append(f"evaluator {name}: {error}")
             continue
         measured += 1
@@ -122,7 +122,7 @@ def evaluate_in_training(
         except NotApplicable as error:
             display.warn(f"nothing to measure for evaluator {name}: {error}")
             continue
-        except (ValueError, OSError) as error:
+        except (ValueError, OSError, UserError) as error:
             display.warn(f"step {step}: evaluator {name}: {error}")
             continue
         run.log_evaluation({"step": step, "evaluator": name, "metrics": {key: metric._asdict() for key, metric in result.metrics.items()}})

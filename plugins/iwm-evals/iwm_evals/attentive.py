@@ -34,9 +34,9 @@ from iwm_core.interfaces import (
     option,
 )
 from iwm_core.resample import crop_resize
-from iwm_evals.comparison import INPUTS, accuracies, compare, most_frequent
-from iwm_evals.features import check_finite, colour, labelled, mapped, stream
-from iwm_evals.held_out import held_out
+from iwm_evals.probes.comparison import INPUTS, accuracies, compare, most_frequent
+from iwm_evals.probes.features import check_finite, colour, labelled, mapped, stream
+from iwm_evals.probes.held_out import held_out
 
 MOST_HEADS = 12
 AT_ONCE = 256  # images answered together

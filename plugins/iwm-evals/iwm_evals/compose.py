@@ -39,7 +39,7 @@ from iwm_core.interfaces import (
     option,
 )
 from iwm_core.planning import drawn_targets
-from iwm_evals.measured import ratio_metrics
+from iwm_evals.statistics.measured import ratio_metrics
 
 STILL = 1e-10  # of the square of the latents: a movement that is rounding
 ABOUT = {

@@ -27,8 +27,8 @@ from torch import Tensor
 
 from iwm_core.interfaces import Chart, Evaluation, EvaluationData, Evaluator, Metric, NotApplicable, Series, Track, WorldModel, option
 from iwm_core.planning import drawn_targets
-from iwm_evals.measured import mean_metrics, ratio_metrics
-from iwm_evals.parts import each_parameter
+from iwm_evals.questions.parts import each_parameter
+from iwm_evals.statistics.measured import mean_metrics, ratio_metrics
 
 IMAGES_AT_ONCE = 16  # loaded together; they are measured one by one
 STILL = 1e-10  # of the square of the latents: a movement that is rounding

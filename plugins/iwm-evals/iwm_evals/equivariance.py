@@ -31,14 +31,14 @@ from iwm_core.interfaces import (
     WorldModel,
     option,
 )
-from iwm_evals.bootstrap import bounds, resampled_means
-from iwm_evals.comparison import INPUTS, compare
-from iwm_evals.features import check_finite, colour, raw
-from iwm_evals.held_out import held_out
-from iwm_evals.invariance import Similarity
-from iwm_evals.parts import Part, alone, each_action, whole
-from iwm_evals.ridge import Moments, fit, merge, moments, predict
-from iwm_evals.views import draw_params
+from iwm_evals.probes.comparison import INPUTS, compare
+from iwm_evals.probes.features import check_finite, colour, raw
+from iwm_evals.probes.held_out import held_out
+from iwm_evals.probes.ridge import Moments, fit, merge, moments, predict
+from iwm_evals.questions.parts import Part, alone, each_action, whole
+from iwm_evals.questions.views import draw_params
+from iwm_evals.scores.invariance import Similarity
+from iwm_evals.statistics.bootstrap import bounds, resampled_means
 
 STILL = 1e-12  # the variance of a number that does not vary
 ABOUT = {
@@ -176,7 +176,9 @@ def summarise(metrics: dict[str, Metric]) -> str:
     read, pixels = metrics["equivariance"].value, metrics["equivariance_raw"].value
     text = f"the action is read from the features with R² {read:.2f} (from pixels {pixels:.2f})"
     if "invariance" in metrics:
-        text += f", and invariance to it is {metrics['invariance'].value:.2f} (pixels {metrics['invariance_raw'].value:.2f})"
+        text += f", and invariance to it is {metrics['invariance'].value:.2f}"
+    if {"invariance", "invariance_raw"} <= metrics.keys():
+        text += f" (pixels {metrics['invariance_raw'].value:.2f})"
     return text
 
 
@@ -184,7 +186,8 @@ def draw_charts(metrics: dict[str, Metric], numbers: list[str], actions: list[st
     """The position between both ends; R² of each number; invariance to each action."""
     charts = []
     if "invariance" in metrics:
-        places = [(label, metrics[f"invariance{ending}"], metrics[f"equivariance{ending}"]) for ending, label in INPUTS.items()]
+        known = [(ending, label) for ending, label in INPUTS.items() if f"invariance{ending}" in metrics]
+        places = [(label, metrics[f"invariance{ending}"], metrics[f"equivariance{ending}"]) for ending, label in known]
         charts.append(
             Chart(
                 name="position",
@@ -207,7 +210,7 @@ def draw_charts(metrics: dict[str, Metric], numbers: list[str], actions: list[st
             {"chance": 0.0},
         )
     )
-    moved = {f"invariance{action}": action[1:] for action in actions if f"invariance{action}" in metrics}
+    moved = {f"invariance{action}": action[1:] for action in actions if all(f"invariance{action}{i}" in metrics for i in INPUTS)}
     if moved:
         charts.append(
             compare(

@@ -34,9 +34,9 @@ from iwm_core.interfaces import (
     WorldModel,
     option,
 )
-from iwm_evals.parts import alone, each_action
-from iwm_evals.relative import STILL, Ratio, chart_errors, relative_metrics, spread_out, squared
-from iwm_evals.views import draw_params, draw_views
+from iwm_evals.questions.parts import alone, each_action
+from iwm_evals.questions.views import draw_params, draw_views
+from iwm_evals.scores.relative import STILL, Ratio, chart_errors, relative_metrics, spread_out, squared
 
 STREAM = "error/pairs"
 ABOUT = {

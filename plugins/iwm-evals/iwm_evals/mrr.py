@@ -25,11 +25,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from iwm_core.interfaces import Draws, Evaluation, EvaluationData, Evaluator, Metric, NotApplicable, Row, Track, WorldModel, option
-from iwm_evals.bank import Bank, banked_parts, draw_bank
-from iwm_evals.measured import mean_metrics
-from iwm_evals.mrr_words import ABOUT, chart_parts, show_questions, sum_up
-from iwm_evals.parts import Part, whole
-from iwm_evals.ranking import MEASURES, chances, distances, gains, rank, stand
+from iwm_evals.questions.bank import Bank, banked_parts, draw_bank
+from iwm_evals.questions.parts import Part, whole
+from iwm_evals.scores.ranking import MEASURES, chances, distances, gains, rank, stand
+from iwm_evals.statistics.measured import mean_metrics
+from iwm_evals.words.mrr import ABOUT, chart_parts, show_questions, sum_up
 
 CONTROLS = ("shuffled", "null", "identity")
 ROWS = 8

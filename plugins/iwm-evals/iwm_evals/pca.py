@@ -38,10 +38,10 @@ from iwm_core.interfaces import (
     WorldModel,
     option,
 )
-from iwm_evals.features import check_finite
-from iwm_evals.jackknife import GROUPS, interval_of
-from iwm_evals.ridge import Moments, moments, total
-from iwm_evals.views import draw_params
+from iwm_evals.probes.features import check_finite
+from iwm_evals.probes.ridge import Moments, moments, total
+from iwm_evals.questions.views import draw_params
+from iwm_evals.statistics.jackknife import GROUPS, interval_of
 
 FIRST = (1, 3, 10)
 POINTS = 100  # of the curve

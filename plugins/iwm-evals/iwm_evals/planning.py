@@ -32,8 +32,8 @@ from iwm_core.interfaces import (
     option,
 )
 from iwm_core.planning import CEM, SEARCHES, BankSearch, GradientSearch, Problem, Search, drawn_targets, find
-from iwm_evals.measured import mean_metrics, ratio_metrics
-from iwm_evals.planning_words import ABOUT, chart_answers, chart_errors, show_plans, sum_up
+from iwm_evals.statistics.measured import mean_metrics, ratio_metrics
+from iwm_evals.words.planning import ABOUT, chart_answers, chart_errors, show_plans, sum_up
 
 IMAGES_AT_ONCE = 8
 ROWS = 8

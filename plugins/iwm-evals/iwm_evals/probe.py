@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from iwm_core.interfaces import Evaluation, EvaluationData, Evaluator, NotApplicable, Track, WorldModel, option
-from iwm_evals.comparison import INPUTS, accuracies, compare, most_frequent
-from iwm_evals.features import Features, extract, labelled, stream
-from iwm_evals.knn import Neighbours
-from iwm_evals.linear import Sweep, classify
+from iwm_evals.probes.comparison import INPUTS, accuracies, compare, most_frequent
+from iwm_evals.probes.features import Features, extract, labelled, stream
+from iwm_evals.probes.knn import Neighbours
+from iwm_evals.probes.linear import Sweep, classify
 
 ABOUT = {
     "linear": "share of validation images whose class a linear classifier of the features names; to be read against pixels and colours",

@@ -20,10 +20,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from iwm_core.interfaces import Draws, Evaluation, EvaluationData, Evaluator, NotApplicable, Track, WorldModel, option
-from iwm_evals.corruption import Corrupted, at_rest, corrupt, destructive
-from iwm_evals.parts import Part
-from iwm_evals.relative import STILL, Ratio, chart_errors, relative_metrics, spread_out, squared
-from iwm_evals.undo_words import ABOUT, READING, TITLES, Version, make_row, of_image, show, sum_up
+from iwm_evals.questions.corruption import Corrupted, at_rest, corrupt, destructive
+from iwm_evals.questions.parts import Part
+from iwm_evals.scores.relative import STILL, Ratio, chart_errors, relative_metrics, spread_out, squared
+from iwm_evals.words.undo import ABOUT, READING, TITLES, Version, make_row, of_image, show, sum_up
 
 ROWS = 8
 COLUMNS = ("error", "error_null", "moved", "undone", "undone_null", "images")

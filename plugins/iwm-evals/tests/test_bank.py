@@ -6,8 +6,8 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from iwm_evals.bank import banked_parts, draw_bank, first_of_each
-from iwm_evals.parts import Part, each_action, each_parameter, whole
+from iwm_evals.questions.bank import banked_parts, draw_bank, first_of_each
+from iwm_evals.questions.parts import Part, each_action, each_parameter, whole
 from known_model import KnownModel, Negative, Slide
 from torch import Tensor
 

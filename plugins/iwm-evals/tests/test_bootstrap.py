@@ -2,7 +2,7 @@
 
 import numpy as np
 import torch
-from iwm_evals.bootstrap import interval, ratio_interval
+from iwm_evals.statistics.bootstrap import interval, ratio_interval
 
 from iwm_core.interfaces import Draws
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 from iwm_evals.factors import Factors, above, readable, regress, summarise, targets
-from iwm_evals.held_out import held_out
-from iwm_evals.ridge import PENALTIES
+from iwm_evals.probes.held_out import held_out
+from iwm_evals.probes.ridge import PENALTIES
 from known_model import PIXELS, KnownData, KnownModel, quiet
 from sklearn.linear_model import Ridge
 from sklearn.metrics import r2_score

@@ -9,8 +9,8 @@ import known_model
 import numpy as np
 import pytest
 import torch
-from iwm_evals.features import COLOURS, colour, extract, labelled, mapped, raw, stream
-from iwm_evals.held_out import held_out
+from iwm_evals.probes.features import COLOURS, colour, extract, labelled, mapped, raw, stream
+from iwm_evals.probes.held_out import held_out
 from known_model import KnownData, KnownModel, quiet
 from torch.nn import functional as F
 

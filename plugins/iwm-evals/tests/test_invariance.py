@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pytest
 import torch
 from iwm_evals.equivariance import Equivariance
-from iwm_evals.invariance import Similarity
+from iwm_evals.scores.invariance import Similarity
 from known_model import SLIDE, KnownData, KnownModel, checkers, quiet
 from torch import Tensor
 

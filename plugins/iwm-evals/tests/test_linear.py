@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 import torch
-from iwm_evals.held_out import held_out
-from iwm_evals.linear import Sweep, classify, judge, standard
+from iwm_evals.probes.held_out import held_out
+from iwm_evals.probes.linear import Sweep, classify, judge, standard
 from known_model import quiet
 from sklearn.linear_model import LogisticRegression
 from torch.nn import functional as F

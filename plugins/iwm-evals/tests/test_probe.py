@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 import torch
-from iwm_evals.knn import Neighbours
 from iwm_evals.probe import Probe
+from iwm_evals.probes.knn import Neighbours
 from known_model import KnownData, KnownModel, quiet
 from sklearn.neighbors import KNeighborsClassifier
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from iwm_evals.ranking import chance_reciprocal_rank, distances, hit_rate, rank, reciprocal_rank, stand
+from iwm_evals.scores.ranking import chance_reciprocal_rank, distances, hit_rate, rank, reciprocal_rank, stand
 
 from iwm_core.interfaces import Draws
 

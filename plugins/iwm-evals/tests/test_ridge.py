@@ -5,7 +5,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from iwm_evals.ridge import PENALTIES, fit, merge, moments, predict, solve, squared_errors, total
+from iwm_evals.probes.ridge import PENALTIES, fit, merge, moments, predict, solve, squared_errors, total
 from sklearn.linear_model import Ridge
 from sklearn.preprocessing import StandardScaler
 

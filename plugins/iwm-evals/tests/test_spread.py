@@ -5,9 +5,9 @@ import math
 import numpy as np
 import pytest
 import torch
-from iwm_evals import spread
-from iwm_evals.jackknife import jackknife
-from iwm_evals.spread import lidar, relative_distance, uniformity
+from iwm_evals.scores import spread
+from iwm_evals.scores.spread import lidar, relative_distance, uniformity
+from iwm_evals.statistics.jackknife import jackknife
 
 
 def random(*shape, seed=0):

@@ -6,8 +6,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from iwm_core.interfaces import Gallery, Metric, Row, WorldModel
-from iwm_evals.corruption import Corrupted
-from iwm_evals.relative import squared
+from iwm_evals.questions.corruption import Corrupted
+from iwm_evals.scores.relative import squared
 
 ABOUT = {
     "undo": "squared distance of prediction and clean image over that of corrupted and clean image: 0 is perfect, 1 is not undone",

@@ -5,7 +5,7 @@ from jaxtyping import Bool, Int
 from torch import Tensor
 
 from iwm_core.interfaces import Chart, Metric, Series
-from iwm_evals.bootstrap import interval
+from iwm_evals.statistics.bootstrap import interval
 
 INPUTS = {"": "features", "_raw": "raw pixels", "_colour": "colours alone"}
 """What a probe is tried on: the ending of a metric's name, and words."""

@@ -19,7 +19,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from iwm_core.interfaces import Action, Draws, WorldModel
-from iwm_evals.parts import Part, alone, each_action, each_parameter
+from iwm_evals.questions.parts import Part, alone, each_action, each_parameter
 
 CANDIDATES = 4  # drawn for each element of the bank
 

@@ -21,7 +21,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from iwm_core.interfaces import Draws, Track
-from iwm_evals.held_out import held_out
+from iwm_evals.probes.held_out import held_out
 
 MOMENTUM = 0.9
 ROUNDING = 1e-6  # a spread this small beside the values themselves is rounding

@@ -13,7 +13,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from iwm_core.interfaces import Draws, ImageBatch, WorldModel
-from iwm_evals.parts import Part, alone, each_action
+from iwm_evals.questions.parts import Part, alone, each_action
 
 TARGETS = 256
 TRIES = 100  # an operation of probability 0.05 then misses six images in a thousand
