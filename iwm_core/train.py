@@ -32,7 +32,7 @@ from iwm_core.errors import UserError
 from iwm_core.evaluate import evaluate_in_training
 from iwm_core.events import StepEnd, TrainEnd, TrainStart
 from iwm_core.health import Health, effective_rank, gain, spread_rows, target_std
-from iwm_core.interfaces import Draws
+from iwm_core.interfaces import Draws, Evaluator
 from iwm_core.launch import agreement, make_accelerator
 from iwm_core.plugins import load_plugins
 from iwm_core.run import Run
@@ -52,15 +52,14 @@ class Plan:
     evaluate_every: dict[str, int]
 
     @classmethod
-    def of(cls, recipe: Recipe, epoch: int) -> "Plan":
+    def of(cls, train: Train, evaluators: dict[str, Evaluator], epoch: int) -> "Plan":
         """Durations where an epoch has ``epoch`` steps."""
-        train = recipe.train
         return cls(
             steps=train.steps if train.steps is not None else steps_of(f"{train.epochs:.9f} epochs", epoch, "train.epochs"),
             warmup=steps_of(train.lr.warmup, epoch, "train.lr.warmup"),
             checkpoint_every=steps_of(train.checkpoint_every, epoch, "train.checkpoint_every", at_least=1),
             log_every=steps_of(train.log_every, epoch, "train.log_every", at_least=1),
-            evaluate_every={name: steps_of(e.every, epoch, f"evaluators.{name}.every") for name, e in recipe.evaluators.items()},
+            evaluate_every={name: steps_of(e.every, epoch, f"evaluators.{name}.every") for name, e in evaluators.items()},
         )
 
     def evaluators(self, done: int) -> list[str]:
@@ -92,7 +91,7 @@ def train(run: Run, recipe: Recipe, display: Display) -> None:
             began = read_state(checkpoint)["images"]
             raise UserError(f"the run began with {began} training images, and now there are {len(data)}; go on with the same data")
         schedule = Schedule(settings.seed, len(data), settings.batch_size, parts)
-        plan = Plan.of(recipe, schedule.steps_per_epoch)
+        plan = Plan.of(settings, recipe.evaluators, schedule.steps_per_epoch)
         if start >= plan.steps:
             return
 

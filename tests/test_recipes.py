@@ -42,10 +42,11 @@ def test_every_recipe_composes_and_fits_together(name):
     recipe = thaw(config)
     assert recipe.recipe == name
     check_fit(recipe)
-    plan = Plan.of(recipe.train, EPOCH)
+    plan = Plan.of(recipe.train, recipe.evaluators, EPOCH)
     assert 0 <= plan.warmup < plan.steps
     assert 1 <= plan.checkpoint_every <= plan.steps
     assert 1 <= plan.log_every <= plan.steps
+    assert 1 <= plan.evaluate_every["health"] <= plan.steps / 2, "health is also measured in training"
     assert recipe.train.lr.start <= recipe.train.lr.peak >= recipe.train.lr.end
     assert recipe.train.momentum.start < recipe.train.momentum.end == 1
 
