@@ -57,5 +57,5 @@ def test_colours_tell_nothing_of_the_shape(features_and_factors: tuple[Tensor, T
 
 def test_colours_tell_the_hue(features_and_factors: tuple[Tensor, Tensor]) -> None:
     features, factors = features_and_factors
-    sextant = (factors[:, Scenes().open("train").factors.index("hue")] * 6).long()
+    sextant = (factors[:, [f.name for f in Scenes().open("train").factors].index("hue")] * 6).long()
     assert probe_accuracy(features, sextant) > 0.5
