@@ -61,6 +61,7 @@ class Chart(NamedTuple):
         series: what is drawn.
         about: one or two sentences: what it shows, and what good and bad look like.
         levels: horizontal lines to compare with, by name, such as ``{"chance": 0.074}``.
+        diagonal: what the line on which y is x means, such as ``truth``; empty: it is not drawn.
     """
 
     name: str
@@ -71,6 +72,7 @@ class Chart(NamedTuple):
     series: tuple[Series, ...]
     about: str
     levels: dict[str, float] = {}  # noqa: RUF012  # never changed
+    diagonal: str = ""
 
 
 class Row(NamedTuple):

@@ -135,6 +135,16 @@ def test_texts_of_drawings_stay_texts(here, kind):
     assert kind == "bars" or "$x$" in found
 
 
+@pytest.mark.parametrize("kind", ["lines", "points"])
+def test_a_diagonal_is_drawn_and_told(here, kind):
+    chart = Chart("c", "C", "asked", "found", kind, (Series("a", [-1.0, 1.0], [0.5, 0.6]),), "", diagonal="truth")
+    (drawn,), (plain,) = panels(["run"], [chart]), panels(["run"], [chart._replace(diagonal="")])
+    assert "truth" in re.findall(r"<text[^>]*>([^<]*)</text>", draw(drawn, 1))
+    assert "truth" not in draw(plain, 1)
+    assert draw(drawn, 1).count("<path") == draw(plain, 1).count("<path") + 1
+    assert alternative(drawn).endswith("The diagonal is truth.")
+
+
 def test_names_of_levels_do_not_cover_one_another():
     assert spread([0.1, 0.12, 0.5], [0.1, 0.1, 0.1]) == pytest.approx([0.1, 0.2, 0.5])
     assert spread([0.1, 0.12, 0.14], [0.1, 0.3, 0.1]) == pytest.approx([0.1, 0.3, 0.5])

@@ -146,6 +146,9 @@ def upright(axes: Any, panel: Panel) -> None:
     for number, ((level, text), height) in enumerate(zip(levels, heights, strict=True)):
         axes.axhline(level, color=PALE, linewidth=1.2, linestyle=LEVEL_DASHES[number % len(LEVEL_DASHES)], zorder=1.5)
         axes.text(1.01, height, text, transform=axes.get_yaxis_transform(), va="center", fontsize=9, color=PALE)
+    if panel.chart.diagonal:
+        axes.axline((0, 0), slope=1, color=PALE, linewidth=1.2, linestyle=LEVEL_DASHES[0], zorder=1.5)
+        axes.text(1.01, 1.0, panel.chart.diagonal, transform=axes.transAxes, va="top", fontsize=9, color=PALE)
 
 
 def spread(centres: list[float], sizes: list[float]) -> list[float]:

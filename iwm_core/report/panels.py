@@ -96,6 +96,7 @@ def alternative(panel: Panel) -> str:
     told += [chart.about.rstrip(". ") + "."] if chart.about else []
     told += [f"{panel.name_of(one.label)}: {numbers_told(one.x, one.y)}." for one in chart.series]
     told += [f"{name} at {written(level)}." for name, level in chart.levels.items()]
+    told += [f"The diagonal is {chart.diagonal}."] if chart.diagonal else []
     return " ".join(told)
 
 

@@ -142,10 +142,10 @@ def test_charts_compare_with_chance_and_with_the_truth(tmp_path):
             assert y == pytest.approx(error / found.metrics[f"planning.cem.{number}_chance"].value)
             assert low <= y <= high
     assert answers.kind == "points"
-    *points, truth = answers.series
-    assert [one.label for one in points] == list(NUMBERS)
-    assert sum(len(one.x) for one in points) <= 200 - len(truth.x)
-    for one in (*points, truth):
+    assert answers.diagonal == "truth"
+    assert [one.label for one in answers.series] == list(NUMBERS)
+    assert sum(len(one.x) for one in answers.series) <= 200
+    for one in answers.series:
         assert one.y == pytest.approx(one.x, abs=2e-3)
     blind_points = measure(KnownModel(blind), tmp_path, images=200, searches=["bank"], candidates=4).charts[1].series[0]
     assert abs(torch.corrcoef(torch.tensor([blind_points.x, blind_points.y]))[0, 1]) < 0.4

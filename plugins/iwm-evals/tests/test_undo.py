@@ -63,6 +63,11 @@ def mistaken(tokens: Tensor, actions: Tensor) -> Tensor:
     return both(tokens, actions) + actions[..., 2:3, None] * PATTERN
 
 
+def beyond(tokens: Tensor, actions: Tensor) -> Tensor:
+    """Three times too far, past the clean image."""
+    return 3 * both(tokens, actions) - 2 * tokens[:, None]
+
+
 def measure(tmp_path, answer=perfect, seed: int = 0, available: int = 40, constant: bool = False, parts=None, **fields):
     return Undo(**fields).evaluate(KnownModel(answer, constant, parts), KnownData(seed, available), tmp_path, quiet)
 
@@ -142,7 +147,7 @@ def test_images_that_an_operation_leaves_as_they_are_do_not_count(tmp_path):
 
 def test_the_gallery_shows_what_lies_nearest(tmp_path):
     rows = {}
-    for name, answer in (("both", both), ("negatives", negatives), ("mistaken", mistaken)):
+    for name, answer in (("both", both), ("negatives", negatives), ("mistaken", mistaken), ("beyond", beyond)):
         (gallery,) = measure(tmp_path, swapped(answer), parts=two(p=1)).galleries
         rows[name] = gallery.rows
         assert len(rows[name]) == 8
@@ -150,6 +155,8 @@ def test_the_gallery_shows_what_lies_nearest(tmp_path):
     assert [row.verdict for row in rows["negatives"][:2]] == ["stain: not undone, error 1.00", "negative: undone, error 0.00"]
     assert rows["mistaken"][1].verdict.startswith("negative: taken for stain, error 0.")
     assert [row.right for row in rows["mistaken"][:2]] == [True, False]
+    assert rows["beyond"][0].verdict == "stain: astray, error 4.00", "nearer to clean than to corrupted, and far from both"
+    assert rows["beyond"][0].right is False
     corrupted, clean, nearest = rows["mistaken"][1].images
     assert torch.allclose(corrupted, 1 - clean)
     assert torch.allclose(nearest, clean + STAIN)

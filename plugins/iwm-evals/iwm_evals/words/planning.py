@@ -1,6 +1,5 @@
 """How action inference is told: in one sentence, as charts of errors and answers, as a gallery of plans."""
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -12,7 +11,6 @@ ABOUT = {
     "the model knows what was done",
 }
 POINTS = 180  # drawn of all numbers together
-DIAGONAL = 17  # points of the line of truth
 
 
 def sum_up(metrics: dict[str, Metric], searches: list[str], best: str, names: list[str]) -> str:
@@ -53,8 +51,6 @@ def chart_errors(relative: list[list[Metric]], searches: list[str], names: list[
 def chart_answers(true: Float[Tensor, "b v"], found: Float[Tensor, "b v"], search: str, names: list[str]) -> Chart:
     """What was found against what was done, a point for each image and number."""
     shown = max(1, POINTS // len(names))
-    reach = float(torch.cat([true[:shown], found[:shown]]).abs().max())
-    line = [reach * (2 * place / (DIAGONAL - 1) - 1) for place in range(DIAGONAL)]
     series = [Series(name, true[:shown, place].tolist(), found[:shown, place].tolist()) for place, name in enumerate(names)]
     return Chart(
         name="planning_answers",
@@ -62,9 +58,10 @@ def chart_answers(true: Float[Tensor, "b v"], found: Float[Tensor, "b v"], searc
         x="number of the action that made the goal",
         y="number found",
         kind="points",
-        series=(*series, Series("truth", line, list(line))),
+        series=tuple(series),
         about="Each point is one number of one image's action. A model that knows the action puts them on the line of truth; one that is "
         "blind to it scatters them without a slope.",
+        diagonal="truth",
     )
 
 

@@ -47,12 +47,15 @@ def make_row(model: WorldModel, image: Float[Tensor, "3 h w"], clean: Float[Tens
         shown[name], latents[name] = version.corrupted.images[0], version.latents
     distances = {name: float(squared(versions[asked].predicted, latent)) for name, latent in latents.items()}
     nearest = min(distances, key=lambda name: distances[name])
-    verdict = "undone" if nearest == "clean" else "not undone" if nearest == asked else f"taken for {nearest}"
     moved = float(squared(versions[asked].latents, clean[None]))
+    # Far from both, a prediction lies by chance a little nearer to one of them.
+    right = nearest == "clean" and distances["clean"] <= moved
+    words = {"clean": "undone" if right else "astray", asked: "not undone"}
+    verdict = words.get(nearest, f"taken for {nearest}")
     error = f", error {distances['clean'] / moved:.2f}" if moved else ""
     places = [f"{name}.{label}" for name, label in zip(model.names, model.actions.labels, strict=True)]
     numbers = dict(zip(places, versions[asked].corrupted.actions[0].tolist(), strict=True))
-    return Row((shown[asked], image, shown[nearest]), numbers, f"{asked}: {verdict}{error}", nearest == "clean")
+    return Row((shown[asked], image, shown[nearest]), numbers, f"{asked}: {verdict}{error}", right)
 
 
 def show(metrics: dict[str, Metric], rows: list[Row]) -> Gallery:
