@@ -259,6 +259,16 @@ def test_ctrl_c_while_starting(tmp_path):
     assert "Traceback" not in error
 
 
+def test_an_interrupt_that_a_library_swallows_is_kept():
+    """As some do while they are imported: training then does not begin."""
+    code = (
+        "import os, signal\nfrom iwm_core.signals import Stop, note_interrupts\nnote_interrupts()\n"
+        "try:\n    os.kill(os.getpid(), signal.SIGINT)\nexcept BaseException:\n    pass\n"
+        "try:\n    with Stop():\n        print('began')\nexcept KeyboardInterrupt:\n    print('interrupted')\n"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "interrupted\n"
+
+
 def test_a_run_that_cannot_be_written_ends_in_one_line(iwm, monkeypatch):
     assert iwm(*TRAIN, "run=r")[0] == 0
     Path("r/eval").write_text("in the way")
