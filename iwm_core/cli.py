@@ -10,7 +10,6 @@ import sys
 from collections.abc import Callable
 
 from iwm_core.errors import UserError
-from iwm_core.signals import Stopped, note_interrupts
 
 USAGE = """iwm: image world models
 
@@ -32,12 +31,13 @@ start with:  iwm train recipe=quickstart
 
 def main() -> None:
     """Entry point of the command ``iwm``."""
-    note_interrupts()
     sys.exit(guarded(lambda: dispatch(sys.argv[1:])))
 
 
 def guarded(action: Callable[[], int]) -> int:
     """Run an action; a user's mistake becomes one line and a status."""
+    from iwm_core.signals import Stopped
+
     try:
         status = action()
         sys.stdout.flush()  # here, where a reader that has left is no error, not when Python ends

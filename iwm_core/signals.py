@@ -3,7 +3,6 @@
 Decisions:
 - Child processes get sessions of their own: Ctrl-C in a terminal would else reach them twice, from the terminal and from their parent.
 - A handler only notes its signal. What follows is done where the program waits anyway: after a step, or between two looks at the children.
-- Before that, Ctrl-C interrupts as Python does, and is noted too: a library that is being imported may swallow the exception.
 """
 
 import os
@@ -24,21 +23,6 @@ class Stopped(Exception):
         self.status = status
 
 
-interrupts: list[int] = []
-"""SIGINTs that have come since `note_interrupts`."""
-
-
-def note_interrupts() -> None:
-    """Note each Ctrl-C besides raising KeyboardInterrupt; left alone where it is ignored, as in the background of a shell script."""
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        handle([signal.SIGINT], interrupt)
-
-
-def interrupt(number: int, frame: FrameType | None) -> None:  # noqa: ARG001  # as Python calls it
-    interrupts.append(number)
-    raise KeyboardInterrupt
-
-
 class Stop:
     """While entered, the first SIGINT or SIGTERM only asks to stop; the second acts as usual."""
 
@@ -48,8 +32,6 @@ class Stop:
         self.previous: dict[int, Any] = {}
 
     def __enter__(self) -> "Stop":
-        if interrupts:
-            raise KeyboardInterrupt
         self.previous = handle([signal.SIGINT, signal.SIGTERM], self.ask)
         return self
 

@@ -22,7 +22,5 @@ def command() -> int:
 
 if __name__ == "__main__":
     from iwm_core.cli import guarded
-    from iwm_core.signals import note_interrupts
 
-    note_interrupts()
     sys.exit(guarded(command))
