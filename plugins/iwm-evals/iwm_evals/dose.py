@@ -27,6 +27,7 @@ from torch import Tensor
 
 from iwm_core.interfaces import Chart, Evaluation, EvaluationData, Evaluator, Metric, NotApplicable, Series, Track, WorldModel, option
 from iwm_core.planning import drawn_targets
+from iwm_evals.questions.images import validation_images
 from iwm_evals.questions.parts import each_parameter
 from iwm_evals.statistics.measured import mean_metrics, ratio_metrics
 
@@ -81,9 +82,7 @@ class Dose(Evaluator):
         sweeps = make_sweeps(model, data.seed, self.doses)
         if not sweeps:
             raise NotApplicable("no action of this recipe changes a target, so that there is no dose to vary")
-        count = min(self.images, data.count("validation"))
-        if count == 0:
-            raise ValueError("dose measures validation images, and this data has none")
+        count = validation_images(self.name, data, self.images)
 
         found: list[list[Response]] = [self.respond(model, image, sweeps) for image in track(one_by_one(data, count), "dose", count)]
         responses = {

@@ -35,6 +35,7 @@ from iwm_evals.probes.comparison import INPUTS, compare
 from iwm_evals.probes.features import check_finite, colour, raw
 from iwm_evals.probes.held_out import held_out
 from iwm_evals.probes.ridge import Moments, fit, merge, moments, predict
+from iwm_evals.questions.images import validation_images
 from iwm_evals.questions.parts import Part, alone, each_action, whole
 from iwm_evals.questions.views import draw_params
 from iwm_evals.scores.invariance import Similarity
@@ -83,9 +84,7 @@ class Equivariance(Evaluator):
         """
         if not model.names:
             raise NotApplicable("this recipe has no action")
-        count = min(self.images, data.count("validation"))
-        if count == 0:
-            raise ValueError("equivariance measures validation images, and this data has none")
+        count = validation_images(self.name, data, self.images)
         if count < 3:
             raise NotApplicable(f"equivariance compares images, and {count} are too few")
 

@@ -34,6 +34,7 @@ from iwm_core.interfaces import (
     WorldModel,
     option,
 )
+from iwm_evals.questions.images import validation_images
 from iwm_evals.questions.parts import alone, each_action
 from iwm_evals.questions.views import draw_params, draw_views
 from iwm_evals.scores.relative import STILL, Ratio, chart_errors, relative_metrics, spread_out, squared
@@ -71,9 +72,7 @@ class Error(Evaluator):
         """
         if not model.actions.labels:
             raise NotApplicable("this recipe has no action, so that there is nothing to apply")
-        count = min(self.images, data.count("validation"))
-        if count == 0:
-            raise ValueError("error measures validation images, and this data has none")
+        count = validation_images(self.name, data, self.images)
 
         total = -(-count // self.chunk) * self.draws
         mean = self.mean_target(model, data.seed, track(self.pairs(data, count), "error: mean target", total))

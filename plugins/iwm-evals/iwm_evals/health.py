@@ -36,6 +36,7 @@ from iwm_core.interfaces import (
     WorldModel,
     option,
 )
+from iwm_evals.questions.images import validation_images
 from iwm_evals.questions.views import draw_views
 from iwm_evals.scores.spread import lidar, relative_distance, uniformity
 from iwm_evals.statistics.jackknife import jackknife
@@ -71,9 +72,7 @@ class Health(Evaluator):
             NotApplicable: fewer than three validation images, which cannot be compared.
             ValueError: there are no validation images, or the model's latents are not finite.
         """
-        count = min(self.images, data.count("validation"))
-        if count == 0:
-            raise ValueError("health measures validation images, and this data has none")
+        count = validation_images(self.name, data, self.images)
         if count < 3:
             raise NotApplicable(f"health compares images, and {count} are too few")
         patches = model.grid[0] * model.grid[1]

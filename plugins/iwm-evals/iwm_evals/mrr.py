@@ -26,6 +26,7 @@ from torch import Tensor
 
 from iwm_core.interfaces import Draws, Evaluation, EvaluationData, Evaluator, Metric, NotApplicable, Row, Track, WorldModel, option
 from iwm_evals.questions.bank import Bank, banked_parts, draw_bank
+from iwm_evals.questions.images import validation_images
 from iwm_evals.questions.parts import Part, whole
 from iwm_evals.scores.ranking import MEASURES, chances, distances, gains, rank, stand
 from iwm_evals.statistics.measured import mean_metrics
@@ -78,9 +79,7 @@ class Mrr(Evaluator):
         """
         if not model.actions.changes_target:
             raise NotApplicable("no action of this recipe changes a target, so that there is nothing to rank")
-        count = min(self.images, data.count("validation"))
-        if count == 0:
-            raise ValueError("mrr measures validation images, and this data has none")
+        count = validation_images(self.name, data, self.images)
 
         parts = banked_parts(model, data.seed, self.bank) if self.part_images else []
         part_images = min(self.part_images, count)

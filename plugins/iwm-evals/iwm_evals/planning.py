@@ -32,6 +32,7 @@ from iwm_core.interfaces import (
     option,
 )
 from iwm_core.planning import CEM, SEARCHES, BankSearch, GradientSearch, Problem, Search, drawn_targets, find
+from iwm_evals.questions.images import validation_images
 from iwm_evals.statistics.measured import mean_metrics, ratio_metrics
 from iwm_evals.words.planning import ABOUT, chart_answers, chart_errors, show_plans, sum_up
 
@@ -75,9 +76,7 @@ class Planning(Evaluator):
         places = varying(model, data.seed)
         if not len(places):
             raise NotApplicable("no action of this recipe changes a target, so that there is none to find")
-        count = min(self.images, data.count("validation"))
-        if count == 0:
-            raise ValueError("planning measures validation images, and this data has none")
+        count = validation_images(self.name, data, self.images)
         searches = self.asked()
         if not searches:
             raise ValueError(f"planning.searches is empty; name some of {', '.join(SEARCHES)}")

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from iwm_core.interfaces import Draws, Evaluation, EvaluationData, Evaluator, NotApplicable, Track, WorldModel, option
 from iwm_evals.questions.corruption import Corrupted, at_rest, corrupt, destructive
+from iwm_evals.questions.images import validation_images
 from iwm_evals.questions.parts import Part
 from iwm_evals.scores.relative import STILL, Ratio, chart_errors, relative_metrics, spread_out, squared
 from iwm_evals.words.undo import ABOUT, READING, TITLES, Version, make_row, of_image, show, sum_up
@@ -50,9 +51,7 @@ class Undo(Evaluator):
         parts = destructive(model, data.seed)
         if not parts:
             raise NotApplicable("no action of this recipe is on sources alone, so that there is nothing to undo")
-        count = min(self.images, data.count("validation"))
-        if count == 0:
-            raise ValueError("undo measures validation images, and this data has none")
+        count = validation_images(self.name, data, self.images)
 
         names = [part.name for part in parts]
         together = Part("", reduce(torch.logical_or, [part.columns for part in parts]))

@@ -5,7 +5,7 @@ from jaxtyping import Bool, Int
 from torch import Tensor
 
 from iwm_core.interfaces import Chart, Metric, Series
-from iwm_evals.statistics.bootstrap import interval
+from iwm_evals.statistics.measured import mean_metrics
 
 INPUTS = {"": "features", "_raw": "raw pixels", "_colour": "colours alone"}
 """What a probe is tried on: the ending of a metric's name, and words."""
@@ -14,8 +14,7 @@ INPUTS = {"": "features", "_raw": "raw pixels", "_colour": "colours alone"}
 def accuracies(right: dict[str, Bool[Tensor, "m"]], seed: int, resamples: int) -> dict[str, Metric]:
     """The share of right answers by name, with intervals over the images."""
     table = torch.stack(list(right.values()), 1).double()
-    low, high = interval(table, seed, resamples).tolist()
-    return {name: Metric(float(table[:, i].mean()), low[i], high[i], len(table)) for i, name in enumerate(right)}
+    return dict(zip(right, mean_metrics(table, seed, resamples), strict=True))
 
 
 def most_frequent(train: Int[Tensor, "n"], validation: Int[Tensor, "m"]) -> Bool[Tensor, "m"]:
