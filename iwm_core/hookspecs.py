@@ -11,7 +11,17 @@ import pluggy
 
 if TYPE_CHECKING:
     from iwm_core.events import StepEnd, TrainEnd, TrainStart
-    from iwm_core.interfaces import Action, DataSource, EncoderComponent, Evaluator, HeadComponent, PredictorComponent, TargetSelector
+    from iwm_core.interfaces import (
+        Action,
+        DataSource,
+        EncoderComponent,
+        Evaluator,
+        HeadComponent,
+        PredictorComponent,
+        Protocol,
+        TargetSelector,
+        Task,
+    )
 
 hookspec = pluggy.HookspecMarker("iwm")
 
@@ -49,6 +59,16 @@ def iwm_evaluators() -> "list[type[Evaluator]]":  # pyright: ignore[reportReturn
 @hookspec
 def iwm_data_sources() -> "list[type[DataSource]]":  # pyright: ignore[reportReturnType]
     """Data sources."""
+
+
+@hookspec
+def iwm_task_types() -> "list[type[Task]]":  # pyright: ignore[reportReturnType]
+    """Task types."""
+
+
+@hookspec
+def iwm_protocols() -> "list[type[Protocol]]":  # pyright: ignore[reportReturnType]
+    """Protocols."""
 
 
 @hookspec

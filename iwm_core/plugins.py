@@ -29,6 +29,8 @@ KINDS = {
     "head": "iwm_heads",
     "evaluator": "iwm_evaluators",
     "data_source": "iwm_data_sources",
+    "task": "iwm_task_types",
+    "protocol": "iwm_protocols",
 }
 """Kinds of component and the hook that registers each."""
 

@@ -17,6 +17,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from iwm_core.bootstrap import bounds, resampled_means
 from iwm_core.interfaces import (
     ActionParams,
     Chart,
@@ -39,7 +40,6 @@ from iwm_evals.questions.images import validation_images
 from iwm_evals.questions.parts import Part, alone, each_action, whole
 from iwm_evals.questions.views import draw_params
 from iwm_evals.scores.invariance import Similarity
-from iwm_evals.statistics.bootstrap import bounds, resampled_means
 
 STILL = 1e-12  # the variance of a number that does not vary
 ABOUT = {

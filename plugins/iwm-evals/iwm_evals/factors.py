@@ -19,13 +19,13 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from iwm_core.bootstrap import ratio_interval
 from iwm_core.interfaces import Evaluation, EvaluationData, Evaluator, Factor, Metric, NotApplicable, Track, WorldModel, option
 from iwm_evals.probes.comparison import INPUTS, accuracies, compare, most_frequent
 from iwm_evals.probes.features import Features, extract, stream
 from iwm_evals.probes.held_out import held_out
 from iwm_evals.probes.linear import Sweep, classify
 from iwm_evals.probes.ridge import fit, moments, predict, total
-from iwm_evals.statistics.bootstrap import ratio_interval
 
 AT_ONCE = 4096  # images regressed together
 VISIBLE = 1e-3  # a difference that is told in words

@@ -3,8 +3,8 @@
 from jaxtyping import Float
 from torch import Tensor
 
+from iwm_core.bootstrap import interval, ratio_interval
 from iwm_core.interfaces import Metric
-from iwm_evals.statistics.bootstrap import interval, ratio_interval
 
 
 def mean_metrics(values: Float[Tensor, "m v"], seed: int, resamples: int) -> list[Metric]:

@@ -9,11 +9,14 @@ Decisions:
   hardly any denominator would rule.
 """
 
+from collections.abc import Callable
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from iwm_core.interfaces import Draws
+from iwm_core.draws import Draws
+from iwm_core.results import Metric
 
 LEVEL = 0.95
 AT_ONCE = 50  # resamples held in memory together
@@ -47,3 +50,21 @@ def bounds(resampled: Float[Tensor, "r v"]) -> Float[Tensor, "2 v"]:
     """The middle 95 % of each column."""
     tail = (1 - LEVEL) / 2
     return torch.nanquantile(resampled, torch.tensor([tail, 1 - tail], dtype=resampled.dtype), dim=0)
+
+
+def bootstrap(
+    statistic: Callable[[Float[Tensor, "m v"]], dict[str, float]], rows: Float[Tensor, "m v"], seed: int, resamples: int = 300
+) -> dict[str, Metric]:
+    """A statistic of ``rows``, one for each image, with the 95 % interval of each of its numbers.
+
+    A resample that leaves a number undefined (NaN) does not count for it.
+    """
+    images = len(rows)
+    found = [
+        statistic(rows[Draws(seed, 0, torch.tensor([number]), "bootstrap").integers(images, images)[0]]) for number in range(resamples)
+    ]
+    metrics = {}
+    for name, value in statistic(rows).items():
+        low, high = bounds(torch.tensor([numbers[name] for numbers in found], dtype=torch.float64)[:, None])[:, 0].tolist()
+        metrics[name] = Metric(value, low, high, images)
+    return metrics

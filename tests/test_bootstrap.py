@@ -2,8 +2,8 @@
 
 import numpy as np
 import torch
-from iwm_evals.statistics.bootstrap import interval, ratio_interval
 
+from iwm_core.bootstrap import interval, ratio_interval
 from iwm_core.interfaces import Draws
 
 

@@ -1,0 +1,57 @@
+"""Actions: parametric transformations that lead from source to target (PAPER §4)."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
+
+from jaxtyping import Float
+from torch import Tensor
+
+from iwm_core.component import Component
+from iwm_core.draws import Draws
+
+
+class ActionParams(NamedTuple):
+    """The parameters of an action for a batch: how the source and how the target are made from the shared view."""
+
+    source: Float[Tensor, "b p"]
+    target: Float[Tensor, "b p"]
+
+
+@dataclass(kw_only=True)
+class Action(Component, ABC):
+    """A parametric image transformation that leads from source to target (PAPER §4).
+
+    Attributes:
+        labels: one for each number of the encoded action, used by reports and by ``imagine``.
+        identity: the parameters that leave an image as it is, float [p], on the CPU.
+        changes_target: False when ``sample`` always leaves the target as it is, so that the core need not apply it there.
+    """
+
+    labels: ClassVar[tuple[str, ...]]
+    identity: ClassVar[Float[Tensor, "p"]]
+    changes_target: ClassVar[bool] = True
+
+    @abstractmethod
+    def sample(self, draws: Draws) -> ActionParams:
+        """Parameters for a batch, float [b p] on the device of ``draws``; the action decides the asymmetry of the two sides."""
+
+    @abstractmethod
+    def apply(self, images: Float[Tensor, "b 3 h w"], params: Float[Tensor, "b p"]) -> Float[Tensor, "b 3 h2 w2"]:
+        """Transformed images in [0, 1]: batched, on any device, without randomness, inputs unchanged."""
+
+    @abstractmethod
+    def encode(self, source: Float[Tensor, "b p"], target: Float[Tensor, "b p"]) -> Float[Tensor, "b a"]:
+        """What the predictor is told, each number about in [-1, 1]; equal sides of an invertible action give zeros, the null action."""
+
+    def apply_target(self, images: Float[Tensor, "b 3 h w"], params: Float[Tensor, "b p"]) -> Float[Tensor, "b 3 h2 w2"]:
+        """``apply`` for target images: skipped where this action never changes a target."""
+        return self.apply(images, params) if self.changes_target else images
+
+
+class Views(NamedTuple):
+    """Source, target and the encoded action between them."""
+
+    source: Float[Tensor, "b 3 h w"]
+    target: Float[Tensor, "b 3 h w"]
+    action: Float[Tensor, "b a"]

@@ -1,0 +1,113 @@
+"""Evaluators: what they measure, and the frozen model and data that they see."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from iwm_core.component import Component, option
+from iwm_core.interfaces.actions import Action, ActionParams, Views
+from iwm_core.interfaces.data import Factor
+from iwm_core.results import Evaluation
+
+
+class ImageBatch(NamedTuple):
+    """A batch of untransformed, centre-cropped images."""
+
+    index: Int[Tensor, "b"]  # pyright: ignore[reportIncompatibleMethodOverride]
+    images: Float[Tensor, "b 3 h w"]
+    labels: Int[Tensor, "b"]
+    factors: Float[Tensor, "b f"]
+
+
+class WorldModel(ABC):
+    """A frozen model as evaluators see it.
+
+    Attributes:
+        actions: the recipe's actions in sequence, as one action.
+        parts: each of them by its name, in their order: parameters and numbers of ``actions`` are theirs, joined.
+        names: which action each number of the encoded action belongs to, ``len(names) == len(actions.labels)``.
+        grid: rows and columns of patches.
+        image_size: pixels of the square input.
+        device: where the weights are.
+    """
+
+    actions: Action
+    parts: dict[str, Action]
+    names: tuple[str, ...]
+    grid: tuple[int, int]
+    image_size: int
+    device: torch.device
+
+    @abstractmethod
+    def encode(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b n d"]:
+        """The teacher's tokens of whole images in [0, 1]: the features."""
+
+    @abstractmethod
+    def student(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b n d"]:
+        """The student's tokens of whole images: what the teacher follows."""
+
+    @abstractmethod
+    def targets(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b n d"]:
+        """The teacher's tokens layer-normalised as in training: what a prediction is compared with."""
+
+    @abstractmethod
+    def predict(self, tokens: Float[Tensor, "b n d"], actions: Float[Tensor, "b c a"]) -> Float[Tensor, "b c n d"]:
+        """From `encode`d images, predicted `targets` of all patches after each of ``c`` encoded actions (PAPER §6: 2N tokens in)."""
+
+    @abstractmethod
+    def views(self, images: Float[Tensor, "b 3 h w"], params: ActionParams) -> Views:
+        """The views that training would make of these images with these parameters (PAPER §2)."""
+
+    @abstractmethod
+    def reinitialised(self, seed: int) -> "WorldModel":
+        """The same encoder with a predictor of new random weights: the control for what the predictor has learned (PAPER §7)."""
+
+
+class EvaluationData(ABC):
+    """The data of a run as evaluators see it; each image is a pure function of its index.
+
+    Attributes:
+        seed: for the evaluator's `Draws`.
+        classes: names of the labels.
+        factors: the known factors.
+    """
+
+    seed: int
+    classes: tuple[str, ...]
+    factors: tuple[Factor, ...] = ()
+
+    @abstractmethod
+    def count(self, split: str) -> int:
+        """Readable images in ``train`` or ``validation``."""
+
+    @abstractmethod
+    def batches(self, split: str, count: int, size: int) -> Iterator[ImageBatch]:
+        """``count`` images (or all, where there are fewer), spread evenly over the split, in batches of ``size`` on the model's device."""
+
+
+Track = Callable[[Iterable[Any], str, int], Iterable[Any]]
+"""Wraps an iterable in a progress bar: ``for x in track(items, "ranking", len(items))``."""
+
+
+@dataclass(kw_only=True)
+class Evaluator(Component, ABC):
+    """Measures a frozen model."""
+
+    every: str = option("0", 'also measure during training, each: steps or "N epochs"; 0: only at its end')
+
+    @abstractmethod
+    def evaluate(self, model: WorldModel, data: EvaluationData, folder: Path, track: Track) -> Evaluation:
+        """Measure; the core writes and draws what is returned. Files of its own go into ``folder`` as ``<name>_*``.
+
+        The same checkpoint, data and settings give the same numbers again, and the global random generator is left alone.
+
+        Raises:
+            NotApplicable: this recipe has nothing for it to measure.
+            ValueError: this model or data cannot be measured; the text says why.
+        """

@@ -1,0 +1,31 @@
+"""Target selectors: which patches the student sees and which the predictor predicts (PAPER §3)."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from jaxtyping import Int
+from torch import Tensor
+
+from iwm_core.component import Component
+from iwm_core.draws import Draws
+
+
+class Targets(NamedTuple):
+    """Which patches the student sees and which the predictor predicts; indices into the row-major grid, ascending."""
+
+    context: Int[Tensor, "b k"]
+    target: Int[Tensor, "b m t"]
+
+
+@dataclass(kw_only=True)
+class TargetSelector(Component, ABC):
+    """Chooses context and predicted patches (PAPER §3)."""
+
+    @abstractmethod
+    def select(self, draws: Draws, grid: tuple[int, int]) -> Targets:
+        """Context and targets for a batch; k, m and t depend on the fields and the grid alone.
+
+        Raises:
+            ValueError: the fields cannot be satisfied on this grid.
+        """

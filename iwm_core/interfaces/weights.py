@@ -1,0 +1,80 @@
+"""Encoders, predictors and heads: modules, and the components that build them."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar
+
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from iwm_core.component import Component
+from iwm_core.interfaces.targets import Targets
+
+
+class Encoder(nn.Module, ABC):
+    """Images to patch tokens.
+
+    Attributes:
+        width: numbers of a token, ``d``.
+        grid: rows and columns of patches, ``(gh, gw)``.
+    """
+
+    width: int
+    grid: tuple[int, int]
+
+    @abstractmethod
+    def forward(self, images: Float[Tensor, "b 3 h w"], keep: Int[Tensor, "b k"] | None = None) -> Float[Tensor, "b k d"]:
+        """Tokens of the patches in ``keep`` (all patches when None), from images in [0, 1]; dropped patches cost nothing."""
+
+
+class Predictor(nn.Module, ABC):
+    """The world model: context tokens, asked positions and an action to the target's tokens."""
+
+    @abstractmethod
+    def forward(self, context: Float[Tensor, "b k d"], where: Targets, action: Float[Tensor, "b a"]) -> Float[Tensor, "b m t d"]:
+        """Predicted teacher tokens at ``where.target`` from tokens at ``where.context``."""
+
+
+@dataclass(kw_only=True)
+class EncoderComponent(Component, ABC):
+    """Builds an encoder."""
+
+    @abstractmethod
+    def build(self, image_size: int) -> Encoder:
+        """An initialised encoder for square images of ``image_size`` pixels.
+
+        Raises:
+            ValueError: the fields do not fit together or not to the image size.
+        """
+
+    def rebuild(self, image_size: int) -> Encoder:
+        """As `build`, where a checkpoint's weights follow: overridden where initial weights would be fetched from elsewhere."""
+        return self.build(image_size)
+
+
+@dataclass(kw_only=True)
+class PredictorComponent(Component, ABC):
+    """Builds a predictor."""
+
+    @abstractmethod
+    def build(self, width: int, grid: tuple[int, int], action: int) -> Predictor:
+        """An initialised predictor between tokens of ``width`` numbers on ``grid``, told ``action`` numbers (0: no action).
+
+        Raises:
+            ValueError: the fields do not fit together.
+        """
+
+
+@dataclass(kw_only=True)
+class HeadComponent(Component, ABC):
+    """Builds a head: a module from tokens [b n d] to a task's output [b o].
+
+    Attributes:
+        dense: it maps tokens on their grid, [b d gh gw], to maps [b o h2 w2] of any size, which the core resizes to the image's.
+    """
+
+    dense: ClassVar[bool] = False
+
+    @abstractmethod
+    def build(self, width: int, outputs: int) -> nn.Module:
+        """An initialised head for tokens of ``width`` numbers with ``outputs`` output channels."""
