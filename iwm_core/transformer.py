@@ -27,13 +27,14 @@ class MLP(nn.Sequential):
 
 
 class Block(nn.Module):
-    """Attention and MLP, each after a LayerNorm and added to the tokens."""
+    """Attention and MLP, each after a LayerNorm and added to the tokens; ``drop_path`` is where tuning may drop what is added."""
 
     def __init__(self, width: int, heads: int, mlp_ratio: float) -> None:
         super().__init__()
         self.norm1, self.attention = nn.LayerNorm(width, eps=1e-6), Attention(width, heads)
         self.norm2, self.mlp = nn.LayerNorm(width, eps=1e-6), MLP(width, mlp_ratio)
+        self.drop_path = nn.Identity()
 
     def forward(self, tokens: Float[Tensor, "b n d"]) -> Float[Tensor, "b n d"]:
-        tokens = tokens + self.attention(self.norm1(tokens))
-        return tokens + self.mlp(self.norm2(tokens))
+        tokens = tokens + self.drop_path(self.attention(self.norm1(tokens)))
+        return tokens + self.drop_path(self.mlp(self.norm2(tokens)))

@@ -14,8 +14,8 @@ from torch import nn
 
 from iwm_core import hookimpl, work
 from iwm_core.compose import compose
+from iwm_core.engine import make_optimizer
 from iwm_core.thaw import thaw
-from iwm_core.train import make_optimizer
 from iwm_core.world_model import ImageWorldModel, build_model
 
 EVERY = ["train.log_every=1", "train.checkpoint_every=1", "train.keep=20"]

@@ -18,11 +18,12 @@ class ModulatedBlock(nn.Module):
         self.norm = nn.LayerNorm(width, eps=1e-6, elementwise_affine=False)
         self.attention, self.mlp = Attention(width, heads), MLP(width, mlp_ratio)
         self.modulation = nn.Linear(width, 6 * width)
+        self.drop_path = nn.Identity()
 
     def forward(self, tokens: Float[Tensor, "b n d"], condition: Float[Tensor, "b d"]) -> Float[Tensor, "b n d"]:
         scale1, shift1, gate1, scale2, shift2, gate2 = self.modulation(condition)[:, None].chunk(6, dim=-1)
-        tokens = tokens + gate1 * self.attention(self.norm(tokens) * (1 + scale1) + shift1)
-        return tokens + gate2 * self.mlp(self.norm(tokens) * (1 + scale2) + shift2)
+        tokens = tokens + self.drop_path(gate1 * self.attention(self.norm(tokens) * (1 + scale1) + shift1))
+        return tokens + self.drop_path(gate2 * self.mlp(self.norm(tokens) * (1 + scale2) + shift2))
 
 
 class AdaLNViT(NarrowViT):
