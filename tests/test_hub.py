@@ -182,7 +182,8 @@ def test_the_usual_name_decides_between_two_of_a_type(tmp_path):
         (pa.string(), ["dog", "cat", None, "Ant"], ("Ant", "cat", "dog"), [2, 1, -1, 0]),
         (pa.bool_(), [True, False, None, True], ("False", "True"), [1, 0, -1, 1]),
         (pa.float32(), [0.5, 0.1, 0.2, 0.3], (), [-1, -1, -1, -1]),
-        (pa.list_(pa.int64()), [[1], [], [2], [3]], (), [-1, -1, -1, -1]),
+        (pa.list_(pa.int64()), [[1], [], [2], [3]], ("1", "2", "3"), [-1, -1, -1, -1]),
+        (pa.list_(pa.float32()), [[1], [], [2], [3]], (), [-1, -1, -1, -1]),
     ],
     ids=str,
 )

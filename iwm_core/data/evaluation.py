@@ -3,9 +3,12 @@
 from collections.abc import Iterator
 
 import torch
+from jaxtyping import Int, UInt8
+from torch import Tensor
 from torch.utils.data import DataLoader
 
 from iwm_core.config import Recipe
+from iwm_core.data.quarantine import Corrupt
 from iwm_core.data.training import open_split
 from iwm_core.data.view import centre_boxes, cut
 from iwm_core.errors import UserError
@@ -22,19 +25,27 @@ class SquareTask:
         return len(self.images)
 
     def __getitem__(self, index: torch.Tensor) -> tuple[ImageBatch, list[str]]:
-        squares, kept, labels, factors, corrupt = [], [], [], [], []
-        for i, image in zip(index.tolist(), self.images.images(index), strict=True):
-            if isinstance(image, CorruptImage):
-                corrupt.append(f"{self.images.describe(i)} ({image})")
-                continue
-            squares.append(cut(image, centre_boxes(torch.tensor([image.shape[1:]]))[0], self.size))
+        kept, pixels, _, corrupt = squares(self.images, index, self.size)
+        labels = torch.tensor([self.images.label(i) for i in kept], dtype=torch.int64)
+        known = torch.stack([self.images.factor(i) for i in kept]) if kept else torch.empty(0, len(self.images.factors))
+        batch = ImageBatch(torch.tensor(kept, dtype=torch.int64), pixels, labels, known)
+        return batch, [f"{c.name} ({c.reason})" for c in corrupt]
+
+
+def squares(
+    images: Images, index: Int[Tensor, "b"], size: int
+) -> tuple[list[int], UInt8[Tensor, "k 3 s s"], Int[Tensor, "k 2"], list[Corrupt]]:
+    """Of the images at ``index`` that can be read: their indices, centre squares and own sizes; and the corrupt ones."""
+    kept, corrupt = [], []
+    pixels, sizes = [torch.empty(0, 3, size, size, dtype=torch.uint8)], [torch.empty(0, 2, dtype=torch.int64)]
+    for i, image in zip(index.tolist(), images.images(index), strict=True):
+        if isinstance(image, CorruptImage):
+            corrupt.append(Corrupt(i, images.describe(i), str(image)))
+        else:
             kept.append(i)
-            labels.append(self.images.label(i))
-            factors.append(self.images.factor(i))
-        pixels = torch.stack(squares) if squares else torch.empty(0, 3, self.size, self.size, dtype=torch.uint8)
-        known = torch.stack(factors) if factors else torch.empty(0, len(self.images.factors))
-        batch = ImageBatch(torch.tensor(kept, dtype=torch.int64), pixels, torch.tensor(labels, dtype=torch.int64), known)
-        return batch, corrupt
+            sizes.append(torch.tensor([image.shape[1:]]))
+            pixels.append(cut(image, centre_boxes(sizes[-1])[0], size)[None])
+    return kept, torch.cat(pixels), torch.cat(sizes), corrupt
 
 
 class RunData(EvaluationData):

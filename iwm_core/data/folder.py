@@ -8,6 +8,7 @@ Decisions:
   classes, have no label. Deeper levels mean nothing.
 - The order is by name at each level, whatever the file system. Links are followed, a link back to a folder above it is not. Names that
   begin with a dot do not exist.
+- The mask of an image has its path, from another folder and with the ending .png. That each image has one is checked when they are opened.
 - The paths of a split are one block of bytes: a million cost tens of MB, travel to the workers in one piece, and forked workers share them.
 """
 
@@ -23,7 +24,8 @@ from jaxtyping import UInt8
 from torch import Tensor
 
 from iwm_core.data.decode import decode_file
-from iwm_core.interfaces import DataSource, Images, option
+from iwm_core.data.masks import check_mask_classes, decode_mask
+from iwm_core.interfaces import CorruptImage, DataSource, Images, option
 
 VALIDATION = ("validation", "val", "valid", "test")
 NAMED = 10  # how many skipped files are kept by name
@@ -35,7 +37,10 @@ class FolderImages(Images):
     Attributes:
         skipped: relative paths of the first files that are no images (by extension), links that lead nowhere or in a circle.
         skipped_count: how many there are of those.
+        masks: the folder of the masks; None where there are none.
     """
+
+    masks: str | None = None
 
     def __init__(self, root: str, classes: tuple[str, ...]) -> None:
         self.root, self.classes = root, classes
@@ -69,6 +74,26 @@ class FolderImages(Images):
     def label(self, index: int) -> int:
         return self._labels[index]
 
+    def mask(self, index: int) -> UInt8[Tensor, "h w"] | None:
+        if self.masks is None:
+            return None
+        path = self.mask_file(index)
+        try:
+            data = Path(path).read_bytes()
+        except FileNotFoundError:
+            raise ValueError(f"the mask of {self.describe(index)} is missing: there is no file {path}") from None
+        except OSError as error:
+            raise CorruptImage(f"the mask {path} cannot be read: {error.strerror}") from error
+        return decode_mask(data, self.mask_classes, f"the mask {path}")
+
+    def mask_file(self, index: int) -> str:
+        """Where the mask of an image lies."""
+        return f"{self.masks}/{os.path.splitext(os.fsdecode(self._name(index)))[0]}.png"  # noqa: PTH122 - as below
+
+    def without_mask(self) -> list[int]:
+        """The images that have no mask."""
+        return [index for index in range(len(self)) if not os.path.exists(self.mask_file(index))]  # noqa: PTH110 - as below
+
     def _name(self, index: int) -> bytes:
         return bytes(self._names[self._ends[index] : self._ends[index + 1]])
 
@@ -84,6 +109,10 @@ class Folder(DataSource):
         "which files are images, by the end of their names",
     )
     holdout: float = option(0.1, "share of the images kept for validation where there is no validation folder", low=0, high=1)
+    masks: str | None = option(
+        None, "folder of segmentation masks with the paths of the images in data.path, but .png: images of one channel, 255: not counted"
+    )
+    mask_classes: list[str] = option([], "names of the values of masks, from 0 on")
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -91,6 +120,7 @@ class Folder(DataSource):
             raise ValueError("data.path is empty: name the folder that holds the images")
         if not self.extensions:
             raise ValueError("data.extensions is empty: name at least one, such as jpg")
+        check_mask_classes(self.mask_classes, self.masks, "masks")
 
     def open(self, split: str) -> FolderImages:
         """The images of ``train`` or ``validation``.
@@ -106,7 +136,22 @@ class Folder(DataSource):
         images = self._scan(root, below, classes, split if validation is None else None)
         if not len(images):
             raise ValueError(self._why_empty(images, f"{root}/{below}".rstrip("/"), split))
+        if self.masks is not None:
+            images.masks, images.mask_classes = str(Path(self.masks).expanduser()), tuple(self.mask_classes)
+            self._check_masks(images, f"{root}/{below}")
         return images
+
+    def _check_masks(self, images: FolderImages, folder: str) -> None:
+        """Refuse masks that would be taken for images, and images without a mask."""
+        assert images.masks is not None
+        if Path(images.masks).resolve().is_relative_to(Path(folder).resolve()):
+            raise ValueError(f"data.masks={self.masks} lies among the images of {folder.rstrip('/')}: move it out of there")
+        missing = images.without_mask()
+        if missing:
+            count = f"{len(missing)} of {len(images)} images have no mask, such as" if len(missing) > 1 else "no mask for"
+            raise ValueError(
+                f"{count} {images.describe(missing[0])}: there is no file {images.mask_file(missing[0])}; add it, or check data.masks"
+            )
 
     def _scan(self, root: str, below: str, classes: tuple[str, ...], held: str | None) -> FolderImages:
         """The images in the folder ``below`` the root; all, or those that the holdout gives to the split ``held``."""

@@ -5,7 +5,7 @@ Decisions:
 - `datasets` keeps an Arrow copy of parquet in its own cache (``HF_HOME``) and maps it into memory: rows are quick to reach in any order and
   shared by all processes. The folder of the data is never written to. What `save_to_disk` wrote is mapped in place.
 - Cells are handed over undecoded: `iwm_core.data.decode` treats them like any file.
-- A column or split that the user names must be there; one left open is found by its type, then by the usual names.
+- A column or split that the user names must be there; one left open is found (`iwm_core.data.columns`), but masks are never guessed.
 - Class names belong to the training split, and other splits are numbered by name. A value it does not know has no label.
 - Without a validation split each row is held out or not by a random number of its own, so that further rows move no other row.
 """
@@ -21,14 +21,15 @@ from typing import Any, ClassVar
 
 import datasets
 import numpy as np
-import pyarrow as pa
 import torch
 from datasets import ClassLabel, Dataset, Image
 from datasets.exceptions import DatasetGenerationError
-from jaxtyping import UInt8
+from jaxtyping import Bool, UInt8
 from torch import Tensor
 
+from iwm_core.data.columns import class_lists, class_names, class_numbers, find_column, holds_class, holds_image, is_several
 from iwm_core.data.decode import decode, decode_file
+from iwm_core.data.masks import check_mask_classes, decode_mask
 from iwm_core.interfaces import CorruptImage, DataSource, Draws, Images, option
 
 VALIDATION = ("validation", "val", "valid", "test")
@@ -47,13 +48,16 @@ class HubImages(Images):
         split: its name.
         column: the image column.
         rows: which rows of the table, in order.
-        labels: the label of each of ``rows``.
-        classes: names of the labels.
+
+    Attributes:
+        known: the label of each row of the table, or the several labels of each; None where there are none.
+        masks: the column of masks, undecoded; None where there is none.
     """
 
-    def __init__(self, table: Dataset, split: str, column: str, rows: np.ndarray, labels: np.ndarray, classes: tuple[str, ...]) -> None:
-        self.classes = classes
-        self._table, self._split, self._column, self._rows, self._labels = table, split, column, rows, labels
+    def __init__(self, table: Dataset, split: str, column: str, rows: np.ndarray) -> None:
+        self._table, self._split, self._column, self._rows = undecoded(table, column), split, column, rows
+        self.known: np.ndarray | list[np.ndarray | None] | None = None
+        self.masks: Dataset | None = None
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -71,12 +75,41 @@ class HubImages(Images):
         return f"{self._split} row {self._rows[index]}" + (f" ({path})" if path else "")
 
     def label(self, index: int) -> int:
-        return int(self._labels[index])
+        return int(self.known[self._rows[index]]) if isinstance(self.known, np.ndarray) else -1
+
+    def labels(self, index: int) -> Bool[Tensor, "c"] | None:
+        shown = self.known[self._rows[index]] if isinstance(self.known, list) else None
+        if shown is None:
+            return None
+        several = torch.zeros(len(self.classes), dtype=torch.bool)
+        several[shown.tolist()] = True
+        return several
+
+    def mask(self, index: int) -> UInt8[Tensor, "h w"] | None:
+        if self.masks is None:
+            return None
+        what, column = f"the mask of {self.describe(index)}", self.masks.column_names[0]
+        data, path = content(self.masks[int(self._rows[index])][column])
+        if data is None and path is not None:
+            data = Path(path).read_bytes()
+        if data is None:
+            raise ValueError(f"{what} is missing: the column {column} is empty there; give it one, or take the row out")
+        return decode_mask(data, self.mask_classes, what)
 
     def _cell(self, index: int) -> tuple[bytes | None, str | None]:
         """The image's bytes and the name of its file, None where they are not told."""
-        cell = self._table[int(self._rows[index])][self._column]
-        return (cell.get("bytes"), cell.get("path")) if isinstance(cell, dict) else (cell, None)
+        return content(self._table[int(self._rows[index])][self._column])
+
+
+def content(cell: Any) -> tuple[bytes | None, str | None]:
+    """The bytes in a cell and the name of their file, None where they are not told."""
+    return (cell.get("bytes"), cell.get("path")) if isinstance(cell, dict) else (cell, None)
+
+
+def undecoded(table: Dataset, column: str) -> Dataset:
+    """One column of a table, images in it left as files."""
+    table = table.select_columns([column])
+    return table.cast_column(column, Image(decode=False)) if isinstance(table.features[column], Image) else table
 
 
 @dataclass(kw_only=True)
@@ -91,7 +124,9 @@ class Hub(DataSource):
     revision: str | None = option(None, "branch, tag or commit on the hub")
     folder: str | None = option(None, "which folder of the hub's repository")
     image_column: str | None = option(None, "column of the images; found where not given")
-    label_column: str | None = option(None, "column of the labels; found, if there is one, where not given")
+    label_column: str | None = option(None, "column of the labels, or of lists of them; found, if there is one, where not given")
+    mask_column: str | None = option(None, "column of segmentation masks: images of one channel, 255 where pixels do not count")
+    mask_classes: list[str] = option([], "names of the values of masks, from 0 on")
     train_split: str | None = option(None, "split to train on; train where not given")
     validation_split: str | None = option(None, "split for validation; validation, val, valid or test where not given")
     holdout: float = option(0.1, "share of the rows kept for validation where there is no validation split", low=0, high=1)
@@ -100,6 +135,7 @@ class Hub(DataSource):
         super().__post_init__()
         if not self.path:
             raise ValueError("data.path is empty: name a dataset of the hub (owner/name), a file or a folder")
+        check_mask_classes(self.mask_classes, self.mask_column, "mask_column")
 
     def open(self, split: str) -> HubImages:
         """The images of ``train`` or ``validation``.
@@ -125,11 +161,13 @@ class Hub(DataSource):
                 rows = rows[held if split == "validation" else ~held]
             if not len(rows):
                 raise ValueError(self._why_empty(source, len(table), split))
-            labels = class_numbers(table, label, classes)[rows] if label else np.full(len(rows), -1)
-            table = table.select_columns([image])
-            if isinstance(table.features[image], Image):
-                table = table.cast_column(image, Image(decode=False))
-            return HubImages(table, source, image, rows, labels, classes)
+            images = HubImages(table, source, image, rows)
+            images.classes, images.mask_classes = classes, tuple(self.mask_classes)
+            if label is not None:
+                images.known = (class_lists if is_several(table, label) else class_numbers)(table, label, classes)
+            if self.mask_column is not None:
+                images.masks = undecoded(table, self.mask_column)
+            return images
 
     def _splits(self) -> Splits:
         local = Path(self.path).expanduser()
@@ -153,6 +191,8 @@ class Hub(DataSource):
         return train, validation
 
     def _image_column(self, table: Dataset) -> str:
+        if self.mask_column is not None:
+            table = table.remove_columns(find_column(table, "mask_column", self.mask_column, holds_image, Image, ()) or [])
         found = find_column(table, "image_column", self.image_column, holds_image, Image, IMAGE_NAMES)
         if found is None:
             columns = ", ".join(table.features)
@@ -195,56 +235,6 @@ def split_of(stem: str) -> str:
     """The split that a file belongs to by its name: the usual word that it begins with, else the name without its shard's number."""
     word = re.match(r"(train|validation|valid|val|test)(?![a-z])", stem)
     return word[0] if word else re.sub(r"-\d+-of-\d+$", "", stem)
-
-
-def find_column(
-    table: Dataset, field: str, named: str | None, holds: Callable[[pa.DataType], bool], feature: type, usual: tuple[str, ...]
-) -> str | None:
-    """The column that the user named in ``field``; else one of type ``feature``, those with ``usual`` names first; else one of these names.
-
-    Raises:
-        ValueError: the named column is not there, or cannot hold this.
-    """
-    types = {column.name: column.type for column in table.features.arrow_schema}
-    if named is not None:
-        if named not in types or not holds(types[named]):
-            fault = f"the column {named} holds {types[named]}" if named in types else f"there is no column {named}"
-            raise ValueError(f"{fault}: set data.{field} to one of {', '.join(types)}")
-        return named
-    typed = [column for column, kind in table.features.items() if isinstance(kind, feature)]
-    fitting = [column for column in usual if column in types and holds(types[column])]
-    return next(iter([column for column in fitting if column in typed] + typed + fitting), None)
-
-
-def holds_image(kind: pa.DataType) -> bool:
-    """Whether cells of this type may be image files: bytes, or a record with bytes."""
-    return pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or (pa.types.is_struct(kind) and kind.get_field_index("bytes") >= 0)
-
-
-def holds_class(kind: pa.DataType) -> bool:
-    """Whether cells of this type may be classes: whole numbers, words, yes or no."""
-    return any(test(kind) for test in (pa.types.is_integer, pa.types.is_string, pa.types.is_large_string, pa.types.is_boolean))
-
-
-def cells(table: Dataset, column: str) -> list[Any]:
-    """A whole column as Python values."""
-    return table.select_columns([column]).with_format("arrow")[:][column].to_pylist()
-
-
-def class_names(table: Dataset, column: str) -> tuple[str, ...]:
-    """Names of the classes in a column: those it declares, else its values in order."""
-    feature = table.features[column]
-    declared = feature.names if isinstance(feature, ClassLabel) else sorted(set(cells(table, column)) - {None})
-    return tuple(str(name) for name in declared)
-
-
-def class_numbers(table: Dataset, column: str, classes: tuple[str, ...]) -> np.ndarray:
-    """The place of each row's class among ``classes``, int64; -1 where it has none."""
-    feature, values = table.features[column], cells(table, column)
-    names = dict(enumerate(feature.names)) if isinstance(feature, ClassLabel) else {value: str(value) for value in set(values)}
-    place = {name: number for number, name in enumerate(classes)}
-    number = {value: place.get(name, -1) for value, name in names.items() if value is not None}
-    return np.array([number.get(value, -1) for value in values], dtype=np.int64)
 
 
 @contextmanager

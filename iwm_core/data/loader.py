@@ -7,11 +7,11 @@ Decisions:
   tensor (`iwm_core.data.store`), and crops are made on the device for a whole batch at once.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import torch
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 from torch.utils.data import DataLoader
 
@@ -36,6 +36,12 @@ class Slice(NamedTuple):
 
     epoch: int
     index: Int[Tensor, "b"]  # pyright: ignore[reportIncompatibleMethodOverride]
+
+
+class Fault(NamedTuple):
+    """A user's mistake that a worker met, in one line: an exception would arrive with the worker's traceback."""
+
+    text: str
 
 
 class Schedule:
@@ -111,21 +117,36 @@ class DecodedViews:
         self.workers, self.device = workers, device
 
     def __call__(self, slices: Iterator[Slice]) -> Iterator[Batch]:
-        loader = DataLoader(
-            self.task,  # pyright: ignore[reportArgumentType]
-            batch_size=None,
-            sampler=slices,  # pyright: ignore[reportArgumentType]
-            num_workers=self.workers,
-            pin_memory=self.device.type == "cuda",
-            prefetch_factor=4 if self.workers else None,
-        )
-        try:
-            for images, index, epoch, corrupt in loader:
-                pixels = images.to(self.device, non_blocking=True).float().div_(255)
-                yield Batch(pixels, index.to(self.device, non_blocking=True), epoch, [Corrupt(*c) for c in corrupt])
-        except CorruptImage as error:
-            first = self.task.images.describe(0)
-            raise UserError(f"not one of the {len(self.task)} training images can be read, such as {first}; check the dataset") from error
+        for images, index, epoch, corrupt in made_by_workers(self.task, slices, self.task.images, self.workers, self.device):
+            pixels = images.to(self.device, non_blocking=True).float().div_(255)
+            yield Batch(pixels, index.to(self.device, non_blocking=True), epoch, [Corrupt(*c) for c in corrupt])
+
+
+def made_by_workers(task: Any, parts: Iterable[Any], images: Images, workers: int, device: torch.device) -> Iterator[Any]:
+    """What ``task`` makes of each of ``parts``, in their order, ready to be copied to ``device``.
+
+    Raises:
+        UserError: it gave a `Fault`, or not one of the images can be read.
+    """
+    loader = DataLoader(
+        task,
+        batch_size=None,
+        sampler=parts,  # pyright: ignore[reportArgumentType]
+        num_workers=workers,
+        pin_memory=device.type == "cuda",
+        prefetch_factor=4 if workers else None,
+    )
+    fault = ""
+    try:
+        for made in loader:
+            if isinstance(made, Fault):
+                fault = made.text
+                break
+            yield made
+    except CorruptImage:
+        fault = f"not one of the {len(images)} training images can be read, such as {images.describe(0)}; check the dataset"
+    if fault:
+        raise UserError(fault)  # not in the loop, whose workers would live as long as the error
 
 
 class ViewTask:
@@ -138,30 +159,40 @@ class ViewTask:
         return len(self.images)
 
     def __getitem__(self, part: Slice) -> tuple[UInt8[Tensor, "b 3 s s"], Tensor, int, list[tuple[Any, ...]]]:
-        decoded, corrupt = read(self.images, part.index, self.bad)
-        sizes = torch.tensor([image.shape[1:] for image in decoded])
-        boxes, flips = random_boxes(Draws(self.seed, part.epoch, part.index), sizes, self.view)
-        views = torch.stack([cut(image, box, self.size) for image, box in zip(decoded, boxes, strict=True)])
-        views = torch.where(flips[:, None, None, None], views.flip(-1), views)
+        decoded, _, corrupt = read(self.images, part.index, self.bad)
+        views, _, _ = random_views(decoded, Draws(self.seed, part.epoch, part.index), self.view, self.size)
         return views, part.index, part.epoch, [tuple(c) for c in corrupt]
 
 
-def read(images: Images, index: Int[Tensor, "b"], bad: set[int]) -> tuple[list[UInt8[Tensor, "3 h w"]], list[Corrupt]]:
-    """Decoded images at ``index``; in the place of a corrupt one stands the next readable one. ``bad`` is kept up to date.
+def random_views(
+    images: list[UInt8[Tensor, "3 _ _"]], draws: Draws, view: View, size: int
+) -> tuple[UInt8[Tensor, "b 3 s s"], Int[Tensor, "b 4"], Bool[Tensor, "b"]]:
+    """Cropped and flipped images, with the boxes and which were flipped."""
+    boxes, flips = random_boxes(draws, torch.tensor([image.shape[1:] for image in images]), view)
+    views = torch.stack([cut(image, box, size) for image, box in zip(images, boxes, strict=True)])
+    return torch.where(flips[:, None, None, None], views.flip(-1), views), boxes, flips
+
+
+def read(images: Images, index: Int[Tensor, "b"], bad: set[int]) -> tuple[list[UInt8[Tensor, "3 _ _"]], list[int], list[Corrupt]]:
+    """Decoded images at ``index``, their own indices, and the corrupt ones that were met. ``bad`` is kept up to date.
+
+    In the place of a corrupt image stands the next readable one, by its own index.
 
     Raises:
         CorruptImage: not one image can be read.
     """
     corrupt: list[Corrupt] = []
     decoded: list[Tensor] = []
-    first = [i if i not in bad else readable(images, i, bad, corrupt) for i in index.tolist()]
-    for i, image in zip(first, images.images(torch.tensor(first)), strict=True):
+    shown = [i if i not in bad else readable(images, i, bad, corrupt) for i in index.tolist()]
+    for place, image in enumerate(images.images(torch.tensor(shown))):
         if isinstance(image, CorruptImage):
+            i = shown[place]
             bad.add(i)
             corrupt.append(Corrupt(i, images.describe(i), str(image)))
-            image = images.image(readable(images, i, bad, corrupt))
+            shown[place] = readable(images, i, bad, corrupt)
+            image = images.image(shown[place])
         decoded.append(image)
-    return decoded, corrupt
+    return decoded, shown, corrupt
 
 
 def readable(images: Images, index: int, bad: set[int], corrupt: list[Corrupt]) -> int:

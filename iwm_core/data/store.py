@@ -38,7 +38,7 @@ class FillTask:
         return len(self.images)
 
     def __getitem__(self, index: Tensor) -> tuple[Tensor, UInt8[Tensor, "b 3 h w"], Int[Tensor, "b 2"], list[tuple[int | str, ...]]]:
-        decoded, corrupt = read(self.images, index, set())
+        decoded, _, corrupt = read(self.images, index, set())
         sizes = torch.tensor([image.shape[1:] for image in decoded])
         squared = [image if tuple(image.shape[1:]) == self.side else resize(image, self.side) for image in decoded]
         return index, torch.stack(squared), sizes, [tuple(c) for c in corrupt]
@@ -103,15 +103,25 @@ class StoredViews:
 
 def stored_side(images: Images) -> tuple[int, int]:
     """The size that images are stored at: their own where a sample of them agrees, else a square of the median shorter side."""
-    sample = torch.linspace(0, len(images) - 1, min(len(images), 64)).long()
-    shapes = {tuple(image.shape[1:]) for image in images.images(sample) if isinstance(image, Tensor)}
-    if not shapes:
-        raise UserError(f"not one of {len(sample)} images tried can be read, such as {images.describe(0)}; check the dataset")
+    shapes = set(sample_sizes(images))
     if len(shapes) == 1:
         height, width = shapes.pop()
         return height, width
     side = int(statistics.median(min(shape) for shape in shapes))
     return side, side
+
+
+def sample_sizes(images: Images) -> list[tuple[int, int]]:
+    """Height and width of some images, spread evenly over a split.
+
+    Raises:
+        UserError: not one of them can be read.
+    """
+    sample = torch.linspace(0, len(images) - 1, min(len(images), 64)).long()
+    sizes = [(image.shape[1], image.shape[2]) for image in images.images(sample) if isinstance(image, Tensor)]
+    if not sizes:
+        raise UserError(f"not one of {len(sample)} images tried can be read, such as {images.describe(0)}; check the dataset")
+    return sizes
 
 
 def check_memory(size: int) -> None:

@@ -1,12 +1,13 @@
 """The training data of a run: opened, cached as its source asks, its corrupt images watched."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 
 from iwm_core.config import Recipe
 from iwm_core.data.loader import Batch, DecodedViews, Slice
-from iwm_core.data.quarantine import Quarantine
+from iwm_core.data.quarantine import Corrupt, Quarantine
 from iwm_core.data.store import StoredViews
 from iwm_core.display import Display
 from iwm_core.errors import UserError
@@ -29,7 +30,44 @@ def open_split(source: DataSource, split: str) -> Images:
     return images
 
 
-class TrainingData:
+class WatchedData:
+    """Training images whose corrupt ones are written down and named.
+
+    Args:
+        total: how many there are.
+        source: where they come from.
+        run: where corrupt images are written down.
+        display: for warnings.
+        quiet: another process tells what all of them meet.
+    """
+
+    def __init__(self, total: int, source: DataSource, run: Run, display: Display, quiet: bool) -> None:
+        self.total, self.display = total, display
+        # Each process decodes its own share of a step and tells what it meets; but a cache is filled by every process alike.
+        self.tells = not quiet or source.cache == "none"
+        self.quarantine = Quarantine(run.quarantine if self.tells else None, total, source.max_corrupt)
+
+    def __len__(self) -> int:
+        return self.total
+
+    @property
+    def corrupt(self) -> int:
+        """Corrupt images met so far, by all processes."""
+        self.quarantine.take_over()
+        return len(self.quarantine)
+
+    def report(self, batch: Any) -> None:
+        """Quarantine the corrupt images met while this batch was made."""
+        self.note(batch.corrupt)
+
+    def note(self, corrupt: list[Corrupt]) -> None:
+        """Quarantine corrupt images and name each new one."""
+        new = self.quarantine.add(corrupt)
+        for one in new if self.tells else ():
+            self.display.warn(f"cannot read {one.name} ({one.reason}); it is left out and listed in {self.quarantine.path}")
+
+
+class TrainingData(WatchedData):
     """Batches of views for the training loop.
 
     Args:
@@ -42,11 +80,7 @@ class TrainingData:
 
     def __init__(self, recipe: Recipe, run: Run, device: torch.device, display: Display, quiet: bool) -> None:
         images = open_split(recipe.data, "train")
-        self.total = len(images)
-        self.display = display
-        # Each process decodes its own share of a step and tells what it meets; but a cache is filled by every process alike.
-        self.tells = not quiet or recipe.data.cache == "none"
-        self.quarantine = Quarantine(run.quarantine if self.tells else None, self.total, recipe.data.max_corrupt)
+        super().__init__(len(images), recipe.data, run, display, quiet)
         size = recipe.view.canvas or recipe.image_size
         workers = recipe.launch.workers
         if recipe.data.cache == "none":
@@ -57,25 +91,6 @@ class TrainingData:
             self.views = StoredViews(images, recipe.view, size, recipe.train.seed, workers, device, on_device, display.track)
             self.note(self.views.corrupt)
 
-    def __len__(self) -> int:
-        return self.total
-
-    @property
-    def corrupt(self) -> int:
-        """Corrupt images met so far, by all processes."""
-        self.quarantine.take_over()
-        return len(self.quarantine)
-
     def batches(self, slices: Iterator[Slice]) -> Iterator[Batch]:
         """The micro-batches of a schedule's slices."""
         return self.views(slices)
-
-    def report(self, batch: Batch) -> None:
-        """Quarantine the corrupt images met while this batch was made."""
-        self.note(batch.corrupt)
-
-    def note(self, corrupt: list) -> None:
-        """Quarantine corrupt images and name each new one."""
-        new = self.quarantine.add(corrupt)
-        for one in new if self.tells else ():
-            self.display.warn(f"cannot read {one.name} ({one.reason}); it is left out and listed in {self.quarantine.path}")

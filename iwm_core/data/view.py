@@ -5,6 +5,7 @@ Decisions:
   does, the last one cut down to the image.
 - Two ways to make the pixels, equal within rounding: `cut` for one decoded image in a worker, `crop_resize` for a cached batch on the
   device.
+- A mask takes the box of its image; each of its new pixels has the value of the pixel that its centre lies in.
 """
 
 import torch
@@ -52,3 +53,10 @@ def cut(image: UInt8[Tensor, "3 h w"], box: Int[Tensor, "4"], size: int) -> UInt
     if (height, width) == (size, size):
         return part[0].contiguous()
     return F.interpolate(part, size=(size, size), mode="bicubic", antialias=True, align_corners=False)[0]
+
+
+def cut_mask(mask: UInt8[Tensor, "h w"], box: Int[Tensor, "4"], size: int) -> UInt8[Tensor, "s s"]:
+    """A box of a mask, resized without mixing its values."""
+    top, left, height, width = box.tolist()
+    part = mask[None, None, top : top + height, left : left + width]
+    return F.interpolate(part, size=(size, size), mode="nearest-exact")[0, 0]

@@ -1,5 +1,7 @@
 """Data that needs no download: procedural images with known factors, labels and masks."""
 
+from pathlib import Path
+
 from iwm_core import hookimpl
 
 
@@ -8,3 +10,8 @@ def iwm_data_sources() -> list[type]:
     from iwm_scenes.source import Scenes
 
     return [Scenes]
+
+
+@hookimpl
+def iwm_recipe_dirs() -> list[Path]:
+    return [Path(__file__).parent / "recipes"]

@@ -3,7 +3,8 @@
 Decisions:
 - A scene is a pure function of its row of uniform numbers; every choice reads numbers of its own, so all choices are independent.
   Above all, an object's shape tells nothing of its colour, texture, size, place or light, nor of the background.
-- Hue, rotation and light direction are uniform over the full turn; the other numbers are uniform between the bounds in `RANGES`.
+- Hue, rotation and light direction are uniform over the full turn (rotation over the part of it that is asked for); the other numbers
+  are uniform between the bounds in `RANGES`.
 - Objects never overlap and never leave the image, so their visible area does not tell their shape: ``count`` objects stand in cells
   of the smallest square grid with as many cells, each uniform over the places in its cell where any shape of its size fits.
 - Object 0 is the main object, the largest of the image: its class is the label and its numbers are the factors. The others
@@ -87,8 +88,8 @@ def between(unit: float, name: str) -> float:
     return low + unit * (high - low)
 
 
-def make_scene(uniforms: Float32[np.ndarray, "numbers"], fewest: int, most: int) -> Scene:
-    """The scene of a row of `SCENE_NUMBERS` + ``most`` · `THING_NUMBERS` numbers in [0, 1)."""
+def make_scene(uniforms: Float32[np.ndarray, "numbers"], fewest: int, most: int, rotation: float = 1.0) -> Scene:
+    """The scene of a row of `SCENE_NUMBERS` + ``most`` · `THING_NUMBERS` numbers in [0, 1); objects rotate by up to ``rotation`` turns."""
     row: list[float] = uniforms.tolist()
     how_many, azimuth, strength, hue, saturation, value, contrast = row[:7]
     count = fewest + int(how_many * (most - fewest + 1))
@@ -99,7 +100,7 @@ def make_scene(uniforms: Float32[np.ndarray, "numbers"], fewest: int, most: int)
     for number in range(count):
         size, *rest = row[SCENE_NUMBERS + number * THING_NUMBERS :][:THING_NUMBERS]
         size = main_size if number == 0 else main_size * (0.55 + 0.35 * size)
-        things.append(make_thing(rest, size, divmod(cells[number], grid), grid))
+        things.append(make_thing(rest, size, divmod(cells[number], grid), grid, rotation))
     return Scene(
         things=tuple(things),
         light_azimuth=azimuth,
@@ -111,9 +112,9 @@ def make_scene(uniforms: Float32[np.ndarray, "numbers"], fewest: int, most: int)
     )
 
 
-def make_thing(units: list[float], size: float, cell: tuple[int, int], grid: int) -> Thing:
+def make_thing(units: list[float], size: float, cell: tuple[int, int], grid: int, rotation: float) -> Thing:
     """The object of nine numbers in [0, 1), of a given size, in the cell (row, column) of the grid."""
-    shape, texture, hue, saturation, value, x, y, rotation, phase = units
+    shape, texture, hue, saturation, value, x, y, turn, phase = units
     row, column = cell
     room = 0.5 / grid - REACH * size
     return Thing(
@@ -125,7 +126,7 @@ def make_thing(units: list[float], size: float, cell: tuple[int, int], grid: int
         x=(column + 0.5) / grid + (2 * x - 1) * room,
         y=(row + 0.5) / grid + (2 * y - 1) * room,
         size=size,
-        rotation=rotation,
+        rotation=turn * rotation,
         phase=phase,
     )
 

@@ -13,7 +13,7 @@ from typing import ClassVar
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float32, Int, UInt8
+from jaxtyping import Bool, Float, Float32, Int, UInt8
 from torch import Tensor
 
 from iwm_core.interfaces import DataSource, Draws, Images, option
@@ -38,12 +38,14 @@ class SceneImages(Images):
 
     classes = SHAPE_NAMES
     factors = FACTORS
+    mask_classes = ("background", *SHAPE_NAMES)
 
     split: str
     count: int
     size: int
     fewest: int
     most: int
+    rotation: float
     seed: int
 
     def __len__(self) -> int:
@@ -58,7 +60,7 @@ class SceneImages(Images):
         if not 0 <= index < self.count:
             raise IndexError(f"the {self.split} split of scenes has images 0 to {self.count - 1}, no {index}")
         block, place = divmod(index, BLOCK)
-        return make_scene(uniform_rows(self.seed, SPLITS.index(self.split), self.most, block)[place], self.fewest, self.most)
+        return make_scene(uniform_rows(self.seed, SPLITS.index(self.split), self.most, block)[place], self.fewest, self.most, self.rotation)
 
     def images(self, indices: Int[Tensor, "b"]) -> UInt8[Tensor, "b 3 h w"]:
         """Many images, each the same as `image` gives, at less cost an image."""
@@ -81,6 +83,12 @@ class SceneImages(Images):
     def label(self, index: int) -> int:
         return self.scene(index).things[0].shape
 
+    def labels(self, index: int) -> Bool[Tensor, "c"]:
+        """The shapes that an image shows."""
+        shown = torch.zeros(len(SHAPE_NAMES), dtype=torch.bool)
+        shown[[thing.shape for thing in self.scene(index).things]] = True
+        return shown
+
     def factor(self, index: int) -> Float[Tensor, "f"]:
         return torch.tensor(factors_of(self.scene(index)))
 
@@ -101,6 +109,7 @@ class Scenes(DataSource):
     train: int = option(8192, "images in the train split", low=1)
     validation: int = option(1024, "images in the validation split", low=1)
     objects: list[int] = option([1, 1], "fewest and most objects of an image; the largest gives the label", low=1, high=MOST_OBJECTS)
+    rotation: float = option(1.0, "most that objects are rotated by, in turns; 0: all upright", low=0, high=1)
     seed: int = option(0, "another seed, other images", low=0, high=2**32 - 1)
 
     def __post_init__(self) -> None:
@@ -118,4 +127,4 @@ class Scenes(DataSource):
             raise ValueError(f"scenes has the splits {' and '.join(SPLITS)}, not {split!r}")
         fewest, most = self.objects
         count = {"train": self.train, "validation": self.validation}[split]
-        return SceneImages(split=split, count=count, size=self.size, fewest=fewest, most=most, seed=self.seed)
+        return SceneImages(split=split, count=count, size=self.size, fewest=fewest, most=most, rotation=self.rotation, seed=self.seed)

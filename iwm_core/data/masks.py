@@ -1,0 +1,67 @@
+"""Segmentation masks from files: images of one channel whose values are the places of classes.
+
+Decisions:
+- Values are taken as they are, never as colours: grey of 8 or 16 bits, a palette's indices, or black and white as 1 and 0.
+- 255 marks pixels that do not count; every other value must have a name.
+- A mask that cannot be decoded is a corrupt image like any other. A mask of another kind is a mistake, which would be in all of them.
+"""
+
+import warnings
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from jaxtyping import UInt8
+from torch import Tensor
+
+from iwm_core.data.decode import opened, reason, upright
+from iwm_core.interfaces import CorruptImage
+
+NOT_COUNTED = 255
+MODES = ("1", "L", "P", "I", "I;16", "I;16L", "I;16B", "I;16N")
+
+
+def decode_mask(data: bytes, classes: Sequence[str], what: str) -> UInt8[Tensor, "h w"]:
+    """The mask in the content of an image file.
+
+    Args:
+        data: the content.
+        classes: names of the values from 0 on.
+        what: what to call the mask in a message.
+
+    Raises:
+        CorruptImage: it cannot be decoded.
+        ValueError: it has colours, or values without a name.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            image = upright(opened(data))
+        except CorruptImage as error:
+            raise CorruptImage(f"{what}: {error}") from error
+        except Exception as error:  # as in `decode`
+            raise CorruptImage(f"{what}: cannot be decoded: {reason(error)}") from error
+    if image.mode not in MODES:
+        raise ValueError(f"{what} has colours ({image.mode}): write masks as images of one channel whose values are the places of classes")
+    values = np.array(image).astype(np.int64)
+    faulty = values[(values != NOT_COUNTED) & ((values < 0) | (values >= len(classes)))]
+    if faulty.size:
+        raise ValueError(
+            f"{what} has the value {faulty.max()}, and data.mask_classes names {len(classes)} (0 to {len(classes) - 1}): name them all, "
+            f"or write {NOT_COUNTED} where pixels do not count"
+        )
+    return torch.from_numpy(values.astype(np.uint8))
+
+
+def check_mask_classes(classes: Sequence[str], masks: str | None, field: str) -> None:
+    """Check that masks and the names of their values come together.
+
+    Raises:
+        ValueError: one is missing, or there are too many names.
+    """
+    if masks is not None and not classes:
+        raise ValueError(f"data.{field} needs data.mask_classes: name what the values of masks stand for, from 0 on")
+    if masks is None and classes:
+        raise ValueError(f"data.mask_classes needs data.{field}: say where the masks are")
+    if len(classes) > NOT_COUNTED:
+        raise ValueError(f"data.mask_classes has {len(classes)} names; masks have at most {NOT_COUNTED} classes, 0 to {NOT_COUNTED - 1}")
