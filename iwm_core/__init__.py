@@ -10,14 +10,15 @@ import pluggy
 
 if TYPE_CHECKING:
     from iwm_core.frozen import FrozenModel
+    from iwm_core.tuning.tuned import Tuned
 
 __version__ = version("iwm-core")
 hookimpl = pluggy.HookimplMarker("iwm")
 """Marks a function of a plugin as the implementation of one of the hooks in `iwm_core.hookspecs`."""
 
 
-def load(run: str, device: str = "auto") -> "FrozenModel":
-    """The model of a run: its newest checkpoint, ready to `encode` and `imagine`.
+def load(run: str, device: str = "auto") -> "FrozenModel | Tuned":
+    """The model of a run: its newest checkpoint, ready to `encode` and `imagine`, or, of a tuned run, to `predict`.
 
     Args:
         run: the run's directory.
@@ -26,9 +27,9 @@ def load(run: str, device: str = "auto") -> "FrozenModel":
     Raises:
         UserError: ``run`` is no run, or has no readable checkpoint.
     """
-    from iwm_core.frozen import load_frozen
+    from iwm_core.loading import load_run
 
-    return load_frozen(run, device)
+    return load_run(run, device)
 
 
 def installed(kind: str, name: str) -> Any:

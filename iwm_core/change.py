@@ -6,9 +6,9 @@ from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
 from iwm_core.compose import component_defaults, parse, prune
-from iwm_core.config import GROUPS, SECTIONS, SEVERAL
 from iwm_core.errors import UserError
 from iwm_core.plugins import load_plugins
+from iwm_core.schema import GROUPS, SECTIONS, SEVERAL
 
 
 def change(config: DictConfig, overrides: list[str], allowed: tuple[str, ...], verb: str) -> DictConfig:

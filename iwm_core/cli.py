@@ -18,6 +18,12 @@ USAGE = """iwm: image world models
   iwm resume RUN [launch.key=value …]      go on after an interruption
   iwm eval RUN [evaluators=[NAME] key=value …]
                                            measure a run's newest checkpoint
+  iwm tune RUN recipe=tune/NAME [data=NAME tasks=[NAME] key=value …]
+                                           tune a world model for tasks, in a new run
+  iwm predict RUN IMAGE-or-FOLDER … [out=FOLDER|FILE.csv]
+                                           a tuned model's answers as a table and as masks
+  iwm compare RUN [protocols=[NAME,…] seeds=3 run=FOLDER key=value NAME:key=value …]
+                                           tune a world model by several protocols, into one table
   iwm report RUN [RUN …] [out=FILE]        one HTML file about a run, or several side by side
   iwm show recipe=NAME [key=value …]       print a recipe, composed
   iwm recipes [--json]                     list recipes
@@ -100,6 +106,30 @@ def run_eval(arguments: list[str]) -> int:
     return measure(path, overrides)
 
 
+def run_tune(arguments: list[str]) -> int:
+    path, rest = split_run(arguments, "tune")
+    name, overrides = split_recipe(rest)
+    from iwm_core.tuning.work import start
+
+    tell_problems()
+    return start(path, name, overrides)
+
+
+def run_predict(arguments: list[str]) -> int:
+    from iwm_core.tuning.predict import run_predict
+
+    tell_problems()
+    return run_predict(arguments)
+
+
+def run_compare(arguments: list[str]) -> int:
+    path, words = split_run(arguments, "compare")
+    from iwm_core.tuning.compare import compare
+
+    tell_problems()
+    return compare(path, words)
+
+
 def run_report(arguments: list[str]) -> int:
     from iwm_core.report import read_arguments, write_report
 
@@ -111,12 +141,13 @@ def run_show(arguments: list[str]) -> int:
     name, overrides = split_recipe(arguments)
     from omegaconf import OmegaConf
 
-    from iwm_core.compose import compose
+    from iwm_core.compose import compose, of_world_model
     from iwm_core.recipes import find_recipes
     from iwm_core.thaw import thaw
 
     config, notes = compose(name, overrides)
-    thaw(config)
+    if not of_world_model(config):  # which only `iwm tune RUN` knows
+        thaw(config)
     for line in find_recipes()[name].header:
         print(f"# {line}".rstrip())
     print(OmegaConf.to_yaml(config, resolve=True), end="")
@@ -190,6 +221,9 @@ VERBS = {
     "train": run_train,
     "resume": run_resume,
     "eval": run_eval,
+    "tune": run_tune,
+    "compare": run_compare,
+    "predict": run_predict,
     "report": run_report,
     "show": run_show,
     "recipes": run_recipes,

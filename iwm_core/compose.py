@@ -28,10 +28,13 @@ from hydra.plugins.search_path_plugin import SearchPathPlugin
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from iwm_core.config import GROUPS, SECTIONS, SEVERAL, SINGLE, Recipe
 from iwm_core.errors import UserError
 from iwm_core.plugins import load_plugins
 from iwm_core.recipes import find_recipes
+from iwm_core.schema import GROUPS, SCHEMAS, SEVERAL, SINGLE, schema_of
+
+WORLD_MODEL = "world_model"
+"""The choice of data by which a tuning takes that of its world model."""
 
 
 class RecipeSearchPath(SearchPathPlugin):
@@ -48,11 +51,13 @@ def component_defaults(component: Any) -> dict[str, Any]:
     return {"name": component.name, **fields}
 
 
-def register() -> None:
-    """Put the schema and every installed component into Hydra's ConfigStore."""
+def register(data: dict[str, Any] | None) -> None:
+    """Put the schemas and every installed component into Hydra's ConfigStore; ``data`` is what `WORLD_MODEL` stands for."""
     store = ConfigStore.instance()
-    base = {section: OmegaConf.to_container(OmegaConf.structured(cls)) for section, cls in SECTIONS.items()}  # typed again by `thaw`
-    store.store(name="base", node={"recipe": "???", "image_size": 224, "actions": {}, "evaluators": {}, **base, "run": None})
+    for schema in SCHEMAS:  # typed again by `thaw`
+        sections = {name: OmegaConf.to_container(OmegaConf.structured(cls)) for name, cls in schema.sections.items()}
+        store.store(name=schema.base, node={**schema.empty(), **sections})
+    store.store(group="data", name=WORLD_MODEL, node=data or {"name": "???"}, package="data")
     for group, kind in GROUPS.items():
         for name, entry in list(load_plugins().entries(kind).items()):
             package = f"{group}.{name}" if group in SEVERAL else group
@@ -64,8 +69,13 @@ def register() -> None:
             store.store(group=group, name=name, node=node, package=package, provider=entry.plugin.distribution)
 
 
-def compose(name: str, overrides: list[str]) -> tuple[DictConfig, list[str]]:
+def compose(name: str, overrides: list[str], data: dict[str, Any] | None = None) -> tuple[DictConfig, list[str]]:
     """A recipe with overrides applied, and notes for the user about what was left out.
+
+    Args:
+        name: of the recipe.
+        overrides: ``key=value`` texts.
+        data: the data source of the world model that a recipe tunes, with its options.
 
     Raises:
         UserError: an unknown recipe, component or key, or a value that cannot be parsed.
@@ -79,7 +89,7 @@ def compose(name: str, overrides: list[str]) -> tuple[DictConfig, list[str]]:
     parsed = parse(overrides)
     for override in parsed:
         check_group(override)
-    register()
+    register(data)
     HydraPlugins.instance().register(RecipeSearchPath)
     GlobalHydra.instance().clear()
     try:
@@ -99,8 +109,13 @@ def compose(name: str, overrides: list[str]) -> tuple[DictConfig, list[str]]:
     config.recipe = name
     notes = prune(config, parsed)
     # Hydra leaves chosen groups last; a reader expects the recipe's own order.
-    order = [f.name for f in dataclasses.fields(Recipe) if f.name in config]
+    order = [f.name for f in dataclasses.fields(schema_of(config).recipe) if f.name in config]
     return OmegaConf.create({key: config._get_node(key) for key in [*order, *(k for k in config if k not in order)]}), notes
+
+
+def of_world_model(config: DictConfig) -> bool:
+    """Whether the data of a composed recipe is that of a world model which is not chosen yet."""
+    return OmegaConf.is_missing(config.data, "name")
 
 
 def parse(overrides: list[str]) -> list[Override]:

@@ -82,12 +82,7 @@ class Train(Section):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if (self.steps is None) == (self.epochs is None):
-            raise ValueError("train needs its length: set exactly one of train.steps and train.epochs (the other to null)")
-        if self.epochs is not None and self.epochs <= 0:
-            raise ValueError(f"train.epochs must be above 0, got {self.epochs:g}")
-        if len(self.betas) != 2 or max(self.betas) >= 1:
-            raise ValueError(f"train.betas are two numbers below 1, got {self.betas}")
+        check_length(self)
         if max(self.momentum.start, self.momentum.end) > 1:
             raise ValueError(f"train.momentum is at most 1, got {self.momentum.start:g} to {self.momentum.end:g}")
         for name in ("checkpoint_every", "log_every"):
@@ -126,16 +121,18 @@ class Recipe:
     run: str | None = None
 
 
-SECTIONS: dict[str, Any] = {"view": View, "train": Train, "launch": Launch}
-"""Sections by name: plain settings, not chosen components."""
+def check_length(train: Any) -> None:
+    """Check the length and the moments of an optimisation, here or in tuning.
 
-SINGLE = {"encoder": "encoder", "predictor": "predictor", "targets": "target_selector", "data": "data_source"}
-"""Groups that hold one component, and its kind."""
-
-SEVERAL = {"actions": "action", "evaluators": "evaluator"}
-"""Groups that hold named components in the recipe's order, and their kind."""
-
-GROUPS = {**SINGLE, **SEVERAL}
+    Raises:
+        ValueError: they are missing, given twice, or out of range.
+    """
+    if (train.steps is None) == (train.epochs is None):
+        raise ValueError("train needs its length: set exactly one of train.steps and train.epochs (the other to null)")
+    if train.epochs is not None and train.epochs <= 0:
+        raise ValueError(f"train.epochs must be above 0, got {train.epochs:g}")
+    if len(train.betas) != 2 or max(train.betas) >= 1:
+        raise ValueError(f"train.betas are two numbers below 1, got {train.betas}")
 
 
 def steps_of(duration: str, epoch: int, label: str, at_least: int = 0) -> int:

@@ -5,6 +5,7 @@ Decisions:
 - The images of a gallery are written one by one for reports, and together as one picture, ``eval/<gallery>.png``, for the eye.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,10 @@ from iwm_core.data.evaluation import RunData
 from iwm_core.display import Display
 from iwm_core.errors import UserError
 from iwm_core.files import writing
-from iwm_core.frozen import FrozenModel, load_recipe
+from iwm_core.frozen import FrozenModel
 from iwm_core.gallery import draw_gallery, pixels_of
 from iwm_core.interfaces import Evaluation, Evaluator, Gallery, NotApplicable
+from iwm_core.loading import load_world_model
 from iwm_core.run import Run
 from iwm_core.world_model import ImageWorldModel
 
@@ -35,7 +37,7 @@ def evaluate(run: Run, recipe: Recipe, display: Display, names: list[str] | None
     Raises:
         UserError: there is no checkpoint, an evaluator cannot measure this model or data, or none has anything to measure.
     """
-    model = load_recipe(run, recipe, recipe.launch.device)
+    model = load_world_model(run, recipe, recipe.launch.device)
     data = RunData(recipe, model.device)
     folder = run.evaluations()
     asked = names if names is not None else list(recipe.evaluators)
@@ -131,8 +133,8 @@ def evaluate_in_training(
     model.train()
 
 
-def missing_evaluations(run: Run, recipe: Recipe) -> list[str]:
-    """Evaluators of the recipe that have not measured the newest checkpoint yet."""
+def missing_evaluations(run: Run, names: Iterable[str]) -> list[str]:
+    """Those of the evaluators (or tasks) that have not measured the newest checkpoint yet."""
     checkpoint = run.latest()
     step = read_state(checkpoint)["step"] if checkpoint else None
-    return [name for name in recipe.evaluators if step is None or run.evaluated(name) != step]
+    return [name for name in names if step is None or run.evaluated(name) != step]

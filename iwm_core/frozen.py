@@ -7,14 +7,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from iwm_core.actions import ActionSequence
-from iwm_core.checkpoint import load_weights, read_state
 from iwm_core.config import Recipe
-from iwm_core.errors import UserError
 from iwm_core.interfaces import ActionParams, Targets, Views, WorldModel
-from iwm_core.launch import choose_device
 from iwm_core.planning import Plan, Search, plan
-from iwm_core.run import Run
-from iwm_core.thaw import thaw
 from iwm_core.world_model import ImageWorldModel, build_model
 
 
@@ -127,26 +122,17 @@ class FrozenModel(WorldModel):
         return plan(self, source, goal, search, seed, candidates, chunk)
 
     def _checked(self, images: Tensor) -> Tensor:
-        size = self.image_size
-        if images.ndim != 4 or images.shape[1:] != (3, size, size):
-            raise ValueError(f"this model takes images [b, 3, {size}, {size}] in [0, 1], got {list(images.shape)}")
-        return images.to(self.device)
+        return fitting(images, self.image_size, self.device)
 
 
-def load_frozen(run: str, device: str = "auto") -> FrozenModel:
-    """The newest checkpoint of a run as a frozen model."""
-    found = Run.open(run)
-    recipe = thaw(found.config())
-    return load_recipe(found, recipe, device)
+def fitting(images: Tensor, size: int, device: torch.device) -> Tensor:
+    """Images that a model may be given, on its device.
 
-
-def load_recipe(run: Run, recipe: Recipe, device: str) -> FrozenModel:
-    """The newest checkpoint of a run whose recipe is thawed already."""
-    checkpoint = run.latest()
-    if checkpoint is None:
-        raise UserError(f"the run {run.path} has no checkpoint yet; continue it with `iwm resume {run.path}`")
-    with torch.random.fork_rng(devices=[]):  # the caller's random numbers do not depend on how often it loads
-        model = build_model(recipe, restored=True)
-    load_weights(checkpoint, model)
-    place = choose_device(device)
-    return FrozenModel(recipe, model.eval().requires_grad_(False).to(place), checkpoint, read_state(checkpoint)["step"], place)
+    Raises:
+        ValueError: another shape, or not in [0, 1] by their type.
+    """
+    if images.ndim != 4 or images.shape[1:] != (3, size, size):
+        raise ValueError(f"this model takes images [b, 3, {size}, {size}] in [0, 1], got {list(images.shape)}")
+    if not images.is_floating_point():
+        raise ValueError(f"this model takes images in [0, 1], got {str(images.dtype).removeprefix('torch.')}; give images / 255")
+    return images.to(device)

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from iwm_core.config import GROUPS
 from iwm_core.errors import UserError
 from iwm_core.plugins import Plugin, load_plugins
+from iwm_core.schema import GROUPS
 
-SHARED = {"data", "launch", "size"}
-"""Folders that hold groups which recipes share, not recipes."""
+SHARED = {"budget", "launch", "size"}
+"""Folders that hold settings which recipes share, not recipes; so do those of component groups."""
 
 
 @dataclass(frozen=True)

@@ -79,6 +79,14 @@ class Run:
             raise UserError(f"{self.path / 'config.yaml'} is no recipe")
         return config
 
+    def plain_config(self) -> dict[str, Any]:
+        """The frozen config as plain dicts and lists.
+
+        Raises:
+            UserError: it cannot be read.
+        """
+        return OmegaConf.to_container(self.config())  # pyright: ignore[reportReturnType]
+
     def latest(self) -> Path | None:
         """The newest checkpoint, or None."""
         return latest_checkpoint(self.checkpoints)

@@ -5,19 +5,19 @@ Each node is merged into the structured config of its dataclass, which checks ke
 
 import dataclasses
 import difflib
-from dataclasses import dataclass
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigKeyError, MissingMandatoryValue, OmegaConfBaseException
 
-from iwm_core.config import SECTIONS, SEVERAL, SINGLE, Recipe
+from iwm_core.config import Section
 from iwm_core.errors import UserError
 from iwm_core.plugins import load_plugins
+from iwm_core.schema import schema_of
 
 
-def thaw(config: DictConfig) -> Recipe:
-    """A composed recipe as typed, validated instances.
+def thaw(config: DictConfig) -> Any:
+    """A composed recipe as typed, validated instances: a `Recipe`, or a `TuneRecipe` where it tunes a world model.
 
     Raises:
         UserError: a missing or unknown component or key, a value of the wrong type or out of range.
@@ -27,36 +27,33 @@ def thaw(config: DictConfig) -> Recipe:
     except OmegaConfBaseException as error:  # an interpolation that leads nowhere
         raise UserError(f"{error.full_key}: {str(error).splitlines()[0]}") from error
     parts: dict[str, Any] = {}
-    for group, kind in SINGLE.items():
+    schema = schema_of(config)
+    for group, kind in schema.single.items():
         if not plain.get(group):
             raise UserError(f"the recipe chooses no {group}: add {group}=NAME; `iwm components {kind}` lists what is installed")
         parts[group] = thaw_component(kind, config[group], group)
-    for group, kind in SEVERAL.items():
+    for group, kind in schema.several.items():
         parts[group] = {str(key): thaw_component(kind, node, f"{group}.{key}") for key, node in config[group].items()}
-    for section, cls in SECTIONS.items():
+    for section, cls in schema.sections.items():
         parts[section] = instance(cls, config[section], section)
-    unknown = set(plain) - {f.name for f in dataclasses.fields(Recipe)}
+    unknown = set(plain) - {f.name for f in dataclasses.fields(schema.recipe)}
     if unknown:
         raise UserError(f"unknown key {min(unknown)!r} in the recipe; `iwm show recipe={plain['recipe']}` lists all keys")
-    top = instance(Scalars, OmegaConf.create({f.name: plain[f.name] for f in dataclasses.fields(Scalars)}), "")
-    return Recipe(**dataclasses.asdict(top), **parts)
+    scalars = [f for f in dataclasses.fields(schema.recipe) if f.name not in parts]
+    plain_keys = dataclasses.make_dataclass("Keys", [(f.name, f.type, f) for f in scalars], bases=(Section,), kw_only=True)
+    top = instance(plain_keys, OmegaConf.create({f.name: plain[f.name] for f in scalars}), "")
+    return schema.recipe(**{f.name: getattr(top, f.name) for f in scalars}, **parts)
 
 
-@dataclass(kw_only=True)
-class Scalars:
-    """The recipe's keys that belong to no section."""
-
-    recipe: str
-    image_size: int
-    run: str | None
-
-    def __post_init__(self) -> None:
-        if self.image_size < 1:
-            raise ValueError(f"image_size must be at least 1 pixel, got {self.image_size}")
+def thaw_plain(config: dict[str, Any]) -> Any:
+    """`thaw` of a config as plain dicts and lists."""
+    return thaw(OmegaConf.create(config))
 
 
 def thaw_component(kind: str, node: Any, label: str) -> Any:
     """The instance that a node of the config describes."""
+    if isinstance(node, DictConfig) and OmegaConf.is_missing(node, "name"):
+        raise UserError(f"{label} is that of the world model which is tuned: iwm tune RUN recipe=…; or choose {label}=NAME")
     if not isinstance(node, DictConfig) or "name" not in node:
         words = label.split(".")[-1]
         raise UserError(

@@ -1,4 +1,4 @@
-"""What the verbs ``train``, ``resume`` and ``eval`` do, once the command line is read.
+"""What the verbs ``train``, ``resume`` and ``eval`` do, once the command line is read; ``tune`` begins in `iwm_core.tuning.work`.
 
 A run is composed once, frozen into its directory and read back from there; training, here or in several processes, starts from it.
 """
@@ -7,6 +7,7 @@ import shlex
 import sys
 import warnings
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -14,20 +15,25 @@ from iwm_core.actions import ActionSequence
 from iwm_core.change import change
 from iwm_core.checkpoint import read_state
 from iwm_core.compose import compose, expand
-from iwm_core.config import Recipe, steps_of
+from iwm_core.config import Launch, Recipe, steps_of
 from iwm_core.data.loader import Schedule, parts_of
 from iwm_core.data.training import open_split
 from iwm_core.display import Display, SilentDisplay, make_display
 from iwm_core.errors import UserError
 from iwm_core.evaluate import evaluate, missing_evaluations
 from iwm_core.interfaces import Draws
+from iwm_core.jobs import run_job
 from iwm_core.launch import choose_device, spawn
+from iwm_core.loading import load_tuned
 from iwm_core.report import write_report
 from iwm_core.report.naming import common_folder
 from iwm_core.run import Run, free_directory
-from iwm_core.signals import Children
+from iwm_core.schema import TUNING, schema_of
 from iwm_core.thaw import thaw
 from iwm_core.train import train
+from iwm_core.tuning.cost import read_cost
+from iwm_core.tuning.recipe import TuneRecipe
+from iwm_core.tuning.tune import evaluate_tasks, tune
 from iwm_core.world_model import build_model
 
 ON_RESUME = ("launch", "data")
@@ -37,7 +43,7 @@ ON_RESUME = ("launch", "data")
 def start(name: str, overrides: list[str]) -> int:
     """``iwm train``: train a recipe in a new run and measure it; what can be checked is checked before the directory is made."""
     display = make_display()
-    config, notes = compose(name, overrides)
+    config, notes = composed(name, overrides)
     recipe = thaw(config)
     check_fit(recipe)
     check_data(recipe)
@@ -48,6 +54,18 @@ def start(name: str, overrides: list[str]) -> int:
     return carry_on(run, thaw(run.config()), [], display)
 
 
+def composed(name: str, overrides: list[str]) -> tuple[Any, list[str]]:
+    """A recipe that trains a world model, with overrides applied, and notes for the user.
+
+    Raises:
+        UserError: it tunes one, or cannot be composed.
+    """
+    config, notes = compose(name, overrides)
+    if schema_of(config) is TUNING:
+        raise UserError(f"the recipe {name!r} tunes a world model, which is a run: iwm tune RUN recipe={name}")
+    return config, notes
+
+
 def resume(path: str, overrides: list[str]) -> int:
     """``iwm resume``: go on with a run where its newest checkpoint is; a finished run is left as it is."""
     display = make_display()
@@ -55,10 +73,10 @@ def resume(path: str, overrides: list[str]) -> int:
     recipe = thaw(change(run.config(), overrides, ON_RESUME, "resume"))
     display.say(str(run.path))  # alone on the first line, for scripts
     checkpoint = run.latest()
-    if checkpoint is not None and finished(run) and not missing_evaluations(run, recipe):
+    if checkpoint is not None and finished(run, recipe) and not missing_evaluations(run, measures(recipe)):
         display.say(f"finished at step {read_state(checkpoint)['step']}; nothing to do")
         return 0
-    if not finished(run):
+    if isinstance(recipe, Recipe) and not finished(run, recipe):
         check_fit(recipe, restored=checkpoint is not None)
     display.say(f"continuing from {checkpoint.name if checkpoint else 'the start'}")
     return carry_on(run, recipe, overrides, display)
@@ -68,11 +86,13 @@ def measure(path: str, overrides: list[str]) -> int:
     """``iwm eval``: run evaluators on a run's newest checkpoint."""
     display = make_display()
     run = Run.open(path)
-    recipe = thaw(change(run.config(), overrides, ("evaluators", "data", "launch"), "eval"))
-    if not recipe.evaluators:
+    config = run.config()
+    tuned = schema_of(config) is TUNING
+    recipe = thaw(change(config, overrides, ON_RESUME if tuned else ("evaluators", *ON_RESUME), "eval"))
+    if isinstance(recipe, Recipe) and not recipe.evaluators:
         raise UserError("the recipe has no evaluators; add evaluators=[NAME], `iwm components evaluator` lists what is installed")
-    evaluate(run, recipe, display)
-    tell_next(run, display)
+    measure_run(run, recipe, display, measures(recipe))
+    tell_next(run, recipe, display)
     return 0
 
 
@@ -81,7 +101,7 @@ def sweep(name: str, overrides: list[str]) -> int:
     jobs = expand(overrides)
     taken: set[str] = set()
     for job in jobs:  # a mistake in the last job is found before the first one runs
-        recipe = thaw(compose(name, job)[0])
+        recipe = thaw(composed(name, job)[0])
         check_fit(recipe)
         if recipe.run in taken:
             raise UserError(f"several jobs would write to run={recipe.run}; leave it out, or name what differs: run='r${{train.seed}}'")
@@ -101,19 +121,15 @@ def run_jobs(name: str, jobs: list[list[str]], runs: list[Path]) -> int:
         path = Path(config.run) if config.run else free_directory(config)  # made here, so that it is known here
         own = [] if config.run else ["run='" + str(path).replace("'", "\\'") + "'"]
         old = (path / "config.yaml").exists()
-        with Children() as children:
-            children.start([sys.executable, "-m", "iwm_core.cli", "train", f"recipe={name}", *job, *own])
-            while children.watch():
-                pass
-        (status,) = children.statuses()
+        ended = run_job([sys.executable, "-m", "iwm_core.cli", "train", f"recipe={name}", *job, *own])
         if (path / "config.yaml").exists() and not old:
             runs.append(path)
         elif own and not any(path.iterdir()):
             path.rmdir()
-        if children.received:
-            return 128 + children.received
-        if status:
-            return status
+        if ended.received:
+            return 128 + ended.received
+        if ended.status:
+            return ended.status
     return 0
 
 
@@ -135,12 +151,7 @@ def check_fit(recipe: Recipe, restored: bool = False) -> None:
     Raises:
         UserError: parts of the recipe do not fit together, or to this machine.
     """
-    device = choose_device(recipe.launch.device)
-    if device.type != "cpu" and recipe.launch.processes > torch.accelerator.device_count():
-        raise UserError(
-            f"launch.processes={recipe.launch.processes} needs a device for each, but there are {torch.accelerator.device_count()}; "
-            f"use launch.processes={torch.accelerator.device_count()}"
-        )
+    check_devices(recipe.launch)
     parts_of(recipe.train.batch_size, recipe.launch.processes, recipe.launch.accumulate)
     with torch.device("meta"), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "for .*: copying from a non-meta parameter")  # pretrained weights have no place to go here
@@ -162,6 +173,20 @@ def check_fit(recipe: Recipe, restored: bool = False) -> None:
         )
 
 
+def check_devices(launch: Launch) -> None:
+    """Check that there is the device that is asked for, or one for each process.
+
+    Raises:
+        UserError: there is not.
+    """
+    device = choose_device(launch.device)
+    if device.type != "cpu" and launch.processes > torch.accelerator.device_count():
+        raise UserError(
+            f"launch.processes={launch.processes} needs a device for each, but there are {torch.accelerator.device_count()}; "
+            f"use launch.processes={torch.accelerator.device_count()}"
+        )
+
+
 def check_data(recipe: Recipe) -> None:
     """Open what the run will read, so that a wrong path is found before a run exists.
 
@@ -173,32 +198,46 @@ def check_data(recipe: Recipe) -> None:
         open_split(recipe.data, "validation")
 
 
-def carry_on(run: Run, recipe: Recipe, overrides: list[str], display: Display) -> int:
+def carry_on(run: Run, recipe: Recipe | TuneRecipe, overrides: list[str], display: Display) -> int:
     """Train a run to its end, here or in several processes, and measure it; ``overrides`` are those on its frozen config."""
-    if not finished(run):
+    if not finished(run, recipe):
         if recipe.launch.processes > 1:
             status = spawn(run.path, overrides, recipe.launch.processes)
             if status:
                 return status
         else:
             train_here(run, recipe, display)
-    missing = missing_evaluations(run, recipe)
+    missing = missing_evaluations(run, measures(recipe))
     if missing:
-        evaluate(run, recipe, display, missing)
+        measure_run(run, recipe, display, missing)
     display.say(f"done: {run.path}")
-    tell_next(run, display)
+    tell_next(run, recipe, display)
     return 0
 
 
-def tell_next(run: Run, display: Display) -> None:
+def measure_run(run: Run, recipe: Recipe | TuneRecipe, display: Display, names: list[str]) -> None:
+    """Measure a run's newest checkpoint: a world model with the evaluators of these names, a tuned one on all of its tasks."""
+    if isinstance(recipe, TuneRecipe):
+        evaluate_tasks(run, recipe, load_tuned(run, recipe, recipe.launch.device), display)
+    else:
+        evaluate(run, recipe, display, names)
+
+
+def measures(recipe: Recipe | TuneRecipe) -> list[str]:
+    """By what a run is measured at its end: evaluators or tasks."""
+    return list(recipe.tasks if isinstance(recipe, TuneRecipe) else recipe.evaluators)
+
+
+def tell_next(run: Run, recipe: Recipe | TuneRecipe, display: Display) -> None:
     """What a user wants to do once a run is measured."""
-    display.say(f"next: {shlex.join(['iwm', 'report', str(run.path)])}")
+    words = ["predict", str(run.path), "IMAGES"] if isinstance(recipe, TuneRecipe) else ["report", str(run.path)]
+    display.say(f"next: {shlex.join(['iwm', *words])}")
 
 
-def train_here(run: Run, recipe: Recipe, display: Display) -> None:
-    """`train`, where a device whose memory does not suffice is the user's to mend."""
+def train_here(run: Run, recipe: Recipe | TuneRecipe, display: Display) -> None:
+    """Pretrain or tune, where a device whose memory does not suffice is the user's to mend."""
     try:
-        train(run, recipe, display)
+        tune(run, recipe, display) if isinstance(recipe, TuneRecipe) else train(run, recipe, display)
     except torch.OutOfMemoryError as error:
         raise UserError(
             f"the device has too little memory ({str(error).splitlines()[0][:120]}); compute fewer images at once with a larger "
@@ -206,13 +245,13 @@ def train_here(run: Run, recipe: Recipe, display: Display) -> None:
         ) from error
 
 
-def finished(run: Run) -> bool:
-    """Whether the run's newest checkpoint is its last."""
+def finished(run: Run, recipe: Recipe | TuneRecipe) -> bool:
+    """Whether the run's newest checkpoint is its last; of a tuning, also whether its cost is written, which comes after it."""
     checkpoint = run.latest()
     if checkpoint is None:
         return False
     state = read_state(checkpoint)
-    return state["step"] >= state["steps"]
+    return state["step"] >= state["steps"] and not (isinstance(recipe, TuneRecipe) and read_cost(run.path) is None)
 
 
 def work_here(path: str, overrides: list[str], quiet: bool) -> int:

@@ -11,12 +11,12 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from iwm_core.report.curves import history_charts, mishaps, training_charts
 from iwm_core.report.differences import compare, config_differences, in_short
 from iwm_core.report.drawing import draw, draw_key
+from iwm_core.report.environment import make_environment
 from iwm_core.report.numbers import interval, written
 from iwm_core.report.panels import alternative
 from iwm_core.report.reading import Rows, RunRecord
@@ -46,13 +46,7 @@ def render(runs: list[RunRecord], track: Track) -> tuple[str, list[str]]:
 
         return one
 
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=StrictUndefined,
-    )
+    environment = make_environment()
     environment.filters |= {"written": written, "interval": interval, "signed": signed, "breakable": breakable}
     environment.filters |= {"shown_numbers": shown_numbers}
     environment.globals |= {

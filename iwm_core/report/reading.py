@@ -119,7 +119,7 @@ def read_run(path: Path, label: str) -> RunRecord:
             problems.append(f"{file} is damaged and left out: {' '.join(str(error).split())}")
         return otherwise
 
-    asked = list(config.get("evaluators") or {})
+    asked = list(config.get("evaluators") or config.get("tasks") or {})
     files = sorted((path / "eval").glob("*.json"), key=lambda f: (asked.index(f.stem) if f.stem in asked else len(asked), f.stem))
     found = [attempt(read_measured, file, None) for file in files]
     checkpoints = [p for p in (path / "checkpoints").glob("step_*") if p.name.removeprefix("step_").isdigit()]

@@ -16,17 +16,17 @@ def train_command(run: RunRecord) -> str:
     A run that was started otherwise, such as from Python, is trained again from its frozen config, which is complete.
     """
     words = run.environment.get("command") or []
-    if words[1:2] == ["train"] and any(word.startswith("recipe=") for word in words):
+    if words[1:2] in (["train"], ["tune"]) and any(word.startswith("recipe=") for word in words):
         return shlex.join(["iwm", *(word for word in words[1:] if not word.startswith("run="))])
     again, config = shlex.quote(f"{run.path}-again"), shlex.quote(str(run.path / "config.yaml"))
     return f"mkdir {again} && cp {config} {again} && iwm resume {again}"
 
 
 def eval_command(run: RunRecord) -> str:
-    """The command that measures what the report shows: the recipe's evaluators, or those that have measured where they are others."""
+    """The command that measures what the report shows: the recipe's evaluators or tasks, or evaluators that have measured besides."""
     recipe = list(run.config.get("evaluators") or {})
     names = list(run.measured)
-    extra = [f"evaluators=[{','.join(names)}]"] if set(names) - set(recipe) else []
+    extra = [f"evaluators=[{','.join(names)}]"] if set(names) - set(recipe) and "world_model" not in run.config else []
     return shlex.join(["iwm", "eval", str(run.path), *extra])
 
 

@@ -9,6 +9,8 @@ from torch.nn import functional as F
 
 from iwm_core.interfaces import HeadComponent, option
 
+MOST_HEADS = 12  # of a ViT-B
+
 
 class AttentiveHead(nn.Module):
     """One cross-attention block with one learned query, then a linear layer that starts at zero."""
@@ -44,10 +46,11 @@ class Attentive(HeadComponent):
 
     name = "attentive"
 
-    heads: int = option(12, "attention heads; the width is a multiple of it", low=1)
+    heads: int | None = option(None, "attention heads, a divisor of the width; null: the most, up to 12, that divide it", low=1)
     mlp_ratio: float = option(4.0, "width of the MLP over width", low=0.1)
 
     def build(self, width: int, outputs: int) -> nn.Module:
-        if width % self.heads:
-            raise ValueError(f"head.heads={self.heads} does not divide the width {width}; set head.heads to a divisor")
-        return AttentiveHead(width, outputs, self.heads, self.mlp_ratio)
+        heads = self.heads or max(heads for heads in range(1, MOST_HEADS + 1) if width % heads == 0)
+        if width % heads:
+            raise ValueError(f"attentive.heads={heads} does not divide the width {width}; set it to a divisor, or to null")
+        return AttentiveHead(width, outputs, heads, self.mlp_ratio)

@@ -54,5 +54,12 @@ def test_attentive_equals_torchs_attention():
 
 
 def test_heads_that_do_not_divide_the_width():
-    with pytest.raises(ValueError, match="divisor"):
+    with pytest.raises(ValueError, match="divisor, or to null"):
         Attentive(heads=3).build(8, 5)
+
+
+@pytest.mark.parametrize(("width", "heads"), [(768, 12), (128, 8), (54, 9), (13, 1), (3, 3)])
+def test_as_many_heads_as_fit_any_width(width, heads):
+    head = Attentive().build(width, 5)
+    assert head.heads == heads
+    assert head(torch.randn(2, 4, width)).shape == (2, 5)

@@ -1,0 +1,23 @@
+"""One command after another, each in a process of its own, as sweeps and comparisons run them."""
+
+from typing import NamedTuple
+
+from iwm_core.signals import Children
+
+
+class Ended(NamedTuple):
+    """How a job ended: its exit status, 0 where all went well; and the signal that came to us meanwhile, 0 for none."""
+
+    status: int
+    received: int
+
+
+def run_job(command: list[str]) -> Ended:
+    """Run a command to its end; signals are passed on to it."""
+    with Children() as children:
+        children.start(command)
+        while children.watch():
+            pass
+    (status,) = children.statuses()
+    assert status is not None, "it has ended"
+    return Ended(128 - status if status < 0 else status, children.received)  # killed by a signal: as a shell tells it

@@ -1,0 +1,63 @@
+"""From a run on disk to a model that can be used: its newest checkpoint, frozen."""
+
+from pathlib import Path
+
+import torch
+
+from iwm_core.checkpoint import load_weights, read_state
+from iwm_core.config import Recipe
+from iwm_core.errors import UserError
+from iwm_core.frozen import FrozenModel
+from iwm_core.launch import choose_device
+from iwm_core.run import Run
+from iwm_core.thaw import thaw
+from iwm_core.tuning.model import Lesson, build_tuned
+from iwm_core.tuning.recipe import TuneRecipe
+from iwm_core.tuning.source import world_model_parts
+from iwm_core.tuning.tuned import Tuned
+from iwm_core.world_model import build_model
+
+
+def load_run(path: str, device: str) -> FrozenModel | Tuned:
+    """The model of a run: a world model, or one that was tuned for tasks."""
+    run = Run.open(path)
+    recipe = thaw(run.config())
+    return load_tuned(run, recipe, device) if isinstance(recipe, TuneRecipe) else load_world_model(run, recipe, device)
+
+
+def load_world_model(run: Run, recipe: Recipe, device: str) -> FrozenModel:
+    """The world model of a run whose recipe is thawed already.
+
+    Raises:
+        UserError: it has no checkpoint, or one that cannot be read.
+    """
+    checkpoint, step, _ = newest(run)
+    with torch.random.fork_rng(devices=[]):  # the caller's random numbers do not depend on how often it loads
+        model = build_model(recipe, restored=True)
+    load_weights(checkpoint, model)
+    place = choose_device(device)
+    return FrozenModel(recipe, model.eval().requires_grad_(False).to(place), checkpoint, step, place)
+
+
+def load_tuned(run: Run, recipe: TuneRecipe, device: str) -> Tuned:
+    """The tuned model of a run whose recipe is thawed already.
+
+    Raises:
+        UserError: it has no checkpoint, or one that cannot be read.
+    """
+    checkpoint, step, outputs = newest(run)
+    learned = {name: Lesson(task, tuple(outputs[name])) for name, task in recipe.tasks.items()}
+    with torch.random.fork_rng(devices=[]):
+        parts, image_size = world_model_parts(recipe.world_model, restored=True)
+        model = build_tuned(recipe.protocol, recipe.heads, learned, parts, image_size)
+    load_weights(checkpoint, model)
+    return Tuned(model, learned, image_size, checkpoint, step, choose_device(device))
+
+
+def newest(run: Run) -> tuple[Path, int, dict[str, list[str]]]:
+    """A run's newest checkpoint, its step, and what the outputs of its tasks stand for, where it has tasks."""
+    checkpoint = run.latest()
+    if checkpoint is None:
+        raise UserError(f"the run {run.path} has no checkpoint yet; continue it with `iwm resume {run.path}`")
+    state = read_state(checkpoint)
+    return checkpoint, state["step"], state.get("outputs", {})

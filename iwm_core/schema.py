@@ -1,0 +1,64 @@
+"""What recipes of each kind are made of: component groups, sections and plain keys, by name."""
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+from iwm_core.config import Launch, Recipe, Train, View
+from iwm_core.tuning.recipe import Augment, Tune, TuneRecipe
+
+
+@dataclass(frozen=True)
+class Schema:
+    """A kind of recipe.
+
+    Attributes:
+        base: what the defaults of such a recipe begin with.
+        recipe: the typed recipe.
+        sections: plain settings, by name.
+        single: groups that hold one component, and its kind.
+        several: groups that hold named components in the recipe's order, and their kind.
+    """
+
+    base: str
+    recipe: Any
+    sections: dict[str, Any]
+    single: dict[str, str]
+    several: dict[str, str]
+
+    def empty(self) -> dict[str, Any]:
+        """A config with every section's defaults and nothing chosen."""
+        chosen = self.sections | self.single | self.several
+        plain = {f.name: f.default for f in dataclasses.fields(self.recipe) if f.name not in chosen}
+        return {name: {} if value is dataclasses.MISSING else value for name, value in plain.items()} | {
+            group: {} for group in self.several
+        }
+
+
+TRAINING = Schema(
+    base="base",
+    recipe=Recipe,
+    sections={"view": View, "train": Train, "launch": Launch},
+    single={"encoder": "encoder", "predictor": "predictor", "targets": "target_selector", "data": "data_source"},
+    several={"actions": "action", "evaluators": "evaluator"},
+)
+TUNING = Schema(
+    base="tuning",
+    recipe=TuneRecipe,
+    sections={"view": View, "augment": Augment, "train": Tune, "launch": Launch},
+    single={"protocol": "protocol", "data": "data_source"},
+    several={"tasks": "task", "heads": "head"},
+)
+SCHEMAS = (TRAINING, TUNING)
+
+SINGLE = TRAINING.single | TUNING.single
+SEVERAL = TRAINING.several | TUNING.several
+GROUPS = SINGLE | SEVERAL
+"""Groups of all kinds of recipes: one name means one kind of component everywhere."""
+
+SECTIONS = TRAINING.sections.keys() | TUNING.sections.keys()
+
+
+def schema_of(config: Any) -> Schema:
+    """The kind of a composed or frozen config."""
+    return TUNING if "world_model" in config else TRAINING

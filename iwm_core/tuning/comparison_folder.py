@@ -1,0 +1,130 @@
+"""What a comparison is made of, and the folder where it lies.
+
+Decisions:
+- A folder's ``comparison.yaml`` tells what its runs were made with. A comparison goes on in a folder, with further seeds and protocols
+  too, where all that its runs share is the same: the world model at its checkpoint, and the overrides.
+- Without ``run=FOLDER``: ``runs/compare/<the world model's name>``, or the first of its numbers that is free or holds the same.
+"""
+
+import shlex
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import yaml
+
+from iwm_core.errors import UserError
+from iwm_core.files import write_atomically, writing
+
+DEFAULT: tuple[str, ...] = ("probe_linear", "probe_attentive", "encoder", "predictor", "predictor_random", "end_to_end")
+FILE = "comparison.yaml"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a comparison is made of.
+
+    Attributes:
+        world_model: the run's directory, as the user gave it.
+        checkpoint: the one that is tuned.
+        protocols: names below the recipes' folder ``tune``.
+        seeds: trainings of each protocol, with the seeds from 0 on.
+        overrides: of every tuning.
+        own: of single protocols, by name.
+    """
+
+    world_model: str
+    checkpoint: str
+    protocols: list[str]
+    seeds: int
+    overrides: list[str]
+    own: dict[str, list[str]]
+
+    def overrides_of(self, protocol: str) -> list[str]:
+        """All overrides of a protocol; its own come last, so that they win."""
+        return [*self.overrides, *self.own.get(protocol, [])]
+
+    def command(self, folder: Path) -> str:
+        """The command line that asks for it."""
+        own = [f"{name}:{text}" for name, texts in self.own.items() for text in texts]
+        protocols = [] if tuple(self.protocols) == DEFAULT else [f"protocols=[{','.join(self.protocols)}]"]
+        return shlex.join(["iwm", "compare", self.world_model, *protocols, f"seeds={self.seeds}", f"run={folder}", *self.overrides, *own])
+
+    def difference(self, other: "Asked") -> str:
+        """How the runs of another comparison differ from those of this one, in words; nothing where they can lie in one folder."""
+        if Path(self.world_model).resolve() != Path(other.world_model).resolve():
+            return f"a comparison of {other.world_model}, not of {self.world_model}"
+        if self.checkpoint != other.checkpoint:
+            return f"a comparison at {other.checkpoint} of {other.world_model}, which is at {self.checkpoint} now"
+        if self.overrides != other.overrides:
+            return f"a comparison with {told(other.overrides)}, not with {told(self.overrides)}"
+        for name in (name for name in self.protocols if name in other.protocols):
+            if self.own.get(name, []) != other.own.get(name, []):
+                return f"tunings by {name} with {told(other.own.get(name, []))}, not with {told(self.own.get(name, []))}"
+        return ""
+
+    def joined(self, other: "Asked") -> "Asked":
+        """This one, with what the folder holds besides."""
+        return replace(
+            self,
+            protocols=in_order([*other.protocols, *self.protocols]),
+            seeds=max(self.seeds, other.seeds),
+            own=other.own | self.own,
+        )
+
+
+def told(overrides: list[str]) -> str:
+    """Overrides in a message."""
+    return " ".join(overrides) or "no overrides"
+
+
+def in_order(protocols: list[str]) -> list[str]:
+    """Each once; the usual ones first, in their order."""
+    return [*(name for name in DEFAULT if name in protocols), *dict.fromkeys(name for name in protocols if name not in DEFAULT)]
+
+
+def find_folder(asked: Asked, named: str | None) -> tuple[Path, Asked]:
+    """The folder of a comparison, and what is compared in it, which may be more than is asked for now.
+
+    Raises:
+        UserError: the folder that is named holds something else.
+    """
+    if named is not None:
+        folder = Path(named)
+        held = read_folder(folder)
+        different = held if isinstance(held, str) else asked.difference(held) if held else ""
+        if different:
+            raise UserError(f"{folder} holds {different}; choose another folder with run=OTHER")
+        return folder, asked.joined(held) if isinstance(held, Asked) else asked
+    first, number = Path("runs") / "compare" / Path(asked.world_model).resolve().name, 1
+    folder = first
+    while True:
+        held = read_folder(folder)
+        if held is None:
+            return folder, asked
+        if isinstance(held, Asked) and not asked.difference(held):
+            return folder, asked.joined(held)
+        number += 1
+        folder = first.with_name(f"{first.name}-{number}")
+
+
+def read_folder(folder: Path) -> Asked | str | None:
+    """The comparison in a folder; None where it is free; else what is in it, in words."""
+    try:
+        if (folder / FILE).is_file():
+            return Asked(**yaml.safe_load((folder / FILE).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError, yaml.YAMLError):
+        return f"a {FILE} that cannot be read"
+    if folder.is_dir():
+        return "something that is no comparison" if any(folder.iterdir()) else None
+    return "no runs, as it is a file" if folder.exists() else None
+
+
+def write_folder(folder: Path, asked: Asked) -> None:
+    """Make the folder of a comparison, or write anew what is compared in it.
+
+    Raises:
+        UserError: it cannot be written.
+    """
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        write_atomically(folder / FILE, yaml.safe_dump(asdict(asked), sort_keys=False, allow_unicode=True))

@@ -1,0 +1,228 @@
+"""``iwm predict``: a tuned model's answers for image files, as a CSV and as masks.
+
+Decisions:
+- Files that are named are read whatever their ending; folders are walked as ``data=folder`` does it: known endings, by name, nothing that
+  begins with a dot.
+- An image that cannot be read is told and left out; only where none can be read has the command failed, and then nothing is written.
+- Memory is bounded by ``batch``: images are decoded a batch at a time, in ``workers`` processes (decoding takes longer than answering).
+- The first Ctrl-C ends the work after the image under way.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+import iwm_core
+from iwm_core.data.folder import Folder, walk
+from iwm_core.display import Display, make_display
+from iwm_core.errors import UserError
+from iwm_core.interfaces import CorruptImage
+from iwm_core.run import Run
+from iwm_core.signals import Stop, Stopped
+from iwm_core.tuning.answers import AnswerFiles, is_table, make_place, refuse_taken
+from iwm_core.tuning.masks import UNSEEN
+from iwm_core.tuning.tuned import Tuned, read_square
+
+USE = "iwm predict RUN IMAGE-or-FOLDER … [out=FOLDER|FILE.csv] [batch=64] [workers=2] [device=auto]"
+
+
+class Asked(NamedTuple):
+    """A command line, read."""
+
+    run: str
+    images: list[str]
+    out: str | None
+    batch: int
+    workers: int
+    device: str
+
+
+class Answered(NamedTuple):
+    """What each task answers for an image of ``size`` (height, width)."""
+
+    path: str
+    size: tuple[int, int]
+    answers: dict[str, Float[Tensor, "o ..."]]
+
+
+class Unreadable(NamedTuple):
+    """An image that cannot be read."""
+
+    path: str
+    why: str
+
+
+def run_predict(arguments: list[str]) -> int:
+    """Carry out ``iwm predict``; returns the exit status.
+
+    Raises:
+        UserError: a mistake in the command line, a run that is not tuned, no readable image, or no place to write to.
+        Stopped: a signal ended the work early.
+    """
+    asked = read_arguments(arguments)
+    run = Run.open(asked.run)
+    paths = find_images(asked.images)
+    refuse_taken(asked.out)
+    tuned = iwm_core.load(asked.run, asked.device)
+    if not isinstance(tuned, Tuned):
+        raise UserError(f"{asked.run} is a world model; tune it first: iwm tune {asked.run} recipe=tune/predictor")
+    check_dense(tuned, asked.out)
+    try:
+        predict(tuned, paths, run.path, asked, make_display())
+    except torch.OutOfMemoryError as error:
+        raise UserError(f"the device has too little memory for batch={asked.batch}; choose a smaller batch=N, or device=cpu") from error
+    return 0
+
+
+def predict(tuned: Tuned, paths: list[str], run: Path, asked: Asked, display: Display) -> None:
+    """Write the answers for all images."""
+    files, done, first = None, 0, None
+    with Stop() as stop:
+        for item in display.track(answered(tuned, paths, asked.batch, asked.workers), "images", len(paths)):
+            if isinstance(item, Unreadable):
+                first = first or item
+                display.warn(f"{printable(item.path)} is left out: {item.why}")
+            else:
+                files = files or AnswerFiles(tuned, make_place(run, asked.out))
+                files.add(item.path, item.size, item.answers)
+                done += 1
+            if stop.received:
+                break
+    if stop.received:
+        kept = f"{done} of {len(paths)} images are in {files.table}" if files else "nothing was written yet"
+        raise Stopped(f"interrupted; {kept}", 128 + stop.received)
+    if files is None:
+        assert first is not None, "there are images"
+        raise UserError(f"none of the {len(paths)} images can be read, such as {printable(first.path)}: {first.why}")
+    left_out = f", {len(paths) - done} left out" if done < len(paths) else ""
+    display.say(f"wrote {files.table}: {done} image{'s' * (done != 1)}{left_out}")
+
+
+def answered(tuned: Tuned, paths: list[str], batch: int, workers: int) -> Iterator[Answered | Unreadable]:
+    """What is answered for each image, in their order."""
+    chunks = [list(range(start, min(start + batch, len(paths)))) for start in range(0, len(paths), batch)]
+    loader = DataLoader(
+        Squares(paths, tuned.image_size),  # pyright: ignore[reportArgumentType]
+        batch_size=None,
+        sampler=chunks,  # pyright: ignore[reportArgumentType]
+        num_workers=min(workers, len(chunks) - 1),
+        generator=torch.Generator(),  # else the global one is asked for a seed
+    )
+    for chunk, (pixels, found) in zip(chunks, loader, strict=True):
+        answers = tuned.predict(pixels.to(tuned.device).float().div_(255)) if len(pixels) else {}
+        place = 0
+        for index, what in zip(chunk, found, strict=True):
+            if isinstance(what, str):
+                yield Unreadable(paths[index], what)
+            else:
+                height, width = what  # a list by now: the loader makes lists of tuples
+                yield Answered(paths[index], (height, width), {name: answer[place].cpu() for name, answer in answers.items()})
+                place += 1
+
+
+class Squares:
+    """Reads chunks of files, in workers: the squares of those that can be read, and of each its size or why it cannot be read."""
+
+    def __init__(self, paths: list[str], image_size: int) -> None:
+        self.paths, self.image_size = paths, image_size
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, chunk: list[int]) -> tuple[UInt8[Tensor, "b 3 s s"], list[tuple[int, int] | str]]:
+        squares: list[Tensor] = []
+        found: list[tuple[int, int] | str] = []
+        for index in chunk:
+            try:
+                square = read_square(self.paths[index], self.image_size)
+            except CorruptImage as error:
+                found.append(str(error))
+            else:
+                squares.append(square.pixels)
+                found.append(square.size)
+        return torch.stack(squares) if squares else torch.empty(0, 3, self.image_size, self.image_size, dtype=torch.uint8), found
+
+
+def read_arguments(arguments: list[str]) -> Asked:
+    """The run, the images and the options.
+
+    Raises:
+        UserError: something is missing or cannot be read.
+    """
+    options = {"batch": "64", "workers": "2", "device": "auto"}
+    words = []
+    for text in arguments:
+        key, equals, value = text.partition("=")
+        if equals and key in (*options, "out"):
+            options[key] = value
+        elif text.startswith("-") or (equals and not exists(text)):
+            raise UserError(f"cannot read {text!r}: {USE}")
+        else:
+            words.append(text)
+    if len(words) < 2:
+        raise UserError(f"say which {'images' if words else 'run and which images'}: {USE}")
+    numbers = {}
+    for key, least in (("batch", 1), ("workers", 0)):
+        if not options[key].isdecimal() or int(options[key]) < least:
+            raise UserError(f"{key}={options[key]} must be a whole number, at least {least}")
+        numbers[key] = int(options[key])
+    if options.get("out") == "":
+        raise UserError("out= is empty: name a folder or a .csv file, or leave it out")
+    return Asked(words[0], words[1:], options.get("out"), numbers["batch"], numbers["workers"], options["device"])
+
+
+def find_images(words: list[str]) -> list[str]:
+    """The files named, and the images in the folders named.
+
+    Raises:
+        UserError: there is no such file or folder, or a folder without images.
+    """
+    found: list[str] = []
+    for word in words:
+        if not exists(word):
+            raise UserError(f"there is no file or folder {printable(word)}")
+        found += images_in(word) if Path(word).is_dir() else [word]
+    return found
+
+
+def exists(path: str) -> bool:
+    """Whether there is such a file or folder, as far as one may see."""
+    return os.path.exists(path)  # noqa: PTH110 - a Path raises where a folder above may not be entered
+
+
+def images_in(folder: str) -> list[str]:
+    """The images in a folder and in those below it."""
+    extensions = Folder(path=folder).extensions
+    endings = tuple(f".{extension}" for extension in extensions)
+    try:
+        found = [os.path.join(folder, path) for path, is_file in walk(folder, "") if is_file and path.lower().endswith(endings)]  # noqa: PTH118
+    except ValueError as error:
+        raise UserError(str(error)) from error
+    if not found:
+        raise UserError(
+            f"the folder {printable(folder)} holds no images ({', '.join(extensions)}); a file is read whatever its name, if named"
+        )
+    return found
+
+
+def check_dense(tuned: Tuned, out: str | None) -> None:
+    """Masks need a folder, and their values a byte."""
+    for name in (name for name, task in tuned.tasks.items() if task.dense):
+        if out is not None and is_table(out):
+            raise UserError(f"the task {name} answers with masks, which need a folder: out=FOLDER instead of out={out}")
+        if len(tuned.outputs[name]) > UNSEEN:
+            raise UserError(
+                f"the task {name} has {len(tuned.outputs[name])} classes, a mask has room for {UNSEEN}; "
+                "ask from Python: iwm_core.load(RUN).predict(images)"
+            )
+
+
+def printable(path: str) -> str:
+    """A path for a message: bytes that are no text are shown as such."""
+    return os.fsencode(path).decode("utf-8", "replace")

@@ -1,0 +1,47 @@
+"""The world model that is tuned: where it comes from, and its parts."""
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from iwm_core.actions import ActionSequence
+from iwm_core.checkpoint import load_weights
+from iwm_core.errors import UserError
+from iwm_core.interfaces import WorldModelParts
+from iwm_core.run import Run
+from iwm_core.thaw import thaw_plain
+from iwm_core.world_model import build_model
+
+
+def source_of(path: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What a tuning keeps of the run that it begins from (its path, newest checkpoint and config), and the config of its data.
+
+    Raises:
+        UserError: it is no run, no world model, or has no checkpoint yet.
+    """
+    run = Run.open(path)
+    config = run.plain_config()
+    if "world_model" in config:
+        raise UserError(f"{path} is tuned already; tune the world model that it comes from: {config['world_model']['run']}")
+    checkpoint = run.latest()
+    if checkpoint is None:
+        raise UserError(f"the run {path} has no checkpoint yet; continue it with `iwm resume {path}`")
+    return {"run": str(Path(path).absolute()), "checkpoint": checkpoint.name, "config": config}, config["data"]
+
+
+def world_model_parts(source: dict[str, Any], restored: bool) -> tuple[WorldModelParts, int]:
+    """The parts of a world model, and the side of its input in pixels; without its weights where a checkpoint's follow (``restored``).
+
+    Raises:
+        UserError: its weights cannot be read.
+    """
+    recipe = thaw_plain(source["config"])
+    model = build_model(recipe, restored=True)
+    if not restored:
+        checkpoint = Path(source["run"]) / "checkpoints" / source["checkpoint"]
+        if not checkpoint.is_dir():
+            raise UserError(f"the world model's checkpoint {checkpoint} is gone; bring it back, or start the tuning anew")
+        load_weights(checkpoint, model)
+    action = len(ActionSequence(recipe.actions).labels)
+    fresh = partial(recipe.predictor.build, model.teacher.width, model.teacher.grid, action)
+    return WorldModelParts(model.teacher, model.predictor, fresh, action), recipe.image_size

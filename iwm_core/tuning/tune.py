@@ -1,0 +1,210 @@
+"""Tuning: heads, and what a protocol trains of a world model, learn tasks (PAPER §7). The loop is `iwm_core.engine.fit`.
+
+Decisions:
+- Several tasks share each batch: the image at place i of step s is asked for task (i + s) mod tasks, so that all get the same share, and
+  each meets all images. The loss is the mean of the tasks'. As many steps as all single-task runs take together cost as much.
+- Images are mixed (mixup, cutmix) among those asked for one task, within a process's micro-batch.
+- A checkpoint holds the whole model, with what is frozen: a tuned run needs nothing besides.
+"""
+
+from typing import Any
+
+import torch
+from safetensors.torch import save
+
+from iwm_core.bootstrap import bootstrap
+from iwm_core.checkpoint import load_weights, read_state
+from iwm_core.config import steps_of
+from iwm_core.data.training import open_split
+from iwm_core.display import Display
+from iwm_core.engine import Objective, fit
+from iwm_core.errors import UserError
+from iwm_core.files import writing
+from iwm_core.interfaces import Images, Metric
+from iwm_core.launch import make_accelerator
+from iwm_core.run import Run
+from iwm_core.signals import Stop
+from iwm_core.tuning.augment import Mixer
+from iwm_core.tuning.cost import Cost, device_name, flops, peak_memory, write_cost
+from iwm_core.tuning.data import TuneBatch, TuneData, part_of, validation_batches
+from iwm_core.tuning.model import Lesson, TunedModel, build_tuned, lessons
+from iwm_core.tuning.recipe import TuneRecipe
+from iwm_core.tuning.source import world_model_parts
+from iwm_core.tuning.tuned import Tuned
+
+ANSWERED_AT_ONCE = 64  # validation images in one pass
+
+
+def tune(run: Run, recipe: TuneRecipe, display: Display) -> None:
+    """Train a tuning to its end from its newest checkpoint, or from the world model where it has none.
+
+    Raises:
+        UserError: the recipe does not fit the data or the machine, or training cannot go on.
+        Stopped: a signal ended the run early; a checkpoint is written.
+    """
+    with Stop() as stop:
+        accelerator = make_accelerator(recipe.launch, run.path)
+        images = part_of(open_split(recipe.data, "train"), recipe.train.train_images)
+        checkpoint = run.latest()
+        model, learned, image_size = build(recipe, images, restored=checkpoint is not None)
+        if checkpoint is not None:
+            check_outputs(read_state(checkpoint)["outputs"], learned)
+            load_weights(checkpoint, model)
+        display.say(f"trains {model.trained():,} of {model.total():,} numbers ({model.trained() / model.total():.1%})")
+        quiet = not accelerator.is_main_process
+        data = TuneData(recipe, recipe.tasks, images, image_size, run, accelerator.device, display, quiet)
+        objective = Tuning(run, recipe, model, learned, image_size, data, accelerator.device, display)
+        fit(objective, run, recipe.train, recipe.launch, accelerator, stop, display)
+        if accelerator.is_main_process:
+            finished = run.latest()
+            assert finished is not None, "fit ends with a checkpoint"
+            arithmetic = flops(model.to(accelerator.device), image_size, accelerator.device)
+            spent = read_state(finished)
+            told = (spent["seconds"], spent["peak_memory"], device_name(accelerator.device))
+            write_cost(run.path, Cost(model.trained(), model.total(), *arithmetic, *told))
+
+
+def build(recipe: TuneRecipe, images: Images, restored: bool) -> tuple[TunedModel, dict[str, Lesson], int]:
+    """The model of a recipe with what its tasks learn from ``images``, and the side of its input in pixels.
+
+    New weights depend on ``train.seed`` alone; ``restored`` where a checkpoint's weights follow.
+
+    Raises:
+        UserError: the parts do not fit together, or the world model's weights cannot be read.
+    """
+    learned = lessons(recipe.tasks, images)
+    torch.manual_seed(recipe.train.seed)
+    parts, image_size = world_model_parts(recipe.world_model, restored)
+    return build_tuned(recipe.protocol, recipe.heads, learned, parts, image_size), learned, image_size
+
+
+def check_outputs(known: dict[str, list[str]], learned: dict[str, Lesson]) -> None:
+    """Refuse data that has other classes than a model's heads.
+
+    Raises:
+        UserError: it has.
+    """
+    for name, lesson in learned.items():
+        if known[name] != list(lesson.outputs):
+            raise UserError(
+                f"the head of task {name} knows {len(known[name])} outputs ({brief(known[name])}), and this data has "
+                f"{len(lesson.outputs)} ({brief(list(lesson.outputs))}); use data with the classes it was trained on, or tune a new run"
+            )
+
+
+def brief(names: list[str]) -> str:
+    """The first few names."""
+    return ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
+
+
+class Tuning(Objective):
+    """A world model with heads, and what they learn from.
+
+    Args:
+        run, recipe: the run and its recipe.
+        model: backbone and heads.
+        learned: the tasks, in the order of the heads.
+        image_size: side of the input in pixels.
+        data: the training images.
+        device: where it is computed.
+        display: for measuring in training.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        recipe: TuneRecipe,
+        model: TunedModel,
+        learned: dict[str, Lesson],
+        image_size: int,
+        data: TuneData,
+        device: torch.device,
+        display: Display,
+    ) -> None:
+        self.run, self.recipe, self.learned, self.device, self.display = run, recipe, learned, device, display
+        self.model = self.tuned = model
+        self.data, self.image_size = data, image_size
+        begun = run.latest()
+        self.memory_before = read_state(begun)["peak_memory"] if begun is not None else 0
+        self.every = steps_of(recipe.train.evaluate_every, len(data) // recipe.train.batch_size, "train.evaluate_every")
+        soft = recipe.augment.mixup > 0 or recipe.augment.cutmix > 0 or recipe.augment.label_smoothing > 0
+        self.mixers = {
+            name: Mixer(recipe.augment, len(outputs), recipe.train.seed) for name, (task, outputs) in learned.items() if soft and task.mixes
+        }
+
+    def loss(self, prepared: Any, batch: TuneBatch, step: int) -> torch.Tensor:
+        images, count = batch.images, len(self.learned)
+        asked = (torch.arange(len(images), device=self.device) + step) % count
+        wanted = {}
+        for number, name in enumerate(self.learned):
+            places = (asked == number).nonzero()[:, 0]
+            wanted[name] = batch.targets[name][places]
+            if name in self.mixers:
+                mixed, wanted[name] = self.mixers[name](images[places], wanted[name], step)
+                images = images.index_copy(0, places, mixed)
+        given = prepared(images, asked)
+        self.losses = {name: task.loss(given[name], wanted[name]) for name, (task, _) in self.learned.items()}
+        return torch.stack(list(self.losses.values())).mean()
+
+    def weight_decay(self, step: int, steps: int) -> float:
+        return self.recipe.train.weight_decay
+
+    def lr_scales(self) -> dict[str, float]:
+        return {f"backbone.{name}": scale for name, scale in self.tuned.backbone.lr_scales().items()}
+
+    def measured(self, step: int, steps: int) -> dict[str, Any]:
+        return {f"loss.{name}": loss.item() for name, loss in self.losses.items()} if len(self.losses) > 1 else {}
+
+    def due(self, done: int) -> bool:
+        return bool(self.every) and done % self.every == 0
+
+    def evaluate(self, done: int) -> None:
+        self.model.eval()
+        for name, (metrics, _) in measure(self.recipe, self.tuned, self.learned, self.image_size, self.device, self.display).items():
+            self.run.log_evaluation({"step": done, "evaluator": name, "metrics": {key: m._asdict() for key, m in metrics.items()}})
+            main = self.learned[name].task.main
+            self.display.say(f"step {done}  {name}: {main} {metrics[main].value:.3f}")
+        self.model.train()
+
+    def state(self) -> dict[str, Any]:
+        outputs = {name: list(lesson.outputs) for name, lesson in self.learned.items()}
+        return {"outputs": outputs, "peak_memory": max(self.memory_before, peak_memory(self.device))}
+
+
+@torch.no_grad()
+def measure(
+    recipe: TuneRecipe, model: TunedModel, learned: dict[str, Lesson], image_size: int, device: torch.device, display: Display
+) -> dict[str, tuple[dict[str, Metric], torch.Tensor]]:
+    """Each task's metrics on the validation images, with intervals, and the rows that they are made of; the model is in evaluation mode."""
+    images = open_split(recipe.data, "validation")
+    check_outputs({name: list(lesson.outputs) for name, lesson in learned.items()}, lessons(recipe.tasks, images))
+    tasks = {name: lesson.task for name, lesson in learned.items()}
+    rows: dict[str, list[torch.Tensor]] = {name: [] for name in tasks}
+    at_once = min(ANSWERED_AT_ONCE, len(images))
+    for batch in validation_batches(images, tasks, image_size, at_once, recipe.launch.workers, device, display.track):
+        for corrupt in batch.corrupt:
+            display.warn(f"cannot read {corrupt.name} ({corrupt.reason}); it is left out")
+        given = model.outputs(batch.images)
+        for name, task in tasks.items():
+            rows[name].append(task.rows(given[name], batch.targets[name]).float().cpu())
+    whole = {name: torch.cat(parts) for name, parts in rows.items()}
+    return {name: (bootstrap(tasks[name].metrics, part, recipe.train.seed, recipe.train.resamples), part) for name, part in whole.items()}
+
+
+def evaluate_tasks(run: Run, recipe: TuneRecipe, model: Tuned, display: Display) -> None:
+    """Measure a tuned run on the validation images of its data; write and show what is found."""
+    learned = {name: Lesson(task, model.outputs[name]) for name, task in model.tasks.items()}
+    found = measure(recipe, model.model, learned, model.image_size, model.device, display)
+    assert model.checkpoint is not None, "a run's model comes from its checkpoint"
+    for name, (metrics, rows) in found.items():
+        path = run.evaluations() / f"{name}_rows.safetensors"
+        with writing(path):
+            partial = path.with_name(f".{path.name}.partial")
+            partial.write_bytes(save({"rows": rows}))
+            partial.replace(path)
+        settings = {"main": model.tasks[name].main, "images": len(rows), "resamples": recipe.train.resamples, "seed": recipe.train.seed}
+        content = {"evaluator": name, "step": model.step, "checkpoint": model.checkpoint.name, "settings": settings}
+        content |= {"metrics": {key: metric._asdict() for key, metric in metrics.items()}}
+        written = run.write_evaluation(name, content)
+        display.table(f"{name} at step {model.step}", metrics)
+        display.say(f"wrote {written}")

@@ -1,0 +1,33 @@
+"""``segmentation``: one linear layer on each token; the core resizes its map to the image."""
+
+from dataclasses import dataclass
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from iwm_core.interfaces import HeadComponent
+
+
+class SegmentationHead(nn.Module):
+    """LayerNorm and one linear layer that starts at zero, on each token of a grid."""
+
+    def __init__(self, width: int, outputs: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width, eps=1e-6)
+        self.linear = nn.Linear(width, outputs)
+        nn.init.zeros_(self.linear.weight)
+        nn.init.zeros_(self.linear.bias)
+
+    def forward(self, tokens: Float[Tensor, "b d gh gw"]) -> Float[Tensor, "b outputs gh gw"]:
+        return self.linear(self.norm(tokens.movedim(1, -1))).movedim(-1, 1)
+
+
+@dataclass(kw_only=True)
+class Segmentation(HeadComponent):
+    """One linear layer on each token, for the class of each pixel."""
+
+    name = "segmentation"
+    dense = True
+
+    def build(self, width: int, outputs: int) -> nn.Module:
+        return SegmentationHead(width, outputs)

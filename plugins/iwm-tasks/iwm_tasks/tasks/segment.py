@@ -1,0 +1,78 @@
+"""``segment``: the class of each pixel.
+
+Decisions:
+- Pixels whose mask is 255 count neither in the loss nor in the metrics. A batch without any other has loss 0.
+- ``miou`` sums pixels over all images first and is then the mean over the classes that occur in masks, as segmentation is reported; the
+  mean of images' own ratios would let small images of rare classes rule. ``pixel_accuracy`` is the share of pixels named rightly.
+- Counts are made image by image: torchmetrics' own count for each image of a batch holds every pixel once for each class.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
+from torch.nn import functional as F
+from torchmetrics.functional.classification import multiclass_stat_scores
+
+from iwm_core.interfaces import Images, Task
+
+IGNORED = 255
+
+
+@dataclass(kw_only=True)
+class Segment(Task):
+    """The class of each pixel, from masks."""
+
+    name = "segment"
+    main = "miou"
+    answer_kind = "class"
+    dense = True
+
+    def outputs(self, images: Images) -> tuple[str, ...]:
+        """Names of the pixels' classes; see `Task`."""
+        if not images.mask_classes:
+            raise ValueError("this data has no masks; choose data that has, such as data=scenes")
+        if not 2 <= len(images.mask_classes) <= IGNORED:
+            raise ValueError(f"masks tell from 2 to {IGNORED} classes apart, and those of this data have {len(images.mask_classes)}")
+        return images.mask_classes
+
+    def target(self, images: Images, index: int) -> UInt8[Tensor, "h w"]:
+        """The mask of one image; see `Task`."""
+        mask, classes = images.mask(index), len(images.mask_classes)
+        if mask is None:
+            raise ValueError(f"{images.describe(index)} has no mask; give it one or take it out of the data")
+        wrong = mask[(mask >= classes) & (mask != IGNORED)]
+        if len(wrong):
+            raise ValueError(
+                f"the mask of {images.describe(index)} has the value {int(wrong[0])}, and this data has classes 0 to {classes - 1}; "
+                f"correct the mask (pixels that are not to count are {IGNORED}) or the list of its classes"
+            )
+        return mask
+
+    def loss(self, output: Float[Tensor, "b o h w"], target: UInt8[Tensor, "b h w"]) -> Float[Tensor, ""]:
+        """Mean cross entropy of the pixels that count; see `Task`."""
+        counted = (target != IGNORED).sum().clamp(min=1)
+        return F.cross_entropy(output, target.long(), ignore_index=IGNORED, reduction="sum") / counted
+
+    def rows(self, output: Float[Tensor, "b o h w"], target: UInt8[Tensor, "b h w"]) -> Float[Tensor, "b v"]:
+        """For each class the pixels rightly said to be of it, those wrongly said to be, and those of it that were missed."""
+        classes = output.shape[1]
+        counts = [
+            multiclass_stat_scores(said, truth, classes, "none", ignore_index=IGNORED, validate_args=False)[:, [0, 1, 3]].T.flatten()
+            for said, truth in zip(output.argmax(1), target.long(), strict=True)
+        ]
+        return torch.stack(counts).float()
+
+    def metrics(self, rows: Float[Tensor, "m v"]) -> dict[str, float]:
+        """``miou`` and ``pixel_accuracy``; NaN where no pixel counts."""
+        right, wrong, missed = rows.sum(0, dtype=torch.float64).chunk(3)
+        occurs = right + missed > 0
+        return {
+            "miou": float((right / (right + wrong + missed))[occurs].mean()),
+            "pixel_accuracy": float(right.sum() / (right + missed).sum()),
+        }
+
+    def answer(self, output: Float[Tensor, "b o h w"]) -> Float[Tensor, "b o h w"]:
+        """The probabilities of each pixel's classes."""
+        return output.softmax(1)
