@@ -1,12 +1,19 @@
 """The tiny plugin, registered as pip would."""
 
+import json
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import tiny_plugin
 from PIL import Image
+from tiny_tuning import Worlds
 
+from iwm_core.cli import dispatch, guarded
 from iwm_core.plugins import Plugin, load_plugins
 
 
@@ -20,6 +27,49 @@ def tiny(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     yield plugins
     load_plugins.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def worlds(tmp_path_factory):
+    """Makes tiny world models for tunings, once for each choice of options; to be asked where the tiny plugin is installed."""
+    return Worlds(tmp_path_factory.mktemp("worlds"))
+
+
+@pytest.fixture
+def commands(tmp_path):
+    """Run command lines through the fork server, in an empty directory."""
+    server = subprocess.Popen(
+        [sys.executable, str(Path(__file__).parent / "fork_server.py")],
+        cwd=tmp_path,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert server.stdin is not None
+    assert server.stdout is not None
+    assert server.stdout.readline() == "ready\n"
+
+    def run(*args: str, kill_after: float | None = None) -> int:
+        server.stdin.write(json.dumps({"args": args, "kill_after": kill_after}) + "\n")
+        server.stdin.flush()
+        return int(server.stdout.readline())
+
+    run.folder = tmp_path
+    yield run
+    server.stdin.close()
+    server.wait(timeout=60)
+    server.stdout.close()
+
+
+@pytest.fixture
+def iwm(tiny, capsys):
+    """Run a command line in this process; returns status and the text on standard error."""
+
+    def run(*words):
+        status = guarded(lambda: dispatch([str(w) for w in words]))
+        return status, capsys.readouterr().err
+
+    return run
 
 
 @pytest.fixture

@@ -13,10 +13,13 @@ import time
 import tiny_command
 
 import iwm_core.work  # noqa: F401
+from iwm_core.plugins import KINDS, load_plugins
 
 
 def serve() -> None:
     tiny_command.register()
+    for kind in KINDS:
+        load_plugins().entries(kind)  # imports the plugins' modules
     print("ready", flush=True)
     for line in sys.stdin:
         job = json.loads(line)

@@ -12,38 +12,17 @@ from types import SimpleNamespace
 import pytest
 import tiny_plugin
 import torch
+from one_line import assert_one_line
 from safetensors.torch import load_file, save_file
 
 from iwm_core import checkpoint, hookimpl
-from iwm_core.cli import dispatch, guarded
 from iwm_core.plugins import Plugin, load_plugins
 
 TRAIN = ("train", "recipe=tiny")
 
 
-@pytest.fixture
-def iwm(tiny, capsys):
-    """Run a command line in this process; returns status and the text on standard error."""
-
-    def run(*words):
-        status = guarded(lambda: dispatch([str(w) for w in words]))
-        return status, capsys.readouterr().err
-
-    return run
-
-
 def files(folder: Path) -> dict[str, bytes]:
     return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
-
-
-def assert_one_line(result, *fix):
-    status, error = result
-    lines = error.strip().splitlines()
-    assert status == 2, error
-    assert len(lines) == 1, error
-    assert lines[0].startswith("iwm: ")
-    for words in fix:
-        assert words in lines[0]
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,11 @@ import pytest
 import torch
 
 from iwm_core.compose import compose
+from iwm_core.config import steps_of
+from iwm_core.engine import Plan
 from iwm_core.plugins import load_plugins
 from iwm_core.recipes import find_recipes
 from iwm_core.thaw import thaw
-from iwm_core.train import Plan
 from iwm_core.work import check_fit
 from iwm_core.world_model import build_model
 
@@ -42,11 +43,12 @@ def test_every_recipe_composes_and_fits_together(name):
     recipe = thaw(config)
     assert recipe.recipe == name
     check_fit(recipe)
-    plan = Plan.of(recipe.train, recipe.evaluators, EPOCH)
+    plan = Plan.of(recipe.train, EPOCH)
     assert 0 <= plan.warmup < plan.steps
     assert 1 <= plan.checkpoint_every <= plan.steps
     assert 1 <= plan.log_every <= plan.steps
-    assert 1 <= plan.evaluate_every["health"] <= plan.steps / 2, "health is also measured in training"
+    every = steps_of(recipe.evaluators["health"].every, EPOCH, "every")
+    assert 1 <= every <= plan.steps / 2, "health is also measured in training"
     assert recipe.train.lr.start <= recipe.train.lr.peak >= recipe.train.lr.end
     assert recipe.train.momentum.start < recipe.train.momentum.end == 1
 

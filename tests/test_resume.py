@@ -10,34 +10,12 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
+from tiny_tuning import MIXED, SWIFT
+
+from iwm_core.cli import dispatch
+from iwm_core.plugins import load_plugins
 
 TRAIN = ["train", "recipe=tiny", "train.steps=80", "train.checkpoint_every=3", "train.log_every=2", "train.keep=3"]
-
-
-@pytest.fixture
-def commands(tmp_path):
-    """Run command lines through the fork server, in an empty directory."""
-    server = subprocess.Popen(
-        [sys.executable, str(Path(__file__).parent / "fork_server.py")],
-        cwd=tmp_path,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert server.stdin is not None
-    assert server.stdout is not None
-    assert server.stdout.readline() == "ready\n"
-
-    def run(*args: str, kill_after: float | None = None) -> int:
-        server.stdin.write(json.dumps({"args": args, "kill_after": kill_after}) + "\n")
-        server.stdin.flush()
-        return int(server.stdout.readline())
-
-    run.folder = tmp_path
-    yield run
-    server.stdin.close()
-    server.wait(timeout=60)
-    server.stdout.close()
 
 
 def weights(run: Path) -> dict[str, torch.Tensor]:
@@ -125,3 +103,55 @@ def test_finished_run_is_left_alone(commands):
     before = {p: p.stat().st_mtime_ns for p in sorted((folder / "r").rglob("*"))}
     assert commands("resume", "r") == 0
     assert {p: p.stat().st_mtime_ns for p in sorted((folder / "r").rglob("*"))} == before
+
+
+TUNE = ["recipe=tune/predictor", *SWIFT, *MIXED, "train.steps=30", "train.checkpoint_every=3", "train.log_every=2", "train.keep=3"]
+DROPPING = ["protocol.drop_path=0.4", "launch.workers=0"]
+
+
+def test_kills_of_a_tuning_lose_nothing(commands):
+    """With all that is random switched on: RandAugment, mixup, cutmix, drop path."""
+    folder = commands.folder
+    assert commands("train", "recipe=tiny", "data=taught", "predictor=feature", "predictor.depth=2", "train.steps=2", "run=world") == 0
+    tune = ["tune", "world", *TUNE, *DROPPING]
+    assert commands(*tune, "run=whole") == 0
+    begun = time.perf_counter()
+    assert commands(*tune, "run=short", "train.steps=6") == 0
+    short = time.perf_counter() - begun
+    rng = random.Random(0)
+    killed = 0
+    for _ in range(6):
+        exists = (folder / "killed/config.yaml").exists()
+        words = ["resume", "killed"] if exists else [*tune, "run=killed"]
+        killed += commands(*words, kill_after=rng.uniform(0.6, 1.05) * short) == -9
+    assert killed > 1
+    assert commands("resume", "killed", "launch.workers=2") == 0
+    assert_same(folder / "whole", folder / "killed")
+    logged = [json.loads(line)["step"] for line in (folder / "killed/metrics.jsonl").read_text().splitlines()]
+    assert logged == list(range(2, 31, 2))
+    evaluated = [json.loads((folder / run / "eval/classify.json").read_text()) for run in ("whole", "killed")]
+    assert evaluated[0] == evaluated[1]
+    costs = [json.loads((folder / run / "cost.json").read_text()) for run in ("whole", "killed")]
+    assert [costs[0][key] == costs[1][key] for key in ("trained", "parameters", "gflops_train")] == [True] * 3
+
+    before = {p: p.stat().st_mtime_ns for p in sorted((folder / "killed").rglob("*"))}
+    assert commands("resume", "killed") == 0
+    assert {p: p.stat().st_mtime_ns for p in sorted((folder / "killed").rglob("*"))} == before, "a finished run is left alone"
+    (folder / "killed/cost.json").unlink()  # as by a kill after the last checkpoint
+    assert commands("resume", "killed") == 0
+    assert json.loads((folder / "killed/cost.json").read_text())["trained"] == costs[0]["trained"]
+    assert_same(folder / "whole", folder / "killed")
+
+
+def test_two_processes_tune_as_one_does(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    load_plugins.cache_clear()
+    small = ["data.train=48", "data.validation=8", "encoder.depth=1", "predictor.depth=1", "image_size=32", "launch.device=cpu"]
+    assert dispatch(["train", "recipe=quickstart", "evaluators=[]", "train.steps=1", "train.batch_size=16", "run=world", *small]) == 0
+    for run, processes in (("one", 1), ("two", 2)):
+        words = ["recipe=tune/predictor", *SWIFT, "train.batch_size=16", "protocol.drop_path=0", "data=scenes", *small[:2]]
+        assert dispatch(["tune", "world", *words, "tasks=[shape,segment]", f"run={run}", f"launch.processes={processes}"]) == 0
+    assert_close(tmp_path / "one", tmp_path / "two")
+    assert len((tmp_path / "two/metrics.jsonl").read_text().splitlines()) == 1
+    shown = [json.loads((tmp_path / run / "cost.json").read_text())["trained"] for run in ("one", "two")]
+    assert shown[0] == shown[1]

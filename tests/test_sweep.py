@@ -34,7 +34,7 @@ def outcomes(tiny, monkeypatch):
         def statuses(self):
             return [self.status]
 
-    monkeypatch.setattr("iwm_core.work.Children", Here)
+    monkeypatch.setattr("iwm_core.jobs.Children", Here)
     return planned
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from taught_images import Taught
 from torch import Tensor
 
 from iwm_core import hookimpl
@@ -113,7 +114,7 @@ def iwm_target_selectors() -> list[type]:
 
 @hookimpl
 def iwm_data_sources() -> list[type]:
-    return [Noise]
+    return [Noise, Taught]
 
 
 @hookimpl

@@ -1,0 +1,191 @@
+"""``iwm compare``: which tunings it runs, how it goes on, and what it refuses; tunings themselves are stood in for."""
+
+import json
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from comparison_jobs import TWO, USUAL, asked, refused, stand_in
+from comparison_runs import write_tuned, write_world_model
+
+from iwm_core.errors import UserError
+from iwm_core.jobs import Ended, run_job
+
+
+@pytest.fixture
+def outside(tiny, monkeypatch):
+    return stand_in(tiny, monkeypatch)
+
+
+def table(folder="runs/compare/pets"):
+    (found,) = json.loads((Path(folder) / "comparison.json").read_text())["tables"]
+    return {entry["protocol"]: list(entry["values"]) for entry in found["entries"]}
+
+
+def test_the_usual_protocols_are_tuned(outside, capsys):
+    asked("seeds=1", "data=noise", "train.steps=8")
+    assert outside.commands == [
+        ["tune", "runs/pets", f"recipe=tune/{name}", "train.seed=0", f"run='runs/compare/pets/{name}-seed0'", "data=noise", "train.steps=8"]
+        for name in USUAL
+    ]
+    assert outside.checked == [("runs/pets", f"tune/{name}", ["data=noise", "train.steps=8"]) for name in USUAL]
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:3] == ["runs/compare/pets", "tuning 1 of 6: probe_linear, seed 0", "probe_linear-seed0: shape accuracy 0.780, in 1:00"]
+    assert lines[-1].startswith("wrote runs/compare/pets/comparison.md, ")
+    assert table() == {name: ["0"] for name in USUAL}
+
+
+def test_three_seeds_are_usual_each_of_all_protocols_before_the_next(outside):
+    asked("protocols=[predictor, encoder]")
+    assert [words[2:4] for words in outside.commands] == [
+        [f"recipe=tune/{name}", f"train.seed={seed}"] for seed in range(3) for name in ("encoder", "predictor")
+    ]
+
+
+def test_nothing_begins_where_a_recipe_does_not_fit(outside, monkeypatch, capsys):
+    def check(path, name, overrides):
+        if name == "tune/encoder":
+            raise UserError("unknown key 'train.stepz'; did you mean train.steps?")
+
+    monkeypatch.setattr("iwm_core.tuning.work.check", check)
+    assert refused(capsys, "train.stepz=4") == "unknown key 'train.stepz'; did you mean train.steps?"
+    assert outside.commands == []
+    assert not Path("runs/compare").exists()
+
+
+def test_an_override_for_one_protocol_comes_last_and_reaches_it_alone(outside):
+    asked(*TWO, "data=noise", "predictor:train.lr.peak=1e-3", "predictor:tasks=[a:b]", "data.note=a:b")
+    overrides = {words[2]: words[5:] for words in outside.commands}
+    assert overrides == {
+        "recipe=tune/encoder": ["data=noise", "data.note=a:b"],
+        "recipe=tune/predictor": ["data=noise", "data.note=a:b", "train.lr.peak=1e-3", "tasks=[a:b]"],
+    }
+    command = json.loads(Path("runs/compare/pets/comparison.json").read_text())["command"]
+    assert "predictor:train.lr.peak=1e-3 'predictor:tasks=[a:b]'" in command
+
+
+def test_what_is_done_is_kept_and_what_has_begun_goes_on(outside, capsys):
+    asked(*TWO)
+    (Path("runs/compare/pets/predictor-seed1") / "cost.json").unlink()
+    outside.commands.clear()
+    outside.checked.clear()
+    capsys.readouterr()
+    asked(*TWO)
+    assert outside.commands == [["resume", "runs/compare/pets/predictor-seed1"]]
+    assert outside.checked == [], "its recipe is frozen"
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1:4] == ["encoder-seed0: done already", "predictor-seed0: done already", "encoder-seed1: done already"]
+    assert lines[4] == "tuning 4 of 4: predictor, seed 1"
+
+
+def test_a_finished_comparison_shows_its_table_again(outside, capsys):
+    asked(*TWO)
+    first = Path("runs/compare/pets/comparison.html").read_bytes()
+    Path("runs/compare/pets/comparison.html").unlink()
+    outside.commands.clear()
+    capsys.readouterr()
+    asked(*TWO)
+    assert outside.commands == []
+    assert "pets: shape" in capsys.readouterr().out
+    assert Path("runs/compare/pets/comparison.html").read_bytes() == first
+
+
+def test_seeds_and_protocols_may_be_added_and_what_is_there_stays_in_the_table(outside):
+    asked("protocols=[predictor]", "seeds=1")
+    asked("protocols=[predictor,encoder]", "seeds=2")
+    asked("protocols=[multitask]", "seeds=1", "multitask:train.steps=8")
+    begun = [words[4].rpartition("/")[2].strip("'") for words in outside.commands]
+    assert begun == ["predictor-seed0", "encoder-seed0", "encoder-seed1", "predictor-seed1", "multitask-seed0"]
+    assert table() == {"encoder": ["0", "1"], "predictor": ["0", "1"], "multitask": ["0"]}
+    held = yaml.safe_load(Path("runs/compare/pets/comparison.yaml").read_text())
+    assert (held["protocols"], held["seeds"], held["own"]) == (["encoder", "predictor", "multitask"], 2, {"multitask": ["train.steps=8"]})
+
+
+@pytest.mark.parametrize(
+    ("words", "difference"),
+    [
+        (["data=other"], "a comparison with data=noise, not with data=other"),
+        ([], "a comparison with data=noise, not with no overrides"),
+        (["data=noise", "predictor:train.steps=9"], "tunings by predictor with train.steps=8, not with train.steps=9"),
+    ],
+)
+def test_another_comparison_has_a_folder_of_its_own(outside, capsys, words, difference):
+    asked(*TWO, "data=noise", "predictor:train.steps=8")
+    asked(*TWO, *words)
+    assert table("runs/compare/pets-2") == table()
+    assert refused(capsys, *TWO, *words, "run=runs/compare/pets") == (
+        f"runs/compare/pets holds {difference}; choose another folder with run=OTHER"
+    )
+
+
+def test_another_checkpoint_of_the_world_model_is_another_comparison(outside, capsys):
+    asked(*TWO, "run=here")
+    (Path("runs/pets/checkpoints/step_9")).mkdir()
+    told = refused(capsys, *TWO, "run=here")
+    assert told == "here holds a comparison at step_4 of runs/pets, which is at step_9 now; choose another folder with run=OTHER"
+    write_world_model("runs/cats")
+    assert "here holds a comparison of runs/pets, not of runs/cats" in refused(capsys, *TWO, "run=here", run="runs/cats")
+
+
+def test_a_job_that_fails_does_not_stop_the_others(outside, capsys):
+    def fails(path):
+        write_tuned(path, {"shape": 0.5}, finished=False)
+        return Ended(137, 0)
+
+    outside.endings["encoder-seed0"] = fails
+    asked(*TWO, "run=it's here", status=137)
+    assert len(outside.commands) == 4
+    assert outside.commands[0][4] == r"run='it\'s here/encoder-seed0'"
+    said = capsys.readouterr()
+    assert said.err == (
+        "warning: encoder with seed 0 ended with status 137; status 137 is often too little memory: try a smaller batch or a larger "
+        "launch.accumulate; the others go on\n"
+    )
+    assert table("it's here") == {"encoder": ["1"], "predictor": ["0", "1"]}
+    assert said.out.splitlines()[-1] == (
+        """go on with: iwm compare runs/pets 'protocols=[encoder,predictor]' seeds=2 'run=it'"'"'s here'"""
+    )
+    assert "1 of 2" in Path("it's here/comparison.md").read_text()
+
+
+def test_a_job_that_ends_well_without_a_result_is_a_failure(outside, capsys):
+    def unmeasured(path):
+        write_tuned(path, {"shape": 0.5}, finished=False)
+        return Ended(0, 0)
+
+    outside.endings["encoder-seed0"] = unmeasured
+    asked(*TWO, status=1)
+    assert "encoder with seed 0 has not finished, or was not measured" in capsys.readouterr().err
+
+
+def test_an_interrupted_comparison_has_the_table_of_what_is_there(outside, capsys):
+    outside.endings["encoder-seed1"] = lambda path: Ended(130, signal.SIGINT)
+    asked(*TWO, status=130)
+    assert len(outside.commands) == 3
+    assert table() == {"encoder": ["0"], "predictor": ["0"]}
+    lines = capsys.readouterr().out.splitlines()
+    assert "2 of 4 trainings have finished. Not yet: encoder, seed 1; predictor, seed 1." in lines
+    assert lines[-1] == "go on with: iwm compare runs/pets 'protocols=[encoder,predictor]' seeds=2 run=runs/compare/pets"
+
+
+def test_where_nothing_has_finished_nothing_is_written(outside, capsys):
+    outside.endings["encoder-seed0"] = lambda path: Ended(130, signal.SIGINT)
+    asked(*TWO, status=130)
+    assert "no tuning has finished, so that there is nothing to compare yet" in capsys.readouterr().out
+    assert [path.name for path in Path("runs/compare/pets").iterdir()] == ["comparison.yaml"]
+
+
+def test_a_taken_name_is_passed_over(outside):
+    Path("runs/compare/pets").mkdir(parents=True)
+    Path("runs/compare/pets/mine").touch()
+    asked("protocols=predictor", "seeds=1")
+    assert table("runs/compare/pets-2") == {"predictor": ["0"]}
+
+
+def test_a_job_is_a_process_whose_status_is_told():
+    assert run_job([sys.executable, "-c", "raise SystemExit(7)"]) == Ended(7, 0)
+    assert run_job([sys.executable, "-c", "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"]) == Ended(137, 0)
+    tell_parent = "import os, signal; os.kill(os.getppid(), signal.SIGTERM); signal.pause()"
+    assert run_job([sys.executable, "-c", tell_parent]) == Ended(128 + signal.SIGTERM, signal.SIGTERM), "the signal is passed on"

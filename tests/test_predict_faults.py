@@ -1,0 +1,184 @@
+"""``iwm predict`` where something is wrong: one line that names the fix, nothing lost, nothing overwritten."""
+
+import os
+import resource
+import signal
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+from predicting import BLUE, RED, asker, picture, table
+from tiny_tuned import tiny_tuned
+
+from iwm_core.tuning import answers
+
+
+@pytest.fixture
+def ask(here, monkeypatch, capfd):
+    return asker(monkeypatch, capfd)
+
+
+def assert_one_line(result, *fix):
+    status, _, told = result
+    assert status == 2
+    assert len(told.strip().splitlines()) == 1, told
+    assert told.startswith("iwm: ")
+    for words in fix:
+        assert words in told
+    assert not Path("run/predictions").exists(), "nothing was written"
+
+
+def test_where_none_can_be_read_nothing_is_written(ask):
+    for name in ("a.png", "b.png"):
+        Path(name).write_text("words")
+    status, _, told = ask("run", "a.png", "b.png", "out=there")
+    assert status == 2
+    assert told.splitlines()[-1] == "iwm: none of the 2 images can be read, such as a.png: not an image in a format that Pillow reads"
+    assert not Path("there").exists()
+
+
+def test_nothing_is_overwritten(ask):
+    picture("a.png", RED)
+    for folder in ("predictions", "predictions-2", "predictions-3"):
+        assert ask("run", "a.png")[1].splitlines()[-1] == f"wrote run/{folder}/predictions.csv: 1 image"
+    Path("empty").mkdir()
+    for out, file in (("new/deep", "new/deep/predictions.csv"), ("empty", "empty/predictions.csv"), ("t/my.csv", "t/my.csv")):
+        assert ask("run", "a.png", f"out={out}")[0] == 0
+        written = Path(file).read_bytes()
+        assert b"a.png,red" in written
+        status, _, told = ask("run", "a.png", f"out={out}")
+        assert status == 2
+        assert f"out={out} " in told
+        assert "choose another" in told
+        assert Path(file).read_bytes() == written
+
+
+@pytest.mark.parametrize(
+    ("words", "fix"),
+    [
+        ((), ("say which run and which images", "iwm predict RUN")),
+        (("run",), ("say which images", "iwm predict RUN")),
+        (("run", "batch=4"), ("say which images",)),
+        (("run", "a.png", "bacth=4"), ("cannot read 'bacth=4'", "batch=64")),
+        (("run", "a.png", "--batch"), ("cannot read '--batch'",)),
+        (("run", "a.png", "batch=0"), ("batch=0 must be a whole number, at least 1",)),
+        (("run", "a.png", "batch=many"), ("batch=many must be a whole number",)),
+        (("run", "a.png", "workers=-1"), ("workers=-1 must be a whole number, at least 0",)),
+        (("run", "a.png", "out="), ("out= is empty",)),
+        (("run", "gone.png"), ("there is no file or folder gone.png",)),
+        (("run", "nothing"), ("the folder nothing holds no images", "jpg")),
+        (("nowhere", "a.png"), ("nowhere is no run", "does not exist")),
+        (("nothing", "a.png"), ("nothing is no run", "no config.yaml")),
+        (("run", "a.png", "out=a.png"), ("out=a.png exists",)),
+        (("run", "a.png", "out=a.png/inside"), ("cannot make the folder a.png/inside", "out=FOLDER")),
+        (("run", "a.png", "out=/proc/none"), ("cannot make the folder /proc/none", "out=FOLDER")),
+    ],
+    ids=lambda value: " ".join(value)[:30] if isinstance(value, tuple) else None,
+)
+def test_mistakes(ask, words, fix):
+    picture("a.png", RED)
+    Path("nothing").mkdir()
+    Path("nothing/.hidden.png").write_bytes(Path("a.png").read_bytes())
+    assert_one_line(ask(*words), *fix)
+
+
+def test_a_file_whose_name_has_an_equals_sign(ask):
+    picture("a=1.png", RED)
+    assert ask("run", "a=1.png")[0] == 0
+    assert table()[0]["file"] == "a=1.png"
+
+
+def test_a_world_model_answers_nothing(ask):
+    picture("a.png", RED)
+    result = ask("run", "a.png", tuned=object())
+    assert_one_line(result, "run is a world model; tune it first: iwm tune run recipe=tune/predictor")
+
+
+def test_masks_need_a_folder_and_fit_a_byte(ask, monkeypatch):
+    picture("a.png", RED)
+    assert_one_line(ask("run", "a.png", "out=a.csv", tasks=("map",)), "the task map answers with masks", "out=FOLDER")
+    tuned = tiny_tuned("map")
+    tuned.outputs["map"] = tuple(str(i) for i in range(256))
+    assert_one_line(ask("run", "a.png", tuned=tuned), "256 classes", "room for 255")
+
+
+def test_too_little_memory_is_one_line(ask, monkeypatch):
+    picture("a.png", RED)
+    tuned = tiny_tuned("colour")
+
+    def full(images):
+        raise torch.OutOfMemoryError("out of memory")
+
+    monkeypatch.setattr(tuned, "predict", full)
+    assert_one_line(ask("run", "a.png", tuned=tuned), "too little memory for batch=64", "smaller batch=N")
+
+
+def test_an_interruption_leaves_whole_rows(ask, monkeypatch):
+    for i in range(9):
+        picture(f"in/{i}.png", RED)
+    real, count = answers.AnswerFiles.add, iter(range(100))
+
+    def interrupted(self, *given):
+        real(self, *given)
+        if next(count) == 3:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(answers.AnswerFiles, "add", interrupted)
+    before = signal.getsignal(signal.SIGINT)
+    status, _, told = ask("run", "in", "batch=2", "workers=0", tasks=("colour", "map"))
+    assert status == 130
+    assert told == "iwm: interrupted; 4 of 9 images are in run/predictions/predictions.csv\n"
+    assert signal.getsignal(signal.SIGINT) == before
+    rows = table()
+    assert [row["file"] for row in rows] == [f"in/{i}.png" for i in range(4)]
+    for row in rows:
+        for column in ("map.mask", "map.confidence"):
+            with Image.open(f"run/predictions/{row[column]}") as image:
+                image.load()
+
+
+def test_a_full_disk_is_one_line_and_leaves_whole_rows(ask):
+    """The largest file that this process may write stands in for the disk: the kernel cuts the write that reaches it."""
+    for i in range(40):
+        picture(f"in/{i:02}.png", RED)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    try:
+        status, _, told = ask("run", "in", "workers=0")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, ignored)
+    assert status == 2
+    assert told.strip() == ("iwm: cannot write run/predictions/predictions.csv: File too large; mend that, and what is done so far is kept")
+    text = Path("run/predictions/predictions.csv").read_text()
+    assert text.endswith("\n")
+    assert 5 < len(table()) < 40
+    assert all(None not in row and None not in row.values() for row in table())
+
+
+def test_a_mask_that_cannot_be_written_is_one_line(ask, monkeypatch):
+    picture("a.png", RED)
+
+    def full(image, *given, **also):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Image.Image, "save", full)
+    status, _, told = ask("run", "a.png", tasks=("map",))
+    assert status == 2
+    assert told.strip().startswith("iwm: cannot write run/predictions/map/a.png: No space left on device")
+    assert table() == [], "no row speaks of a mask that is not there"
+
+
+def test_names_that_are_no_text(ask):
+    name = os.fsdecode(b"in/\xff\xe9.png")
+    picture(name, BLUE)
+    bad = os.fsdecode(b"in/\xfe.png")
+    Path(bad).write_text("words")
+    status, _, told = ask("run", "in", tasks=("colour", "map"))
+    assert status == 0
+    assert "in/\ufffd.png is left out" in told
+    (row,) = table()
+    assert (row["file"], row["colour"]) == (name, "blue")
+    assert Path("run/predictions", row["map.mask"]).is_file()
