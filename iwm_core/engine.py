@@ -158,13 +158,15 @@ def fit(objective: Objective, run: Run, settings: Optimisation, launch: Launch, 
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(settings.lr, step, plan.steps, plan.warmup) * group["lr_scale"]
             group["weight_decay"] = objective.weight_decay(step, plan.steps) if group["decays"] else 0.0
-        # The only users of the global generator are dropout and its like: seeded by the step, they need no state to resume.
-        torch.manual_seed(settings.seed * 1_000_003 + step * accelerator.num_processes + accelerator.process_index)
 
         loss = torch.zeros((), device=accelerator.device)
         for micro in range(launch.accumulate):
             batch = tally.wait(batches)
             data.report(batch)
+            # The only users of the global generator are dropout and its like: seeded by the step, they need no state to resume. It is done
+            # here because a loader draws from it, too, when it gives its first batch.
+            part = (step * launch.accumulate + micro) * accelerator.num_processes + accelerator.process_index
+            torch.manual_seed(settings.seed * 1_000_003 + part)
             last = micro == launch.accumulate - 1
             with contextlib.nullcontext() if last else accelerator.no_sync(prepared):
                 share = objective.loss(prepared, batch, step) / launch.accumulate

@@ -48,10 +48,9 @@ def load_tuned(run: Run, recipe: TuneRecipe, device: str) -> Tuned:
     checkpoint, step, outputs = newest(run)
     learned = {name: Lesson(task, tuple(outputs[name])) for name, task in recipe.tasks.items()}
     with torch.random.fork_rng(devices=[]):
-        parts, image_size = world_model_parts(recipe.world_model, restored=True)
-        model = build_tuned(recipe.protocol, recipe.heads, learned, parts, image_size)
+        model = build_tuned(recipe.protocol, recipe.heads, learned, world_model_parts(recipe.world_model, restored=True))
     load_weights(checkpoint, model)
-    return Tuned(model, learned, image_size, checkpoint, step, choose_device(device))
+    return Tuned(model, learned, model.image_size, checkpoint, step, choose_device(device))
 
 
 def newest(run: Run) -> tuple[Path, int, dict[str, list[str]]]:

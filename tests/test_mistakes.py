@@ -170,7 +170,7 @@ def test_config_that_is_no_yaml(iwm):
 def test_resume_and_eval_change_only_what_they_may(iwm):
     assert iwm(*TRAIN, "run=r")[0] == 0
     assert_one_line(iwm("resume", "r", "train.steps=9"), "changes only launch, data, not 'train.steps'")
-    assert_one_line(iwm("eval", "r", "image_size=32"), "changes only evaluators, data, launch")
+    assert_one_line(iwm("eval", "r", "image_size=32"), "changes only evaluators, launch, data")
     assert_one_line(
         iwm("eval", "r", "evaluators=[mrr]", "evaluators.mrr.bnak=3"),
         "unknown key evaluators.mrr.bnak",

@@ -76,7 +76,7 @@ def jobs(monkeypatch):
         def statuses(self):
             return [3 if "train.seed=7" in done[-1] else 0]
 
-    monkeypatch.setattr("iwm_core.work.Children", Recorded)
+    monkeypatch.setattr("iwm_core.jobs.Children", Recorded)
     return done
 
 

@@ -1,6 +1,7 @@
 """Every recipe that is installed composes, fits together and tells its cost, result and command; the paper's have the paper's sizes."""
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from iwm_core.config import steps_of
 from iwm_core.engine import Plan
 from iwm_core.plugins import load_plugins
 from iwm_core.recipes import find_recipes
+from iwm_core.schema import TUNING, schema_of
 from iwm_core.thaw import thaw
 from iwm_core.work import check_fit
 from iwm_core.world_model import build_model
@@ -18,6 +20,9 @@ from iwm_core.world_model import build_model
 load_plugins.cache_clear()
 RECIPES = find_recipes()
 NAMES = sorted(RECIPES)
+TUNINGS = [name for name in NAMES if schema_of(compose(name, [])[0]) is TUNING]
+TRAININGS = [name for name in NAMES if name not in TUNINGS]
+SIZED = [name for name in TRAININGS if name.startswith("repro/") and name != "repro/scenes"]  # which is for CPUs alone
 EPOCH = 625
 """Steps of an epoch of ImageNet-1k at the paper's batch size, rounded: 1,281,167 / 2048."""
 
@@ -36,7 +41,7 @@ def test_the_recipes_of_the_checkout_are_found():
     assert "quickstart" in files
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", TRAININGS)
 def test_every_recipe_composes_and_fits_together(name):
     config, notes = compose(name, ["launch.device=cpu"])
     assert notes == []
@@ -53,19 +58,43 @@ def test_every_recipe_composes_and_fits_together(name):
     assert recipe.train.momentum.start < recipe.train.momentum.end == 1
 
 
+def test_the_recipes_of_tunings_are_those_in_their_folder():
+    assert [name for name in NAMES if name.startswith("tune/")] == TUNINGS
+    assert {"tune/predictor", "tune/encoder", "tune/probe_linear"} <= set(TUNINGS)
+
+
+@pytest.mark.parametrize("name", TUNINGS)
+@pytest.mark.parametrize("budget", ["paper", "cpu"])
+def test_every_tuning_composes_within_each_budget(name, budget):
+    """What it fits is a world model, which a recipe does not know; it chooses the paper's settings unless it is told otherwise."""
+    config, notes = compose(name, [f"budget={budget}", "launch.device=cpu"], {"name": "scenes"})
+    assert notes == []
+    recipe = thaw(config)
+    assert recipe.recipe == name
+    assert recipe.data.name == "scenes"
+    plan = Plan.of(recipe.train, EPOCH)
+    assert 0 <= plan.warmup < plan.steps
+    assert 1 <= plan.checkpoint_every <= plan.steps
+    assert recipe.train.lr.start <= recipe.train.lr.peak >= recipe.train.lr.end
+    paper = compose(name, ["launch.device=cpu"], {"name": "scenes"})[0]
+    assert (paper == config) == (budget == "paper")
+    frozen = recipe.protocol.name in ("frozen", "pixels")
+    assert bool(recipe.augment.mixup and recipe.augment.randaugment) == (budget == "paper" and not frozen), "probes see plain images"
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_every_recipe_tells_cost_result_and_command(name):
     told = header(name)
     assert len(RECIPES[name].header[0]) > 20
     for key in ("cost", "expect"):
         assert len(told[key]) > 5, key
-    command = re.split(r"\s{2,}|\s#", told["command"])[0].split()
+    command = shlex.split(re.split(r"\s{2,}|\s#", told["command"])[0])
     assert command[0] == "iwm"
     assert f"recipe={name}" in command
     compose(name, [word for word in command[2:] if "=" in word and not word.startswith("recipe=")])
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name.startswith("repro/")])
+@pytest.mark.parametrize("name", SIZED)
 @pytest.mark.parametrize("size", ["cpu", "gpu"])
 def test_reproductions_come_in_two_sizes(name, size):
     config, notes = compose(name, [f"size={size}", "launch.device=cpu"])

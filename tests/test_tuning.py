@@ -19,8 +19,9 @@ from iwm_core.recipes import find_recipes
 from iwm_core.thaw import thaw
 from iwm_core.tuning.tuned import Tuned
 
-ENCODERS = {"encoder": "backbone.encoder.", "probe_linear": "backbone.encoder.", "probe_attentive": "backbone.encoder."}
+ENCODERS = {name: "backbone.encoder." for name in ("encoder", "probe_linear", "probe_attentive", "pixels")}
 """Where a tuned model of a recipe has the teacher, if not at ``backbone.teacher.encoder.``"""
+WITHOUT_MODEL = ("pixels",)
 TRAIN_TEACHER = ("encoder", "end_to_end")
 load_plugins.cache_clear()
 RECIPES = sorted(name.removeprefix("tune/") for name in find_recipes() if name.startswith("tune/"))
@@ -48,12 +49,12 @@ def test_what_is_frozen_stays_and_what_is_counted_changes(tiny, worlds, recipe, 
     source = {n.removeprefix("teacher."): t for n, t in weights(world).items() if n.startswith("teacher.")}
     prefix = ENCODERS.get(recipe, "backbone.teacher.encoder.")
     own = {n.removeprefix(prefix): t for n, t in weights(run).items() if n.startswith(prefix)}
-    assert own.keys() == source.keys()
+    assert own.keys() == (set() if recipe in WITHOUT_MODEL else source.keys())
     same = [torch.equal(own[name], source[name]) for name in own]
     assert not any(same) if recipe in TRAIN_TEACHER else all(same)
     assert any(name.startswith("heads.") for name in changed)
     assert any(name.startswith("backbone.predictor.") for name in changed) == (recipe not in ENCODERS)
-    assert cost["gflops_train"] > cost["gflops_inference"] > 0 or recipe.startswith("probe")
+    assert cost["gflops_train"] > cost["gflops_inference"] > 0 or recipe.startswith(("probe", "pixels"))
 
 
 @pytest.mark.parametrize(
@@ -144,7 +145,7 @@ def test_a_tuned_run_needs_its_world_model_no_more(tiny, worlds, tmp_path):
 def test_it_learns_what_there_is_to_learn_and_writes_it_down(tiny, worlds, capsys):
     run = tune(worlds(), "predictor", "train.steps=60", "train.log_every=10", "train.evaluate_every=30")
     found = content(run, "eval/classify.json")
-    assert found["metrics"]["accuracy"]["value"] > 0.9
+    assert found["metrics"]["accuracy"]["value"] > 0.7, "chance is a third"
     assert (found["evaluator"], found["step"], found["checkpoint"]) == ("classify", 60, "step_60")
     assert found["settings"]["main"] == "accuracy"
     assert found["metrics"]["accuracy"]["n"] == 48

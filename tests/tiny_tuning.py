@@ -68,7 +68,7 @@ def begin(world: str, recipe: str, *options: str) -> tuple[TuneRecipe, TunedMode
     """A tuning before its first step, of which nothing is written: its recipe, its model, and what it learns."""
     config, _ = check(world, f"tune/{recipe}", [*SWIFT, *options])
     settings = thaw(config)
-    model, learned, _ = build(settings, settings.data.open("train"), restored=False)
+    model, learned = build(settings, settings.data.open("train"), restored=False)
     return settings, model, learned
 
 

@@ -21,12 +21,14 @@ class WorldModelParts(NamedTuple):
         predictor: with its pretrained weights.
         fresh_predictor: makes one of the same shape with new random weights, from the global generator.
         action: numbers of an encoded action; zeros are the null action.
+        image_size: side of its square images in pixels.
     """
 
     encoder: Encoder
     predictor: Predictor
     fresh_predictor: Callable[[], Predictor]
     action: int
+    image_size: int
 
 
 class Backbone(nn.Module, ABC):

@@ -85,9 +85,7 @@ def lessons(tasks: dict[str, Task], images: Images) -> dict[str, Lesson]:
         raise UserError(str(error)) from error
 
 
-def build_tuned(
-    protocol: Protocol, heads: dict[str, HeadComponent], learned: dict[str, Lesson], parts: WorldModelParts, image_size: int
-) -> TunedModel:
+def build_tuned(protocol: Protocol, heads: dict[str, HeadComponent], learned: dict[str, Lesson], parts: WorldModelParts) -> TunedModel:
     """The model of a protocol for tasks; each task takes the first head that fits it.
 
     Raises:
@@ -111,7 +109,7 @@ def build_tuned(
     except ValueError as error:
         raise UserError(str(error)) from error
     dense = {name for name, (task, _) in learned.items() if task.dense}
-    return freeze_unreached(TunedModel(backbone, made, dense, image_size))
+    return freeze_unreached(TunedModel(backbone, made, dense, parts.image_size))
 
 
 def freeze_unreached(model: TunedModel) -> TunedModel:

@@ -29,8 +29,8 @@ def source_of(path: str) -> tuple[dict[str, Any], dict[str, Any]]:
     return {"run": str(Path(path).absolute()), "checkpoint": checkpoint.name, "config": config}, config["data"]
 
 
-def world_model_parts(source: dict[str, Any], restored: bool) -> tuple[WorldModelParts, int]:
-    """The parts of a world model, and the side of its input in pixels; without its weights where a checkpoint's follow (``restored``).
+def world_model_parts(source: dict[str, Any], restored: bool) -> WorldModelParts:
+    """The parts of a world model; without its weights where a checkpoint's follow (``restored``).
 
     Raises:
         UserError: its weights cannot be read.
@@ -44,4 +44,4 @@ def world_model_parts(source: dict[str, Any], restored: bool) -> tuple[WorldMode
         load_weights(checkpoint, model)
     action = len(ActionSequence(recipe.actions).labels)
     fresh = partial(recipe.predictor.build, model.teacher.width, model.teacher.grid, action)
-    return WorldModelParts(model.teacher, model.predictor, fresh, action), recipe.image_size
+    return WorldModelParts(model.teacher, model.predictor, fresh, action, recipe.image_size)

@@ -46,26 +46,26 @@ def tune(run: Run, recipe: TuneRecipe, display: Display) -> None:
         accelerator = make_accelerator(recipe.launch, run.path)
         images = part_of(open_split(recipe.data, "train"), recipe.train.train_images)
         checkpoint = run.latest()
-        model, learned, image_size = build(recipe, images, restored=checkpoint is not None)
+        model, learned = build(recipe, images, restored=checkpoint is not None)
         if checkpoint is not None:
             check_outputs(read_state(checkpoint)["outputs"], learned)
             load_weights(checkpoint, model)
         display.say(f"trains {model.trained():,} of {model.total():,} numbers ({model.trained() / model.total():.1%})")
         quiet = not accelerator.is_main_process
-        data = TuneData(recipe, recipe.tasks, images, image_size, run, accelerator.device, display, quiet)
-        objective = Tuning(run, recipe, model, learned, image_size, data, accelerator.device, display)
+        data = TuneData(recipe, recipe.tasks, images, model.image_size, run, accelerator.device, display, quiet)
+        objective = Tuning(run, recipe, model, learned, data, accelerator.device, display)
         fit(objective, run, recipe.train, recipe.launch, accelerator, stop, display)
         if accelerator.is_main_process:
             finished = run.latest()
             assert finished is not None, "fit ends with a checkpoint"
-            arithmetic = flops(model.to(accelerator.device), image_size, accelerator.device)
+            arithmetic = flops(model.to(accelerator.device), model.image_size, accelerator.device)
             spent = read_state(finished)
             told = (spent["seconds"], spent["peak_memory"], device_name(accelerator.device))
             write_cost(run.path, Cost(model.trained(), model.total(), *arithmetic, *told))
 
 
-def build(recipe: TuneRecipe, images: Images, restored: bool) -> tuple[TunedModel, dict[str, Lesson], int]:
-    """The model of a recipe with what its tasks learn from ``images``, and the side of its input in pixels.
+def build(recipe: TuneRecipe, images: Images, restored: bool) -> tuple[TunedModel, dict[str, Lesson]]:
+    """The model of a recipe, and what its tasks learn from ``images``.
 
     New weights depend on ``train.seed`` alone; ``restored`` where a checkpoint's weights follow.
 
@@ -74,8 +74,7 @@ def build(recipe: TuneRecipe, images: Images, restored: bool) -> tuple[TunedMode
     """
     learned = lessons(recipe.tasks, images)
     torch.manual_seed(recipe.train.seed)
-    parts, image_size = world_model_parts(recipe.world_model, restored)
-    return build_tuned(recipe.protocol, recipe.heads, learned, parts, image_size), learned, image_size
+    return build_tuned(recipe.protocol, recipe.heads, learned, world_model_parts(recipe.world_model, restored)), learned
 
 
 def check_outputs(known: dict[str, list[str]], learned: dict[str, Lesson]) -> None:
@@ -104,7 +103,6 @@ class Tuning(Objective):
         run, recipe: the run and its recipe.
         model: backbone and heads.
         learned: the tasks, in the order of the heads.
-        image_size: side of the input in pixels.
         data: the training images.
         device: where it is computed.
         display: for measuring in training.
@@ -116,14 +114,13 @@ class Tuning(Objective):
         recipe: TuneRecipe,
         model: TunedModel,
         learned: dict[str, Lesson],
-        image_size: int,
         data: TuneData,
         device: torch.device,
         display: Display,
     ) -> None:
         self.run, self.recipe, self.learned, self.device, self.display = run, recipe, learned, device, display
         self.model = self.tuned = model
-        self.data, self.image_size = data, image_size
+        self.data = data
         begun = run.latest()
         self.memory_before = read_state(begun)["peak_memory"] if begun is not None else 0
         self.every = steps_of(recipe.train.evaluate_every, len(data) // recipe.train.batch_size, "train.evaluate_every")
@@ -160,7 +157,7 @@ class Tuning(Objective):
 
     def evaluate(self, done: int) -> None:
         self.model.eval()
-        for name, (metrics, _) in measure(self.recipe, self.tuned, self.learned, self.image_size, self.device, self.display).items():
+        for name, (metrics, _) in measure(self.recipe, self.tuned, self.learned, self.device, self.display).items():
             self.run.log_evaluation({"step": done, "evaluator": name, "metrics": {key: m._asdict() for key, m in metrics.items()}})
             main = self.learned[name].task.main
             self.display.say(f"step {done}  {name}: {main} {metrics[main].value:.3f}")
@@ -173,7 +170,7 @@ class Tuning(Objective):
 
 @torch.no_grad()
 def measure(
-    recipe: TuneRecipe, model: TunedModel, learned: dict[str, Lesson], image_size: int, device: torch.device, display: Display
+    recipe: TuneRecipe, model: TunedModel, learned: dict[str, Lesson], device: torch.device, display: Display
 ) -> dict[str, tuple[dict[str, Metric], torch.Tensor]]:
     """Each task's metrics on the validation images, with intervals, and the rows that they are made of; the model is in evaluation mode."""
     images = open_split(recipe.data, "validation")
@@ -181,7 +178,7 @@ def measure(
     tasks = {name: lesson.task for name, lesson in learned.items()}
     rows: dict[str, list[torch.Tensor]] = {name: [] for name in tasks}
     at_once = min(ANSWERED_AT_ONCE, len(images))
-    for batch in validation_batches(images, tasks, image_size, at_once, recipe.launch.workers, device, display.track):
+    for batch in validation_batches(images, tasks, model.image_size, at_once, recipe.launch.workers, device, display.track):
         for corrupt in batch.corrupt:
             display.warn(f"cannot read {corrupt.name} ({corrupt.reason}); it is left out")
         given = model.outputs(batch.images)
@@ -194,7 +191,7 @@ def measure(
 def evaluate_tasks(run: Run, recipe: TuneRecipe, model: Tuned, display: Display) -> None:
     """Measure a tuned run on the validation images of its data; write and show what is found."""
     learned = {name: Lesson(task, model.outputs[name]) for name, task in model.tasks.items()}
-    found = measure(recipe, model.model, learned, model.image_size, model.device, display)
+    found = measure(recipe, model.model, learned, model.device, display)
     assert model.checkpoint is not None, "a run's model comes from its checkpoint"
     for name, (metrics, rows) in found.items():
         path = run.evaluations() / f"{name}_rows.safetensors"

@@ -50,8 +50,8 @@ def check(path: str, name: str, overrides: list[str]) -> tuple[Any, list[str]]:
     validation = open_split(recipe.data, "validation")
     Schedule(recipe.train.seed, len(images), recipe.train.batch_size)
     with torch.random.fork_rng(devices=[]):
-        _, learned, image_size = build(recipe, images, restored=False)
-    check_augment(recipe.augment, recipe.tasks, image_size)
+        model, learned = build(recipe, images, restored=False)
+    check_augment(recipe.augment, recipe.tasks, model.image_size)
     outputs = {task: lesson.outputs for task, lesson in learned.items()}
     notes += check_targets(images, recipe.tasks, outputs, "train")
     check_outputs({task: list(names) for task, names in outputs.items()}, lessons(recipe.tasks, validation))

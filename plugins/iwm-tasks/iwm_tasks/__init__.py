@@ -28,9 +28,10 @@ def iwm_task_types() -> list[type]:
 @hookimpl
 def iwm_protocols() -> list[type]:
     from iwm_tasks.protocols.encoder import FinetunedEncoder, Frozen
+    from iwm_tasks.protocols.pixels import Pixels
     from iwm_tasks.protocols.predictor import EndToEnd, OneQuery, RandomPredictor, TunedPredictor
 
-    return [Frozen, FinetunedEncoder, TunedPredictor, RandomPredictor, OneQuery, EndToEnd]
+    return [Pixels, Frozen, FinetunedEncoder, TunedPredictor, RandomPredictor, OneQuery, EndToEnd]
 
 
 @hookimpl

@@ -29,7 +29,7 @@ def parts(predictor=PREDICTOR, seed=0, **options):
     torch.manual_seed(seed)
     teacher = encoder(**options)
     make = lambda: predictor.build(teacher.width, teacher.grid, 2)  # noqa: E731
-    return WorldModelParts(teacher.requires_grad_(False), make(), make, 2)
+    return WorldModelParts(teacher.requires_grad_(False), make(), make, 2, SIDE)
 
 
 def trained(module):

@@ -29,7 +29,7 @@ def world_model(predictor):
     with torch.no_grad():
         for parameter in [*encoder.parameters(), *made.parameters()]:
             parameter.add_(torch.randn_like(parameter), alpha=0.3)
-    return WorldModelParts(encoder, made, fresh, ACTION)
+    return WorldModelParts(encoder, made, fresh, ACTION, SIDE)
 
 
 def images(count=2):
