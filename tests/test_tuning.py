@@ -19,7 +19,7 @@ from iwm_core.recipes import find_recipes
 from iwm_core.thaw import thaw
 from iwm_core.tuning.tuned import Tuned
 
-ENCODERS = {name: "backbone.encoder." for name in ("encoder", "probe_linear", "probe_attentive", "pixels")}
+ENCODERS = dict.fromkeys(("encoder", "probe_linear", "probe_attentive", "pixels"), "backbone.encoder.")
 """Where a tuned model of a recipe has the teacher, if not at ``backbone.teacher.encoder.``"""
 WITHOUT_MODEL = ("pixels",)
 TRAIN_TEACHER = ("encoder", "end_to_end")
