@@ -116,7 +116,7 @@ def run_tune(arguments: list[str]) -> int:
 
 
 def run_predict(arguments: list[str]) -> int:
-    from iwm_core.tuning.predict import run_predict
+    from iwm_core.prediction.work import run_predict
 
     tell_problems()
     return run_predict(arguments)
@@ -124,7 +124,7 @@ def run_predict(arguments: list[str]) -> int:
 
 def run_compare(arguments: list[str]) -> int:
     path, words = split_run(arguments, "compare")
-    from iwm_core.tuning.compare import compare
+    from iwm_core.comparison.work import compare
 
     tell_problems()
     return compare(path, words)

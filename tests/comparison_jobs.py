@@ -8,9 +8,9 @@ import comparison_runs
 from comparison_runs import write_tuned, write_world_model
 
 from iwm_core.cli import guarded
+from iwm_core.comparison.work import compare
 from iwm_core.jobs import Ended
 from iwm_core.plugins import Plugin
-from iwm_core.tuning.compare import compare
 
 USUAL = ["probe_linear", "probe_attentive", "encoder", "predictor", "predictor_random", "end_to_end"]
 TWO = ["protocols=[predictor,encoder]", "seeds=2"]
@@ -31,7 +31,7 @@ def stand_in(tiny, monkeypatch):
     tiny.plugins.append(Plugin("compared", "compared", "0", comparison_runs))
     tiny.manager.register(comparison_runs)
     recipes = {f"tune/{name}": SimpleNamespace(header=[f"about {name}"]) for name in [*USUAL, "multitask"]} | {"quickstart": None}
-    monkeypatch.setattr("iwm_core.tuning.comparison_asked.find_recipes", lambda: recipes)
+    monkeypatch.setattr("iwm_core.comparison.asked.find_recipes", lambda: recipes)
     outside = Outside(commands=[], checked=[], endings={})
 
     def run(command):
@@ -44,7 +44,7 @@ def stand_in(tiny, monkeypatch):
         finish(path)
         return Ended(0, 0)
 
-    monkeypatch.setattr("iwm_core.tuning.compare.run_job", run)
+    monkeypatch.setattr("iwm_core.comparison.work.run_job", run)
     monkeypatch.setattr("iwm_core.tuning.work.check", lambda path, name, overrides: outside.checked.append((path, name, overrides)))
     monkeypatch.setattr("iwm_core.report.comparison_page.render", lambda comparison: f"page of {comparison.tables}")
     monkeypatch.setattr("iwm_core.report.tradeoff.picture", lambda tables, order, kind: b"picture")  # drawn in test_comparison.py

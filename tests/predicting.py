@@ -8,7 +8,7 @@ from tiny_tuned import SIZE, tiny_tuned
 
 import iwm_core
 from iwm_core.cli import guarded
-from iwm_core.tuning.predict import run_predict
+from iwm_core.prediction.work import run_predict
 
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
 

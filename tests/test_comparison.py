@@ -13,12 +13,12 @@ from PIL import Image
 from report_page import read
 from report_runs import HOSTILE
 
+from iwm_core.comparison.files import as_markdown, show_tables, write_comparison
+from iwm_core.comparison.interval import interval_over, student
+from iwm_core.comparison.records import Comparison, cells, count, held_against, memory, share, what_is_in_it
+from iwm_core.comparison.results import read_tuned, tables_of
 from iwm_core.errors import UserError
 from iwm_core.plugins import Plugin
-from iwm_core.tuning.comparison import Comparison, cells, count, held_against, memory, share, what_is_in_it
-from iwm_core.tuning.comparison_files import as_markdown, show_tables, write_comparison
-from iwm_core.tuning.comparison_interval import interval_over, student
-from iwm_core.tuning.comparison_results import read_tuned, tables_of
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ import torch
 from predicting import BLUE, RED, asker, picture, table
 from tiny_tuned import COLOURS, SHARP, TASKS, tiny_tuned
 
-from iwm_core.tuning import predict
-from iwm_core.tuning.predict import find_images
+from iwm_core.prediction import work as predict
+from iwm_core.prediction.work import find_images
 
 
 @pytest.fixture

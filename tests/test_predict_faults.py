@@ -11,7 +11,7 @@ from PIL import Image
 from predicting import BLUE, RED, asker, picture, table
 from tiny_tuned import tiny_tuned
 
-from iwm_core.tuning import answers
+from iwm_core.prediction import answers
 
 
 @pytest.fixture

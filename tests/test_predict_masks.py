@@ -9,8 +9,8 @@ import torch
 from PIL import Image
 from predicting import BLUE, GREEN, RED, asker, picture, table
 
-from iwm_core.tuning.answers import Names
-from iwm_core.tuning.masks import UNSEEN, colour, make_mask
+from iwm_core.prediction.answers import Names
+from iwm_core.prediction.masks import UNSEEN, colour, make_mask
 
 
 @pytest.fixture

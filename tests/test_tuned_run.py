@@ -18,7 +18,7 @@ from iwm_core.cli import dispatch, guarded
 from iwm_core.frozen import FrozenModel
 from iwm_core.interfaces import Backbone, HeadComponent, Protocol, Task
 from iwm_core.plugins import Plugin, load_plugins
-from iwm_core.tuning.predict import run_predict
+from iwm_core.prediction.work import run_predict
 from iwm_core.tuning.tuned import Tuned
 
 RECIPE = """

@@ -4,10 +4,10 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
+from iwm_core.comparison.records import Comparison, Entry, Table, cells, headings, held_against, how_far, what_is_in_it
 from iwm_core.report.environment import make_environment
 from iwm_core.report.page import breakable
 from iwm_core.report.tradeoff import draw_tradeoff, told
-from iwm_core.tuning.comparison import Comparison, Entry, Table, cells, headings, held_against, how_far, what_is_in_it
 
 
 class Mark(NamedTuple):

@@ -19,11 +19,11 @@ from matplotlib import rcParams
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
+from iwm_core.comparison.records import Table, count
 from iwm_core.report.drawing import style
 from iwm_core.report.numbers import written
 from iwm_core.report.panels import span
 from iwm_core.report.svg import INK, PAPER, SETTINGS, VARIABLES, inline, own_settings
-from iwm_core.tuning.comparison import Table, count
 
 WIDTH, HEIGHT = 4.6, 3.3  # inches
 FONT = 9.0

@@ -12,13 +12,13 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from iwm_core.checkpoint import read_state
+from iwm_core.comparison.interval import interval_over
+from iwm_core.comparison.records import MEAN, Entry, Table
 from iwm_core.errors import UserError
 from iwm_core.interfaces import Task
 from iwm_core.results import Metric
 from iwm_core.run import Run
 from iwm_core.thaw import thaw_component
-from iwm_core.tuning.comparison import MEAN, Entry, Table
-from iwm_core.tuning.comparison_interval import interval_over
 from iwm_core.tuning.cost import Cost, read_cost
 
 

@@ -8,10 +8,10 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table as RichTable
 
+from iwm_core.comparison.records import Comparison, Entry, Table, cells, headings, held_against, how_far, what_is_in_it
 from iwm_core.display import WIDE
 from iwm_core.files import write_atomically, writing
 from iwm_core.run import finite
-from iwm_core.tuning.comparison import Comparison, Entry, Table, cells, headings, held_against, how_far, what_is_in_it
 
 
 def write_comparison(comparison: Comparison, folder: Path) -> list[Path]:

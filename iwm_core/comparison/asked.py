@@ -2,9 +2,9 @@
 
 import difflib
 
+from iwm_core.comparison.folder import DEFAULT, Asked, in_order
 from iwm_core.errors import UserError
 from iwm_core.recipes import find_recipes
-from iwm_core.tuning.comparison_folder import DEFAULT, Asked, in_order
 from iwm_core.tuning.source import source_of
 
 RECIPES = "tune/"

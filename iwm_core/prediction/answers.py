@@ -20,7 +20,7 @@ from torch import Tensor
 
 from iwm_core.errors import UserError
 from iwm_core.files import writing
-from iwm_core.tuning.masks import UNSEEN, colour, make_mask, save_png
+from iwm_core.prediction.masks import UNSEEN, colour, make_mask, save_png
 from iwm_core.tuning.tuned import Tuned
 
 LIKELY = 0.5

@@ -23,10 +23,10 @@ from iwm_core.data.folder import Folder, walk
 from iwm_core.display import Display, make_display
 from iwm_core.errors import UserError
 from iwm_core.interfaces import CorruptImage
+from iwm_core.prediction.answers import AnswerFiles, is_table, make_place, refuse_taken
+from iwm_core.prediction.masks import UNSEEN
 from iwm_core.run import Run
 from iwm_core.signals import Stop, Stopped
-from iwm_core.tuning.answers import AnswerFiles, is_table, make_place, refuse_taken
-from iwm_core.tuning.masks import UNSEEN
 from iwm_core.tuning.tuned import Tuned, read_square
 
 USE = "iwm predict RUN IMAGE-or-FOLDER … [out=FOLDER|FILE.csv] [batch=64] [workers=2] [device=auto]"

@@ -12,14 +12,14 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
+from iwm_core.comparison.asked import RECIPES, about, read_asked
+from iwm_core.comparison.files import show_tables, write_comparison
+from iwm_core.comparison.folder import Asked, find_folder, write_folder
+from iwm_core.comparison.records import Comparison
+from iwm_core.comparison.results import Known, Tuned, read_tuned, tables_of
 from iwm_core.display import Display, clock, make_display
 from iwm_core.jobs import Ended, run_job
 from iwm_core.report.numbers import written
-from iwm_core.tuning.comparison import Comparison
-from iwm_core.tuning.comparison_asked import RECIPES, about, read_asked
-from iwm_core.tuning.comparison_files import show_tables, write_comparison
-from iwm_core.tuning.comparison_folder import Asked, find_folder, write_folder
-from iwm_core.tuning.comparison_results import Known, Tuned, read_tuned, tables_of
 
 
 class Job(NamedTuple):
