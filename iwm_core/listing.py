@@ -1,0 +1,97 @@
+"""What the command line lists: recipes, components and plugins, for people and, with ``--json``, for programs."""
+
+import argparse
+import json
+import sys
+
+from iwm_core.errors import UserError
+
+
+def run_recipes(arguments: list[str]) -> int:
+    as_json = listing_options(arguments, "recipes", 0).json
+    from iwm_core.recipes import find_recipes
+
+    rows = [
+        {
+            "kind": "recipe",
+            "name": r.name,
+            "distribution": r.plugin.distribution,
+            "version": r.plugin.version,
+            "about": (r.header or [""])[0],
+        }
+        for r in find_recipes().values()
+    ]
+    show_rows(rows, as_json, ("name", "distribution", "about"))
+    return 0
+
+
+def run_components(arguments: list[str]) -> int:
+    from iwm_core.plugins import KINDS, load_plugins
+
+    options = listing_options(arguments, "components", 2)
+    kind, name = (*options.words, None, None)[:2]
+    if kind is not None and kind not in KINDS:
+        raise UserError(f"there is no kind {kind!r}; kinds: {', '.join(KINDS)}")
+    plugins = load_plugins()
+    if kind is not None and name is not None:
+        component = plugins.component(kind, name)
+        from iwm_core.describe import option_rows
+
+        rows = option_rows(kind, component, plugins.entries(kind)[name].plugin)
+        show_rows(rows, options.json, ("name", "type", "default", "range", "doc"))
+        return 0
+    entries = [entry for k in ([kind] if kind else KINDS) for entry in plugins.entries(k).values()]
+    rows = [
+        {
+            "kind": e.kind,
+            "name": e.name,
+            "distribution": e.plugin.distribution,
+            "version": e.plugin.version,
+            "about": (e.component.__doc__ or "").split("\n")[0],
+        }
+        for e in entries
+    ]
+    show_rows(rows, options.json, ("kind", "name", "distribution", "about"))
+    tell_problems()
+    return 0
+
+
+def run_plugins(arguments: list[str]) -> int:
+    as_json = listing_options(arguments, "plugins", 0).json
+    from iwm_core.plugins import load_plugins
+
+    rows = [
+        {"kind": "plugin", "name": p.name, "distribution": p.distribution, "version": p.version, "problem": p.problem or ""}
+        for p in load_plugins().plugins
+    ]
+    show_rows(rows, as_json, ("name", "distribution", "version", "problem"))
+    return 0
+
+
+def listing_options(arguments: list[str], verb: str, most: int) -> argparse.Namespace:
+    """``--json`` and at most ``most`` words."""
+    words = [a for a in arguments if a != "--json"]
+    if len(words) > most or any(w.startswith("-") for w in words):
+        raise UserError(f"cannot read {words[-1]!r}; `iwm --help` shows how `iwm {verb}` is used")
+    return argparse.Namespace(json="--json" in arguments, words=words)
+
+
+def show_rows(rows: list[dict[str, str]], as_json: bool, columns: tuple[str, ...]) -> None:
+    """Rows as JSON or as aligned columns."""
+    if as_json:
+        print(json.dumps(rows, indent=1, ensure_ascii=False))
+        return
+    width = {c: max([len(c), *(len(str(row[c])) for row in rows)]) for c in columns}
+    for row in [{c: c.upper() for c in columns}, *rows]:
+        print("  ".join(str(row[c]).ljust(width[c]) for c in columns).rstrip())
+
+
+def tell_problems() -> None:
+    """One warning for each plugin that does not work, once all of their hooks have been asked."""
+    from iwm_core.plugins import KINDS, load_plugins
+
+    plugins = load_plugins()
+    for kind in KINDS:
+        plugins.entries(kind)
+    for problem in plugins.problems:
+        print(f"iwm: warning: {problem}", file=sys.stderr)
