@@ -11,98 +11,25 @@ Decisions:
 
 import contextlib
 import time
-from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from iwm_core.checkpoint import load_optimizer, read_state, save_checkpoint
-from iwm_core.config import Launch, LearningRate, steps_of
-from iwm_core.data.loader import Schedule, Slice, parts_of
+from iwm_core.config import Launch, steps_of
+from iwm_core.data.loader import Schedule, parts_of
 from iwm_core.display import Display
 from iwm_core.errors import UserError
 from iwm_core.events import StepEnd, TrainEnd, TrainStart
 from iwm_core.launch import agreement
+from iwm_core.objective import Objective, Optimisation
 from iwm_core.plugins import load_plugins
 from iwm_core.run import Run
 from iwm_core.schedules import learning_rate
 from iwm_core.signals import Stop, Stopped
-
-
-@runtime_checkable
-class Optimisation(Protocol):
-    """The settings of a recipe's section ``train`` that the loop reads."""
-
-    steps: int | None
-    epochs: float | None
-    batch_size: int
-    lr: LearningRate
-    betas: list[float]
-    clip: float
-    checkpoint_every: str
-    log_every: str
-    keep: int
-    seed: int
-
-
-@runtime_checkable
-class Batches(Protocol):
-    """Training data as the loop reads it."""
-
-    def __len__(self) -> int: ...
-    @property
-    def corrupt(self) -> int: ...
-    def batches(self, slices: Iterator[Slice]) -> Iterator[Any]: ...
-    def report(self, batch: Any) -> None: ...
-
-
-class Objective(ABC):
-    """What a loop trains, and what for.
-
-    Attributes:
-        model: what is trained and saved, with its frozen parts.
-        data: its training images.
-    """
-
-    model: nn.Module
-    data: Batches
-
-    @abstractmethod
-    def loss(self, prepared: Any, batch: Any, step: int) -> Tensor:
-        """The loss of a micro-batch, by the prepared model."""
-
-    @abstractmethod
-    def weight_decay(self, step: int, steps: int) -> float:
-        """The weight decay of a step."""
-
-    def lr_scales(self) -> dict[str, float]:
-        """What multiplies the learning rate of a parameter, by its name in the model; 1 for those left out."""
-        return {}
-
-    def stepped(self, step: int, steps: int, finite: Tensor) -> None:  # noqa: B027  # most have nothing to do
-        """Called when the optimizer has made a step, or, where ``finite`` is False, has left it."""
-
-    @abstractmethod
-    def measured(self, step: int, steps: int) -> dict[str, Any]:
-        """Numbers of the last micro-batch for a logged line; may wait for the device."""
-
-    def warnings(self, line: dict[str, Any]) -> Iterator[str]:
-        """What the user should know about a logged line."""
-        yield from ()
-
-    def evaluate(self, done: int) -> None:  # noqa: B027  # likewise
-        """Called on the first process after each step, to measure the model in training where it is due."""
-
-    def due(self, done: int) -> bool:
-        """Whether `evaluate` has something to do after ``done`` steps."""
-        return False
-
-    def state(self) -> dict[str, Any]:
-        """What a checkpoint keeps besides weights and steps, as JSON."""
-        return {}
 
 
 @dataclass(frozen=True)

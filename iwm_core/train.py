@@ -15,12 +15,13 @@ from iwm_core.config import Recipe, steps_of
 from iwm_core.data.loader import Batch
 from iwm_core.data.training import TrainingData
 from iwm_core.display import Display
-from iwm_core.engine import Objective, compiled, fit
+from iwm_core.engine import compiled, fit
 from iwm_core.errors import UserError
 from iwm_core.evaluate import evaluate_in_training
 from iwm_core.health import Health, effective_rank, gain, spread_rows, target_std
 from iwm_core.interfaces import Draws, Targets
 from iwm_core.launch import make_accelerator
+from iwm_core.objective import Objective
 from iwm_core.run import Run
 from iwm_core.schedules import momentum, weight_decay
 from iwm_core.signals import Stop

@@ -17,11 +17,12 @@ from iwm_core.checkpoint import load_weights, read_state
 from iwm_core.config import steps_of
 from iwm_core.data.training import open_split
 from iwm_core.display import Display
-from iwm_core.engine import Objective, fit
+from iwm_core.engine import fit
 from iwm_core.errors import UserError
 from iwm_core.files import writing
 from iwm_core.interfaces import Images, Metric
 from iwm_core.launch import make_accelerator
+from iwm_core.objective import Objective
 from iwm_core.run import Run
 from iwm_core.signals import Stop
 from iwm_core.tuning.augment import Mixer
