@@ -83,7 +83,8 @@ def dispatch(arguments: list[str]) -> int:
 def run_train(arguments: list[str]) -> int:
     many = {"-m", "--multirun"} & set(arguments)
     name, overrides = split_recipe([a for a in arguments if a not in many])
-    from iwm_core.work import start, sweep
+    from iwm_core.sweep import sweep
+    from iwm_core.work import start
 
     tell_problems()
     return sweep(name, overrides) if many else start(name, overrides)

@@ -4,9 +4,7 @@ A run is composed once, frozen into its directory and read back from there; trai
 """
 
 import shlex
-import sys
 import warnings
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,7 +12,7 @@ import torch
 from iwm_core.actions import ActionSequence
 from iwm_core.change import change
 from iwm_core.checkpoint import read_state
-from iwm_core.compose import compose, expand
+from iwm_core.compose import compose
 from iwm_core.config import Launch, Recipe, steps_of
 from iwm_core.data.loader import Schedule, parts_of
 from iwm_core.data.training import open_split
@@ -22,12 +20,9 @@ from iwm_core.display import Display, SilentDisplay, make_display
 from iwm_core.errors import UserError
 from iwm_core.evaluate import evaluate, missing_evaluations
 from iwm_core.interfaces import Draws
-from iwm_core.jobs import run_job
 from iwm_core.launch import choose_device, spawn
 from iwm_core.loading import load_tuned
-from iwm_core.report import write_report
-from iwm_core.report.naming import common_folder
-from iwm_core.run import Run, free_directory
+from iwm_core.run import Run
 from iwm_core.schema import TUNING, schema_of
 from iwm_core.thaw import thaw
 from iwm_core.train import train
@@ -94,55 +89,6 @@ def measure(path: str, overrides: list[str]) -> int:
     measure_run(run, recipe, display, measures(recipe))
     tell_next(run, recipe, display)
     return 0
-
-
-def sweep(name: str, overrides: list[str]) -> int:
-    """``iwm train -m``: one process for each combination of ``key=a,b`` values, one after the other, and a report on all of them."""
-    jobs = expand(overrides)
-    taken: set[str] = set()
-    for job in jobs:  # a mistake in the last job is found before the first one runs
-        recipe = thaw(composed(name, job)[0])
-        check_fit(recipe)
-        if recipe.run in taken:
-            raise UserError(f"several jobs would write to run={recipe.run}; leave it out, or name what differs: run='r${{train.seed}}'")
-        taken |= {recipe.run} if recipe.run else set()
-    runs: list[Path] = []
-    try:
-        return run_jobs(name, jobs, runs)
-    finally:  # also on what is there when a job fails
-        report_sweep(name, runs)
-
-
-def run_jobs(name: str, jobs: list[list[str]], runs: list[Path]) -> int:
-    """Run the jobs of a sweep and add the directory of each run that has begun to ``runs``; returns the first status that is not 0."""
-    for number, job in enumerate(jobs, 1):
-        print(f"job {number} of {len(jobs)}: {' '.join(job)}", flush=True)
-        config = compose(name, job)[0]
-        path = Path(config.run) if config.run else free_directory(config)  # made here, so that it is known here
-        own = [] if config.run else ["run='" + str(path).replace("'", "\\'") + "'"]
-        old = (path / "config.yaml").exists()
-        ended = run_job([sys.executable, "-m", "iwm_core.cli", "train", f"recipe={name}", *job, *own])
-        if (path / "config.yaml").exists() and not old:
-            runs.append(path)
-        elif own and not any(path.iterdir()):
-            path.rmdir()
-        if ended.received:
-            return 128 + ended.received
-        if ended.status:
-            return ended.status
-    return 0
-
-
-def report_sweep(name: str, runs: list[Path]) -> None:
-    """Write the report of a sweep beside its runs, where it has any, and tell its path."""
-    if not runs:
-        return
-    first = common_folder(runs) / f"{Path(name).name}-sweep.html"
-    out, number = first, 1
-    while out.exists():
-        number += 1
-        out = first.with_stem(f"{first.stem}-{number}")
-    print(f"wrote {write_report(runs, out)}")
 
 
 def check_fit(recipe: Recipe, restored: bool = False) -> None:

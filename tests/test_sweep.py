@@ -53,7 +53,7 @@ def reports(outcomes, monkeypatch):
         written[str(out)] = [str(run) for run in runs]
         return out
 
-    monkeypatch.setattr("iwm_core.work.write_report", write)
+    monkeypatch.setattr("iwm_core.sweep.write_report", write)
     return written
 
 
