@@ -25,7 +25,10 @@ LOGGED = (
 def training_charts(run: RunRecord) -> dict[str, Chart]:
     """The curves of metrics.jsonl, by name."""
     charts = {}
+    tuned = "world_model" in run.config
     for key, title, unit, about in LOGGED:
+        if tuned and key == "loss":
+            unit, about = "mean over the tasks", "Lower fits the training images better, mixed and smoothed as they may be."
         lines = [line for line in run.log if isinstance(line.get(key), int | float)]
         if lines:
             series = Series(title, [line["step"] for line in lines], [float(line[key]) for line in lines])

@@ -26,7 +26,7 @@ from iwm_core.objective import Objective
 from iwm_core.run import Run
 from iwm_core.signals import Stop
 from iwm_core.tuning.augment import Mixer
-from iwm_core.tuning.cost import Cost, device_name, flops, peak_memory, write_cost
+from iwm_core.tuning.cost import Cost, device_name, flops, peak_memory, read_cost, write_cost
 from iwm_core.tuning.data import TuneBatch, TuneData, part_of, validation_batches
 from iwm_core.tuning.model import Lesson, TunedModel, build_tuned, lessons
 from iwm_core.tuning.recipe import TuneRecipe
@@ -202,7 +202,20 @@ def evaluate_tasks(run: Run, recipe: TuneRecipe, model: Tuned, display: Display)
             partial.replace(path)
         settings = {"main": model.tasks[name].main, "images": len(rows), "resamples": recipe.train.resamples, "seed": recipe.train.seed}
         content = {"evaluator": name, "step": model.step, "checkpoint": model.checkpoint.name, "settings": settings}
-        content |= {"metrics": {key: metric._asdict() for key, metric in metrics.items()}}
+        content |= {"metrics": {key: metric._asdict() for key, metric in metrics.items()}, "summary": in_words(name, model, metrics, run)}
         written = run.write_evaluation(name, content)
         display.table(f"{name} at step {model.step}", metrics)
+        display.say(content["summary"])
         display.say(f"wrote {written}")
+
+
+def in_words(name: str, model: Tuned, metrics: dict[str, Metric], run: Run) -> str:
+    """What came of a task, and what was trained for it."""
+    main, cost = model.tasks[name].main, read_cost(run.path)
+    value, low, high, images = metrics[main]
+    words = f"{name}: {main} {value:.3f} ({low:.3f} to {high:.3f}) on {images} images"
+    return (
+        words
+        if cost is None
+        else f"{words}, training {cost.trained:,} of {cost.parameters:,} numbers ({cost.trained / cost.parameters:.1%})"
+    )
