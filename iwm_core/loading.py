@@ -1,12 +1,9 @@
 """From a run on disk to a model that can be used: its newest checkpoint, frozen."""
 
-from pathlib import Path
-
 import torch
 
 from iwm_core.checkpoint import load_weights, read_state
 from iwm_core.config import Recipe
-from iwm_core.errors import UserError
 from iwm_core.frozen import FrozenModel
 from iwm_core.launch import choose_device
 from iwm_core.run import Run
@@ -31,12 +28,12 @@ def load_world_model(run: Run, recipe: Recipe, device: str) -> FrozenModel:
     Raises:
         UserError: it has no checkpoint, or one that cannot be read.
     """
-    checkpoint, step, _ = newest(run)
+    checkpoint = run.newest()
     with torch.random.fork_rng(devices=[]):  # the caller's random numbers do not depend on how often it loads
         model = build_model(recipe, restored=True)
     load_weights(checkpoint, model)
     place = choose_device(device)
-    return FrozenModel(recipe, model.eval().requires_grad_(False).to(place), checkpoint, step, place)
+    return FrozenModel(recipe, model.eval().requires_grad_(False).to(place), checkpoint, read_state(checkpoint)["step"], place)
 
 
 def load_tuned(run: Run, recipe: TuneRecipe, device: str) -> Tuned:
@@ -45,18 +42,10 @@ def load_tuned(run: Run, recipe: TuneRecipe, device: str) -> Tuned:
     Raises:
         UserError: it has no checkpoint, or one that cannot be read.
     """
-    checkpoint, step, outputs = newest(run)
-    learned = {name: Lesson(task, tuple(outputs[name])) for name, task in recipe.tasks.items()}
+    checkpoint = run.newest()
+    state = read_state(checkpoint)
+    learned = {name: Lesson(task, tuple(state["outputs"][name])) for name, task in recipe.tasks.items()}
     with torch.random.fork_rng(devices=[]):
         model = build_tuned(recipe.protocol, recipe.heads, learned, world_model_parts(recipe.world_model, restored=True))
     load_weights(checkpoint, model)
-    return Tuned(model, learned, model.image_size, checkpoint, step, choose_device(device))
-
-
-def newest(run: Run) -> tuple[Path, int, dict[str, list[str]]]:
-    """A run's newest checkpoint, its step, and what the outputs of its tasks stand for, where it has tasks."""
-    checkpoint = run.latest()
-    if checkpoint is None:
-        raise UserError(f"the run {run.path} has no checkpoint yet; continue it with `iwm resume {run.path}`")
-    state = read_state(checkpoint)
-    return checkpoint, state["step"], state.get("outputs", {})
+    return Tuned(model, learned, model.image_size, checkpoint, state["step"], choose_device(device))

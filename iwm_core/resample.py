@@ -1,4 +1,4 @@
-"""Crop, resize and flip a batch of images, each image with a box of its own.
+"""Crop, resize and flip a batch of images, each image with a box of its own; cut images into patches.
 
 Decisions:
 - Resampling is separable and linear, so a crop with a resize is two matrix products an image: ``rows @ image @ columns.T``. The whole
@@ -63,3 +63,13 @@ def bicubic(x: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
 def flip(images: Float[Tensor, "b c h w"], flags: Bool[Tensor, "b"]) -> Float[Tensor, "b c h w"]:
     """Mirror left and right the images whose flag is set."""
     return torch.where(flags[:, None, None, None], images.flip(3), images)
+
+
+def patches(images: Float[Tensor, "b 3 h w"], grid: tuple[int, int]) -> Float[Tensor, "b n p"]:
+    """The pixels of each patch of a grid, row by row; the image is resized where the grid does not divide it."""
+    b, _, h, w = images.shape
+    rows, columns = (max(1, side // count) for side, count in zip((h, w), grid, strict=True))
+    fitting = (rows * grid[0], columns * grid[1])
+    if fitting != (h, w):
+        images = crop_resize(images, torch.tensor([0.0, 0.0, h, w], device=images.device).expand(b, 4), fitting)
+    return images.unfold(2, rows, rows).unfold(3, columns, columns).permute(0, 2, 3, 1, 4, 5).flatten(3).flatten(1, 2)

@@ -91,6 +91,17 @@ class Run:
         """The newest checkpoint, or None."""
         return latest_checkpoint(self.checkpoints)
 
+    def newest(self) -> Path:
+        """The newest checkpoint.
+
+        Raises:
+            UserError: there is none yet.
+        """
+        checkpoint = self.latest()
+        if checkpoint is None:
+            raise UserError(f"the run {self.path} has no checkpoint yet; continue it with `iwm resume {self.path}`")
+        return checkpoint
+
     def log(self, line: dict[str, Any]) -> None:
         """Append a line to metrics.jsonl."""
         append(self.metrics, line)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from iwm_core.compose import compose, expand
 from iwm_core.errors import UserError
-from iwm_core.jobs import run_job
+from iwm_core.jobs import at, run_job
 from iwm_core.report import write_report
 from iwm_core.report.naming import common_folder
 from iwm_core.run import free_directory
@@ -36,7 +36,7 @@ def run_jobs(name: str, jobs: list[list[str]], runs: list[Path]) -> int:
         print(f"job {number} of {len(jobs)}: {' '.join(job)}", flush=True)
         config = compose(name, job)[0]
         path = Path(config.run) if config.run else free_directory(config)  # made here, so that it is known here
-        own = [] if config.run else ["run='" + str(path).replace("'", "\\'") + "'"]
+        own = [] if config.run else [at(path)]
         old = (path / "config.yaml").exists()
         ended = run_job([sys.executable, "-m", "iwm_core.cli", "train", f"recipe={name}", *job, *own])
         if (path / "config.yaml").exists() and not old:

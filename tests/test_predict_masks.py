@@ -9,8 +9,9 @@ import torch
 from PIL import Image
 from predicting import BLUE, GREEN, RED, asker, picture, table
 
+from iwm_core.interfaces import NOT_COUNTED
 from iwm_core.prediction.answers import Names
-from iwm_core.prediction.masks import UNSEEN, colour, make_mask
+from iwm_core.prediction.masks import colour, make_mask
 
 
 @pytest.fixture
@@ -32,19 +33,19 @@ def test_masks_lie_over_their_images(ask):
     with Image.open(f"run/predictions/{row['map.mask']}") as image:
         assert (image.mode, image.size) == ("P", (70, 40))
         mask, shown = np.array(image), np.array(image.convert("RGB"))
-    expected = np.full((40, 70), UNSEEN)
+    expected = np.full((40, 70), NOT_COUNTED)
     expected[:, 15:35], expected[:, 35:55] = 0, 2
     assert (mask == expected).all()
     assert (shown[0, 40] == colour(2)).all()
     with Image.open(f"run/predictions/{row['map.confidence']}") as image:
         assert (image.mode, image.size) == ("L", (70, 40))
         sure = np.array(image)
-    assert (sure[expected == UNSEEN] == 0).all()
+    assert (sure[expected == NOT_COUNTED] == 0).all()
     assert (sure[:, 16:20] == 255).all()
     assert (sure[:, 34:36] < 200).all(), "at the edge both are likely"
     legend = list(csv.reader(Path("run/predictions/map/classes.csv").read_text(encoding="utf-8").splitlines()))
     assert legend[:3] == [["value", "class", "colour"], ["0", "red", "#000000"], ["1", "green", "#800000"]]
-    assert legend[-1][0] == str(UNSEEN)
+    assert legend[-1][0] == str(NOT_COUNTED)
 
 
 @pytest.mark.parametrize("size", [(37, 52), (64, 64), (9, 5)])
@@ -59,7 +60,7 @@ def test_a_mask_is_the_likeliest_class_of_the_resized_probabilities(size):
     assert clear.mean() > 0.9
     assert (inside == resized.argmax(0))[clear].all()
     assert np.abs(mask.confidence[top : top + side, left : left + side].numpy() - 255 * resized.max(0)).max() < 0.51
-    assert (mask.classes == UNSEEN).sum() == size[0] * size[1] - side * side
+    assert (mask.classes == NOT_COUNTED).sum() == size[0] * size[1] - side * side
 
 
 def test_colours_are_distinct_and_those_of_pascal_voc():

@@ -18,7 +18,7 @@ from iwm_core.comparison.folder import Asked, find_folder, write_folder
 from iwm_core.comparison.records import Comparison
 from iwm_core.comparison.results import Known, Tuned, read_tuned, tables_of
 from iwm_core.display import Display, clock, make_display
-from iwm_core.jobs import Ended, run_job
+from iwm_core.jobs import Ended, at, run_job
 from iwm_core.report.numbers import written
 
 
@@ -92,9 +92,8 @@ def command(asked: Asked, job: Job) -> list[str]:
     iwm = [sys.executable, "-m", "iwm_core.cli"]
     if job.begun:
         return [*iwm, "resume", str(job.path)]
-    place = "run='" + str(job.path).replace("'", "\\'") + "'"
     return [
-        *(*iwm, "tune", asked.world_model, f"recipe={RECIPES}{job.protocol}", f"train.seed={job.seed}", place),
+        *(*iwm, "tune", asked.world_model, f"recipe={RECIPES}{job.protocol}", f"train.seed={job.seed}", at(job.path)),
         *asked.overrides_of(job.protocol),
     ]
 

@@ -15,9 +15,8 @@ from jaxtyping import UInt8
 from torch import Tensor
 
 from iwm_core.data.decode import opened, reason, upright
-from iwm_core.interfaces import CorruptImage
+from iwm_core.interfaces import NOT_COUNTED, CorruptImage
 
-NOT_COUNTED = 255
 MODES = ("1", "L", "P", "I", "I;16", "I;16L", "I;16B", "I;16N")
 
 

@@ -14,6 +14,7 @@ from iwm_core.draws import Draws as Draws
 from iwm_core.interfaces.actions import Action as Action
 from iwm_core.interfaces.actions import ActionParams as ActionParams
 from iwm_core.interfaces.actions import Views as Views
+from iwm_core.interfaces.data import NOT_COUNTED as NOT_COUNTED
 from iwm_core.interfaces.data import CorruptImage as CorruptImage
 from iwm_core.interfaces.data import DataSource as DataSource
 from iwm_core.interfaces.data import Factor as Factor

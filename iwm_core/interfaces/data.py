@@ -26,6 +26,10 @@ class Factor(NamedTuple):
     values: tuple[str, ...] = ()
 
 
+NOT_COUNTED = 255
+"""The value of a mask's pixels that do not count."""
+
+
 class CorruptImage(Exception):
     """An image that cannot be decoded; its text says why."""
 
@@ -81,7 +85,7 @@ class Images(ABC):
         return torch.empty(0)
 
     def mask(self, index: int) -> UInt8[Tensor, "h w"] | None:
-        """The segmentation mask of an image, of its height and width: places in ``mask_classes``, or 255 for pixels that do not count.
+        """The segmentation mask of an image, of its height and width: places in ``mask_classes``, or `NOT_COUNTED`.
 
         None where there is none.
 

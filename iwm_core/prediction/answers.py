@@ -20,7 +20,8 @@ from torch import Tensor
 
 from iwm_core.errors import UserError
 from iwm_core.files import writing
-from iwm_core.prediction.masks import UNSEEN, colour, make_mask, save_png
+from iwm_core.interfaces import NOT_COUNTED
+from iwm_core.prediction.masks import colour, make_mask, save_png
 from iwm_core.tuning.tuned import Tuned
 
 LIKELY = 0.5
@@ -134,7 +135,7 @@ def as_csv(rows: Iterable[Iterable[object]]) -> str:
 
 def legend(classes: tuple[str, ...]) -> list[tuple[object, ...]]:
     """What the values of masks mean, and their colours."""
-    named = [*enumerate(classes), (UNSEEN, "not seen: outside the centre square")]
+    named = [*enumerate(classes), (NOT_COUNTED, "not seen: outside the centre square")]
     return [("value", "class", "colour"), *((value, name, "#{:02x}{:02x}{:02x}".format(*colour(value))) for value, name in named)]
 
 

@@ -2,7 +2,7 @@
 
 Decisions:
 - A mask has the size of its (upright) image, so that it can be laid over it. The model sees the centre square alone: pixels outside it
-  hold `UNSEEN`, the value that masks of data have for pixels that do not count.
+  hold `NOT_COUNTED`, as in masks of data.
 - Probabilities are resized, then the likeliest class is taken: edges are smooth, and no class appears that nobody named. It is done class
   by class, so that many classes on a large image take little memory.
 - Colours are those of PASCAL VOC, which the field's tools know: bit 0, 3, 6, … of a value are the high bits of red, the next ones of
@@ -19,15 +19,14 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from iwm_core.data.view import centre_boxes
-
-UNSEEN = 255
+from iwm_core.interfaces import NOT_COUNTED
 
 
 class Mask(NamedTuple):
     """The classes of an image's pixels.
 
     Attributes:
-        classes: the likeliest class of each pixel, or `UNSEEN`.
+        classes: the likeliest class of each pixel, or `NOT_COUNTED`.
         confidence: its probability, 255 for 1; 0 where the model does not look.
     """
 
@@ -43,7 +42,7 @@ def make_mask(probabilities: Float[Tensor, "o s s"], size: tuple[int, int]) -> M
         resized = F.interpolate(probability[None, None], size=(side, side), mode="bilinear", antialias=True, align_corners=False)[0, 0]
         likeliest[resized > best] = value
         best = torch.maximum(best, resized)
-    mask = Mask(torch.full(size, UNSEEN, dtype=torch.uint8), torch.zeros(size, dtype=torch.uint8))
+    mask = Mask(torch.full(size, NOT_COUNTED, dtype=torch.uint8), torch.zeros(size, dtype=torch.uint8))
     box = slice(top, top + side), slice(left, left + side)
     mask.classes[box], mask.confidence[box] = likeliest, best.clamp(0, 1).mul(255).round().byte()
     return mask

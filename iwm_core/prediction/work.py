@@ -22,9 +22,8 @@ import iwm_core
 from iwm_core.data.folder import Folder, walk
 from iwm_core.display import Display, make_display
 from iwm_core.errors import UserError
-from iwm_core.interfaces import CorruptImage
+from iwm_core.interfaces import NOT_COUNTED, CorruptImage
 from iwm_core.prediction.answers import AnswerFiles, is_table, make_place, refuse_taken
-from iwm_core.prediction.masks import UNSEEN
 from iwm_core.run import Run
 from iwm_core.signals import Stop, Stopped
 from iwm_core.tuning.tuned import Tuned, read_square
@@ -216,9 +215,9 @@ def check_dense(tuned: Tuned, out: str | None) -> None:
     for name in (name for name, task in tuned.tasks.items() if task.dense):
         if out is not None and is_table(out):
             raise UserError(f"the task {name} answers with masks, which need a folder: out=FOLDER instead of out={out}")
-        if len(tuned.outputs[name]) > UNSEEN:
+        if len(tuned.outputs[name]) > NOT_COUNTED:
             raise UserError(
-                f"the task {name} has {len(tuned.outputs[name])} classes, a mask has room for {UNSEEN}; "
+                f"the task {name} has {len(tuned.outputs[name])} classes, a mask has room for {NOT_COUNTED}; "
                 "ask from Python: iwm_core.load(RUN).predict(images)"
             )
 

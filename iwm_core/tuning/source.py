@@ -23,10 +23,7 @@ def source_of(path: str) -> tuple[dict[str, Any], dict[str, Any]]:
     config = run.plain_config()
     if "world_model" in config:
         raise UserError(f"{path} is tuned already; tune the world model that it comes from: {config['world_model']['run']}")
-    checkpoint = run.latest()
-    if checkpoint is None:
-        raise UserError(f"the run {path} has no checkpoint yet; continue it with `iwm resume {path}`")
-    return {"run": str(Path(path).absolute()), "checkpoint": checkpoint.name, "config": config}, config["data"]
+    return {"run": str(Path(path).absolute()), "checkpoint": run.newest().name, "config": config}, config["data"]
 
 
 def world_model_parts(source: dict[str, Any], restored: bool) -> WorldModelParts:

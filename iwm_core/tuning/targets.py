@@ -13,10 +13,9 @@ from jaxtyping import Shaped, UInt8
 from torch import Tensor
 
 from iwm_core.errors import UserError
-from iwm_core.interfaces import CorruptImage, Images, Task
+from iwm_core.interfaces import NOT_COUNTED, CorruptImage, Images, Task
 
 LOOKED_AT = 16  # images whose masks are looked at before a run
-NOT_COUNTED = 255  # the value of a mask's pixels that do not count
 NAMED = 3  # classes named in a warning
 SPLITS = {"train": "training", "validation": "validation"}
 

@@ -7,6 +7,7 @@ Decisions:
 - A checkpoint holds the whole model, with what is frozen: a tuned run needs nothing besides.
 """
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -78,21 +79,21 @@ def build(recipe: TuneRecipe, images: Images, restored: bool) -> tuple[TunedMode
     return build_tuned(recipe.protocol, recipe.heads, learned, world_model_parts(recipe.world_model, restored)), learned
 
 
-def check_outputs(known: dict[str, list[str]], learned: dict[str, Lesson]) -> None:
+def check_outputs(known: Mapping[str, Sequence[str]], learned: dict[str, Lesson]) -> None:
     """Refuse data that has other classes than a model's heads.
 
     Raises:
         UserError: it has.
     """
     for name, lesson in learned.items():
-        if known[name] != list(lesson.outputs):
+        if tuple(known[name]) != lesson.outputs:
             raise UserError(
                 f"the head of task {name} knows {len(known[name])} outputs ({brief(known[name])}), and this data has "
-                f"{len(lesson.outputs)} ({brief(list(lesson.outputs))}); use data with the classes it was trained on, or tune a new run"
+                f"{len(lesson.outputs)} ({brief(lesson.outputs)}); use data with the classes it was trained on, or tune a new run"
             )
 
 
-def brief(names: list[str]) -> str:
+def brief(names: Sequence[str]) -> str:
     """The first few names."""
     return ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
 
@@ -175,11 +176,10 @@ def measure(
 ) -> dict[str, tuple[dict[str, Metric], torch.Tensor]]:
     """Each task's metrics on the validation images, with intervals, and the rows that they are made of; the model is in evaluation mode."""
     images = open_split(recipe.data, "validation")
-    check_outputs({name: list(lesson.outputs) for name, lesson in learned.items()}, lessons(recipe.tasks, images))
+    check_outputs({name: lesson.outputs for name, lesson in learned.items()}, lessons(recipe.tasks, images))
     tasks = {name: lesson.task for name, lesson in learned.items()}
     rows: dict[str, list[torch.Tensor]] = {name: [] for name in tasks}
-    at_once = min(ANSWERED_AT_ONCE, len(images))
-    for batch in validation_batches(images, tasks, model.image_size, at_once, recipe.launch.workers, device, display.track):
+    for batch in validation_batches(images, tasks, model.image_size, ANSWERED_AT_ONCE, recipe.launch.workers, device, display.track):
         for corrupt in batch.corrupt:
             display.warn(f"cannot read {corrupt.name} ({corrupt.reason}); it is left out")
         given = model.outputs(batch.images)
@@ -214,8 +214,6 @@ def in_words(name: str, model: Tuned, metrics: dict[str, Metric], run: Run) -> s
     main, cost = model.tasks[name].main, read_cost(run.path)
     value, low, high, images = metrics[main]
     words = f"{name}: {main} {value:.3f} ({low:.3f} to {high:.3f}) on {images} images"
-    return (
-        words
-        if cost is None
-        else f"{words}, training {cost.trained:,} of {cost.parameters:,} numbers ({cost.trained / cost.parameters:.1%})"
-    )
+    if cost is not None:
+        words += f", training {cost.trained:,} of {cost.parameters:,} numbers ({cost.trained / cost.parameters:.1%})"
+    return words

@@ -54,6 +54,6 @@ def check(path: str, name: str, overrides: list[str]) -> tuple[Any, list[str]]:
     check_augment(recipe.augment, recipe.tasks, model.image_size)
     outputs = {task: lesson.outputs for task, lesson in learned.items()}
     notes += check_targets(images, recipe.tasks, outputs, "train")
-    check_outputs({task: list(names) for task, names in outputs.items()}, lessons(recipe.tasks, validation))
+    check_outputs(outputs, lessons(recipe.tasks, validation))
     notes += check_targets(validation, recipe.tasks, outputs, "validation")
     return config, notes

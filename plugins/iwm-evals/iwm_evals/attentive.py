@@ -33,7 +33,7 @@ from iwm_core.interfaces import (
     WorldModel,
     option,
 )
-from iwm_core.resample import crop_resize
+from iwm_core.resample import patches
 from iwm_evals.probes.comparison import INPUTS, accuracies, compare, most_frequent
 from iwm_evals.probes.features import check_finite, colour, labelled, mapped, stream
 from iwm_evals.probes.held_out import held_out
@@ -191,16 +191,6 @@ def views_of(model: WorldModel, batch: ImageBatch) -> dict[str, Float[Tensor, "b
         "_raw": patches(batch.images, model.grid).half(),
         "_colour": colour(batch.images)[:, None].half(),
     }
-
-
-def patches(images: Float[Tensor, "b 3 h w"], grid: tuple[int, int]) -> Float[Tensor, "b n p"]:
-    """The pixels of each patch of a grid, row by row; the image is resized where the grid does not divide it."""
-    b, _, h, w = images.shape
-    rows, columns = (max(1, side // count) for side, count in zip((h, w), grid, strict=True))
-    fitting = (rows * grid[0], columns * grid[1])
-    if fitting != (h, w):
-        images = crop_resize(images, torch.tensor([0.0, 0.0, h, w], device=images.device).expand(b, 4), fitting)
-    return images.unfold(2, rows, rows).unfold(3, columns, columns).permute(0, 2, 3, 1, 4, 5).flatten(3).flatten(1, 2)
 
 
 def build(component: Any, width: int, classes: int) -> nn.Module:

@@ -15,9 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from torchmetrics.functional.classification import multiclass_stat_scores
 
-from iwm_core.interfaces import Images, Task
-
-IGNORED = 255
+from iwm_core.interfaces import NOT_COUNTED, Images, Task
 
 
 @dataclass(kw_only=True)
@@ -33,8 +31,8 @@ class Segment(Task):
         """Names of the pixels' classes; see `Task`."""
         if not images.mask_classes:
             raise ValueError("this data has no masks; choose data that has, such as data=scenes")
-        if not 2 <= len(images.mask_classes) <= IGNORED:
-            raise ValueError(f"masks tell from 2 to {IGNORED} classes apart, and those of this data have {len(images.mask_classes)}")
+        if not 2 <= len(images.mask_classes) <= NOT_COUNTED:
+            raise ValueError(f"masks tell from 2 to {NOT_COUNTED} classes apart, and those of this data have {len(images.mask_classes)}")
         return images.mask_classes
 
     def target(self, images: Images, index: int) -> UInt8[Tensor, "h w"]:
@@ -42,24 +40,24 @@ class Segment(Task):
         mask, classes = images.mask(index), len(images.mask_classes)
         if mask is None:
             raise ValueError(f"{images.describe(index)} has no mask; give it one or take it out of the data")
-        wrong = mask[(mask >= classes) & (mask != IGNORED)]
+        wrong = mask[(mask >= classes) & (mask != NOT_COUNTED)]
         if len(wrong):
             raise ValueError(
                 f"the mask of {images.describe(index)} has the value {int(wrong[0])}, and this data has classes 0 to {classes - 1}; "
-                f"correct the mask (pixels that are not to count are {IGNORED}) or the list of its classes"
+                f"correct the mask (pixels that are not to count are {NOT_COUNTED}) or the list of its classes"
             )
         return mask
 
     def loss(self, output: Float[Tensor, "b o h w"], target: UInt8[Tensor, "b h w"]) -> Float[Tensor, ""]:
         """Mean cross entropy of the pixels that count; see `Task`."""
-        counted = (target != IGNORED).sum().clamp(min=1)
-        return F.cross_entropy(output, target.long(), ignore_index=IGNORED, reduction="sum") / counted
+        counted = (target != NOT_COUNTED).sum().clamp(min=1)
+        return F.cross_entropy(output, target.long(), ignore_index=NOT_COUNTED, reduction="sum") / counted
 
     def rows(self, output: Float[Tensor, "b o h w"], target: UInt8[Tensor, "b h w"]) -> Float[Tensor, "b v"]:
         """For each class the pixels rightly said to be of it, those wrongly said to be, and those of it that were missed."""
         classes = output.shape[1]
         counts = [
-            multiclass_stat_scores(said, truth, classes, "none", ignore_index=IGNORED, validate_args=False)[:, [0, 1, 3]].T.flatten()
+            multiclass_stat_scores(said, truth, classes, "none", ignore_index=NOT_COUNTED, validate_args=False)[:, [0, 1, 3]].T.flatten()
             for said, truth in zip(output.argmax(1), target.long(), strict=True)
         ]
         return torch.stack(counts).float()
