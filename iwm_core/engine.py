@@ -69,6 +69,10 @@ def fit(objective: Objective, run: Run, settings: Optimisation, launch: Launch, 
     plan, start = Plan.of(settings, schedule.steps_per_epoch), state["step"]
     if start >= plan.steps:
         return
+    if plan.warmup >= plan.steps:
+        display.warn(
+            f"train.lr.warmup is {plan.warmup} steps and the run {plan.steps}: the learning rate never reaches its peak; set a shorter one"
+        )
 
     prepared = accelerator.prepare(compiled(launch, model))
     optimizer = make_optimizer(model, settings, objective.lr_scales())

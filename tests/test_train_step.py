@@ -57,6 +57,12 @@ def poisoned(monkeypatch, call, value):
     monkeypatch.setattr(ImageWorldModel, "forward", forward)
 
 
+@pytest.mark.parametrize(("warmup", "told"), [("5", False), ("6", True), ("100 epochs", True)])
+def test_a_warm_up_that_never_ends_is_said(train, capsys, warmup, told):
+    train(f"train.lr.warmup={warmup}")
+    assert ("the learning rate never reaches its peak; set a shorter one" in capsys.readouterr().err) is told
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 @pytest.mark.parametrize("clip", [0, 1])
 def test_a_step_without_finite_gradient_changes_nothing(train, monkeypatch, capsys, value, clip):

@@ -10,9 +10,9 @@ Decisions:
   grows with it in memory. Those of the validation images are used as they come.
 """
 
-import dataclasses
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -38,14 +38,13 @@ from iwm_evals.probes.comparison import INPUTS, accuracies, compare, most_freque
 from iwm_evals.probes.features import check_finite, colour, labelled, mapped, stream
 from iwm_evals.probes.held_out import held_out
 
-MOST_HEADS = 12
 AT_ONCE = 256  # images answered together
 ABOUT = {
     "attentive": "share of validation images whose class a head trained on the tokens names; to be read against pixels and colours",
 }
 
 
-@dataclasses.dataclass(kw_only=True)
+@dataclass(kw_only=True)
 class AttentiveProbe(Evaluator):
     """Classes from frozen tokens: a head, such as one that attends to them, trained at several learning rates."""
 
@@ -141,7 +140,7 @@ class AttentiveProbe(Evaluator):
         heads, optimizers = [], []
         for lr in self.lrs:
             torch.manual_seed(seed)
-            heads.append(build(component, tokens.shape[2], classes).to(device).train())
+            heads.append(component().build(tokens.shape[2], classes).to(device).train())
             by_decay = [{"params": [], "weight_decay": decay} for decay in (0.0, self.weight_decay)]
             for weight in heads[-1].parameters():
                 by_decay[weight.ndim > 1]["params"].append(weight)
@@ -191,14 +190,6 @@ def views_of(model: WorldModel, batch: ImageBatch) -> dict[str, Float[Tensor, "b
         "_raw": patches(batch.images, model.grid).half(),
         "_colour": colour(batch.images)[:, None].half(),
     }
-
-
-def build(component: Any, width: int, classes: int) -> nn.Module:
-    """The head with its defaults, except that its attention heads divide the width."""
-    fields = {}
-    if any(field.name == "heads" for field in dataclasses.fields(component)):
-        fields["heads"] = max(heads for heads in range(1, MOST_HEADS + 1) if width % heads == 0)
-    return component(**fields).build(width, classes)
 
 
 def check_answer(name: str, logits: Tensor, shape: tuple[int, int]) -> None:

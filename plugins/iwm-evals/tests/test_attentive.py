@@ -5,14 +5,14 @@ from dataclasses import dataclass
 
 import pytest
 import torch
-from iwm_evals.attentive import AttentiveProbe, build, patches
+from iwm_evals.attentive import AttentiveProbe
 from iwm_evals.probe import Probe
 from known_model import PATCH, PIXELS, KnownData, KnownModel, checkers, quiet, tokens_of
 from torch import nn
 
-import iwm_core
 from iwm_core.interfaces import Draws, HeadComponent, ImageBatch, NotApplicable, option
 from iwm_core.plugins import load_plugins
+from iwm_core.resample import patches
 
 
 @dataclass
@@ -96,11 +96,6 @@ def test_raw_tokens_are_the_pixels_of_patches():
     assert patches(images, (3, 2)).shape == (3, 6, 3 * 2 * 4)
     assert torch.allclose(patches(images * 0 + 0.25, (3, 3)), torch.tensor(0.25))
     assert torch.equal(patches(images, (1, 1)), images.flatten(1)[:, None])
-
-
-@pytest.mark.parametrize(("width", "heads"), [(96, 12), (768, 12), (54, 9), (14, 7), (13, 1), (3, 3)])
-def test_attention_heads_divide_the_width(width, heads):
-    assert build(iwm_core.installed("head", "attentive"), width, 5).heads == heads
 
 
 @dataclass(kw_only=True)
