@@ -74,7 +74,9 @@ def check_target_selector(selector: TargetSelector, grid: tuple[int, int] = (12,
         assert index.max() < n, f"{name} must be indices in [0, {n})"
         assert (index.diff(dim=-1) > 0).all(), f"{name} must be ascending, without repeats"
     shared = where.context[:, None, :, None] == where.target[:, :, None, :]
-    assert not shared.any(), "a patch must not be context and target at once"
+    assert selector.predicts_context or not shared.any(), (
+        "a patch must not be context and target at once, unless the property predicts_context says so"
+    )
     other = selector.select(Draws(1, 3, torch.arange(500, 564)), grid)
     for name, one, two in zip(Targets._fields, where, other, strict=True):
         assert one.shape == two.shape, f"{name} must have one size for the whole run, got {list(one.shape)} and {list(two.shape)}"

@@ -22,6 +22,11 @@ class Targets(NamedTuple):
 class TargetSelector(Component, ABC):
     """Chooses context and predicted patches (PAPER §3)."""
 
+    @property
+    def predicts_context(self) -> bool:
+        """Whether it means to predict patches of the context, too; without, a patch that is both is a mistake."""
+        return False
+
     @abstractmethod
     def select(self, draws: Draws, grid: tuple[int, int]) -> Targets:
         """Context and targets for a batch; k, m and t depend on the fields and the grid alone.

@@ -55,6 +55,18 @@ def test_groups():
     assert [list(indices.shape) for indices in where] == [[3, 147], [3, 1, 49]]
 
 
+@pytest.mark.parametrize("grid", [(6, 6), (5, 9)], ids=str)
+def test_the_whole_image_is_asked_for_without_showing_more_of_it(grid: tuple[int, int]):
+    draws = Draws(0, 0, torch.arange(16))
+    check_target_selector(MultiBlock(whole=True), grid)
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(AssertionError, match="unless the property predicts_context says so"):
+        patch.setattr(MultiBlock, "predicts_context", False)
+        check_target_selector(MultiBlock(whole=True), grid)
+    hidden, whole = MultiBlock().select(draws, grid), MultiBlock(whole=True).select(draws, grid)
+    assert torch.equal(hidden.context, whole.context)
+    assert whole.target.tolist() == [[list(range(grid[0] * grid[1]))]] * 16
+
+
 def test_ijepa_groups_lie_in_blocks():
     """Each group spans no more than the largest blocks on 14×14: 42 patches, 8 rows, 7 columns."""
     target = IJepa().select(Draws(0, 0, torch.arange(500)), (14, 14)).target
