@@ -56,11 +56,11 @@ def test_groups():
 
 
 @pytest.mark.parametrize("grid", [(6, 6), (5, 9)], ids=str)
-def test_the_whole_image_is_asked_for_without_showing_more_of_it(grid: tuple[int, int]):
+def test_the_whole_image_is_asked_for_without_showing_more_of_it(monkeypatch, grid: tuple[int, int]):
     draws = Draws(0, 0, torch.arange(16))
     check_target_selector(MultiBlock(whole=True), grid)
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(AssertionError, match="unless the property predicts_context says so"):
-        patch.setattr(MultiBlock, "predicts_context", False)
+    monkeypatch.setattr(MultiBlock, "predicts_context", False)
+    with pytest.raises(AssertionError, match="unless the property predicts_context says so"):
         check_target_selector(MultiBlock(whole=True), grid)
     hidden, whole = MultiBlock().select(draws, grid), MultiBlock(whole=True).select(draws, grid)
     assert torch.equal(hidden.context, whole.context)
