@@ -170,8 +170,10 @@ def check_group(override: Override) -> None:
         if name is None or isinstance(name, dict):
             raise UserError(f"choose {override.key_or_group} by name; `iwm components {kind}` lists what is installed")
         # A recipe dir may hold ready-made choices of a group (data/imagenette), which Hydra resolves.
-        if not any((folder / override.key_or_group / f"{name}.yaml").is_file() for folder, _ in load_plugins().recipe_dirs()):
-            load_plugins().component(kind, str(name))
+        files = (file for folder, _ in load_plugins().recipe_dirs() for file in (folder / override.key_or_group).glob("*.yaml"))
+        ready = sorted({file.stem for file in files})
+        if str(name) not in ready:
+            load_plugins().component(kind, str(name), ready)
 
 
 def prune(config: DictConfig, overrides: list[Override]) -> list[str]:

@@ -12,6 +12,7 @@ import difflib
 import functools
 import importlib.metadata
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field, is_dataclass
 from pathlib import Path
 from typing import Any
@@ -83,8 +84,8 @@ class Plugins:
             self._entries[kind] = self._collect(kind)
         return self._entries[kind]
 
-    def component(self, kind: str, name: str) -> Any:
-        """The class of a component.
+    def component(self, kind: str, name: str, ready: Sequence[str] = ()) -> Any:
+        """The class of a component; ``ready`` are ready-made choices by other names, to be told where there is none by this one.
 
         Raises:
             UserError: no working plugin gives it.
@@ -95,11 +96,12 @@ class Plugins:
         if clash := self._clashes.get((kind, name)):
             raise UserError(clash)
         words = kind.replace("_", " ")
-        near = difflib.get_close_matches(name, found, n=1)
+        near = difflib.get_close_matches(name, [*found, *ready], n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""
+        made = f"; ready-made: {', '.join(ready)}" if ready else ""
         broken = f" ({'; '.join(self.problems)})" if self.problems else ""
         raise UserError(
-            f"no installed plugin gives the {words} {name!r}; {hint}installed: {', '.join(found) or 'none'}; "
+            f"no installed plugin gives the {words} {name!r}; {hint}installed: {', '.join(found) or 'none'}{made}; "
             f"pip install the plugin that has it, see `iwm plugins`{broken}"
         )
 

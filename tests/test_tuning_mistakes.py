@@ -51,6 +51,7 @@ def tune(iwm, worlds, capsys):
         (("data.count=0",), ("has no images",)),
         (("train.batch_size=100",), ("larger than the 48 training images",)),
         (("tasks=[clasify]",), ("no installed plugin gives the task 'clasify'", "did you mean 'classify'?")),
+        (("tasks=[textur]",), ("did you mean 'texture'?", "ready-made: colour, count, factors, shape, texture")),
         (("heads=[linaer]",), ("no installed plugin gives the head 'linaer'", "did you mean 'linear'?")),
         (("protocol=predictr",), ("no installed plugin gives the protocol 'predictr'", "did you mean 'predictor'?")),
         (("tasks=[]",), ("the recipe has no task", "tasks=[NAME]", "iwm components task")),
