@@ -1,16 +1,12 @@
 """The host never waits for the device within a step (DESIGN §6), shown without a GPU.
 
-A step's tensors are fakes on a device "cuda": shapes and devices are true, values do not exist. What needs a value on the host (``item``,
-``nonzero``, a mask as an index) then raises by itself, and `NoWaits` looks at every operation for one that mixes host and device: on a GPU
-these are copies, which wait unless they come from pinned memory.
+A step's tensors are fakes on a device "cuda" (`NoWaits`): shapes and devices are true, values do not exist.
 """
 
 import pytest
 import torch
-from torch._subclasses.fake_tensor import DataDependentOutputException, DynamicOutputShapeException, FakeTensorMode
+from torch._subclasses.fake_tensor import DataDependentOutputException, DynamicOutputShapeException
 from torch.func import functional_call
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 
 from iwm_core.actions import ActionSequence
 from iwm_core.config import View
@@ -19,45 +15,10 @@ from iwm_core.data.store import StoredViews
 from iwm_core.encoder import TimmViT
 from iwm_core.interfaces import Draws, Images
 from iwm_core.plugins import load_plugins
+from iwm_core.testing.conduct import CUDA, NoWaits, Waits
 from iwm_core.world_model import ImageWorldModel
 
 GRID, SIDE, BATCH = (8, 8), 64, 4
-CUDA = torch.device("cuda")
-
-
-class Waits(Exception):
-    """An operation made the host wait for the device."""
-
-
-class NoWaits(TorchDispatchMode):
-    """Fake tensors on "cuda" in which an operation between host and device raises, except a copy from pinned memory."""
-
-    def __init__(self):
-        super().__init__()
-        self.fakes = FakeTensorMode(allow_non_fake_inputs=True)
-
-    def __enter__(self):
-        self.fakes.__enter__()
-        return super().__enter__()
-
-    def __exit__(self, *error):
-        super().__exit__(*error)
-        self.fakes.__exit__(*error)
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        kwargs = kwargs or {}
-        if func is torch.ops.aten._pin_memory.default:
-            result = args[0].clone()
-            result.pinned = True
-            return result
-        result = func(*args, **kwargs)
-        tensors = [x for x in tree_leaves((args, kwargs, result)) if isinstance(x, torch.Tensor)]
-        if kwargs.get("pin_memory"):
-            result.pinned = True
-        without_waiting = kwargs.get("non_blocking") and hasattr(args[0], "pinned")
-        if len({tensor.device.type for tensor in tensors}) > 1 and not without_waiting:
-            raise Waits(f"{func} between host and device")
-        return result
 
 
 def installed(kind):

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 import pytest
 import torch
-from known_model import PIXELS, KnownModel, Negative, Slide, blind, half, perfect
 from torch import Tensor
 
 from iwm_core.compose import compose
 from iwm_core.frozen import FrozenModel
 from iwm_core.interfaces import ActionParams, Draws
 from iwm_core.planning import CEM, SEARCHES, BankSearch, GradientSearch, Problem, drawn_targets, find, plan
+from iwm_core.testing.known_model import PIXELS, KnownModel, Negative, Slide, blind, half, perfect
 from iwm_core.thaw import thaw
 from iwm_core.world_model import build_model
 

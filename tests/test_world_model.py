@@ -10,7 +10,7 @@ from iwm_core.actions import ActionSequence
 from iwm_core.encoder import TimmViT
 from iwm_core.interfaces import Action, ActionParams, Draws, Targets, option
 from iwm_core.predictors.feature import Feature
-from iwm_core.testing import check_action
+from iwm_core.testing.actions import check_transformation
 from iwm_core.world_model import ImageWorldModel
 
 B = 3
@@ -111,7 +111,7 @@ class Lift(Action):
         return ActionParams(draws.uniform(2, 0, self.strength), torch.zeros(len(draws), 2, device=draws.device))
 
     def apply(self, images, params):
-        return (images + params[:, [0, 1, 1]][:, :, None, None]).clamp(0, 1)
+        return (images + torch.cat([params, params[:, 1:]], dim=1)[:, :, None, None]).clamp(0, 1)
 
     def encode(self, source, target):
         return source - target
@@ -123,7 +123,7 @@ IMAGES = torch.rand(B, 3, 8, 8, generator=torch.Generator().manual_seed(2))
 
 
 def test_sequence_keeps_the_contract_of_an_action():
-    check_action(ActionSequence(PAIR))
+    check_transformation(ActionSequence(PAIR))
 
 
 def test_actions_apply_in_the_recipes_order():

@@ -5,10 +5,23 @@ import math
 import pytest
 import torch
 from iwm_evals.compose import Compose, fit_reentry
-from known_model import PIXELS, SLIDE, KnownData, KnownModel, Negative, Slide, blind, half, moved, perfect, quiet, tokens_of
 from torch import Tensor
 
 from iwm_core.interfaces import Draws, NotApplicable
+from iwm_core.testing.known_model import (
+    PIXELS,
+    SLIDE,
+    KnownData,
+    KnownModel,
+    Negative,
+    Slide,
+    blind,
+    half,
+    moved,
+    perfect,
+    quiet,
+    tokens_of,
+)
 
 STEPS = ("once", "twice", "second", "reentered")
 NUMBERS = 3 * PIXELS * PIXELS

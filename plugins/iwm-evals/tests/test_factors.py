@@ -10,12 +10,12 @@ import torch
 from iwm_evals.factors import Factors, above, readable, regress, summarise, targets
 from iwm_evals.probes.held_out import held_out
 from iwm_evals.probes.ridge import PENALTIES
-from known_model import PIXELS, KnownData, KnownModel, quiet
 from sklearn.linear_model import Ridge
 from sklearn.metrics import r2_score
 from sklearn.preprocessing import StandardScaler
 
 from iwm_core.interfaces import Draws, Factor, ImageBatch, Metric, NotApplicable
+from iwm_core.testing.known_model import PIXELS, KnownData, KnownModel, quiet
 
 
 def factors(**fields) -> Factors:

@@ -7,10 +7,23 @@ import pytest
 import torch
 from iwm_evals import health
 from iwm_evals.health import Health
-from known_model import PATCH, PIXELS, SLIDE, TOKENS, WIDTH, KnownData, KnownModel, Negative, Slide, blind, quiet, tokens_of
 from torch import Tensor
 
 from iwm_core.interfaces import EvaluationData, ImageBatch, NotApplicable
+from iwm_core.testing.known_model import (
+    PATCH,
+    PIXELS,
+    SLIDE,
+    TOKENS,
+    WIDTH,
+    KnownData,
+    KnownModel,
+    Negative,
+    Slide,
+    blind,
+    quiet,
+    tokens_of,
+)
 
 SIZE = 20.0
 """Length of a feature: far from the variance of a slide, and from a collapse."""

@@ -6,10 +6,10 @@ import pytest
 import torch
 from iwm_evals.equivariance import Equivariance
 from iwm_evals.scores.invariance import Similarity
-from known_model import SLIDE, KnownData, KnownModel, checkers, quiet
 from torch import Tensor
 
 from iwm_core.interfaces import Action, ActionParams, Draws
+from iwm_core.testing.known_model import SLIDE, KnownData, KnownModel, checkers, quiet
 
 
 def test_similarity_agrees_with_loops():

@@ -7,11 +7,11 @@ import pytest
 import torch
 from iwm_evals.probes.held_out import held_out
 from iwm_evals.probes.linear import Sweep, classify, judge, standard
-from known_model import quiet
 from sklearn.linear_model import LogisticRegression
 from torch.nn import functional as F
 
 from iwm_core.interfaces import Draws, NotApplicable
+from iwm_core.testing.known_model import quiet
 
 CPU = torch.device("cpu")
 CLASSES, WIDTH = 5, 16

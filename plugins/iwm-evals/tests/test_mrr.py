@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 from iwm_evals.mrr import Mrr
-from known_model import KnownData, KnownModel, quiet
 from torch import Tensor
 
 from iwm_core.interfaces import Action, ActionParams, Draws, NotApplicable
+from iwm_core.testing.known_model import KnownData, KnownModel, quiet
 
 PIXELS, GRID, WIDTH = 8, 2, 6
 

@@ -3,10 +3,10 @@
 import pytest
 import torch
 from iwm_evals.mrr import Mrr
-from known_model import KnownData, KnownModel, perfect, quiet
 from torch import Tensor
 
 from iwm_core.interfaces import Draws
+from iwm_core.testing.known_model import KnownData, KnownModel, perfect, quiet
 
 WHOLE = (True, True, True)
 ROWS = (False, True, False)  # of the parameters columns, rows (slide) and negative

@@ -5,10 +5,24 @@ import math
 import pytest
 import torch
 from iwm_evals.pca import CANDIDATES, Pca, fit_basis
-from known_model import GRID, PATCH, PIXELS, TOKENS, WIDTH, KnownData, KnownModel, Negative, Slide, blind, half, perfect, quiet
 from torch import Tensor
 
 from iwm_core.interfaces import NotApplicable
+from iwm_core.testing.known_model import (
+    GRID,
+    PATCH,
+    PIXELS,
+    TOKENS,
+    WIDTH,
+    KnownData,
+    KnownModel,
+    Negative,
+    Slide,
+    blind,
+    half,
+    perfect,
+    quiet,
+)
 
 
 def measure(model, tmp_path, data=None, **fields):

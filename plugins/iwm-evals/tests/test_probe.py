@@ -8,10 +8,10 @@ import pytest
 import torch
 from iwm_evals.probe import Probe
 from iwm_evals.probes.knn import Neighbours
-from known_model import KnownData, KnownModel, quiet
 from sklearn.neighbors import KNeighborsClassifier
 
 from iwm_core.interfaces import Draws, ImageBatch, NotApplicable
+from iwm_core.testing.known_model import KnownData, KnownModel, quiet
 
 CPU = torch.device("cpu")
 NAMES = [f"{measure}{control}" for measure in ("linear", "knn") for control in ("", "_raw", "_colour", "_chance")]

@@ -5,8 +5,9 @@ the image (`Slide`: tokens move along two orthogonal directions) or turn it into
 by turning the tokens' sign). `KnownModel.answer` is the predictor: `perfect`, `blind`, `half`, or any function of tokens and actions.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -108,8 +109,8 @@ class KnownModel(WorldModel):
     ) -> None:
         self.answer, self.constant = answer, constant
         self.parts = {"slide": Slide(), "negative": Negative()} if parts is None else parts
-        self.actions = ActionSequence(self.parts)
-        self.names = self.actions.names
+        self.sequence = self.actions = ActionSequence(self.parts)
+        self.names = self.sequence.names
         self.grid, self.image_size, self.device = (GRID, GRID), PIXELS, torch.device("cpu")
 
     def encode(self, images: Tensor) -> Tensor:
@@ -125,7 +126,7 @@ class KnownModel(WorldModel):
         return self.answer(tokens, actions)
 
     def views(self, images: Tensor, params: ActionParams) -> Views:
-        return self.actions.views(images, params, "view")
+        return self.sequence.views(images, params, "view")
 
     def reinitialised(self, seed: int) -> "KnownModel":
         """Answers with tokens that have nothing to do with the image, and each number of the action moves them at random."""
@@ -168,6 +169,6 @@ class KnownData(EvaluationData):
             yield ImageBatch(index, pixels, label, factors)
 
 
-def quiet(items, label, total):
+def quiet(items: Iterable[Any], label: str, total: int) -> Iterable[Any]:  # noqa: ARG001  # as a `Track` takes them
     """No progress."""
     return items
