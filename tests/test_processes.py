@@ -21,6 +21,7 @@ IWM = [sys.executable, "-m", "iwm_core.cli"]
 SMALL = [
     "recipe=quickstart",
     "evaluators=[]",
+    "train.lr.warmup=0",
     "launch.device=cpu",
     "data.train=64",
     "data.validation=8",
