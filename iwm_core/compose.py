@@ -166,12 +166,12 @@ def check_group(override: Override) -> None:
     names = value if isinstance(value, list) else [value]
     if override.key_or_group in SINGLE and isinstance(value, list):
         raise UserError(f"{override.key_or_group} takes one component: {override.key_or_group}=NAME")
+    # A recipe dir may hold ready-made choices of a group (data/imagenette), which Hydra resolves.
+    files = (file for folder, _ in load_plugins().recipe_dirs() for file in (folder / override.key_or_group).glob("*.yaml"))
+    ready = sorted({file.stem for file in files})
     for name in names:
         if name is None or isinstance(name, dict):
             raise UserError(f"choose {override.key_or_group} by name; `iwm components {kind}` lists what is installed")
-        # A recipe dir may hold ready-made choices of a group (data/imagenette), which Hydra resolves.
-        files = (file for folder, _ in load_plugins().recipe_dirs() for file in (folder / override.key_or_group).glob("*.yaml"))
-        ready = sorted({file.stem for file in files})
         if str(name) not in ready:
             load_plugins().component(kind, str(name), ready)
 

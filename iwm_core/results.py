@@ -28,6 +28,15 @@ CONTROLS = {
 """What the last part of a metric's name may be, and what it says."""
 
 
+def split_name(name: str) -> tuple[str, str, str]:
+    """The measure, part and control of a metric; the last two may be empty."""
+    base, _, control = name.rpartition("_")
+    if not base or control not in CONTROLS:
+        base, control = name, ""
+    measure, _, part = base.partition(".")
+    return measure, part, control
+
+
 class NotApplicable(Exception):
     """There is nothing to measure for this evaluator in this recipe, such as factors where data knows none; its text says what lacks."""
 

@@ -1,7 +1,8 @@
-"""A small component of each kind that keeps to its contract: what tests of the conformance kit break."""
+"""A small component of each kind that keeps to its contract: what tests of the conformance kit break, and how."""
 
 from dataclasses import dataclass
 
+import pytest
 import torch
 from torch import nn
 
@@ -23,6 +24,7 @@ from iwm_core.interfaces import (
     TargetSelector,
     option,
 )
+from iwm_core.testing import CHECKS
 
 
 @dataclass(kw_only=True)
@@ -193,3 +195,17 @@ class Spread(Evaluator):
 
     def found(self, metric, folder):
         return Evaluation({"spread": metric}, {"images": self.images}, {"spread": "standard deviation of tokens"}, "Tokens are spread out.")
+
+
+def caught(kind, component, *words):
+    """The kit refuses a component, in one line that has these words."""
+    with pytest.raises(AssertionError) as error:
+        CHECKS[kind](component)
+    line = str(error.value).splitlines()[0]  # pytest adds the values below
+    assert [word for word in words if word not in line] == [], line
+
+
+def broken(good, **changes):
+    """An instance of a component of which something is otherwise, with the good one's documentation."""
+    namespace = {"__doc__": good.__doc__, "name": good.name, **changes}
+    return dataclass(kw_only=True)(type(good.__name__, (good,), namespace))()

@@ -13,8 +13,8 @@ from iwm_core.report.numbers import interval, written
 from iwm_core.report.panels import alternative, panels
 from iwm_core.report.reading import read_run
 from iwm_core.report.reproduce import eval_command
-from iwm_core.report.scores import make_scorecard, signs_of, split_name
-from iwm_core.results import Chart, Metric, Series
+from iwm_core.report.scores import make_scorecard, signs_of
+from iwm_core.results import Chart, Metric, Series, split_name
 
 STYLESHEET = Path(__file__).parent.parent / "iwm_core/report/templates/page.css"
 

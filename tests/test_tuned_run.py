@@ -9,14 +9,14 @@ from types import SimpleNamespace
 import pytest
 import tiny_plugin
 import torch
-from torch import nn
+from kit_examples import MeanHead
 from torch.nn import functional as F
 
 import iwm_core
 from iwm_core import hookimpl
 from iwm_core.cli import dispatch, guarded
 from iwm_core.frozen import FrozenModel
-from iwm_core.interfaces import Backbone, HeadComponent, Protocol, Task
+from iwm_core.interfaces import Backbone, Protocol, Task
 from iwm_core.plugins import Plugin, load_plugins
 from iwm_core.prediction.work import run_predict
 from iwm_core.tuning.tuned import Tuned
@@ -51,23 +51,6 @@ class Teacher(Protocol):
 
     def build(self, parts, tasks):
         return TeacherBackbone(parts.encoder)
-
-
-class MeanThenLinear(nn.Module):
-    def __init__(self, width, outputs):
-        super().__init__()
-        self.linear = nn.Linear(width, outputs)
-
-    def forward(self, tokens):
-        return self.linear(tokens.mean(1))
-
-
-@dataclass(kw_only=True)
-class MeanHead(HeadComponent):
-    name = "mean"
-
-    def build(self, width, outputs):
-        return MeanThenLinear(width, outputs)
 
 
 @dataclass(kw_only=True)

@@ -3,8 +3,7 @@
 import math
 
 from iwm_core.report.reading import RunRecord
-from iwm_core.report.scores import split_name
-from iwm_core.results import Chart, Metric, Series
+from iwm_core.results import Chart, Metric, Series, split_name
 
 LOGGED = (
     ("loss", "Loss", "between predicted and true tokens", "Lower predicts better, but a collapsed target is easy to predict."),

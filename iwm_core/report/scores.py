@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from iwm_core.report.numbers import written
 from iwm_core.report.reading import Measured
-from iwm_core.results import CONTROLS, Metric
+from iwm_core.results import CONTROLS, Metric, split_name
 
 FEW = 6
 
@@ -66,15 +66,6 @@ class Scorecard:
     details: list[Group]
     controls: dict[str, str]
     signed: bool
-
-
-def split_name(name: str) -> tuple[str, str, str]:
-    """The measure, part and control of a metric; the last two may be empty."""
-    base, _, control = name.rpartition("_")
-    if not base or control not in CONTROLS:
-        base, control = name, ""
-    measure, _, part = base.partition(".")
-    return measure, part, control
 
 
 def make_scorecard(found: list[Measured | None]) -> Scorecard:

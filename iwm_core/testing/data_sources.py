@@ -90,7 +90,7 @@ def check_knowledge(what: str, images: Images, index: int, image: Tensor | Corru
     """Check what is known of an image: label, labels, factors, mask."""
     label = images.label(index)
     assert isinstance(label, int), f"the label of {what} must be an int, got {type(label).__name__}"
-    assert -1 <= label < max(len(images.classes), 0) or label == -1, (
+    assert -1 <= label < len(images.classes), (
         f"the label of {what} must be a place in `classes`, or -1 where there is none; got {label}, with {len(images.classes)} classes"
     )
     shown = images.labels(index)

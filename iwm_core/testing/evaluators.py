@@ -9,7 +9,8 @@ from typing import Any
 
 import torch
 
-from iwm_core.interfaces import CONTROLS, Evaluation, EvaluationData, Evaluator, WorldModel
+from iwm_core.interfaces import Evaluation, EvaluationData, Evaluator, WorldModel
+from iwm_core.results import split_name
 from iwm_core.testing.components import check_component
 from iwm_core.testing.conduct import conduct
 from iwm_core.testing.known_model import KnownData, KnownModel, quiet
@@ -43,9 +44,8 @@ def check_evaluator(evaluator: Evaluator, model: WorldModel | None = None, data:
             f"{name} must lie in its interval: {metric.low:g} <= {metric.value:g} <= {metric.high:g} does not hold"
         )
         assert metric.n > 0, f"{name} must say over how many images it is, got n = {metric.n}"
-        assert measure_of(name) in first.about, (
-            f"`about` must explain the measure {measure_of(name)!r}: what it is, and what good and bad are"
-        )
+        measure, _, _ = split_name(name)
+        assert measure in first.about, f"`about` must explain the measure {measure!r}: what it is, and what good and bad are"
     again = {name: tuple(metric) for name, metric in second.metrics.items()} == {name: tuple(m) for name, m in first.metrics.items()}
     assert again, f"{what} must find the same numbers again: draw from Draws(data.seed, …), and start no wall clock"
     json.dumps(first.settings)
@@ -75,10 +75,3 @@ def track(items: Iterable[Any], label: str, total: int) -> Iterable[Any]:
     assert label.strip(), "track() needs a label for the progress bar"
     assert total >= 0, "track() needs the number of items"
     return quiet(items, label, total)
-
-
-def measure_of(name: str) -> str:
-    """The measure of a metric's name, without part and control."""
-    base = name.split(".")[0]
-    stem, _, last = base.rpartition("_")
-    return stem if last in CONTROLS else base
