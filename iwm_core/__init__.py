@@ -4,6 +4,7 @@ Importing this package is light: torch is loaded by `load` and by the command li
 """
 
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pluggy
@@ -17,7 +18,7 @@ hookimpl = pluggy.HookimplMarker("iwm")
 """Marks a function of a plugin as the implementation of one of the hooks in `iwm_core.hookspecs`."""
 
 
-def load(run: str, device: str = "auto") -> "FrozenModel | Tuned":
+def load(run: str | Path, device: str = "auto") -> "FrozenModel | Tuned":
     """The model of a run: its newest checkpoint, ready to `encode` and `imagine`, or, of a tuned run, to `predict`.
 
     Args:
@@ -29,7 +30,7 @@ def load(run: str, device: str = "auto") -> "FrozenModel | Tuned":
     """
     from iwm_core.loading import load_run
 
-    return load_run(run, device)
+    return load_run(str(run), device)
 
 
 def installed(kind: str, name: str) -> Any:

@@ -4,7 +4,42 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from iwm_core.interfaces import Action, ActionParams, Draws, Views
+from iwm_core.config import Recipe
+from iwm_core.errors import UserError
+from iwm_core.interfaces import Action, ActionParams, Draws, Observed, Views, constant
+
+
+class ObservedAction(Action):
+    """The action that data shows in its pairs: it comes with the images, so that nothing is left to apply.
+
+    Args:
+        observed: what the data source says of it.
+    """
+
+    name = "observed"
+    changes_target = False
+    observed = True
+
+    def __init__(self, observed: Observed) -> None:
+        self.labels = observed.labels  # pyright: ignore[reportAttributeAccessIssue]
+        self.identity = torch.zeros(len(observed.labels), device="cpu")  # pyright: ignore[reportAttributeAccessIssue]
+        low, high = observed.low or [-1.0] * len(self.labels), observed.high or [1.0] * len(self.labels)
+        self.ranges = list(zip(low, high, strict=True))
+
+    def sample(self, draws: Draws) -> ActionParams:
+        """Zeros: of images alone, nothing is known to have happened."""
+        rest = torch.zeros(len(draws), len(self.labels), device=draws.device)
+        return ActionParams(rest, rest.clone())
+
+    def candidates(self, draws: Draws) -> Float[Tensor, "b p"]:
+        """Uniform over each number's range."""
+        return torch.cat([draws.uniform(1, low, high) for low, high in self.ranges], 1)
+
+    def apply(self, images: Float[Tensor, "b 3 h w"], params: Float[Tensor, "b p"]) -> Float[Tensor, "b 3 h w"]:
+        return images
+
+    def encode(self, source: Float[Tensor, "b p"], target: Float[Tensor, "b p"]) -> Float[Tensor, "b a"]:
+        return target - source
 
 
 class ActionSequence(Action):
@@ -26,12 +61,21 @@ class ActionSequence(Action):
         self.identity = torch.cat([action.identity for action in actions.values()]) if actions else torch.empty(0)  # pyright: ignore[reportAttributeAccessIssue]
         self.identity_values = [value for action in actions.values() for value in action.identity.tolist()]
         self.sizes = [len(action.identity) for action in actions.values()]
+        self.observed = any(action.observed for action in actions.values())  # pyright: ignore[reportAttributeAccessIssue]
         self.changes_target = any(action.changes_target for action in actions.values())  # pyright: ignore[reportAttributeAccessIssue]
 
     def sample(self, draws: Draws) -> ActionParams:
         drawn = [action.sample(draws.stream(name)) for name, action in self.parts.items()]
         empty = torch.empty(len(draws), 0, device=draws.device)
         return ActionParams(torch.cat([empty, *(d.source for d in drawn)], dim=1), torch.cat([empty, *(d.target for d in drawn)], dim=1))
+
+    def candidates(self, draws: Draws) -> Float[Tensor, "b p"]:
+        empty = torch.empty(len(draws), 0, device=draws.device)
+        return torch.cat([empty, *(action.candidates(draws.stream(name)) for name, action in self.parts.items())], dim=1)
+
+    def observe(self, params: ActionParams, action: Float[Tensor, "b a"]) -> ActionParams:
+        """Parameters in which the observed action, the first of all, has led to the target."""
+        return ActionParams(params.source, torch.cat([action, params.target[:, action.shape[1] :]], dim=1))
 
     def apply(self, images: Float[Tensor, "b 3 h w"], params: Float[Tensor, "b p"]) -> Float[Tensor, "b 3 h2 w2"]:
         for action, part in self._split(params):
@@ -47,22 +91,45 @@ class ActionSequence(Action):
         pairs = zip(self._split(source), self._split(target), strict=True)
         return torch.cat([source[:, :0], *(action.encode(s, t) for (action, s), (_, t) in pairs)], dim=1)
 
-    def views(self, images: Float[Tensor, "b 3 h w"], params: ActionParams, source_from: str) -> Views:
+    def views(
+        self,
+        images: Float[Tensor, "b 3 h w"],
+        params: ActionParams,
+        source_from: str,
+        observed: Float[Tensor, "b 3 h w"] | None = None,
+    ) -> Views:
         """Both views of a batch, by the parameters of each side.
 
         ``source_from="view"``: both sides from the shared view, each with its own parameters (the appendix's version).
         ``source_from="target"``: the source from the target, so that the action undoes the source's parameters (the main text's).
+        ``observed``: the second images of pairs, from which the targets are made; only with ``source_from="view"``.
         """
-        target = self.apply_target(images, params.target)
+        target = self.apply_target(images if observed is None else observed, params.target)
         if source_from == "target":
             return Views(self.apply(target, params.source), target, self.encode(params.source, self.rest(len(images), images.device)))
         return Views(self.apply(images, params.source), target, self.encode(params.source, params.target))
 
     def rest(self, b: int, device: torch.device) -> Float[Tensor, "b p"]:
         """The identity's parameters for a batch."""
-        # Filled in on the device: a copy of `identity` to it would make the host wait.
-        columns = [torch.full((b, 1), value, device=device) for value in self.identity_values]
-        return torch.cat([torch.empty(b, 0, device=device), *columns], dim=1)
+        return constant(self.identity_values, device).expand(b, -1)
 
     def _split(self, params: Float[Tensor, "b p"]) -> list[tuple[Action, Tensor]]:
         return list(zip(self.parts.values(), params.split(self.sizes, dim=1), strict=True)) if self.parts else []
+
+
+def recipe_actions(recipe: Recipe) -> ActionSequence:
+    """All actions of a recipe: the one that its data shows, if any, then those that are made.
+
+    Raises:
+        UserError: the observed action does not fit the rest of the recipe.
+    """
+    observed = recipe.data.observed
+    if observed is None:
+        return ActionSequence(recipe.actions)
+    if observed.name in recipe.actions:
+        raise UserError(f"data={recipe.data.name} shows the action {observed.name!r} itself; leave actions={observed.name} out")
+    if recipe.view.source_from != "view":
+        raise UserError(f"data={recipe.data.name} has pairs of images, of which each side is given; use view.source_from=view")
+    if recipe.view.flip > 0 and not observed.mirror:
+        raise UserError(f"data={recipe.data.name} does not say what a flip does to its action {observed.name!r}; use view.flip=0")
+    return ActionSequence({observed.name: ObservedAction(observed), **recipe.actions})

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 
 from iwm_core.errors import UserError
-from iwm_core.listing import run_components, run_plugins, run_recipes, tell_problems
+from iwm_core.listing import list_plugins, run_components, run_recipes, tell_problems
 
 USAGE = """iwm: image world models
 
@@ -29,6 +29,8 @@ USAGE = """iwm: image world models
   iwm components [KIND] [--json]           list installed components
   iwm components KIND NAME                 a component's options
   iwm plugins [--json]                     list plugins, also those that failed to load
+  iwm plugins new NAME --kind KIND         write a package for a component of your own, with its tests
+  iwm plugins check NAME [--json]          check an installed plugin: entry points, hooks, components, recipes
 
 start with:  iwm train recipe=quickstart
 """
@@ -154,6 +156,18 @@ def run_show(arguments: list[str]) -> int:
     for note in notes:
         print(f"iwm: note: {note}", file=sys.stderr)
     return 0
+
+
+def run_plugins(arguments: list[str]) -> int:
+    if arguments[:1] == ["new"]:
+        from iwm_core.scaffold import run_new
+
+        return run_new(arguments[1:])
+    if arguments[:1] == ["check"]:
+        from iwm_core.plugin_check import run_check
+
+        return run_check(arguments[1:])
+    return list_plugins(arguments)
 
 
 VERBS = {

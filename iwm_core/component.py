@@ -36,7 +36,7 @@ class Component:
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
-            check_option(f"{self.name}.{field.name}", getattr(self, field.name), field.metadata)
+            check_option(f"{getattr(self, 'name', type(self).__name__)}.{field.name}", getattr(self, field.name), field.metadata)
 
 
 def check_option(label: str, value: Any, metadata: Any) -> None:

@@ -30,7 +30,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from iwm_core.errors import UserError
 from iwm_core.plugins import load_plugins
-from iwm_core.recipes import find_recipes
+from iwm_core.recipes import find_recipe
 from iwm_core.schema import GROUPS, SCHEMAS, SEVERAL, SINGLE, schema_of
 
 WORLD_MODEL = "world_model"
@@ -80,12 +80,7 @@ def compose(name: str, overrides: list[str], data: dict[str, Any] | None = None)
     Raises:
         UserError: an unknown recipe, component or key, or a value that cannot be parsed.
     """
-    recipes = find_recipes()
-    if name not in recipes:
-        near = difflib.get_close_matches(name, recipes, n=1)
-        hint = f"did you mean recipe={near[0]}? " if near else ""
-        raise UserError(f"there is no recipe {name!r}; {hint}`iwm recipes` lists all: {', '.join(recipes)}")
-    path = recipes[name].path
+    path = find_recipe(name).path
     parsed = parse(overrides)
     for override in parsed:
         check_group(override)
@@ -103,8 +98,8 @@ def compose(name: str, overrides: list[str], data: dict[str, Any] | None = None)
         raise UserError(f"recipe {name!r} ({path}): {one_line(error)}") from error
     except RecursionError as error:
         raise UserError(f"recipe {name!r} ({path}) includes itself; check its defaults and those of the files it names") from error
-    except yaml.YAMLError as error:
-        raise UserError(f"recipe {name!r} ({path}) is no valid YAML: {one_line(error)}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"recipe {name!r} ({path}) is no valid YAML in UTF-8: {one_line(error)}") from error
     OmegaConf.set_struct(config, False)
     config.recipe = name
     notes = prune(config, parsed)
@@ -115,7 +110,7 @@ def compose(name: str, overrides: list[str], data: dict[str, Any] | None = None)
 
 def of_world_model(config: DictConfig) -> bool:
     """Whether the data of a composed recipe is that of a world model which is not chosen yet."""
-    return OmegaConf.is_missing(config.data, "name")
+    return "data" in config and OmegaConf.is_missing(config.data, "name")
 
 
 def parse(overrides: list[str]) -> list[Override]:
@@ -174,6 +169,9 @@ def check_group(override: Override) -> None:
             raise UserError(f"choose {override.key_or_group} by name; `iwm components {kind}` lists what is installed")
         if str(name) not in ready:
             load_plugins().component(kind, str(name), ready)
+    twice = next((name for place, name in enumerate(names) if name in names[:place]), None)
+    if twice is not None:
+        raise UserError(f"{override.key_or_group} names {twice} twice; name it once")
 
 
 def prune(config: DictConfig, overrides: list[Override]) -> list[str]:
@@ -220,9 +218,19 @@ def bad_override(error: ConfigCompositionException, name: str, path: Path) -> st
     first = str(error).splitlines()[0]
     if "Could not override" in first:
         key = first.split("'")[1]
-        return f"unknown key {key!r}; `iwm show recipe={name}` lists all keys" + suggestion(key, path)
+        return f"unknown key {key!r}; {unchosen(key)}`iwm show recipe={name}` lists all keys{suggestion(key, path)}"
     cause = f": {one_line(error.__cause__)}" if error.__cause__ else ""
     return f"{first.rstrip('.')}{cause}"
+
+
+def unchosen(key: str) -> str:
+    """Of an option of a component that the recipe does not have, how to choose it, as the beginning of a sentence."""
+    group, _, rest = key.partition(".")
+    component, _, option = rest.partition(".")
+    if group not in SEVERAL or component not in load_plugins().entries(SEVERAL[group]):
+        return ""
+    known = option in field_names(SEVERAL[group], component)
+    return f"the recipe has no {component} among its {group}, add it to {group}=[…]; " if known else ""
 
 
 def suggestion(key: str, path: Path) -> str:

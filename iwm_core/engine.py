@@ -59,7 +59,7 @@ def fit(objective: Objective, run: Run, settings: Optimisation, launch: Launch, 
         UserError: training cannot go on.
         Stopped: a signal ended the run early; a checkpoint is written.
     """
-    model, data, hook = objective.model, objective.data, load_plugins().hook
+    model, data, plugins = objective.model, objective.data, load_plugins()
     checkpoint = run.latest()
     state = read_state(checkpoint) if checkpoint is not None else {"step": 0, "images": len(data)}
     if state["images"] != len(data):
@@ -82,7 +82,7 @@ def fit(objective: Objective, run: Run, settings: Optimisation, launch: Launch, 
         run.rewind(start)
     tally, largest = Tally(accelerator.device, before=state.get("seconds", 0.0)), agreement(accelerator)
     prepared.train()
-    hook.iwm_train_start(event=TrainStart(run.path, model, start, plan.steps))
+    plugins.tell("iwm_train_start", TrainStart(run.path, model, start, plan.steps))
     batches = data.batches(schedule.slices(start, plan.steps, accelerator.process_index, accelerator.num_processes))
 
     for step in display.steps(start, plan.steps, "training"):
@@ -112,7 +112,7 @@ def fit(objective: Objective, run: Run, settings: Optimisation, launch: Launch, 
         objective.stepped(step, plan.steps, finite)
 
         tally.add(loss, finite)
-        hook.iwm_step_end(event=StepEnd(step + 1, loss))
+        plugins.tell("iwm_step_end", StepEnd(step + 1, loss))
         done = step + 1
         if done % plan.log_every == 0 or done == plan.steps:
             line = {"step": done, "epoch": done / schedule.steps_per_epoch, **tally.read(accelerator, settings.batch_size)}
@@ -141,7 +141,7 @@ def fit(objective: Objective, run: Run, settings: Optimisation, launch: Launch, 
         if received:
             raise Stopped(f"stopped at step {done} of {plan.steps}; continue with `iwm resume {run.path}`", 128 + received)
 
-    hook.iwm_train_end(event=TrainEnd(run.path, model, plan.steps))
+    plugins.tell("iwm_train_end", TrainEnd(run.path, model, plan.steps))
     accelerator.end_training()
 
 

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from iwm_core.actions import ActionSequence
+from iwm_core.actions import ActionSequence, recipe_actions
 from iwm_core.config import Recipe
 from iwm_core.interfaces import ActionParams, Targets, Views, WorldModel
 from iwm_core.planning import Plan, Search, plan
@@ -26,7 +26,7 @@ class FrozenModel(WorldModel):
 
     def __init__(self, recipe: Recipe, model: ImageWorldModel, checkpoint: Path | None, step: int, device: torch.device) -> None:
         self.recipe, self.model, self.checkpoint, self.step, self.device = recipe, model, checkpoint, step, device
-        self.actions: ActionSequence = ActionSequence(recipe.actions)  # pyright: ignore[reportIncompatibleVariableOverride]
+        self.actions: ActionSequence = recipe_actions(recipe)  # pyright: ignore[reportIncompatibleVariableOverride]
         self.parts, self.names = self.actions.parts, self.actions.names
         self.grid, self.image_size = model.teacher.grid, recipe.image_size
 
@@ -57,8 +57,8 @@ class FrozenModel(WorldModel):
         context = tokens[:, None].expand(b, c, *tokens.shape[1:]).flatten(0, 1)
         return self.model.predictor(context, where, actions.flatten(0, 1)).float().unflatten(0, (b, c))[:, :, 0]
 
-    def views(self, images: Float[Tensor, "b 3 h w"], params: ActionParams) -> Views:
-        return self.actions.views(images, params, self.recipe.view.source_from)
+    def views(self, images: Float[Tensor, "b 3 h w"], params: ActionParams, target: Float[Tensor, "b 3 h w"] | None = None) -> Views:
+        return self.actions.views(images, params, self.recipe.view.source_from, target)
 
     def reinitialised(self, seed: int) -> "FrozenModel":
         with torch.random.fork_rng(devices=[]):

@@ -9,7 +9,8 @@ from iwm_core.errors import UserError
 
 def run_recipes(arguments: list[str]) -> int:
     as_json = listing_options(arguments, "recipes", 0).json
-    from iwm_core.recipes import find_recipes
+    from iwm_core.plugins import load_plugins
+    from iwm_core.recipes import find_recipes, recipe_problems
 
     rows = [
         {
@@ -22,6 +23,7 @@ def run_recipes(arguments: list[str]) -> int:
         for r in find_recipes().values()
     ]
     show_rows(rows, as_json, ("name", "distribution", "about"))
+    warn([*load_plugins().problems, *recipe_problems()])
     return 0
 
 
@@ -56,7 +58,7 @@ def run_components(arguments: list[str]) -> int:
     return 0
 
 
-def run_plugins(arguments: list[str]) -> int:
+def list_plugins(arguments: list[str]) -> int:
     as_json = listing_options(arguments, "plugins", 0).json
     from iwm_core.plugins import load_plugins
 
@@ -87,11 +89,18 @@ def show_rows(rows: list[dict[str, str]], as_json: bool, columns: tuple[str, ...
 
 
 def tell_problems() -> None:
-    """One warning for each plugin that does not work, once all of their hooks have been asked."""
+    """One warning for each plugin that does not work, and for each name that two give, once all of their hooks have been asked."""
     from iwm_core.plugins import KINDS, load_plugins
+    from iwm_core.recipes import recipe_problems
 
     plugins = load_plugins()
     for kind in KINDS:
         plugins.entries(kind)
-    for problem in plugins.problems:
+    clashes = recipe_problems()  # which also finds folders that are missing
+    warn([*plugins.problems, *plugins.clashes, *clashes])
+
+
+def warn(problems: list[str]) -> None:
+    """One line each on standard error."""
+    for problem in problems:
         print(f"iwm: warning: {problem}", file=sys.stderr)

@@ -53,6 +53,12 @@ class Plan(NamedTuple):
     numbers: list[dict[str, dict[str, float]]]
 
 
+def drawn_candidates(actions: Action, seed: int, device: torch.device) -> Float[Tensor, "k p"]:
+    """Parameters of many candidates: as `drawn_targets`, and of an observed action all that it can be."""
+    number = torch.arange(DRAWN, device=device)
+    return actions.candidates(Draws(seed, number, torch.zeros_like(number), "plan/range"))
+
+
 def drawn_targets(actions: Action, seed: int, device: torch.device) -> Float[Tensor, "k p"]:
     """Parameters of many targets, which show what each of them can be."""
     number = torch.arange(DRAWN, device=device)
@@ -78,14 +84,14 @@ class Problem:
         self, model: WorldModel, source: Tensor, goal: Tensor, index: Int[Tensor, "b"], seed: int, candidates: int, chunk: int
     ) -> None:
         self.model, self.seed, self.index = model, seed, index.to(model.device)
-        drawn = drawn_targets(model.actions, seed, model.device)
+        drawn = drawn_candidates(model.actions, seed, model.device)
         if (drawn == drawn[:1]).all():
             raise ValueError("nothing to plan: no action of this model ever changes a target image")
         self.low, self.high = drawn.amin(0), drawn.amax(0)
         self.free = torch.tensor([len(values.unique()) > FEW for values in drawn.unbind(1)], device=model.device)
         self.tokens, self.wanted = model.encode(source.to(model.device)), model.targets(goal.to(model.device))
         self.at_once = max(1, chunk // len(source))
-        self.candidates = model.actions.sample(self.draws("candidates", candidates)).target.unflatten(0, (len(source), candidates))
+        self.candidates = model.actions.candidates(self.draws("candidates", candidates)).unflatten(0, (len(source), candidates))
         self.distances = self.judge(self.candidates)
 
     def draws(self, stream: str, count: int) -> Draws:
@@ -236,9 +242,14 @@ def find(problem: Problem, search: Search) -> Plan:
     return Plan(params, action, distance, [told(model, values) for values in action.tolist()])
 
 
+def can_be_found(action: Action) -> bool:
+    """Whether an action ever leads to a goal."""
+    return action.changes_target or action.observed
+
+
 def told(model: WorldModel, values: list[float]) -> dict[str, dict[str, float]]:
     """The numbers of an encoded action by action and label; only of actions that change a target."""
-    numbers: dict[str, dict[str, float]] = {name: {} for name in model.names if model.parts[name].changes_target}
+    numbers: dict[str, dict[str, float]] = {name: {} for name in model.names if can_be_found(model.parts[name])}
     for name, label, value in zip(model.names, model.actions.labels, values, strict=True):
         if name in numbers:
             numbers[name][label] = value

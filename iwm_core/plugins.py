@@ -4,7 +4,8 @@ Decisions:
 - Our own loader: pluggy's ``load_setuptools_entrypoints`` lets one broken plugin crash the host and drops a duplicate silently.
 - A plugin that fails is recorded with its cause and a remedy; the rest works. ``IWM_STRICT_PLUGINS=1`` makes it an error.
 - ``IWM_DISABLED_PLUGINS=a,b`` leaves plugins out, by entry-point name or distribution.
-- A name given by two plugins is an error that names both; neither wins.
+- A name given by two plugins is an error that names both; neither wins. It is told by every command that loads components.
+- Whatever a third party's code raises is the plugin's problem, `SystemExit` too; Ctrl-C is not.
 - Nothing here imports torch: components are asked for only when a kind is needed.
 """
 
@@ -13,7 +14,7 @@ import functools
 import importlib.metadata
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field, is_dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,9 @@ import pluggy
 
 from iwm_core import hookspecs
 from iwm_core.errors import UserError
+from iwm_core.hook_faults import cause_of, component_fault, forgotten_marks, listed, wrong_hooks
+
+CORE = "iwm-core"
 
 KINDS = {
     "encoder": "iwm_encoders",
@@ -74,9 +78,14 @@ class Plugins:
         """One line for each plugin that does not work."""
         return [f"plugin {p.name!r} of {p.distribution} {p.version} does not work: {p.problem}" for p in self.plugins if p.problem]
 
+    @property
+    def clashes(self) -> list[str]:
+        """One line for each name that several components have, of the kinds that were asked for."""
+        return [clash_text(kind, name, givers) for (kind, name), givers in self.clashing.items()]
+
     def __post_init__(self) -> None:
         self._entries: dict[str, dict[str, Entry]] = {}
-        self._clashes: dict[tuple[str, str], str] = {}
+        self.clashing: dict[tuple[str, str], list[Plugin]] = {}
 
     def entries(self, kind: str) -> dict[str, Entry]:
         """Components of a kind by name, sorted; names that clash are left out (asking for one tells why)."""
@@ -93,8 +102,8 @@ class Plugins:
         found = self.entries(kind)
         if name in found:
             return found[name].component
-        if clash := self._clashes.get((kind, name)):
-            raise UserError(clash)
+        if givers := self.clashing.get((kind, name)):
+            raise UserError(clash_text(kind, name, givers))
         words = kind.replace("_", " ")
         near = difflib.get_close_matches(name, [*found, *ready], n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""
@@ -112,40 +121,74 @@ class Plugins:
 
     def recipe_dirs(self) -> list[tuple[Path, Plugin]]:
         """Folders of recipes with the plugin that brought each."""
-        return [(Path(folder), plugin) for plugin, folders in self._returns("iwm_recipe_dirs") for folder in folders]
+        found = []
+        for plugin, folders in self._returns("iwm_recipe_dirs"):
+            for folder in folders:
+                if isinstance(folder, str | Path) and Path(folder).is_dir():
+                    found.append((Path(folder), plugin))
+                else:
+                    record(plugin, NotADirectoryError(f"iwm_recipe_dirs gives {str(folder)!r}, which is no folder; is it packaged?"))
+        return found
+
+    def tell(self, hook: str, event: Any) -> None:
+        """Call a lifecycle hook of all plugins.
+
+        Raises:
+            UserError: a plugin's function failed; it is named with cause and remedy.
+        """
+        for implementation in getattr(self.manager.hook, hook).get_hookimpls():
+            try:
+                implementation.function(*(event for _ in implementation.argnames))
+            except (Exception, SystemExit) as error:  # any failure of a third party's code; the run ends here, its checkpoints are whole
+                plugin = self._of(implementation)
+                raise UserError(
+                    f"plugin {plugin.name!r} of {plugin.distribution} {plugin.version} failed in {hook}: {cause_of(error)}; repair it, "
+                    f"or set IWM_DISABLED_PLUGINS={plugin.name}, then go on with `iwm resume RUN`"
+                ) from error
 
     def _collect(self, kind: str) -> dict[str, Entry]:
         found: dict[str, Entry] = {}
         for plugin, classes in self._returns(KINDS[kind]):
             for component in classes:
-                name = getattr(component, "name", None)
-                if not (isinstance(component, type) and is_dataclass(component) and isinstance(name, str)):
-                    record(plugin, TypeError(f"{KINDS[kind]} gives {component!r}, which is no dataclass with a `name`"))
+                if fault := component_fault(kind, component):
+                    record(plugin, TypeError(f"{KINDS[kind]} gives {fault}"))
                     continue
-                if name in found or (kind, name) in self._clashes:
-                    first = found.pop(name).plugin if name in found else plugin
-                    self._clashes[kind, name] = (
-                        f"the {kind.replace('_', ' ')} {name!r} is given by both {first.distribution} and {plugin.distribution}; "
-                        f"uninstall one, or set IWM_DISABLED_PLUGINS={plugin.name}"
-                    )
-                    strict(self._clashes[kind, name])
+                name = component.name
+                if name in found or (kind, name) in self.clashing:
+                    first = [found.pop(name).plugin] if name in found else []
+                    self.clashing.setdefault((kind, name), first).append(plugin)
+                    strict(clash_text(kind, name, self.clashing[kind, name]))
                     continue
                 found[name] = Entry(kind, name, component, plugin)
         return dict(sorted(found.items()))
 
-    def _returns(self, hook: str) -> list[tuple[Plugin, Any]]:
+    def _returns(self, hook: str) -> list[tuple[Plugin, list[Any]]]:
         """What each working plugin returns from a registration hook; one that raises is recorded and left out."""
         results = []
         for implementation in getattr(self.manager.hook, hook).get_hookimpls():
-            plugin = next(p for p in self.plugins if p.module is implementation.plugin)
+            plugin = self._of(implementation)
             try:
-                found = implementation.function()
-                if found is None:
-                    raise TypeError(f"{hook} returned nothing; it must return a list")
-                results.append((plugin, list(found)))
-            except Exception as error:  # a third party's import may fail in any way; recorded and shown, never hidden
+                results.append((plugin, listed(hook, implementation.function())))
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:  # a third party's import may fail in any way; recorded and shown, never hidden
                 record(plugin, error)
         return sorted(results, key=lambda result: result[0].distribution)
+
+    def _of(self, implementation: Any) -> Plugin:
+        """The plugin that a hook's implementation is of."""
+        return next(p for p in self.plugins if p.module is implementation.plugin)
+
+
+def clash_text(kind: str, name: str, givers: Sequence[Plugin]) -> str:
+    """One line about a name that several plugins give, or one of them twice; ``kind`` may be that of a recipe."""
+    names = list(dict.fromkeys(plugin.distribution for plugin in givers))
+    what = f"the {kind.replace('_', ' ')} {name!r} is given"
+    if len(names) == 1:
+        return f"{what} twice by {names[0]}; rename one of the two"
+    other = next(name for name in reversed(names) if name != CORE)
+    by = "both " if len(names) == 2 else ""
+    return f"{what} by {by}{', '.join(names[:-1])} and {names[-1]}; uninstall one, or set IWM_DISABLED_PLUGINS={other}"
 
 
 def strict(problem: str) -> None:
@@ -156,10 +199,7 @@ def strict(problem: str) -> None:
 
 def record(plugin: Plugin, error: BaseException) -> None:
     """Note why a plugin does not work, with the remedy."""
-    cause = " ".join(str(error).split())
-    plugin.problem = (
-        f"{type(error).__name__}: {cause}; repair it, `pip uninstall {plugin.distribution}`, or set IWM_DISABLED_PLUGINS={plugin.name}"
-    )
+    plugin.problem = f"{cause_of(error)}; repair it, `pip uninstall {plugin.distribution}`, or set IWM_DISABLED_PLUGINS={plugin.name}"
     strict(f"plugin {plugin.name!r} of {plugin.distribution}: {plugin.problem}")
 
 
@@ -168,27 +208,41 @@ def disabled() -> set[str]:
     return {name.strip() for name in os.environ.get("IWM_DISABLED_PLUGINS", "").split(",") if name.strip()}
 
 
+def entry_points() -> list[tuple[Plugin, Any]]:
+    """The entry points of this environment, sorted, without those that are left out; nothing is imported."""
+    found: dict[tuple[str, str], tuple[Plugin, Any]] = {}
+    for point in importlib.metadata.entry_points(group="iwm"):
+        told: Any = (point.dist.metadata if point.dist else None) or {}  # which may lack anything
+        plugin = Plugin(point.name, told.get("Name") or "unknown", told.get("Version") or "unknown")
+        if not {plugin.distribution, plugin.name} & disabled():
+            found.setdefault((plugin.distribution, plugin.name), (plugin, point))  # an editable install beside its checkout is seen twice
+    return [found[key] for key in sorted(found)]
+
+
 @functools.cache
 def load_plugins() -> Plugins:
-    """Import the modules of all entry points once in this process; a broken one is recorded."""
+    """Import the modules of all entry points once in this process; a broken one is recorded.
+
+    Raises:
+        UserError: one is broken, or two give one name, and IWM_STRICT_PLUGINS is 1.
+    """
     found = Plugins(pluggy.PluginManager("iwm"))
     found.manager.add_hookspecs(hookspecs)
-    seen = set()
-    points = importlib.metadata.entry_points(group="iwm")
-    for point in sorted(points, key=lambda p: (p.dist.name if p.dist else "", p.name)):
-        distribution, version = (point.dist.name, point.dist.version) if point.dist else ("unknown", "0")
-        # An editable install beside its checkout is seen twice.
-        if (distribution, point.name) in seen or {distribution, point.name} & disabled():
-            continue
-        seen.add((distribution, point.name))
-        plugin = Plugin(point.name, distribution, version)
+    for plugin, point in entry_points():
         found.plugins.append(plugin)
         try:
-            plugin.module = point.load()
-            found.manager.register(plugin.module, name=f"{distribution}:{point.name}")
-            found.manager.check_pending()
-        except Exception as error:  # as above: any failure of a third party's module is recorded and shown
-            if plugin.module is not None and found.manager.is_registered(plugin.module):
-                found.manager.unregister(plugin.module)
+            module = point.load()
+            if wrong := wrong_hooks(module):
+                raise TypeError("; ".join(wrong))
+            found.manager.register(module, name=f"{plugin.distribution}:{plugin.name}")
+            plugin.module = module
+            if forgotten := forgotten_marks(module):
+                raise TypeError(f"{', '.join(forgotten)} is no hook without its mark; write @hookimpl above it")
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # as above: any failure of a third party's module, SystemExit too, is recorded and shown
             record(plugin, error)
+    if os.environ.get("IWM_STRICT_PLUGINS") == "1":  # else only what a command needs is asked for: it imports torch
+        for kind in KINDS:
+            found.entries(kind)
     return found

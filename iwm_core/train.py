@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from iwm_core.actions import ActionSequence
+from iwm_core.actions import recipe_actions
 from iwm_core.checkpoint import load_weights
 from iwm_core.config import Recipe, steps_of
 from iwm_core.data.loader import Batch
@@ -64,14 +64,15 @@ class Pretraining(Objective):
         self.run, self.recipe, self.device, self.display = run, recipe, device, display
         self.model = self.world_model = model
         self.data = data
-        self.actions = ActionSequence(recipe.actions)
+        self.actions = recipe_actions(recipe)
         self.make_views = compiled(recipe.launch, self.actions.views)
         epoch = len(data) // recipe.train.batch_size
         self.every = {name: steps_of(e.every, epoch, f"evaluators.{name}.every") for name, e in recipe.evaluators.items()}
 
     def loss(self, prepared: Any, batch: Batch, step: int) -> torch.Tensor:
         draws = Draws(self.recipe.train.seed, batch.epoch, batch.index)
-        views = self.make_views(batch.images, self.actions.sample(draws.stream("actions")), self.recipe.view.source_from)
+        params = self.actions.observe(self.actions.sample(draws.stream("actions")), batch.action)
+        views = self.make_views(batch.images, params, self.recipe.view.source_from, batch.target)
         self.where = self.select(draws)
         self.prediction: Prediction = prepared(views.source, views.target, views.action, self.where)
         return self.prediction.loss

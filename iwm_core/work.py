@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from iwm_core.actions import ActionSequence
+from iwm_core.actions import recipe_actions
 from iwm_core.change import change
 from iwm_core.checkpoint import read_state
 from iwm_core.compose import compose
@@ -65,7 +65,7 @@ def resume(path: str, overrides: list[str]) -> int:
     """``iwm resume``: go on with a run where its newest checkpoint is; a finished run is left as it is."""
     display = make_display()
     run = Run.open(path)
-    recipe = thaw(change(run.config(), overrides, ON_RESUME, "resume"))
+    recipe = changed(run.config(), overrides, ON_RESUME, "resume")
     display.say(str(run.path))  # alone on the first line, for scripts
     checkpoint = run.latest()
     if checkpoint is not None and finished(run, recipe) and not missing_evaluations(run, measures(recipe)):
@@ -83,12 +83,31 @@ def measure(path: str, overrides: list[str]) -> int:
     run = Run.open(path)
     config = run.config()
     tuned = schema_of(config) is TUNING
-    recipe = thaw(change(config, overrides, ON_RESUME if tuned else ("evaluators", *ON_RESUME), "eval"))
+    recipe = changed(config, overrides, ON_RESUME if tuned else ("evaluators", *ON_RESUME), "eval")
     if isinstance(recipe, Recipe) and not recipe.evaluators:
         raise UserError("the recipe has no evaluators; add evaluators=[NAME], `iwm components evaluator` lists what is installed")
     measure_run(run, recipe, display, measures(recipe))
     tell_next(run, recipe, display)
     return 0
+
+
+def changed(config: Any, overrides: list[str], allowed: tuple[str, ...], verb: str) -> Any:
+    """The recipe of a run's frozen config after overrides.
+
+    Raises:
+        UserError: they cannot be applied, or are of data that shows another action than the model was trained with.
+    """
+    recipe = thaw(change(config, overrides, allowed, verb))
+    if isinstance(recipe, Recipe) and recipe.data.name != config.data.name:
+        before, now = (source.observed for source in (thaw(config).data, recipe.data))
+        if (before and before.labels) != (now and now.labels):
+            has = f"shows {', '.join(now.labels)}" if now else "shows none"
+            raise UserError(
+                f"this model was trained {'with' if before else 'without'} an observed action"
+                f"{' (' + ', '.join(before.labels) + ')' if before else ''}, and data={recipe.data.name} {has}; "
+                f"iwm {verb} needs data of the same kind, `iwm tune` takes any"
+            )
+    return recipe
 
 
 def check_fit(recipe: Recipe, restored: bool = False) -> None:
@@ -108,7 +127,7 @@ def check_fit(recipe: Recipe, restored: bool = False) -> None:
         for name, evaluator in recipe.evaluators.items():
             steps_of(evaluator.every, 1, f"evaluators.{name}.every")
         recipe.targets.select(draws, grid)
-        actions = ActionSequence(recipe.actions)
+        actions = recipe_actions(recipe)
         views = actions.views(torch.zeros(2, 3, side, side), actions.sample(draws), recipe.view.source_from)
     except ValueError as error:
         raise UserError(str(error)) from error
@@ -203,6 +222,6 @@ def finished(run: Run, recipe: Recipe | TuneRecipe) -> bool:
 def work_here(path: str, overrides: list[str], quiet: bool) -> int:
     """The training of one of several processes."""
     run = Run.open(path)
-    recipe = thaw(change(run.config(), overrides, ON_RESUME, "resume"))
+    recipe = changed(run.config(), overrides, ON_RESUME, "resume")
     train_here(run, recipe, SilentDisplay() if quiet else make_display())
     return 0

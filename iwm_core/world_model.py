@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from iwm_core.actions import ActionSequence
+from iwm_core.actions import recipe_actions
 from iwm_core.config import Recipe
 from iwm_core.errors import UserError
 from iwm_core.interfaces import Encoder, Predictor, Targets
@@ -82,7 +82,7 @@ def build_model(recipe: Recipe, restored: bool = False) -> ImageWorldModel:
     Raises:
         UserError: its parts do not fit together.
     """
-    actions = ActionSequence(recipe.actions)
+    actions = recipe_actions(recipe)
     try:
         encoder = recipe.encoder.rebuild(recipe.image_size) if restored else recipe.encoder.build(recipe.image_size)
         predictor = recipe.predictor.build(encoder.width, encoder.grid, len(actions.labels))

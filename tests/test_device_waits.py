@@ -11,9 +11,10 @@ from torch.func import functional_call
 from iwm_core.actions import ActionSequence
 from iwm_core.config import View
 from iwm_core.data.loader import Schedule
+from iwm_core.data.pairs import PairedImages
 from iwm_core.data.store import StoredViews
 from iwm_core.encoder import TimmViT
-from iwm_core.interfaces import Draws, Images
+from iwm_core.interfaces import Draws, Images, Observed
 from iwm_core.plugins import load_plugins
 from iwm_core.testing.conduct import CUDA, NoWaits, Waits
 from iwm_core.world_model import ImageWorldModel
@@ -104,19 +105,29 @@ class Blank(Images):
     def image(self, index):
         return torch.zeros(3, 40, 40 + index % 2, dtype=torch.uint8)
 
+    def target(self, index):
+        return self.image(index)
+
+    def action(self, index):
+        return torch.ones(1)
+
     def describe(self, index):
         return str(index)
 
 
+@pytest.mark.parametrize("images", [Blank(), PairedImages(Blank(), Observed("move", ("far",), mirror=(-1,)))], ids=["single", "pairs"])
 @pytest.mark.parametrize("on_device", [True, False], ids=["device", "ram"])
-def test_cached_views_never_wait(on_device):
+def test_cached_views_never_wait(images, on_device):
     slices = list(Schedule(0, 8, BATCH).slices(0, 3, 0, 1))
-    stored = StoredViews(Blank(), View(), SIDE, 0, 0, torch.device("cpu"), on_device, lambda items, label, total: items)
+    stored = StoredViews(images, View(), SIDE, 0, 0, torch.device("cpu"), on_device, lambda items, label, total: items)
     waits = NoWaits()
     with waits.fakes:  # the images are read for real, and then taken to the device
-        stored.device, stored.sizes, stored.scale = CUDA, stored.sizes.to(CUDA), stored.scale.to(CUDA)
+        stored.device, stored.sizes, stored.scale, stored.actions = (
+            CUDA,
+            *(part.to(CUDA) for part in (stored.sizes, stored.scale, stored.actions)),
+        )
         stored.images = stored.images.to(CUDA) if on_device else stored.images
     with waits:
         batches = list(stored(iter(slices)))
         assert [batch.images.shape for batch in batches] == [(BATCH, 3, SIDE, SIDE)] * 3
-        assert {tensor.device.type for batch in batches for tensor in (batch.images, batch.index)} == {"cuda"}
+        assert {tensor.device.type for batch in batches for tensor in (batch.images, batch.index, batch.action)} == {"cuda"}

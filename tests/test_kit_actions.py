@@ -1,5 +1,6 @@
 """The conformance kit catches every way in which an action or a target selector can break its contract."""
 
+import itertools
 import subprocess
 import sys
 
@@ -15,6 +16,7 @@ from kit_examples import (
 from iwm_core.interfaces import ActionParams, Targets
 from iwm_core.testing.conduct import check_compiles
 
+COUNTER = itertools.count()
 IMAGES = torch.linspace(0, 1, 2 * 3 * 4 * 4).reshape(2, 3, 4, 4)
 
 
@@ -48,11 +50,37 @@ def constant(self, images, params):
     return (images + params[:, :, None, None] * torch.tensor([1.0, 1.0, 1.0])[:, None, None]).clamp(0, 1)
 
 
+def unshaped(self, images, params):
+    return images + params
+
+
+def solved(self, images, params):
+    one = torch.ones(len(images), 1, 1, device=images.device)
+    return Brighter.apply(self, images, params) + 0 * torch.linalg.solve(one, one)[:, :, :, None]
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
         ({"identity": torch.zeros(1, 1)}, ("identity must be one row",)),
         ({"identity": torch.zeros(1, dtype=torch.float64)}, ("identity must be float32",)),
+        ({"identity": torch.zeros(1, device="meta")}, ("identity must be on the CPU",)),
+        ({"identity": [0.0]}, ("identity must be the parameters", "torch.zeros(1)", "[0.0]")),
+        ({"identity": None}, ("identity must be the parameters", "None")),
+        ({"labels": None}, ("labels must be a tuple",)),
+        ({"sample": lambda self, draws: (draws.uniform(1), draws.uniform(1))}, ("must return ActionParams(source, target), got tuple",)),
+        ({"apply": lambda self, images, params: None}, ("apply() must return the images, got NoneType", "`return` missing")),
+        ({"apply": unshaped}, ("apply() fails on images [6, 3, 24, 24] with params [6, 1]", "[:, :1, None, None]", "test_kit_actions.py:")),
+        ({"encode": lambda self, source, target: None}, ("encode() must return numbers [b, a], got NoneType",)),
+        (
+            {"encode": lambda self, source, target: target * 1.0, "sample": drawn(lambda d: d.uniform(1), 0.5), "changes_target": True},
+            ("encode() of equal sides must be zeros",),
+        ),
+        (
+            {"encode": lambda self, source, target: (target - source) / self.most},
+            ("Brighter.most=0 makes", "narrow the option's range"),
+        ),
+        ({"apply": solved}, ("apply() must run on the device", "torch.linalg.solve_ex", "test_kit_actions.py:")),
         ({"labels": "light"}, ("labels must be a tuple", '("label",)')),
         ({"labels": ("light", "light")}, ("labels must differ",)),
         ({"sample": drawn(lambda d: d.uniform(2, 0, 1))}, ("sample().source must be [b, p]",)),
@@ -61,10 +89,13 @@ def constant(self, images, params):
         ({"sample": drawn(lambda d: torch.rand(len(d), 1))}, ("sample()", "global random generators", "draws")),
         ({"sample": drawn(lambda d: d.uniform(1, 0, 1).cumsum(0) / 6)}, ("sample().source of an image must not depend on its batch",)),
         ({"sample": drawn(lambda d: d.uniform(1, 0, 1), 0.5)}, ("changes_target = False", "identity")),
-        ({"sample": drawn(lambda d: d.uniform(1, 0, 1).cpu())}, ("sample()", "device")),
+        ({"sample": drawn(lambda d: d.uniform(1, 0, 1).cpu())}, ("sample() must run on the device",)),
+        ({"sample": drawn(lambda d: torch.ones(len(d), 1))}, ("sample() must give results on the device of its inputs, not on cpu",)),
+        ({"sample": drawn(lambda d: d.uniform(1, 0, 1) / (1 + next(COUNTER)))}, ("must be a pure function of its draws",)),
         ({"apply": in_place}, ("apply() must leave its input unchanged",)),
         ({"apply": noisy}, ("apply() must leave the global random generators alone",)),
         ({"apply": on_average}, ("each image must be transformed by its own parameters",)),
+        ({"apply": changed(lambda new, old, p: new[0])}, ("apply() must return images [b, 3, h, w], got [3, 24, 24]",)),
         ({"apply": changed(lambda new, old, p: new[:, :1])}, ("as many images with as many channels",)),
         ({"apply": changed(lambda new, old, p: new.double())}, ("apply() must return float32",)),
         ({"apply": changed(lambda new, old, p: new / 0)}, ("apply() must return finite images",)),
@@ -77,6 +108,7 @@ def constant(self, images, params):
         ({"encode": lambda self, s, t: torch.cat([s, t], 1)}, ("one number for each label",)),
         ({"encode": lambda self, s, t: (t - s).double()}, ("encode() must give float32",)),
         ({"encode": lambda self, s, t: (t - s) / 0}, ("encode() must give finite",)),
+        ({"encode": lambda self, s, t: (s - t).sqrt()}, ("encode() must have finite gradients", "under where()")),
         ({"encode": lambda self, s, t: 90 * (t - s)}, ("about in [-1, 1]", "divide by")),
         ({"encode": lambda self, s, t: 1 - s}, ("the null action",)),
         ({"encode": lambda self, s, t: 0 * s}, ("must tell the predictor something",)),
@@ -139,7 +171,7 @@ def where(context=None, target=None):
         ({"select": where(lambda c, d: c[:, :0])}, ("context must not be empty", "ValueError")),
         ({"select": where(lambda c, d: c - 9)}, ("indices in [0, 144)",)),
         ({"select": where(target=lambda t, d: t + 1)}, ("indices in [0, 144)",)),
-        ({"select": where(lambda c, d: c.flip(1))}, ("ascending",)),
+        ({"select": where(lambda c, d: c.flip(1))}, ("must be ascending, without repeats",)),
         ({"select": where(target=lambda t, d: torch.arange(144).expand(len(t), 1, 144))}, ("context and target at once",)),
         ({"select": where(lambda c, d: c[:, torch.randperm(72)].sort(1).values)}, ("select()", "global random generators")),
         ({"select": where(lambda c, d: c[:, : 60 + int(d.integers(7)[0])])}, ("one size for the whole run",)),

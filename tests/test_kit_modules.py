@@ -1,5 +1,7 @@
 """The conformance kit catches every way in which an encoder, a head or a predictor can break its contract."""
 
+import itertools
+
 import pytest
 import torch
 from kit_examples import Mean, MeanHead, PatchEncoder, Patches, Told, ToldPredictor, broken, caught
@@ -43,6 +45,9 @@ def mixed(x, module, images, keep):
     return x + everything.mean(1, keepdim=True)
 
 
+COUNTER = itertools.count()
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
@@ -51,8 +56,9 @@ def mixed(x, module, images, keep):
         (sized(grid=[4, 4]), ("needs `grid`", "tuple")),
         (sized(grid=(4, 4, 4)), ("grid must be (rows, columns)",)),
         (sized(width=13), ("patches must answer with [3, 16, 13], got [3, 16, 12]",)),
-        (encoder(lambda x, m, i, k: x.double()), ("float32",)),
-        (encoder(lambda x, m, i, k: x / 0), ("finite",)),
+        (encoder(lambda x, m, i, k: x.double()), ("must answer with float32 numbers",)),
+        (encoder(lambda x, m, i, k: x / 0), ("must answer with finite numbers",)),
+        (encoder(lambda x, m, i, k: x + next(COUNTER)), ("must give the same answer twice in evaluation mode",)),
         (encoder(dropping), ("patches in evaluation mode", "global random generators")),
         (encoder(lambda x, m, i, k: x - x.mean(0)), ("each image alone", "no batch statistics")),
         (encoder(lambda x, m, i, k: x + images_in_place(i)), ("must leave its input unchanged",)),
@@ -99,7 +105,7 @@ class Forgetful(Mean):
         ({"build": lambda self, width, outputs: torch.sum}, ("build() must return a module",)),
         ({"build": lambda self, width, outputs: Mean(width, outputs + 1)}, ("mean must answer with [3, 5], got [3, 6]",)),
         ({"module": Idle}, ("spare.weight, spare.bias can never learn",)),
-        ({"module": Forgetful}, ("state_dict", "buffers")),
+        ({"module": Forgetful}, ("must keep all that it learns in its state_dict",)),
         ({"module": module_of(Mean, lambda self, x: self.linear(x[:, 1] if x.shape[1] > 1 else x[:, 0]).detach())}, ("can never learn",)),
         ({"dense": True, "module": module_of(Mean, lambda self, x: self.linear(x.mean((2, 3))))}, ("is dense", "[b, o, h, w]")),
     ],

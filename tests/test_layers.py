@@ -69,7 +69,7 @@ def test_interfaces_import_torch_and_jaxtyping_only():
     modules = set().union(*(imports(path) for path in (ROOT / "iwm_core" / "interfaces").glob("*.py")))
     assert {m.split(".")[0] for m in modules} - set(sys.stdlib_module_names) == {"torch", "jaxtyping", "iwm_core"}
     own = {m for m in modules if m.startswith("iwm_core") and not m.startswith("iwm_core.interfaces.")}
-    assert own == {"iwm_core.component", "iwm_core.draws", "iwm_core.results"}
+    assert own == {"iwm_core.component", "iwm_core.constant", "iwm_core.draws", "iwm_core.results"}
 
 
 @pytest.mark.parametrize("path", PLUGINS, ids=lambda p: p.relative_to(ROOT).as_posix())

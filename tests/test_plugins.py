@@ -99,7 +99,11 @@ class Unnamed(tiny_plugin.Gain):
 
 @pytest.mark.parametrize(
     ("given", "cause"),
-    [(lambda: None, "iwm_actions returned nothing"), (lambda: [Unnamed], "no dataclass with a `name`"), (lambda: ["Gain"], "no dataclass")],
+    [
+        (lambda: None, "iwm_actions returned nothing"),
+        (lambda: [Unnamed], "no dataclass with a `name`"),
+        (lambda: ["Gain"], "'Gain' is no class"),
+    ],
     ids=["return forgotten", "no name", "no class"],
 )
 def test_a_hook_that_gives_no_components_is_named(fake_entry_points, given, cause):

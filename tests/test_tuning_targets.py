@@ -7,7 +7,7 @@ import pytest
 import torch
 from known_tasks import COUNT, BadMasks, Label, Mask, Patches, Shown
 
-from iwm_core.data.wrapped import KeptImages
+from iwm_core.data.kept import KeptImages
 from iwm_core.errors import UserError
 from iwm_core.interfaces import CorruptImage
 from iwm_core.tuning.data import check_targets, part_of

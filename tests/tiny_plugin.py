@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from seen_pairs import Seen
 from taught_images import Taught
 from torch import Tensor
 
@@ -114,7 +115,7 @@ def iwm_target_selectors() -> list[type]:
 
 @hookimpl
 def iwm_data_sources() -> list[type]:
-    return [Noise, Taught]
+    return [Noise, Taught, Seen]
 
 
 @hookimpl

@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 
 import torch
-from jaxtyping import Int, UInt8
+from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 from torch.utils.data import DataLoader
 
 from iwm_core.config import Recipe
+from iwm_core.data.pairs import channels, known_actions, paired, sides
 from iwm_core.data.quarantine import Corrupt
 from iwm_core.data.training import open_split
 from iwm_core.data.view import centre_boxes, cut
@@ -28,16 +29,18 @@ class SquareTask:
         kept, pixels, _, corrupt = squares(self.images, index, self.size)
         labels = torch.tensor([self.images.label(i) for i in kept], dtype=torch.int64)
         known = torch.stack([self.images.factor(i) for i in kept]) if kept else torch.empty(0, len(self.images.factors))
-        batch = ImageBatch(torch.tensor(kept, dtype=torch.int64), pixels, labels, known)
+        images, target = sides(pixels)
+        actions = None if target is None else known_actions(self.images, kept)
+        batch = ImageBatch(torch.tensor(kept, dtype=torch.int64), images, labels, known, target, actions)
         return batch, [f"{c.name} ({c.reason})" for c in corrupt]
 
 
 def squares(
     images: Images, index: Int[Tensor, "b"], size: int
-) -> tuple[list[int], UInt8[Tensor, "k 3 s s"], Int[Tensor, "k 2"], list[Corrupt]]:
+) -> tuple[list[int], UInt8[Tensor, "k c s s"], Int[Tensor, "k 2"], list[Corrupt]]:
     """Of the images at ``index`` that can be read: their indices, centre squares and own sizes; and the corrupt ones."""
     kept, corrupt = [], []
-    pixels, sizes = [torch.empty(0, 3, size, size, dtype=torch.uint8)], [torch.empty(0, 2, dtype=torch.int64)]
+    pixels, sizes = [torch.empty(0, channels(images), size, size, dtype=torch.uint8)], [torch.empty(0, 2, dtype=torch.int64)]
     for i, image in zip(index.tolist(), images.images(index), strict=True):
         if isinstance(image, CorruptImage):
             corrupt.append(Corrupt(i, images.describe(i), str(image)))
@@ -65,7 +68,7 @@ class RunData(EvaluationData):
     def split(self, name: str) -> Images:
         """A split, opened once."""
         if name not in self._open:
-            self._open[name] = open_split(self.recipe.data, name)
+            self._open[name] = paired(open_split(self.recipe.data, name), self.recipe.data)
         return self._open[name]
 
     @property
@@ -76,11 +79,26 @@ class RunData(EvaluationData):
     def count(self, split: str) -> int:
         return len(self.split(split))
 
-    def batches(self, split: str, count: int, size: int) -> Iterator[ImageBatch]:
+    def sent(self, batch: ImageBatch) -> ImageBatch:
+        """A batch of bytes on the model's device, its pixels in [0, 1]."""
+        index, images, labels, factors = (part.to(self.device) for part in batch[:4])
+        if batch.target is None or batch.action is None:
+            return ImageBatch(index, images.float().div_(255), labels, factors)
+        target, action = batch.target.to(self.device), batch.action.to(self.device)
+        return ImageBatch(index, images.float().div_(255), labels, factors, target.float().div_(255), action)
+
+    def spread(self, split: str, count: int) -> Int[Tensor, "c"]:
+        """Indices of ``count`` images of a split, or of all: evenly, as folders are sorted by class."""
         images = self.split(split)
         count = min(count, len(images))
-        # Spread evenly: folders are sorted by class.
-        index = torch.arange(count) * len(images) // count
+        return torch.arange(count) * len(images) // max(count, 1)
+
+    def actions(self, split: str, count: int) -> Float[Tensor, "c a"]:
+        return known_actions(self.split(split), self.spread(split, count).tolist())
+
+    def batches(self, split: str, count: int, size: int) -> Iterator[ImageBatch]:
+        images = self.split(split)
+        index = self.spread(split, count)
         loader = DataLoader(
             SquareTask(images, self.recipe.image_size),  # pyright: ignore[reportArgumentType]
             batch_size=None,
@@ -96,5 +114,4 @@ class RunData(EvaluationData):
                     f"one is {min(found)}: repair or remove them"
                 )
             if len(batch.index):
-                index, pixels, labels, factors = (part.to(self.device) for part in batch)
-                yield ImageBatch(index, pixels.float().div_(255), labels, factors)
+                yield self.sent(batch)

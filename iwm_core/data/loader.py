@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from iwm_core.config import View
+from iwm_core.data.pairs import known_actions, mirrored, sides
 from iwm_core.data.quarantine import Corrupt
 from iwm_core.data.view import cut, random_boxes
 from iwm_core.errors import UserError
@@ -23,12 +24,19 @@ from iwm_core.interfaces import CorruptImage, Draws, Images
 
 
 class Batch(NamedTuple):
-    """A micro-batch of views on the device, and the corrupt images met on the way."""
+    """A micro-batch of views on the device, and the corrupt images met on the way.
+
+    Attributes:
+        target: the second images of pairs, cropped and flipped as the first; None where images come singly.
+        action: the observed actions of pairs.
+    """
 
     images: Float[Tensor, "b 3 s s"]
     index: Int[Tensor, "b"]  # pyright: ignore[reportIncompatibleMethodOverride]
     epoch: int
     corrupt: list[Corrupt]
+    target: Float[Tensor, "b 3 s s"] | None
+    action: Float[Tensor, "b a"]
 
 
 class Slice(NamedTuple):
@@ -117,9 +125,10 @@ class DecodedViews:
         self.workers, self.device = workers, device
 
     def __call__(self, slices: Iterator[Slice]) -> Iterator[Batch]:
-        for images, index, epoch, corrupt in made_by_workers(self.task, slices, self.task.images, self.workers, self.device):
-            pixels = images.to(self.device, non_blocking=True).float().div_(255)
-            yield Batch(pixels, index.to(self.device, non_blocking=True), epoch, [Corrupt(*c) for c in corrupt])
+        for images, index, epoch, corrupt, actions in made_by_workers(self.task, slices, self.task.images, self.workers, self.device):
+            pixels, known = sides(images.to(self.device, non_blocking=True).float().div_(255)), [Corrupt(*c) for c in corrupt]
+            index, actions = index.to(self.device, non_blocking=True), actions.to(self.device, non_blocking=True)
+            yield Batch(pixels.images, index, epoch, known, pixels.target, actions)
 
 
 def made_by_workers(task: Any, parts: Iterable[Any], images: Images, workers: int, device: torch.device) -> Iterator[Any]:
@@ -158,22 +167,23 @@ class ViewTask:
     def __len__(self) -> int:
         return len(self.images)
 
-    def __getitem__(self, part: Slice) -> tuple[UInt8[Tensor, "b 3 s s"], Tensor, int, list[tuple[Any, ...]]]:
-        decoded, _, corrupt = read(self.images, part.index, self.bad)
-        views, _, _ = random_views(decoded, Draws(self.seed, part.epoch, part.index), self.view, self.size)
-        return views, part.index, part.epoch, [tuple(c) for c in corrupt]
+    def __getitem__(self, part: Slice) -> tuple[UInt8[Tensor, "b c s s"], Tensor, int, list[tuple[Any, ...]], Float[Tensor, "b a"]]:
+        decoded, shown, corrupt = read(self.images, part.index, self.bad)
+        views, _, flips = random_views(decoded, Draws(self.seed, part.epoch, part.index), self.view, self.size)
+        actions = mirrored(self.images, known_actions(self.images, shown), flips)
+        return views, part.index, part.epoch, [tuple(c) for c in corrupt], actions
 
 
 def random_views(
-    images: list[UInt8[Tensor, "3 _ _"]], draws: Draws, view: View, size: int
-) -> tuple[UInt8[Tensor, "b 3 s s"], Int[Tensor, "b 4"], Bool[Tensor, "b"]]:
+    images: list[UInt8[Tensor, "c _ _"]], draws: Draws, view: View, size: int
+) -> tuple[UInt8[Tensor, "b c s s"], Int[Tensor, "b 4"], Bool[Tensor, "b"]]:
     """Cropped and flipped images, with the boxes and which were flipped."""
     boxes, flips = random_boxes(draws, torch.tensor([image.shape[1:] for image in images]), view)
     views = torch.stack([cut(image, box, size) for image, box in zip(images, boxes, strict=True)])
     return torch.where(flips[:, None, None, None], views.flip(-1), views), boxes, flips
 
 
-def read(images: Images, index: Int[Tensor, "b"], bad: set[int]) -> tuple[list[UInt8[Tensor, "3 _ _"]], list[int], list[Corrupt]]:
+def read(images: Images, index: Int[Tensor, "b"], bad: set[int]) -> tuple[list[UInt8[Tensor, "c _ _"]], list[int], list[Corrupt]]:
     """Decoded images at ``index``, their own indices, and the corrupt ones that were met. ``bad`` is kept up to date.
 
     In the place of a corrupt image stands the next readable one, by its own index.

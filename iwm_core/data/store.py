@@ -8,17 +8,18 @@ What a GPU needs from the host is copied from pinned memory, without waiting: th
 
 import statistics
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import psutil
 import torch
-from jaxtyping import Int, UInt8
+from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 from torch.nn import functional as F
 from torch.utils.data import DataLoader
 
 from iwm_core.config import View
 from iwm_core.data.loader import Batch, Slice, read
+from iwm_core.data.pairs import channels, known_actions, mirrored, sides
 from iwm_core.data.quarantine import Corrupt
 from iwm_core.data.view import random_boxes
 from iwm_core.errors import UserError
@@ -26,6 +27,16 @@ from iwm_core.interfaces import Draws, Images, Track
 from iwm_core.resample import crop_resize, flip
 
 CHUNK = 64
+
+
+class Filled(NamedTuple):
+    """A chunk of decoded images, with their own sizes and observed actions."""
+
+    index: Int[Tensor, "b"]  # pyright: ignore[reportIncompatibleMethodOverride]
+    pixels: UInt8[Tensor, "b c h w"]
+    sizes: Int[Tensor, "b 2"]
+    corrupt: list[tuple[int | str, ...]]
+    actions: Float[Tensor, "b a"]
 
 
 class FillTask:
@@ -37,14 +48,14 @@ class FillTask:
     def __len__(self) -> int:
         return len(self.images)
 
-    def __getitem__(self, index: Tensor) -> tuple[Tensor, UInt8[Tensor, "b 3 h w"], Int[Tensor, "b 2"], list[tuple[int | str, ...]]]:
-        decoded, _, corrupt = read(self.images, index, set())
+    def __getitem__(self, index: Tensor) -> "Filled":
+        decoded, shown, corrupt = read(self.images, index, set())
         sizes = torch.tensor([image.shape[1:] for image in decoded])
         squared = [image if tuple(image.shape[1:]) == self.side else resize(image, self.side) for image in decoded]
-        return index, torch.stack(squared), sizes, [tuple(c) for c in corrupt]
+        return Filled(index, torch.stack(squared), sizes, [tuple(c) for c in corrupt], known_actions(self.images, shown))
 
 
-def resize(image: UInt8[Tensor, "3 h w"], side: tuple[int, int]) -> UInt8[Tensor, "3 h2 w2"]:
+def resize(image: UInt8[Tensor, "c h w"], side: tuple[int, int]) -> UInt8[Tensor, "c h2 w2"]:
     """The whole image at another size, antialiased."""
     return F.interpolate(image[None], size=side, mode="bicubic", antialias=True, align_corners=False)[0]
 
@@ -67,23 +78,25 @@ class StoredViews:
     def __init__(
         self, images: Images, view: View, size: int, seed: int, workers: int, device: torch.device, on_device: bool, track: Track
     ) -> None:
-        self.view, self.size, self.seed, self.device = view, size, seed, device
+        self.behind, self.view, self.size, self.seed, self.device = images, view, size, seed, device
         side = stored_side(images)
-        check_memory(len(images) * 3 * side[0] * side[1])
-        self.images = torch.empty(len(images), 3, *side, dtype=torch.uint8)
+        check_memory(len(images) * channels(images) * side[0] * side[1])
+        self.images = torch.empty(len(images), channels(images), *side, dtype=torch.uint8)
+        actions = known_actions(images, [])
+        self.actions = actions.new_empty(len(images), actions.shape[1])
         self.sizes = torch.empty(len(images), 2, dtype=torch.int64)
         self.corrupt: list[Corrupt] = []
         chunks = torch.arange(len(images)).split(CHUNK)
         task: Any = FillTask(images, side)
         loader = DataLoader(task, batch_size=None, sampler=chunks, num_workers=workers)
-        for index, pixels, sizes, corrupt in track(loader, "reading images", len(chunks)):
-            self.images[index], self.sizes[index] = pixels, sizes
+        for index, pixels, sizes, corrupt, actions in track(loader, "reading images", len(chunks)):
+            self.images[index], self.sizes[index], self.actions[index] = pixels, sizes, actions
             self.corrupt += [Corrupt(*c) for c in corrupt]
         if on_device:
             self.images = self.images.to(device)
         self.on_device = on_device
         self.scale = (torch.tensor(side) / self.sizes).to(device)
-        self.sizes = self.sizes.to(device)
+        self.sizes, self.actions = self.sizes.to(device), self.actions.to(device)
 
     def __call__(self, slices: Iterator[Slice]) -> Iterator[Batch]:
         corrupt, self.corrupt = self.corrupt, []
@@ -92,10 +105,11 @@ class StoredViews:
             boxes, flips = random_boxes(Draws(self.seed, part.epoch, index), self.sizes[index], self.view)
             stored = self.images[index] if self.on_device else self.upload(part.index)
             views = crop_resize(stored.float().div_(255), boxes * self.scale[index].repeat(1, 2), self.size).clamp_(0, 1)
-            yield Batch(flip(views, flips), index, part.epoch, corrupt)
+            turned = sides(flip(views, flips))
+            yield Batch(turned.images, index, part.epoch, corrupt, turned.target, mirrored(self.behind, self.actions[index], flips))
             corrupt = []
 
-    def upload(self, index: Int[Tensor, "b"]) -> UInt8[Tensor, "b 3 h w"]:
+    def upload(self, index: Int[Tensor, "b"]) -> UInt8[Tensor, "b c h w"]:
         """Images from host memory, gathered into pinned memory: from there they go to a GPU while the host goes on."""
         pinned = torch.empty(len(index), *self.images.shape[1:], dtype=torch.uint8, pin_memory=self.device.type == "cuda")
         return torch.index_select(self.images, 0, index, out=pinned).to(self.device, non_blocking=True)

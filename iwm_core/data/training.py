@@ -7,6 +7,7 @@ import torch
 
 from iwm_core.config import Recipe
 from iwm_core.data.loader import Batch, DecodedViews, Slice
+from iwm_core.data.pairs import paired
 from iwm_core.data.quarantine import Corrupt, Quarantine
 from iwm_core.data.store import StoredViews
 from iwm_core.display import Display
@@ -79,7 +80,7 @@ class TrainingData(WatchedData):
     """
 
     def __init__(self, recipe: Recipe, run: Run, device: torch.device, display: Display, quiet: bool) -> None:
-        images = open_split(recipe.data, "train")
+        images = paired(open_split(recipe.data, "train"), recipe.data)
         super().__init__(len(images), recipe.data, run, display, quiet)
         size = recipe.view.canvas or recipe.image_size
         workers = recipe.launch.workers

@@ -46,7 +46,7 @@ def centre_boxes(sizes: Int[Tensor, "b 2"]) -> Int[Tensor, "b 4"]:
     return torch.cat([corner, side, side], dim=1)
 
 
-def cut(image: UInt8[Tensor, "3 h w"], box: Int[Tensor, "4"], size: int) -> UInt8[Tensor, "3 s s"]:
+def cut(image: UInt8[Tensor, "c h w"], box: Int[Tensor, "4"], size: int) -> UInt8[Tensor, "c s s"]:
     """A box of an image, resized with antialiasing."""
     top, left, height, width = box.tolist()
     part = image[None, :, top : top + height, left : left + width]

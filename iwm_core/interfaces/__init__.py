@@ -10,6 +10,7 @@ Axes: ``b`` batch · ``h w`` pixels · ``n`` patches (gh*gw) · ``k`` context pa
 
 from iwm_core.component import Component as Component
 from iwm_core.component import option as option
+from iwm_core.constant import constant as constant
 from iwm_core.draws import Draws as Draws
 from iwm_core.interfaces.actions import Action as Action
 from iwm_core.interfaces.actions import ActionParams as ActionParams
@@ -19,6 +20,7 @@ from iwm_core.interfaces.data import CorruptImage as CorruptImage
 from iwm_core.interfaces.data import DataSource as DataSource
 from iwm_core.interfaces.data import Factor as Factor
 from iwm_core.interfaces.data import Images as Images
+from iwm_core.interfaces.data import Observed as Observed
 from iwm_core.interfaces.evaluation import EvaluationData as EvaluationData
 from iwm_core.interfaces.evaluation import Evaluator as Evaluator
 from iwm_core.interfaces.evaluation import ImageBatch as ImageBatch

@@ -26,11 +26,13 @@ class Action(Component, ABC):
         labels: one for each number of the encoded action, used by reports and by ``imagine``.
         identity: the parameters that leave an image as it is, float [p], on the CPU.
         changes_target: False when ``sample`` always leaves the target as it is, so that the core need not apply it there.
+        observed: True of the action that data shows in its pairs (`Observed`), which nobody can apply to an image.
     """
 
     labels: ClassVar[tuple[str, ...]]
     identity: ClassVar[Float[Tensor, "p"]]
     changes_target: ClassVar[bool] = True
+    observed: ClassVar[bool] = False
 
     @abstractmethod
     def sample(self, draws: Draws) -> ActionParams:
@@ -42,7 +44,11 @@ class Action(Component, ABC):
 
     @abstractmethod
     def encode(self, source: Float[Tensor, "b p"], target: Float[Tensor, "b p"]) -> Float[Tensor, "b a"]:
-        """What the predictor is told, each number about in [-1, 1]; equal sides of an invertible action give zeros, the null action."""
+        """What the predictor is told, each number about in [-1, 1]; equal sides give zeros, the null action."""
+
+    def candidates(self, draws: Draws) -> Float[Tensor, "b p"]:
+        """Parameters of targets among which planning searches: those that ``sample`` draws."""
+        return self.sample(draws).target
 
     def apply_target(self, images: Float[Tensor, "b 3 h w"], params: Float[Tensor, "b p"]) -> Float[Tensor, "b 3 h2 w2"]:
         """``apply`` for target images: skipped where this action never changes a target."""

@@ -1,7 +1,7 @@
 """Data sources: splits of images with their labels, factors and masks."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -24,6 +24,25 @@ class Factor(NamedTuple):
     name: str
     kind: str = "number"
     values: tuple[str, ...] = ()
+
+
+class Observed(NamedTuple):
+    """An action that data shows, where the core makes the others: two frames and the camera's motion, two stains, two lights.
+
+    Attributes:
+        name: what the action is called in recipes, reports and ``imagine``; no action of the recipe may have the same.
+        labels: one for each number of an image's ``action``.
+        low, high: the least and largest that each number can be, about -1 and 1, which they are where this is empty: what planning
+            searches among.
+        mirror: what flipping both images from left to right multiplies each number by, 1 or -1; empty: not known, so that views of
+            this data cannot be flipped.
+    """
+
+    name: str
+    labels: tuple[str, ...]
+    low: tuple[float, ...] = ()
+    high: tuple[float, ...] = ()
+    mirror: tuple[float, ...] = ()
 
 
 NOT_COUNTED = 255
@@ -60,11 +79,11 @@ class Images(ABC):
 
     def images(self, indices: Int[Tensor, "b"]) -> Iterable[UInt8[Tensor, "3 h w"] | CorruptImage]:
         """Several images at once, with the error in the place of one that cannot be decoded; overridden where a batch is faster."""
-        return [self._image_or_error(index) for index in indices.tolist()]
+        return [self._or_error(self.image, index) for index in indices.tolist()]
 
-    def _image_or_error(self, index: int) -> UInt8[Tensor, "3 h w"] | CorruptImage:
+    def _or_error(self, read: Callable[[int], Tensor], index: int) -> UInt8[Tensor, "3 h w"] | CorruptImage:
         try:
-            return self.image(index)
+            return read(index)
         except CorruptImage as error:
             return error
 
@@ -82,6 +101,22 @@ class Images(ABC):
 
     def factor(self, index: int) -> Float[Tensor, "f"]:
         """The known factors of an image, in the order of ``factors``."""
+        return torch.empty(0)
+
+    def target(self, index: int) -> UInt8[Tensor, "3 h w"]:
+        """The image that the observed action leads to from ``image(index)``, of its size; asked only where the source has `observed`.
+
+        Raises:
+            CorruptImage: it cannot be decoded; the core quarantines the pair and goes on.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must implement target(), as its source has an observed action")
+
+    def targets(self, indices: Int[Tensor, "b"]) -> Iterable[UInt8[Tensor, "3 h w"] | CorruptImage]:
+        """Several targets at once, as `images`; overridden where a batch is faster."""
+        return [self._or_error(self.target, index) for index in indices.tolist()]
+
+    def action(self, index: int) -> Float[Tensor, "a"]:
+        """The numbers of the observed action from ``image(index)`` to ``target(index)``, about in [-1, 1]; zeros: nothing happened."""
         return torch.empty(0)
 
     def mask(self, index: int) -> UInt8[Tensor, "h w"] | None:
@@ -103,6 +138,11 @@ class DataSource(Component, ABC):
         "none", "keep decoded images: none (decode every time), ram (host memory), device", choices=("none", "ram", "device")
     )
     max_corrupt: float = option(0.01, "share of unreadable images above which training stops", low=0, high=1)
+
+    @property
+    def observed(self) -> Observed | None:
+        """The action that pairs of this data show, a function of the fields alone; None where images come singly."""
+        return None
 
     @abstractmethod
     def open(self, split: str) -> Images:

@@ -17,12 +17,18 @@ from iwm_core.results import Evaluation
 
 
 class ImageBatch(NamedTuple):
-    """A batch of untransformed, centre-cropped images."""
+    """A batch of untransformed, centre-cropped images; where the data has an observed action, also its targets and its numbers."""
 
     index: Int[Tensor, "b"]  # pyright: ignore[reportIncompatibleMethodOverride]
     images: Float[Tensor, "b 3 h w"]
     labels: Int[Tensor, "b"]
     factors: Float[Tensor, "b f"]
+    target: Float[Tensor, "b 3 h w"] | None = None
+    action: Float[Tensor, "b a"] | None = None
+
+    def take(self, rows: Tensor | slice) -> "ImageBatch":
+        """Some of the images, by a slice, places or a mask."""
+        return ImageBatch(*(None if part is None else part[rows] for part in self))  # pyright: ignore[reportArgumentType]
 
 
 class WorldModel(ABC):
@@ -58,11 +64,14 @@ class WorldModel(ABC):
 
     @abstractmethod
     def predict(self, tokens: Float[Tensor, "b n d"], actions: Float[Tensor, "b c a"]) -> Float[Tensor, "b c n d"]:
-        """From `encode`d images, predicted `targets` of all patches after each of ``c`` encoded actions (PAPER §6: 2N tokens in)."""
+        """From tokens that `encode` gave, predicted `targets` of all patches after each of ``c`` encoded actions (PAPER §6)."""
 
     @abstractmethod
-    def views(self, images: Float[Tensor, "b 3 h w"], params: ActionParams) -> Views:
-        """The views that training would make of these images with these parameters (PAPER §2)."""
+    def views(self, images: Float[Tensor, "b 3 h w"], params: ActionParams, target: Float[Tensor, "b 3 h w"] | None = None) -> Views:
+        """The views that training would make of these images with these parameters (PAPER §2).
+
+        ``target``: the second images of pairs, where ``params`` hold an observed action other than zeros.
+        """
 
     @abstractmethod
     def reinitialised(self, seed: int) -> "WorldModel":
@@ -89,6 +98,10 @@ class EvaluationData(ABC):
     @abstractmethod
     def batches(self, split: str, count: int, size: int) -> Iterator[ImageBatch]:
         """``count`` images (or all, where there are fewer), spread evenly over the split, in batches of ``size`` on the model's device."""
+
+    def actions(self, split: str, count: int) -> Float[Tensor, "c a"]:
+        """The observed actions of the images that `batches` gives for this ``count``, without decoding them; on the CPU."""
+        return torch.empty(min(count, self.count(split)), 0)
 
 
 Track = Callable[[Iterable[Any], str, int], Iterable[Any]]

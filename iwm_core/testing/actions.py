@@ -1,11 +1,14 @@
 """What an action must keep to (PAPER §4)."""
 
+import dataclasses
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
 from iwm_core.interfaces import Action, ActionParams, Draws
 from iwm_core.testing.components import check_component
-from iwm_core.testing.conduct import check_compiles, check_device, conduct
+from iwm_core.testing.conduct import check_compiles, check_device, conduct, line_of
 
 BATCH = 6
 
@@ -30,18 +33,20 @@ def check_transformation(action: Action, size: int = 24) -> None:
     Raises:
         AssertionError: the action breaks its contract.
     """
-    rest = action.identity
+    kind = type(action).__name__
+    rest, labels = getattr(action, "identity", None), getattr(action, "labels", None)
+    assert isinstance(rest, Tensor), f"{kind}.identity must be the parameters that leave an image as it is, as torch.zeros(1); got {rest!r}"
     assert rest.ndim == 1, f"identity must be one row of parameters, [p], got {list(rest.shape)}"
     assert rest.dtype == torch.float32, f"identity must be float32, got {rest.dtype}"
     assert rest.device.type == "cpu", "identity must be on the CPU: it is made when the class is"
-    labels = action.labels
-    assert isinstance(labels, tuple), f'labels must be a tuple of texts, got {labels!r}; a tuple of one is ("label",)'
+    assert isinstance(labels, tuple), f'{kind}.labels must be a tuple of texts, got {labels!r}; a tuple of one is ("label",)'
     assert len(set(labels)) == len(labels), f"labels must differ from each other, got {labels}"
     params = check_sample(action)
     images = smooth_images(BATCH, size)
     check_apply(action, images, params)
     check_apply(action, smooth_images(BATCH, size + 1), params)
     check_encode(action, params)
+    check_extremes(action)
     draws = Draws(0, 0, torch.arange(BATCH))
     check_device("sample()", lambda device: action.sample(Draws(0, 0, torch.arange(BATCH, device=device))))
     check_device(
@@ -57,6 +62,7 @@ def check_sample(action: Action) -> ActionParams:
     draws = Draws(0, 0, torch.arange(b))
     with conduct("sample()"):
         params = action.sample(draws.stream("x"))
+    assert isinstance(params, ActionParams), f"sample() must return ActionParams(source, target), got {type(params).__name__}"
     for side, drawn in zip(params._fields, params, strict=True):
         assert drawn.shape == (b, p), f"sample().{side} must be [b, p] = [{b}, {p}] (p: len(identity)), got {list(drawn.shape)}"
         assert drawn.dtype == torch.float32, f"sample().{side} must be float32, got {drawn.dtype}"
@@ -78,15 +84,22 @@ def check_apply(action: Action, images: Tensor, params: ActionParams) -> None:
     b, _, height, width = images.shape
     for drawn in params:
         with conduct("apply()", images, drawn):
-            result = action.apply(images, drawn)
+            try:
+                result = action.apply(images, drawn)
+            except RuntimeError as error:
+                raise AssertionError(
+                    f"apply() fails on images {list(images.shape)} with params {list(drawn.shape)}: params have one row an image, and "
+                    f"`params[:, :1, None, None]` broadcasts over an image; {line_of(error)}{error}"
+                ) from error
+        assert isinstance(result, Tensor), f"apply() must return the images, got {type(result).__name__}: is a `return` missing?"
         assert result.ndim == 4, f"apply() must return images [b, 3, h, w], got {list(result.shape)}"
         assert result.shape[:2] == (b, 3), (
             f"apply() must return as many images with as many channels, got {list(result.shape)} of {list(images.shape)}"
         )
         assert result.dtype == torch.float32, f"apply() must return float32, got {result.dtype}"
         assert result.isfinite().all(), "apply() must return finite images: mind divisions by 0 and powers of 0"
-        assert result.min() >= 0, "apply() must return images in [0, 1]: clamp"
-        assert result.max() <= 1, "apply() must return images in [0, 1]: clamp"
+        low, high = float(result.min()), float(result.max())
+        assert 0 <= low <= high <= 1, f"apply() must return images in [0, 1]: clamp; got {low:.3g} to {high:.3g}"
         single = torch.cat([action.apply(images[i : i + 1], drawn[i : i + 1]) for i in range(b)])
         assert single.shape == result.shape, "apply() must return images of one size for a batch and for its images one by one"
         assert torch.allclose(single, result, atol=1e-5), (
@@ -103,6 +116,7 @@ def check_encode(action: Action, params: ActionParams) -> None:
     rest = action.identity.expand(b, -1)
     with conduct("encode()", *params):
         code = action.encode(params.source, params.target)
+    assert isinstance(code, Tensor), f"encode() must return numbers [b, a], got {type(code).__name__}: is a `return` missing?"
     assert code.shape == (b, a), f"encode() must give one number for each label, [b, a] = [{b}, {a}], got {list(code.shape)}"
     assert code.dtype == torch.float32, f"encode() must give float32, got {code.dtype}"
     assert code.isfinite().all(), "encode() must give finite numbers"
@@ -110,10 +124,45 @@ def check_encode(action: Action, params: ActionParams) -> None:
         f"encode() must give numbers about in [-1, 1], got {code.abs().max():.2f}: divide by the parameters' range"
     )
     assert action.encode(rest, rest).abs().max() == 0, "encode(identity, identity) must be zeros, the null action"
+    for side in params:
+        assert action.encode(side, side).abs().max() == 0, (
+            "encode() of equal sides must be zeros, the null action: equal parameters make equal images; take the source into account"
+        )
     moved = any(not torch.equal(side, rest) for side in params)
     assert code.abs().max() > 0 or not moved, "encode() must tell the predictor something: it gives zeros for parameters that change images"
     alone = action.encode(params.source[:1], params.target[:1])
     assert torch.allclose(alone, code[:1], atol=1e-6), "encode() of a pair must not depend on its batch"
+    for source, target in ((params.source, params.target), (rest, rest)):
+        slope = gradient(lambda leaf, source=source: action.encode(source, leaf), target)
+        assert slope.isfinite().all(), (
+            "encode() must have finite gradients, which planning follows: mind divisions by 0 and powers of 0, also under where()"
+        )
+
+
+def check_extremes(action: Action) -> None:
+    """Check that parameters and encoding are finite numbers also where an option is the least or the most that it can be."""
+    for field in dataclasses.fields(action):
+        for end in ("low", "high"):
+            value = field.metadata.get(end)
+            if value is None or isinstance(getattr(action, field.name), list):
+                continue
+            try:
+                extreme = dataclasses.replace(action, **{field.name: type(getattr(action, field.name) or value)(value)})
+            except ValueError:
+                continue  # it does not go with the other options
+            params = extreme.sample(Draws(0, 0, torch.arange(BATCH)))
+            finite = all(numbers.isfinite().all() for numbers in (*params, extreme.encode(*params)))
+            assert finite, (
+                f"{type(action).__name__}.{field.name}={value:g} makes parameters or encode() that are no finite numbers: mind a division "
+                f"by it, or narrow the option's range"
+            )
+
+
+def gradient(function: Callable[[Tensor], Tensor], inputs: Tensor) -> Tensor:
+    """The gradient of the sum of a function's numbers; 0 where they do not depend on its inputs."""
+    with torch.enable_grad():
+        leaf = inputs.detach().clone().requires_grad_()
+        return torch.autograd.grad(function(leaf).sum() + 0 * leaf.sum(), leaf)[0]
 
 
 def smooth_images(b: int, size: int) -> Tensor:

@@ -13,13 +13,24 @@ PLAIN = (bool, int, float, str)
 HOLDABLE = "bool, int, float, str, list[…] or dict[str, …] of these, or one of them | None"
 
 
-def check_component(component: Component) -> None:
+def check_component(component: Component | type[Component]) -> None:
     """Check what every component must have: a name, a docstring, and options that a recipe can hold, that are documented and checked.
 
     Raises:
         AssertionError: it has not.
     """
-    kind = type(component)
+    assert not isinstance(component, type), f"give an instance to the check: {component.__name__}(), with options that make it fast"
+    check_class(type(component))
+    for field in dataclasses.fields(component):
+        check_refusals(component, field)
+
+
+def check_class(kind: type[Component]) -> None:
+    """`check_component` of what needs no instance, for a class that has no default for one of its options.
+
+    Raises:
+        AssertionError: the class has not what it must have.
+    """
     name = getattr(kind, "name", None)
     assert isinstance(name, str), f"{kind.__name__} needs a `name`, by which recipes choose it"
     assert NAME.fullmatch(name), f"the name {name!r} must be lower-case letters, digits and _: it is typed on the command line"
@@ -29,15 +40,16 @@ def check_component(component: Component) -> None:
     written = about.strip() and not about.startswith(f"{kind.__name__}(")  # what @dataclass puts in the place of none
     assert written, f"{kind.__name__} needs a docstring: its first line is the component's description in `iwm components`"
     hints = typing.get_type_hints(kind)
-    for field in dataclasses.fields(component):
-        check_option(component, field, hints[field.name])
+    for field in dataclasses.fields(kind):
+        label = f"{kind.__name__}.{field.name}"
+        assert field.metadata.get("doc"), f"{label} needs documentation: {field.name} = option(default, 'what it is, with its unit')"
+        hint = hints[field.name]
+        assert holdable(hint), f"{label} is {hint}, which a recipe cannot hold: use {HOLDABLE}"
 
 
-def check_option(component: Component, field: "dataclasses.Field[Any]", hint: Any) -> None:
-    """Check one field of a component."""
+def check_refusals(component: Component, field: "dataclasses.Field[Any]") -> None:
+    """Check that a field refuses values outside its range or choices."""
     label = f"{type(component).__name__}.{field.name}"
-    assert field.metadata.get("doc"), f"{label} needs documentation: {field.name} = option(default, 'what it is, with its unit')"
-    assert holdable(hint), f"{label} is {hint}, which a recipe cannot hold: use {HOLDABLE}"
     for bad in refused(field):
         try:
             dataclasses.replace(component, **{field.name: [bad] if isinstance(getattr(component, field.name), list) else bad})

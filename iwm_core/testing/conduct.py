@@ -1,7 +1,10 @@
 """How functions of components must behave, whatever they compute: no hidden randomness, inputs left alone, no waiting for the device."""
 
+import re
+import traceback
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -65,6 +68,8 @@ class NoWaits(TorchDispatchMode):
             result = args[0].clone()
             result.pinned = True
             return result
+        if func is torch.ops.aten._linalg_check_errors.default:
+            raise Waits("it reads back whether it worked: torch.linalg.solve_ex and inv_ex do not")
         result = func(*args, **kwargs)
         tensors = [x for x in tree_leaves((args, kwargs, result)) if isinstance(x, Tensor)]
         if kwargs.get("pin_memory"):
@@ -91,11 +96,21 @@ def check_device(what: str, call: Callable[[torch.device], Iterable[Tensor]]) ->
     except (Waits, DataDependentOutputException, DynamicOutputShapeException, RuntimeError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise AssertionError(
-            f"{what} must run on the device of its inputs without waiting for it: make constants there (`device=x.device`), and read no "
-            f"values back (`.item()`, `if tensor`, a mask or list as an index); {reason}"
+            f"{what} must run on the device of its inputs without waiting for it: make constants there "
+            f"(`torch.arange(…, device=x.device)`, a table by `constant([…], x.device)` from iwm_core.interfaces), and read no values back "
+            f"(`.item()`, `if tensor`, a mask or list as an index); {line_of(error)}{reason}"
         ) from error
     where = {result.device.type for result in results}
     assert where == {"cuda"}, f"{what} must give results on the device of its inputs, not on {', '.join(sorted(where - {'cuda'}))}"
+
+
+def line_of(error: BaseException) -> str:
+    """The line that an error comes from, the innermost that is neither torch's nor the kit's, as the beginning of a sentence."""
+    passed_over = [str(Path(torch.__file__).parent), str(Path(__file__).parent), "jaxtyping", "beartype"]
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if not any(part in frame.filename for part in passed_over):
+            return f"{Path(frame.filename).name}:{frame.lineno}: `{frame.line}`: "
+    return ""
 
 
 def check_compiles(what: str, function: Callable[..., Tensor], *inputs: Tensor) -> None:
@@ -114,8 +129,9 @@ def check_compiles(what: str, function: Callable[..., Tensor], *inputs: Tensor) 
     try:
         result = torch.compile(function, backend="eager", fullgraph=True)(*inputs)
     except TorchDynamoException as error:
-        reason = str(error).strip().splitlines()[0]
+        reason, lines = str(error).strip().splitlines()[0], re.findall(r'File "([^"]+)", line (\d+)', str(error))
+        place = f"{Path(lines[-1][0]).name}:{lines[-1][1]}: " if lines else ""
         raise AssertionError(
-            f"{what} must compile as one graph: no control flow that depends on values, and no calls that torch cannot see; {reason}"
+            f"{what} must compile as one graph: no control flow that depends on values, and no calls that torch cannot see; {place}{reason}"
         ) from error
     assert torch.allclose(result, expected, atol=1e-5), f"{what} must compute the same when compiled"

@@ -1,12 +1,13 @@
 """What a data source must keep to."""
 
 import pickle
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
-from iwm_core.interfaces import NOT_COUNTED, CorruptImage, DataSource, Images
-from iwm_core.testing.components import check_component
+from iwm_core.interfaces import NOT_COUNTED, CorruptImage, DataSource, Images, Observed
+from iwm_core.testing.components import NAME, check_component
 from iwm_core.testing.conduct import conduct
 
 MOST = 32
@@ -14,7 +15,7 @@ MOST = 32
 
 
 def check_data_source(source: DataSource) -> None:
-    """Check a data source: documentation, both splits, images, labels, factors and masks, determinism, and that workers can have it.
+    """Check a data source: documentation, both splits, images, labels, factors, masks and pairs, determinism, workers.
 
     Raises:
         AssertionError: the source breaks its contract; the text says how to mend it.
@@ -22,8 +23,11 @@ def check_data_source(source: DataSource) -> None:
     """
     check_component(source)
     splits = {split: source.open(split) for split in ("train", "validation")}
+    check_observed(source)
     for split, images in splits.items():
         check_images(f"{source.name}'s {split} split", images)
+        if source.observed is not None:
+            check_pairs(f"{source.name}'s {split} split", images, source.observed)
     train, validation = splits.values()
     assert train.classes == validation.classes, f"{source.name} must have the same `classes`, in the same order, in both splits"
     assert train.factors == validation.factors, f"{source.name} must have the same `factors` in both splits"
@@ -35,24 +39,71 @@ def check_data_source(source: DataSource) -> None:
     raise AssertionError(f"{source.name}.open('no such split') must raise a ValueError that names the splits there are")
 
 
+def check_observed(source: DataSource) -> None:
+    """Check what a source says of the action that its pairs show."""
+    observed = source.observed
+    if observed is None:
+        return
+    what = f"{source.name}.observed"
+    assert NAME.fullmatch(observed.name), f"{what}.name {observed.name!r} must be lower-case letters, digits and _"
+    labels = observed.labels
+    assert labels, f"{what}.labels must have one text for each number of action()"
+    assert len(set(labels)) == len(labels), f"{what}.labels must differ from each other, got {labels}"
+    for name in ("low", "high", "mirror"):
+        values = getattr(observed, name)
+        assert len(values) in (0, len(labels)), f"{what}.{name} must have one number for each label, or be empty; got {values}"
+    low, high = observed.low or [-1] * len(labels), observed.high or [1] * len(labels)
+    ordered = all(least < most for least, most in zip(low, high, strict=True))
+    assert ordered, f"{what}.low must lie below {what}.high, number by number"
+    assert set(observed.mirror) <= {1, -1}, f"{what}.mirror must be 1 or -1 for each number, got {observed.mirror}"
+
+
+def check_pairs(what: str, images: Images, observed: Observed) -> None:
+    """Check the targets and actions of one split of pairs."""
+    places, actions = spread(images), []
+    with conduct(f"target() and action() of {what}"):
+        targets = [decoded(images.target, index) for index in places.tolist()]
+        actions = [images.action(index) for index in places.tolist()]
+    copy = sent(what, images)
+    for index, target, together, action in zip(places.tolist(), targets, copy.targets(places), actions, strict=True):
+        check_image(f"target {index} of {what}", target)
+        assert alike(target, together), f"{what}: targets() must give what target() gives, also in a pickled copy; target {index} differs"
+        image = decoded(images.image, index)
+        if isinstance(image, Tensor) and isinstance(target, Tensor):
+            assert image.shape == target.shape, (
+                f"target {index} of {what} must be as large as its image, got {list(target.shape)} and {list(image.shape)}"
+            )
+        assert action.shape == (len(observed.labels),), (
+            f"action {index} of {what} must be [{len(observed.labels)}], one for each of observed.labels, got {list(action.shape)}"
+        )
+        assert action.dtype == torch.float32, f"action {index} of {what} must be float32, got {action.dtype}"
+        assert action.isfinite().all(), f"action {index} of {what} must be finite numbers"
+        low, high = (torch.tensor(bound or [end] * len(action)) for bound, end in ((observed.low, -1.0), (observed.high, 1.0)))
+        inside = (action >= low - 1e-5).all() and (action <= high + 1e-5).all()
+        assert inside, f"action {index} of {what} must lie between observed.low and observed.high, got {action.tolist()}"
+        assert torch.equal(action, copy.action(index)), f"action() of {what} must give the same again"
+    moved = any(action.any() for action in actions)
+    assert moved, f"no pair of {what} shows an action: all of {len(actions)} are zeros, which mean that nothing happened"
+
+
 def check_images(what: str, images: Images) -> None:
     """Check one split.
 
     Raises:
         AssertionError: it breaks its contract.
     """
-    count = len(images)
-    assert count > 0, f"{what} has no images: open() must raise a ValueError that says what to set"
-    places = torch.arange(min(count, MOST)) * count // min(count, MOST)
+    assert len(images) > 0, f"{what} has no images: open() must raise a ValueError that says what to set"
+    places = spread(images)
     with conduct(f"image() of {what}"):
-        pixels = [decoded(images, index) for index in places.tolist()]
+        pixels = [decoded(images.image, index) for index in places.tolist()]
     for index, image in zip(places.tolist(), pixels, strict=True):
         check_image(f"image {index} of {what}", image)
     assert any(isinstance(image, Tensor) for image in pixels), f"{what}: not one of {len(pixels)} images can be decoded"
     copy = sent(what, images)
     for index, image, together in zip(places.tolist(), pixels, copy.images(places), strict=True):
-        same = torch.equal(image, together) if isinstance(image, Tensor) and isinstance(together, Tensor) else type(image) is type(together)
-        assert same, f"{what}: images() must give what image() gives, and a pickled copy the same as the original; image {index} differs"
+        assert alike(image, together), (
+            f"{what}: images() must give what image() gives, and a pickled copy the same as the original; image {index} differs"
+        )
         assert images.describe(index).strip(), f"describe() must say what to call image {index} of {what}"
         check_knowledge(f"image {index} of {what}", images, index, image)
 
@@ -67,12 +118,23 @@ def sent(what: str, images: Images) -> Images:
         ) from error
 
 
-def decoded(images: Images, index: int) -> Tensor | CorruptImage:
+def spread(images: Images) -> Tensor:
+    """Indices of at most `MOST` images, evenly over a split."""
+    count = len(images)
+    return torch.arange(min(count, MOST)) * count // min(count, MOST)
+
+
+def decoded(read: Callable[[int], Tensor], index: int) -> Tensor | CorruptImage:
     """An image, or the error that it raises."""
     try:
-        return images.image(index)
+        return read(index)
     except CorruptImage as error:
         return error
+
+
+def alike(one: Tensor | CorruptImage, other: Tensor | CorruptImage) -> bool:
+    """Whether both are the same image, or both are none."""
+    return torch.equal(one, other) if isinstance(one, Tensor) and isinstance(other, Tensor) else type(one) is type(other)
 
 
 def check_image(what: str, image: Tensor | CorruptImage) -> None:

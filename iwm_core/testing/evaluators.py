@@ -15,7 +15,7 @@ from iwm_core.testing.components import check_component
 from iwm_core.testing.conduct import conduct
 from iwm_core.testing.known_model import KnownData, KnownModel, quiet
 
-METRIC = re.compile(r"[a-z][a-z0-9]*(\.[a-z0-9_]+)*(_[a-z0-9_]+)?")
+METRIC = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)*")
 WORD = re.compile(r"[a-z][a-z0-9_]*")
 
 

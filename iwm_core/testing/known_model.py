@@ -2,7 +2,8 @@
 
 Tokens are the pixels of patches, less one half, so everything that a metric says of them has an analytic value. Actions add patterns to
 the image (`Slide`: tokens move along two orthogonal directions) or turn it into its negative (`Negative`, on the source only: undone
-by turning the tokens' sign). `KnownModel.answer` is the predictor: `perfect`, `blind`, `half`, or any function of tokens and actions.
+by turning the tokens' sign). `KnownPairs` show what a slide does as an observed action: ``KnownModel(parts=PAIRED)`` is told it.
+`KnownModel.answer` is the predictor: `perfect`, `blind`, `half`, or any function of tokens and actions.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -12,8 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from iwm_core.actions import ActionSequence
-from iwm_core.interfaces import Action, ActionParams, Draws, EvaluationData, Factor, ImageBatch, Views, WorldModel, option
+from iwm_core.actions import ActionSequence, ObservedAction
+from iwm_core.interfaces import Action, ActionParams, Draws, EvaluationData, Factor, ImageBatch, Observed, Views, WorldModel, option
 
 PIXELS, PATCH = 8, 4
 GRID = PIXELS // PATCH
@@ -75,6 +76,11 @@ class Negative(Action):
         return source - target
 
 
+MOVE = Observed("move", ("columns", "rows"), low=(-0.5, -0.5), high=(0.5, 0.5))
+"""What `KnownPairs` show: a slide, in the numbers that `Slide` encodes it by."""
+PAIRED: dict[str, Action] = {"move": ObservedAction(MOVE)}
+
+
 def moved(tokens: Tensor, actions: Tensor, share: float) -> Tensor:
     """The tokens after a share of the true effect of each action; [b, c, n, d]."""
     directions = 2 * SLIDE * tokens_of(checkers())  # [2, n, d], an encoded 1 is a slide of 2
@@ -125,8 +131,8 @@ class KnownModel(WorldModel):
     def predict(self, tokens: Tensor, actions: Tensor) -> Tensor:
         return self.answer(tokens, actions)
 
-    def views(self, images: Tensor, params: ActionParams) -> Views:
-        return self.sequence.views(images, params, "view")
+    def views(self, images: Tensor, params: ActionParams, target: Tensor | None = None) -> Views:
+        return self.sequence.views(images, params, "view", target)
 
     def reinitialised(self, seed: int) -> "KnownModel":
         """Answers with tokens that have nothing to do with the image, and each number of the action moves them at random."""
@@ -167,6 +173,26 @@ class KnownData(EvaluationData):
             pixels[:, 0] += (label - 1).float()[:, None, None] * 0.1
             factors = torch.stack([pixels[:, 0].mean((1, 2)), label.float(), draws.uniform(1)[:, 0]], 1)
             yield ImageBatch(index, pixels, label, factors)
+
+
+@dataclass
+class KnownPairs(KnownData):
+    """The same images, each with what a slide of two numbers in [-0.5, 0.5) makes of it."""
+
+    def shown(self, split: str, index: Tensor) -> Tensor:
+        """The slides of some images, [b, 2]."""
+        return Draws(self.seed, ("train", "validation").index(split), index, "known/move").uniform(2, -0.5, 0.5)
+
+    def batches(self, split: str, count: int, size: int) -> Iterator[ImageBatch]:
+        for batch in super().batches(split, count, size):
+            action = self.shown(split, batch.index)
+            slid = batch.images + 2 * SLIDE * torch.einsum("ba,achw->bchw", action, checkers())
+            yield batch._replace(target=slid, action=action)
+
+    def actions(self, split: str, count: int) -> Tensor:
+        total = self.count(split)
+        count = min(count, total)
+        return self.shown(split, torch.arange(count) * total // max(count, 1))
 
 
 def quiet(items: Iterable[Any], label: str, total: int) -> Iterable[Any]:  # noqa: ARG001  # as a `Track` takes them

@@ -35,6 +35,7 @@ def check_module(what: str, build: Callable[[], nn.Module], call: Call, inputs: 
     module.eval()
     with conduct(f"{what} in evaluation mode", *inputs), torch.no_grad():
         answer, again = call(module, *inputs), call(module, *inputs)
+    assert isinstance(answer, Tensor), f"{what} must return its tokens or outputs, got {type(answer).__name__}: is a `return` missing?"
     assert answer.shape == shape, f"{what} must answer with {list(shape)}, got {list(answer.shape)}"
     assert answer.dtype == torch.float32, f"{what} must answer with float32 numbers for float32 inputs, got {answer.dtype}"
     assert answer.isfinite().all(), f"{what} must answer with finite numbers"

@@ -10,10 +10,28 @@ from iwm_core.testing.conduct import check_device, conduct
 def check_target_selector(selector: TargetSelector, grid: tuple[int, int] = (12, 12)) -> None:
     """Check a target selector: documentation, fixed sizes, range, order, disjointness, determinism, independence of samples, devices.
 
+    A grid of odd sides, one row more and one column less, is tried too; a ValueError there is taken for the selector's own limit.
+
     Raises:
         AssertionError: the selector breaks its contract; the text says how to mend it.
+        ValueError: its fields cannot be satisfied on this grid.
     """
     check_component(selector)
+    check_selections(selector, grid)
+    odd = grid[0] + 1, grid[1] - 1
+    try:
+        selector.select(Draws(0, 0, torch.arange(64)), odd)
+    except ValueError:
+        return
+    check_selections(selector, odd)
+
+
+def check_selections(selector: TargetSelector, grid: tuple[int, int]) -> None:
+    """Check what is selected on one grid.
+
+    Raises:
+        AssertionError: it breaks the contract.
+    """
     n = grid[0] * grid[1]
     with conduct("select()"):
         where = selector.select(Draws(0, 0, torch.arange(64)), grid)
@@ -22,8 +40,8 @@ def check_target_selector(selector: TargetSelector, grid: tuple[int, int] = (12,
     for name, index in zip(Targets._fields, where, strict=True):
         assert index.dtype == torch.int64, f"{name} must be int64, got {index.dtype}"
         assert index.shape[-1] > 0, f"{name} must not be empty: raise a ValueError instead"
-        assert index.min() >= 0, f"{name} must be indices in [0, {n})"
-        assert index.max() < n, f"{name} must be indices in [0, {n})"
+        inside = 0 <= index.min() <= index.max() < n
+        assert inside, f"{name} must be indices in [0, {n}) of {grid[0]} x {grid[1]} patches, got {int(index.min())} to {int(index.max())}"
         assert (index.diff(dim=-1) > 0).all(), f"{name} must be ascending, without repeats"
     shared = where.context[:, None, :, None] == where.target[:, :, None, :]
     assert selector.predicts_context or not shared.any(), (

@@ -16,11 +16,12 @@ from torch import Tensor
 
 from iwm_core.config import View
 from iwm_core.data.evaluation import squares
+from iwm_core.data.kept import KeptImages
 from iwm_core.data.loader import Fault, Slice, made_by_workers, random_views, read
 from iwm_core.data.quarantine import Corrupt
 from iwm_core.data.training import WatchedData
 from iwm_core.data.view import centre_boxes, cut_mask
-from iwm_core.data.wrapped import KeptImages, WrappedImages
+from iwm_core.data.wrapped import WrappedImages
 from iwm_core.data.wrapped import part_of as part_of
 from iwm_core.display import Display
 from iwm_core.errors import UserError
@@ -62,13 +63,13 @@ class TaughtImages(WrappedImages):
     """Images read together with their targets: one whose mask cannot be decoded is as corrupt as if it could not itself.
 
     Attributes:
-        targets: of the images read since it was emptied, by index and task.
+        learned: the targets of the images read since it was emptied, by index and task.
     """
 
     def __init__(self, behind: Images, tasks: dict[str, Task]) -> None:
         super().__init__(behind)
         self.tasks = tasks
-        self.targets: dict[int, dict[str, Tensor]] = {}
+        self.learned: dict[int, dict[str, Tensor]] = {}
 
     def image(self, index: int) -> UInt8[Tensor, "3 h w"]:
         return self.taught(index, self.behind.image(index))
@@ -82,7 +83,7 @@ class TaughtImages(WrappedImages):
 
     def taught(self, index: int, image: UInt8[Tensor, "3 h w"]) -> UInt8[Tensor, "3 h w"]:
         """The image, its targets noted."""
-        self.targets[index] = {name: target_of(task, self.behind, index, image) for name, task in self.tasks.items()}
+        self.learned[index] = {name: target_of(task, self.behind, index, image) for name, task in self.tasks.items()}
         return image
 
     def stacked(self, shown: list[int], boxes: Int[Tensor, "b 4"], flips: Iterable[bool], size: int) -> dict[str, Shaped[Tensor, "b ..."]]:
@@ -91,10 +92,10 @@ class TaughtImages(WrappedImages):
         targets = {}
         for name, task in self.tasks.items():
             if task.dense:
-                masks = [(cut_mask(self.targets[i][name], box, size), turned) for i, box, turned in place]
+                masks = [(cut_mask(self.learned[i][name], box, size), turned) for i, box, turned in place]
                 targets[name] = torch.stack([mask.flip(-1) if turned else mask for mask, turned in masks])
             else:
-                targets[name] = torch.stack([self.targets[i][name] for i in shown])
+                targets[name] = torch.stack([self.learned[i][name] for i in shown])
         return targets
 
 
@@ -111,7 +112,7 @@ class LessonTask:
         return len(self.images)
 
     def __getitem__(self, part: Slice) -> Made | Fault:
-        self.images.targets.clear()
+        self.images.learned.clear()
         try:
             decoded, shown, corrupt = read(self.images, part.index, self.bad)
         except WrongTarget as error:
@@ -134,7 +135,7 @@ class ExamTask:
         return len(self.images)
 
     def __getitem__(self, index: Int[Tensor, "b"]) -> Made | Fault:
-        self.images.targets.clear()
+        self.images.learned.clear()
         try:
             kept, pixels, sizes, corrupt = squares(self.images, index, self.size)
         except WrongTarget as error:

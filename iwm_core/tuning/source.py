@@ -4,7 +4,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from iwm_core.actions import ActionSequence
+from iwm_core.actions import recipe_actions
 from iwm_core.checkpoint import load_weights
 from iwm_core.errors import UserError
 from iwm_core.interfaces import WorldModelParts
@@ -39,6 +39,6 @@ def world_model_parts(source: dict[str, Any], restored: bool) -> WorldModelParts
         if not checkpoint.is_dir():
             raise UserError(f"the world model's checkpoint {checkpoint} is gone; bring it back, or start the tuning anew")
         load_weights(checkpoint, model)
-    action = len(ActionSequence(recipe.actions).labels)
+    action = len(recipe_actions(recipe).labels)
     fresh = partial(recipe.predictor.build, model.teacher.width, model.teacher.grid, action)
     return WorldModelParts(model.teacher, model.predictor, fresh, action, recipe.image_size)

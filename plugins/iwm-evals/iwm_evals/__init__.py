@@ -14,13 +14,14 @@ def iwm_evaluators() -> list[type]:
     from iwm_evals.error import Error
     from iwm_evals.factors import Factors
     from iwm_evals.health import Health
+    from iwm_evals.inverse import Inverse
     from iwm_evals.mrr import Mrr
     from iwm_evals.pca import Pca
     from iwm_evals.planning import Planning
     from iwm_evals.probe import Probe
     from iwm_evals.undo import Undo
 
-    return [AttentiveProbe, Compose, Dose, Equivariance, Error, Factors, Health, Mrr, Pca, Planning, Probe, Undo]
+    return [AttentiveProbe, Compose, Dose, Equivariance, Error, Factors, Health, Inverse, Mrr, Pca, Planning, Probe, Undo]
 
 
 @hookimpl

@@ -75,7 +75,8 @@ class AttentiveProbe(Evaluator):
         held = held_out(len(labels), data.seed)
         heads, chosen = {}, {}
         for control, words in INPUTS.items():
-            fitted = self.train(component, files[control], labels, held, classes, data.seed, model.device, track, words)
+            with torch.random.fork_rng([model.device] if model.device.type == "cuda" else []):  # heads start, and drop out, by it
+                fitted = self.train(component, files[control], labels, held, classes, data.seed, model.device, track, words)
             rights = [int(answers(head, files[control], held.nonzero()[:, 0], model.device).eq(labels[held]).sum()) for head in fitted]
             best = max(range(len(fitted)), key=lambda number: (rights[number], -self.lrs[number]))
             heads[control], lr = fitted[best], self.lrs[best]

@@ -19,7 +19,6 @@ from torch import Tensor
 
 from iwm_core.bootstrap import bounds, resampled_means
 from iwm_core.interfaces import (
-    ActionParams,
     Chart,
     Evaluation,
     EvaluationData,
@@ -37,8 +36,8 @@ from iwm_evals.probes.features import check_finite, colour, raw
 from iwm_evals.probes.held_out import held_out
 from iwm_evals.probes.ridge import Moments, fit, merge, moments, predict
 from iwm_evals.questions.images import validation_images
-from iwm_evals.questions.parts import Part, alone, each_action, whole
-from iwm_evals.questions.views import draw_params
+from iwm_evals.questions.parts import Part, each_action, whole
+from iwm_evals.questions.views import draw_params, make_views
 from iwm_evals.scores.invariance import Similarity
 
 STILL = 1e-12  # the variance of a number that does not vary
@@ -148,10 +147,9 @@ class Equivariance(Evaluator):
         Raises:
             ValueError: the model's latents are not finite.
         """
-        images, rest, features, actions, differ = batch.images, model.actions.identity, [], [], []
+        features, actions, differ = [], [], []
         for version in range(self.draws):
-            params = ActionParams(*(alone(part, side, rest) for side in draw_params(model, batch, seed, version, "equivariance/pair")))
-            views = model.views(images, params)
+            views = make_views(model, batch, draw_params(model, batch, seed, version, "equivariance/pair"), part)
             sides = (views.source, views.target)
             inputs = {"": [model.encode(view).float().mean(1) for view in sides], "_raw": map(raw, sides), "_colour": map(colour, sides)}
             features.append({ending: torch.stack(list(both), 1) for ending, both in inputs.items()})

@@ -8,7 +8,8 @@ Decisions:
 - `unexplained` is the sum of |prediction - target|² over that of |mean - target|², with the mean of all measured targets at each
   position: the share of the targets' variance that is missed. The mean takes a pass over the targets of its own, so that no token need be
   kept; the bootstrap holds it fixed.
-- Control *shuffled*: told the action of another pair of the same image. *null*: told nothing. *identity*: the source as the prediction.
+- Control *shuffled*: told the action of another pair of the same image; an observed action is then that of another image. *null*: told
+  nothing. *identity*: the source as the prediction.
 - Parts: one action is drawn as in training and all others rest on both sides; pairs whose sides are then equal, most of those of a rare
   operation, are left out: nothing is to be predicted, and their sources are perfect answers.
 """
@@ -23,6 +24,7 @@ from torch import Tensor
 
 from iwm_core.interfaces import (
     ActionParams,
+    Draws,
     Evaluation,
     EvaluationData,
     Evaluator,
@@ -35,8 +37,8 @@ from iwm_core.interfaces import (
     option,
 )
 from iwm_evals.questions.images import validation_images
-from iwm_evals.questions.parts import alone, each_action
-from iwm_evals.questions.views import draw_params, draw_views
+from iwm_evals.questions.parts import Part, alone, each_action
+from iwm_evals.questions.views import draw_params, draw_views, make_views, other_action
 from iwm_evals.scores.relative import STILL, Ratio, chart_errors, relative_metrics, spread_out, squared
 
 STREAM = "error/pairs"
@@ -76,9 +78,10 @@ class Error(Evaluator):
 
         total = -(-count // self.chunk) * self.draws
         mean = self.mean_target(model, data.seed, track(self.pairs(data, count), "error: mean target", total))
+        pool = data.actions("validation", count)
         rows: list[dict[str, Tensor]] = []
         for batch, version in track(self.pairs(data, count), "error", total):
-            found = self.measure(model, batch, data.seed, version, mean)
+            found = self.measure(model, batch, data.seed, version, mean, pool)
             if version:
                 rows[-1] = {name: values + found[name] for name, values in rows[-1].items()}
             else:
@@ -108,28 +111,31 @@ class Error(Evaluator):
             total, size = total + latents.sum(0, keepdim=True).cpu().double(), size + len(latents)
         return (total / size).float().to(model.device)
 
-    def measure(self, model: WorldModel, batch: ImageBatch, seed: int, version: int, mean: Float[Tensor, "1 n d"]) -> dict[str, Tensor]:
+    def measure(
+        self, model: WorldModel, batch: ImageBatch, seed: int, version: int, mean: Float[Tensor, "1 n d"], pool: Float[Tensor, "q a"]
+    ) -> dict[str, Tensor]:
         """Squared distances of one pair of each image, by name, each [b]."""
         params = draw_params(model, batch, seed, version, STREAM)
-        views = model.views(batch.images, params)
-        other = draw_params(model, batch, seed, self.draws + version, STREAM)
-        actions = {"": views.action, "_shuffled": model.views(batch.images, other).action, "_null": torch.zeros_like(views.action)}
+        views = make_views(model, batch, params)
+        another = draw_params(model, batch, seed, self.draws + version, STREAM)
+        other = other_action(model, another, pool, Draws(seed, version, batch.index, STREAM))
+        actions = {"": views.action, "_shuffled": make_views(model, batch, other).action, "_null": torch.zeros_like(views.action)}
         start, target = model.targets(views.source), model.targets(views.target)
         found = {f"error{told}": error for told, error in errors(model, views, target, actions).items()}
         found |= {"moved": squared(start, target), "spread": squared(target, mean), "size": squared(target, torch.zeros_like(target))}
         for part in each_action(model.parts):
             source, goal = (alone(part, side, model.actions.identity) for side in params)
             apart = (source != goal).any(1).nonzero()[:, 0]
-            rested = ActionParams(source[apart], goal[apart])
-            for name, values in self.measure_part(model, batch.images[apart], rested).items():
+            rested, kept = ActionParams(source[apart], goal[apart]), batch.take(apart)
+            for name, values in self.measure_part(model, kept, rested, part).items():
                 found[f"{name}.{part.name}"] = spread_out(values, apart, len(batch.index))
         return found
 
-    def measure_part(self, model: WorldModel, images: Float[Tensor, "c 3 h w"], params: ActionParams) -> dict[str, Float[Tensor, "c"]]:
-        """Squared distances of some images' pairs, by name."""
-        if not len(images):
+    def measure_part(self, model: WorldModel, batch: ImageBatch, params: ActionParams, part: Part) -> dict[str, Float[Tensor, "c"]]:
+        """Squared distances of some images' pairs that a part of the action sets apart, by name."""
+        if not len(batch.index):
             return {name: torch.zeros(0, dtype=torch.float64) for name in ("error", "error_null", "moved")}
-        views = model.views(images, params)
+        views = make_views(model, batch, params, part)
         target = model.targets(views.target)
         actions = {"error": views.action, "error_null": torch.zeros_like(views.action)}
         return errors(model, views, target, actions) | {"moved": squared(model.targets(views.source), target)}

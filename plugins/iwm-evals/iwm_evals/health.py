@@ -78,7 +78,8 @@ class Health(Evaluator):
         patches = model.grid[0] * model.grid[1]
         order = Draws(data.seed, 0, torch.zeros(1, dtype=torch.int64), "health/positions").permutation(patches)[0]
         positions = order[: max(1, TOKENS // count)].to(model.device)
-        views = self.views if self.views > 1 and len(model.parts) else 0
+        made = [action for action in model.parts.values() if not action.observed]  # of a pair, there are no more views
+        views = self.views if self.views > 1 and made else 0
 
         batches = track(data.batches("validation", count, self.chunk), "health", -(-count // self.chunk))
         kept = zip(*(self.measure_batch(model, batch, data.seed, positions, views) for batch in batches), strict=True)

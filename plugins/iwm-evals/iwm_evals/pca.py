@@ -40,7 +40,7 @@ from iwm_core.interfaces import (
 )
 from iwm_evals.probes.features import check_finite
 from iwm_evals.probes.ridge import Moments, moments, total
-from iwm_evals.questions.views import draw_params
+from iwm_evals.questions.views import draw_params, make_views
 from iwm_evals.statistics.jackknife import GROUPS, interval_of
 
 FIRST = (1, 3, 10)
@@ -159,11 +159,11 @@ def choose_views(model: WorldModel, batch: ImageBatch, seed: int) -> Views:
     drawn = [draw_params(model, batch, seed, version, "pca/view") for version in range(CANDIDATES)]
     every = torch.arange(len(rest), device=rest.device)
     for pairs in ([ActionParams(rest, p.target) for p in drawn], [ActionParams(p.source, rest) for p in drawn]):
-        sizes = torch.stack([model.views(batch.images, pair).action.norm(dim=1) for pair in pairs])
+        sizes = torch.stack([make_views(model, batch, pair).action.norm(dim=1) for pair in pairs])
         best = ActionParams(*(torch.stack(list(side))[sizes.argmax(0), every] for side in zip(*pairs, strict=True)))
         if sizes.any():
             break
-    return model.views(batch.images, best)
+    return make_views(model, batch, best)
 
 
 def fit_basis(tokens: Float[Tensor, "r d"]) -> Basis:

@@ -3,7 +3,8 @@
 Decisions:
 - The goal is a target made from a clean validation image with parameters drawn as in training. Each search gets both images, and its
   answer is compared number by number with the encoded action that made the goal.
-- *chance* is the mean error of all candidates: what an independent draw from the same distribution gets. *null* is the error of zeros. It
+- *chance* is the mean error of all candidates: what an independent draw from the same distribution gets; of an observed action, that of
+  all measured pairs' actions. *null* is the error of zeros. It
   is below chance: the middle of a distribution lies nearer to all of it than one of its draws does.
 - Over all numbers: the sum of their errors over that of chance. 0 is perfect and 1 is chance.
 - The searches share one bank of candidates, which is predicted once.
@@ -19,6 +20,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from iwm_core.interfaces import (
+    ActionParams,
     Draws,
     Evaluation,
     EvaluationData,
@@ -31,8 +33,9 @@ from iwm_core.interfaces import (
     WorldModel,
     option,
 )
-from iwm_core.planning import CEM, SEARCHES, BankSearch, GradientSearch, Problem, Search, drawn_targets, find
+from iwm_core.planning import CEM, SEARCHES, BankSearch, GradientSearch, Problem, Search, drawn_candidates, find
 from iwm_evals.questions.images import validation_images
+from iwm_evals.questions.views import draw_params, make_views
 from iwm_evals.statistics.measured import mean_metrics, ratio_metrics
 from iwm_evals.words.planning import ABOUT, chart_answers, chart_errors, show_plans, sum_up
 
@@ -91,6 +94,8 @@ class Planning(Evaluator):
             pairs += [(seen + i, batch.images[i], goal[i]) for i in range(len(goal)) if seen + i in shown]
             seen += len(goal)
         answers = Answers(*(torch.cat(column) for column in zip(*pieces, strict=True)))
+        shown_by_data = torch.tensor([model.parts[model.names[place]].observed for place in places.tolist()])
+        answers = answers._replace(chance=torch.where(shown_by_data, apart(answers.true), answers.chance))
 
         names = [f"{model.names[place]}.{model.actions.labels[place]}" for place in places.tolist()]
         metrics = summarise(answers, list(searches), names, data.seed, self.resamples)
@@ -128,16 +133,16 @@ class Planning(Evaluator):
 
 def varying(model: WorldModel, seed: int) -> Int[Tensor, "v"]:
     """Places of the encoded numbers that are not the same for all targets, on the CPU."""
-    drawn = drawn_targets(model.actions, seed, model.device)
+    drawn = drawn_candidates(model.actions, seed, model.device)
     told = model.actions.encode(model.actions.identity.to(drawn).expand_as(drawn), drawn).cpu()
     return (told != told[:1]).any(0).nonzero()[:, 0]
 
 
 def make_goals(model: WorldModel, batch: ImageBatch, seed: int) -> tuple[Float[Tensor, "b 3 h2 w2"], Float[Tensor, "b a"]]:
     """A target of each image, and the encoded action that leads to it."""
-    target = model.actions.sample(Draws(seed, 0, batch.index, "planning/goal")).target
-    rest = model.actions.identity.to(target).expand_as(target)
-    return model.actions.apply_target(batch.images, target), model.actions.encode(rest, target)
+    target = draw_params(model, batch, seed, 0, "planning/goal").target
+    views = make_views(model, batch, ActionParams(model.actions.identity.to(target).expand_as(target), target))
+    return views.target, views.action
 
 
 def answer(problem: Problem, searches: list[Search], true: Float[Tensor, "b a"], places: Int[Tensor, "v"]) -> Answers:
@@ -148,6 +153,12 @@ def answer(problem: Problem, searches: list[Search], true: Float[Tensor, "b a"],
     found = torch.stack([plan.action for plan in plans], 1).cpu().double()[:, :, places]
     chance = (candidates - wanted[:, None]).abs().mean(1)
     return Answers(wanted, found, chance, torch.stack([plan.params for plan in plans], 1).cpu())
+
+
+def apart(true: Float[Tensor, "b v"]) -> Float[Tensor, "b v"]:
+    """How far each action lies from all others on average, number by number: from the middle of its range, where it is the only one."""
+    others = len(true) - 1
+    return (true[:, None] - true).abs().sum(1) / others if others else 0.5 * torch.ones_like(true)
 
 
 def errors_of(answers: Answers) -> Float[Tensor, "b s v"]:
@@ -176,11 +187,11 @@ def relative_errors(answers: Answers, seed: int, resamples: int) -> list[list[Me
 
 
 def make_row(model: WorldModel, source: Tensor, goal: Tensor, answers: Answers, place: int, column: int, names: list[str]) -> Row:
-    """A row of the gallery: what a search found for one image, and what that makes of its source."""
+    """A row of the gallery: what a search found for one image, and what that makes of its source; an observed action makes nothing."""
     params = answers.params[place, column].to(model.device)
-    made = model.actions.apply_target(source[None], params[None])[0]
+    made = () if model.actions.observed else (model.actions.apply_target(source[None], params[None])[0],)
     found, true = answers.found[place, column], answers.true[place]
     off, chance = float((found - true).abs().mean()), float(answers.chance[place].mean())
     return Row(
-        (source, goal, made), dict(zip(names, found.tolist(), strict=True)), f"off by {off:.2f}, chance by {chance:.2f}", off < chance / 2
+        (source, goal, *made), dict(zip(names, found.tolist(), strict=True)), f"off by {off:.2f}, chance by {chance:.2f}", off < chance / 2
     )

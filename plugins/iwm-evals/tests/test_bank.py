@@ -102,7 +102,10 @@ def test_a_part_varies_alone_with_the_draws_of_the_whole():
     [
         ({"slide": Slide(), "negative": Negative()}, ["slide.columns", "slide.rows"]),  # one action on the target: it is the whole
         ({"slide": Slide(), "more": Slide()}, ["slide", "slide.columns", "slide.rows", "more", "more.columns", "more.rows"]),
-        ({"lights": Lights(), "slide": Slide()}, ["lights", "slide", "slide.columns", "slide.rows"]),  # its only parameter is the action
+        (
+            {"lights": Lights(), "slide": Slide()},
+            ["lights.gain", "slide", "slide.columns", "slide.rows"],
+        ),  # its only one is all of it
         ({"dimmer": Dimmer()}, ["dimmer.0"]),  # the other one does not vary
         ({"slide": Slide(strength=0), "lights": Lights()}, ["lights.gain"]),
         ({"negative": Negative()}, []),

@@ -130,8 +130,8 @@ def test_a_number_that_never_varies_is_left_out(tmp_path):
 
 def test_where_sources_are_made_from_targets_pairs_differ_by_the_source(tmp_path):
     class FromTarget(Shown):
-        def views(self, images, params):
-            return self.actions.views(images, params, "target")
+        def views(self, images, params, target=None):
+            return self.actions.views(images, params, "target", target)
 
     metrics = measure(FromTarget(nothing_of_slides, {"slide": Slide(), "negative": Negative(p=0.4)}), tmp_path, draws=1).metrics
     assert metrics["invariance.slide"] == pytest.approx((1, 1, 1, 100), abs=1e-6)

@@ -161,8 +161,8 @@ def test_where_no_target_changes_the_source_does(tmp_path):
 
 def test_where_sources_are_made_from_targets_the_source_changes_too(tmp_path):
     class FromTarget(KnownModel):
-        def views(self, images, params):
-            return self.actions.views(images, params, "target")
+        def views(self, images, params, target=None):
+            return self.actions.views(images, params, "target", target)
 
     rows = measure(FromTarget(parts={"slide": Slide()}), tmp_path).galleries[0].rows
     clean = next(KnownData().batches("validation", 8, 8)).images

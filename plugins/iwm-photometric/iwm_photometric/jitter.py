@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from iwm_core.interfaces import Action, ActionParams, Draws, option
+from iwm_core.interfaces import Action, ActionParams, Draws, constant, option
 from iwm_photometric.colour import blend, luma, shift_hue
 
 IDENTITY = (1.0, 1.0, 1.0, 0.0)
@@ -42,9 +42,9 @@ class Jitter(Action):
     def side(self, draws: Draws) -> Float[Tensor, "b 4"]:
         """Parameters of one side."""
         factors = [(max(0.0, 1 - s), 1 + s) for s in (self.brightness, self.contrast, self.saturation)]
-        low, high = (row(bounds, draws.device) for bounds in zip(*factors, (-self.hue, self.hue), strict=True))
+        low, high = (constant(bounds, draws.device) for bounds in zip(*factors, (-self.hue, self.hue), strict=True))
         drawn = low + (high - low) * draws.uniform(4)
-        return torch.where(draws.bernoulli(self.p), drawn, row(IDENTITY, draws.device))
+        return torch.where(draws.bernoulli(self.p), drawn, constant(IDENTITY, draws.device))
 
     def apply(self, images: Float[Tensor, "b 3 h w"], params: Float[Tensor, "b p"]) -> Float[Tensor, "b 3 h w"]:
         brightness, contrast, saturation, hue = params[:, :, None, None, None].unbind(1)
@@ -56,9 +56,4 @@ class Jitter(Action):
     def encode(self, source: Float[Tensor, "b p"], target: Float[Tensor, "b p"]) -> Float[Tensor, "b a"]:
         """Target less source, each in units of its widest difference; an operation of strength 0 is always told as 0."""
         strengths = (self.brightness, self.contrast, self.saturation, self.hue)
-        return (target - source) * row(tuple(0.5 / s if s else 0.0 for s in strengths), source.device)
-
-
-def row(values: tuple[float, ...], device: torch.device) -> Float[Tensor, "1 p"]:
-    """Constants made on the device."""
-    return torch.cat([torch.full((1, 1), value, device=device) for value in values], dim=1)
+        return (target - source) * constant([0.5 / s if s else 0.0 for s in strengths], source.device)

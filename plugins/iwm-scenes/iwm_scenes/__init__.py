@@ -1,4 +1,4 @@
-"""Data that needs no download: procedural images with known factors, labels and masks."""
+"""Data that needs no download: procedural images with known factors, labels and masks, also in pairs under two lights."""
 
 from pathlib import Path
 
@@ -7,9 +7,10 @@ from iwm_core import hookimpl
 
 @hookimpl
 def iwm_data_sources() -> list[type]:
+    from iwm_scenes.relit import RelitScenes
     from iwm_scenes.source import Scenes
 
-    return [Scenes]
+    return [Scenes, RelitScenes]
 
 
 @hookimpl

@@ -7,6 +7,7 @@ Decisions:
 - A mask tells the class of each pixel, which is what a segmentation head learns.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import ClassVar
@@ -64,11 +65,15 @@ class SceneImages(Images):
 
     def images(self, indices: Int[Tensor, "b"]) -> UInt8[Tensor, "b 3 h w"]:
         """Many images, each the same as `image` gives, at less cost an image."""
+        return self.drawn(indices, self.scene)
+
+    def drawn(self, indices: Int[Tensor, "b"], scene: Callable[[int], Scene]) -> UInt8[Tensor, "b 3 h w"]:
+        """The images of some scenes, each before its own background."""
         images = np.empty((len(indices), 3, self.size, self.size), np.uint8)
         for start in range(0, len(indices), CHUNK):
             chunk = indices[start : start + CHUNK]
             for place, (index, phases) in enumerate(zip(chunk.tolist(), self.phases(chunk), strict=True), start):
-                images[place] = render(self.scene(index), phases)
+                images[place] = render(scene(index), phases)
         return torch.from_numpy(images)
 
     def phases(self, indices: Int[Tensor, "b"]) -> UInt8[np.ndarray, "b h w"]:
@@ -115,7 +120,7 @@ class Scenes(DataSource):
     def __post_init__(self) -> None:
         super().__post_init__()
         if len(self.objects) != 2 or self.objects[0] > self.objects[1]:
-            raise ValueError(f"scenes.objects must be two numbers, fewest and most, as in [1, 3], got {self.objects}")
+            raise ValueError(f"{self.name}.objects must be two numbers, fewest and most, as in [1, 3], got {self.objects}")
 
     def open(self, split: str) -> SceneImages:
         """The ``train`` or ``validation`` split.
@@ -124,7 +129,7 @@ class Scenes(DataSource):
             ValueError: another split.
         """
         if split not in SPLITS:
-            raise ValueError(f"scenes has the splits {' and '.join(SPLITS)}, not {split!r}")
+            raise ValueError(f"{self.name} has the splits {' and '.join(SPLITS)}, not {split!r}")
         fewest, most = self.objects
         count = {"train": self.train, "validation": self.validation}[split]
         return SceneImages(split=split, count=count, size=self.size, fewest=fewest, most=most, rotation=self.rotation, seed=self.seed)

@@ -7,7 +7,7 @@ from iwm_scenes.source import Scenes
 
 
 def test_the_hook_returns_the_component() -> None:
-    assert [each.name for each in iwm_scenes.iwm_data_sources()] == ["scenes"]
+    assert [each.name for each in iwm_scenes.iwm_data_sources()] == ["scenes", "scenes_relit"]
 
 
 def test_splits_have_the_asked_lengths_and_say_what_they_hold() -> None:

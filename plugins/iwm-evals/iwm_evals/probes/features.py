@@ -89,7 +89,7 @@ def labelled(batches: Iterable[ImageBatch], classes: int) -> Iterator[ImageBatch
             raise ValueError(f"an image has the class {int(batch.labels.max())}, and this data names {classes} classes from 0")
         if kept.any():
             none = False
-            yield ImageBatch(*(part[kept] for part in batch))
+            yield batch.take(kept)
     if none:
         raise NotApplicable("no image of this data has a class to probe for")
 

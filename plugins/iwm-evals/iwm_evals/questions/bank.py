@@ -50,7 +50,8 @@ def draw_targets(actions: Action, seed: int, index: int, size: int, device: torc
 def banked_parts(model: WorldModel, seed: int, size: int) -> list[Part]:
     """The parts that have banks of their own: each action, where several change the target, and each parameter that varies on it.
 
-    The only such parameter of an action is left out where the action has a bank: it would be the same bank.
+    An action of which one parameter alone varies has the bank of that parameter, called by its label, and none of its own: it would be the
+    same bank.
     """
     drawn = draw_targets(model.actions, seed, 0, size, model.device).cpu()
     varies = (drawn != drawn[0]).any(0)
@@ -58,8 +59,8 @@ def banked_parts(model: WorldModel, seed: int, size: int) -> list[Part]:
     chosen = []
     for action in moving:
         own = [part for part in each_parameter(model.parts) if bool((part.columns & action.columns & varies).any())]
-        chosen += [action] if len(moving) > 1 else []
-        chosen += own if len(moving) == 1 or len(own) > 1 else []
+        chosen += [action] if len(moving) > 1 and len(own) > 1 else []
+        chosen += own
     return chosen
 
 

@@ -29,11 +29,12 @@ class Corrupted(NamedTuple):
 
 
 def destructive(model: WorldModel, seed: int) -> list[Part]:
-    """The actions of the recipe that are on sources alone."""
+    """The actions of the recipe that are on sources alone; an observed one is on neither side of an image that stands by itself."""
     version = torch.arange(TARGETS, device=model.device)
     targets = model.actions.sample(Draws(seed, version, torch.zeros_like(version), STREAM)).target
     rests = (targets == model.actions.identity.to(targets)).all(0).cpu()
-    return [part for part in each_action(model.parts) if bool(rests[part.columns].all())]
+    made = [part for part in each_action(model.parts) if not model.parts[part.name].observed]
+    return [part for part in made if bool(rests[part.columns].all())]
 
 
 def at_rest(model: WorldModel, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 3 h2 w2"]:

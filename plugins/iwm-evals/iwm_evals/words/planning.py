@@ -72,8 +72,8 @@ def show_plans(metrics: dict[str, Metric], best: str, rows: list[Row]) -> Galler
         name="planning",
         title=f"Action inference: {relative.value:.2f} of chance's error",
         subtitle=f"95 % interval {relative.low:.2f} to {relative.high:.2f}   ·   {relative.n} images, searched by {best}",
-        headings=("source", "goal", "made by the action found"),
+        headings=("source", "goal", "made by the action found")[: len(rows[0].images)] if rows else (),
         rows=tuple(rows),
-        about="The world model is shown source and goal and finds the action between them; the third image is made by that action. "
-        "A tick: its numbers are off by less than half of chance.",
+        about="The world model is shown source and goal and finds the action between them; a third image is made by that action, where "
+        "it can be made. A tick: its numbers are off by less than half of chance.",
     )

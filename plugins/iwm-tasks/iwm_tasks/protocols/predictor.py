@@ -31,6 +31,8 @@ class PredictorBackbone(Backbone):
         questions: the patches asked for; None: all.
     """
 
+    questions: Tensor | None
+
     def __init__(
         self,
         encoder: EncoderBackbone,
@@ -43,14 +45,16 @@ class PredictorBackbone(Backbone):
         super().__init__()
         self.teacher, self.predictor, self.action, self.lr_scale = encoder, predictor.requires_grad_(True), action, lr_scale
         self.width, self.grid = encoder.width, encoder.grid if questions is None else None
-        self.questions, self.asks_task = questions, tasks > 1
+        self.asks_task = tasks > 1
+        # Not in checkpoints; a buffer, as making the tensor anew in each step would wait for the device.
+        self.register_buffer("questions", None if questions is None else torch.tensor(questions), persistent=False)
         self.task_tokens = nn.Parameter(torch.randn(tasks, encoder.width)) if self.asks_task else None
 
     def forward(self, images: Float[Tensor, "b 3 h w"], task: Int[Tensor, "b"]) -> Float[Tensor, "b t d"]:
         tokens = self.teacher(images, task)
         b, n, _ = tokens.shape
         places = torch.arange(n, device=tokens.device).expand(b, n)
-        asked = places if self.questions is None else torch.tensor(self.questions, device=tokens.device).expand(b, -1)
+        asked = places if self.questions is None else self.questions.expand(b, -1)
         if self.task_tokens is not None:
             tokens = torch.cat([tokens, self.task_tokens[task][:, None].to(tokens.dtype)], dim=1)
             places = torch.cat([places, places[:, :1]], dim=1)

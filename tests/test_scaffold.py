@@ -1,0 +1,193 @@
+"""`iwm plugins new`: every package passes its own tests and linters as written, and each mistake ends in one line."""
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+from fresh_environment import OURS
+from one_line import assert_one_line
+
+from iwm_core import __version__, scaffold
+from iwm_core.cli import dispatch, guarded
+from iwm_core.plugins import KINDS, load_plugins
+from iwm_core.scaffold.installed import giver
+from iwm_core.scaffold.naming import LONGEST, read_name
+from iwm_core.scaffold.package import USE, core_bounds
+
+LONG = "a" * LONGEST
+NAMES = dict(zip(USE, ("gamma", "iwm-film-grain", "x", LONG, "iwm_d2", "zoom9", "stripes"), strict=True))
+"""A name for each kind: short, long, of several words, with and without the prefix."""
+
+EACH = """
+import os, sys
+import pytest, torch._dynamo, iwm_core.testing, iwm_core.predictors.narrow_vit, iwm_core.bootstrap  # once, for all packages
+for folder in sys.argv[1:]:
+    child = os.fork()
+    if child == 0:
+        os.chdir(folder)
+        imported = "ignore::pytest.PytestAssertRewriteWarning"
+        os._exit(pytest.main(["-v", "-W", "error", "-W", imported, "-p", "no:cacheprovider", "-p", "no:xdist"]))
+    _, status = os.waitpid(child, 0)
+    print(f"status {os.waitstatus_to_exitcode(status)}", flush=True)
+"""
+"""Runs pytest in several packages, each in a process of its own."""
+
+
+@pytest.fixture
+def new(monkeypatch, tmp_path, capsys):
+    """Run ``iwm plugins new`` in an empty directory; returns status, standard error and standard output."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*words):
+        status = guarded(lambda: dispatch(["plugins", "new", *words]))
+        output, error = capsys.readouterr()
+        return status, error, output
+
+    return run
+
+
+def test_packages_of_all_kinds_pass_their_own_tests_and_the_check(new, tmp_path, monkeypatch):
+    """They are installed by pip, so that their entry points are real."""
+    for kind, name in NAMES.items():
+        assert new(name, "--kind", kind)[0] == 0
+    packages = sorted(tmp_path.iterdir())
+    assert len(packages) == len(USE)
+    site = tmp_path / "site"
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps", "--no-build-isolation", "--no-compile"]
+    subprocess.run([*pip, "--target", site, *packages], check=True)
+    monkeypatch.setenv("PYTHONPATH", str(site))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    done = subprocess.run([sys.executable, "-c", EACH, *packages], capture_output=True, text=True)
+    assert re.findall(r"status (\S+)", done.stdout) == ["0"] * len(USE), done.stdout + done.stderr
+    for kind, name in NAMES.items():
+        names = read_name(name)
+        assert f"::{kind.replace('_', ' ')}: {names.component} PASSED" in done.stdout, f"pytest runs the whole check: {done.stdout}"
+        assert f"tests/test_{names.component}.py::test_contract PASSED" in done.stdout
+
+
+@pytest.mark.parametrize("name", ["a", "iwm-core2", LONG])
+def test_packages_are_clean_by_their_own_linter_whatever_their_name(new, name):
+    """The order of imports and the length of lines depend on it."""
+    for kind in USE:
+        status, error, _ = new(name, "--kind", kind)
+        assert (status, error) == (0, "")
+        Path(read_name(name).distribution).rename(kind)
+    for command in ("check", "format --check"):
+        done = subprocess.run([sys.executable, "-m", "ruff", *command.split(), "--no-cache", "."], capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout
+
+
+def test_what_is_written(new):
+    status, error, output = new("film-grain", "--kind", "target_selector", "--into=.")
+    assert (status, error) == (0, "")
+    for line in ("cd iwm-film-grain", 'pip install -e ".[test]"', "pytest", "iwm plugins check iwm-film-grain", "targets=film_grain"):
+        assert line in output
+    package = Path("iwm-film-grain")
+    texts = {str(path.relative_to(package)): path.read_text() for path in package.rglob("*") if path.is_file()}
+    module, test = "iwm_film_grain/film_grain.py", "tests/test_film_grain.py"
+    assert set(texts) == {"pyproject.toml", "README.md", "LICENSE", "iwm_film_grain/__init__.py", module, test}
+    assert "class FilmGrain(TargetSelector)" in texts[module]
+    assert texts["LICENSE"] == (Path(__file__).parents[1] / "LICENSE").read_text()
+    assert not re.search("(?i)example", "".join(text for name, text in texts.items() if name != "LICENSE")), "all by its own name"
+    assert not re.search("action", texts["README.md"] + texts["pyproject.toml"]), "and its own kind"
+    project = tomllib.loads(texts["pyproject.toml"])
+    assert project["project"]["name"] == "iwm-film-grain"
+    assert project["project"]["entry-points"] == {"iwm": {"film_grain": "iwm_film_grain"}}
+    assert project["project"]["dependencies"] == [core_bounds(__version__)]
+    assert project["tool"]["pytest"]["ini_options"]["iwm_plugins"] == ["iwm-film-grain"]
+
+
+def test_templates_are_short():
+    files = list(Path(scaffold.__file__).parent.glob("*/*.py"))
+    assert len(files) == 3 * len(USE)
+    assert {file.name: count for file in files if (count := len(file.read_text().splitlines())) >= 60} == {}
+
+
+@pytest.mark.parametrize(("version", "bounds"), [("0.1.0", ">=0.1,<0.2"), ("0.12.3rc1", ">=0.12,<0.13"), ("2.5.1", ">=2.5,<3")])
+def test_bounds_on_the_core(version, bounds):
+    assert core_bounds(version) == f"iwm-core{bounds}"
+
+
+def test_no_torch(tmp_path):
+    code = (
+        "import sys\nfrom iwm_core.cli import dispatch\nassert dispatch(['plugins', 'new', 'gamma', '--kind', 'action']) == 0\n"
+        "assert not {'torch', 'hydra', 'timm', 'jaxtyping'} & set(sys.modules), sorted(sys.modules)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, cwd=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("words", "fix"),
+    [
+        ((), ("say what it is called", "iwm plugins new NAME --kind action|")),
+        (("--kind", "action"), ("say what it is called",)),
+        (("gamma",), ("--kind: action, target_selector",)),
+        (("gamma", "--kind"), ("--kind", "expected one argument")),
+        (("gamma", "--kind", "actoin"), ("'actoin'", "did you mean action?")),
+        (("gamma", "--kind", "target-selector"), ("did you mean target_selector?",)),
+        (("gamma", "--kind", "task"), ("no template of the kind 'task'", "kinds: action")),
+        (("gamma", "beta", "--kind", "action"), ("beta",)),
+        (("gamma", "--kind", "action", "--force"), ("--force",)),
+        (("Gamma", "--kind", "action"), ("'Gamma'", "lower-case", "such as gamma")),
+        (("FilmGrain", "--kind", "action"), ("such as film-grain",)),
+        (("2d", "--kind", "action"), ("'2d'", "such as d")),
+        (("film grain", "--kind", "action"), ("such as film-grain",)),
+        (("film--grain", "--kind", "action"), ("such as film-grain",)),
+        (("gamma_", "--kind", "action"), ("such as gamma",)),
+        (("../gamma", "--kind", "action"), ("such as gamma",)),
+        (("größe", "--kind", "action"), ("lower-case",)),
+        (("iwm-", "--kind", "action"), ("'iwm-'", "such as film-grain")),
+        (("", "--kind", "action"), ("such as film-grain",)),
+        (("class", "--kind", "action"), ("class is a word of Python's",)),
+        (("none", "--kind", "predictor"), ("None is a word of Python's",)),
+        (("draws", "--kind", "action"), ("Draws", "which its module has already")),
+        (("a" * (LONGEST + 1), "--kind", "action"), (f"at most {LONGEST}",)),
+        (("core", "--kind", "action"), ("iwm-core is installed already",)),
+        (("crop", "--kind", "encoder"), ("iwm-crop is installed already",)),
+        (("jitter", "--kind", "action"), ("the action 'jitter' is installed already, from iwm-photometric",)),
+        (("gamma", "--kind", "action", "--into", "nowhere"), ("no folder nowhere", "--into FOLDER")),
+        (("gamma", "--kind", "action", "--into", "/proc"), ("cannot write /proc/iwm-gamma", "--into FOLDER")),
+    ],
+    ids=lambda v: " ".join(v)[:48] if isinstance(v, tuple) else None,
+)
+def test_mistakes(new, tmp_path, words, fix):
+    status, error, output = new(*words)
+    assert_one_line((status, error), *fix)
+    assert output == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("empty", [False, True])
+def test_nothing_is_overwritten(new, tmp_path, empty):
+    (tmp_path / "iwm-gamma").mkdir()
+    if not empty:
+        (tmp_path / "iwm-gamma" / "mine.py").write_text("kept")
+    assert_one_line(new("gamma", "--kind", "action")[:2], "iwm-gamma exists", "--into FOLDER")
+    assert [path.name for path in tmp_path.rglob("*")] == (["iwm-gamma"] if empty else ["iwm-gamma", "mine.py"])
+
+
+def test_half_a_package_does_not_remain(new, tmp_path, monkeypatch):
+    real = Path.write_text
+
+    def full(path, *given, **named):
+        if path.name.startswith("test_"):
+            raise OSError(28, "No space left on device")
+        return real(path, *given, **named)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_text", full)
+        assert_one_line(new("gamma", "--kind", "action")[:2], "cannot write iwm-gamma: No space left on device")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_whoever_gives_a_component_is_found_without_asking():
+    """The sources tell the same as the plugins themselves do."""
+    found = {(kind, name): giver(kind, name) for kind in KINDS for name in load_plugins().entries(kind)}
+    asked = {(kind, name): entry.plugin.distribution for kind in KINDS for name, entry in load_plugins().entries(kind).items()}
+    ours = {key: distribution for key, distribution in asked.items() if distribution in OURS}
+    assert len(ours) > 40
+    assert {key: found[key] for key in ours} == ours
+    assert giver("action", "vit") is giver("action", "no such action") is None
