@@ -46,7 +46,8 @@ def evaluate(run: Run, recipe: Recipe, display: Display, names: list[str] | None
         try:
             result = measure(recipe.evaluators[name], model, data, folder, display)
         except NotApplicable as error:
-            display.warn(f"nothing to measure for evaluator {name}: {error}")
+            display.say(f"nothing to measure for evaluator {name}: {error}")
+            run.note_not_applicable(name, model.step, str(error))
             continue
         except (ValueError, OSError, UserError) as error:  # what cannot be measured; a picture that cannot be written; a missing plugin
             failed.append(f"evaluator {name}: {error}")
@@ -122,7 +123,7 @@ def evaluate_in_training(
         try:
             result = measure(recipe.evaluators[name], frozen, data, run.evaluations(), display)
         except NotApplicable as error:
-            display.warn(f"nothing to measure for evaluator {name}: {error}")
+            display.say(f"nothing to measure for evaluator {name}: {error}")
             continue
         except (ValueError, OSError, UserError) as error:
             display.warn(f"step {step}: evaluator {name}: {error}")

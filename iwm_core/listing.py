@@ -39,7 +39,10 @@ def run_components(arguments: list[str]) -> int:
         component = plugins.component(kind, name)
         from iwm_core.describe import option_rows
 
-        rows = option_rows(kind, component, plugins.entries(kind)[name].plugin)
+        plugin = plugins.entries(kind)[name].plugin
+        rows = option_rows(kind, component, plugin)
+        if not options.json:
+            print(f"{kind.replace('_', ' ')} {name}, from {plugin.distribution} {plugin.version}: {about(component)}\n")
         show_rows(rows, options.json, ("name", "type", "default", "range", "doc"))
         return 0
     entries = [entry for k in ([kind] if kind else KINDS) for entry in plugins.entries(k).values()]
@@ -49,13 +52,18 @@ def run_components(arguments: list[str]) -> int:
             "name": e.name,
             "distribution": e.plugin.distribution,
             "version": e.plugin.version,
-            "about": (e.component.__doc__ or "").split("\n")[0],
+            "about": about(e.component),
         }
         for e in entries
     ]
-    show_rows(rows, options.json, ("kind", "name", "distribution", "about"))
+    show_rows(rows, options.json, ("kind", "name", "distribution", "version", "about"))
     tell_problems()
     return 0
+
+
+def about(component: type) -> str:
+    """The first line of a component's documentation."""
+    return (component.__doc__ or "").partition("\n")[0]
 
 
 def list_plugins(arguments: list[str]) -> int:

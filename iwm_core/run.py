@@ -118,11 +118,24 @@ class Run:
                 write_atomically(path, "".join(json.dumps(line) + "\n" for line in kept))
 
     def evaluated(self, name: str) -> int | None:
-        """The step of the checkpoint that an evaluator has measured last, or None."""
+        """The step of the checkpoint that an evaluator has measured last, or found nothing to measure in; or None."""
         try:
             return json.loads((self.path / "eval" / f"{name}.json").read_text(encoding="utf-8"))["step"]
         except (OSError, ValueError, KeyError):  # none, or not ours: it is measured again and written anew
-            return None
+            return self.not_applicable().get(name, {}).get("step")
+
+    def not_applicable(self) -> dict[str, dict[str, Any]]:
+        """Which evaluators found nothing to measure: at which step, for which reason."""
+        try:
+            return dict(json.loads((self.path / "not_applicable.json").read_text(encoding="utf-8")))
+        except (OSError, ValueError):
+            return {}
+
+    def note_not_applicable(self, name: str, step: int, reason: str) -> None:
+        """Note that an evaluator has nothing to measure in a checkpoint, so that `iwm resume` need not ask again."""
+        path = self.path / "not_applicable.json"
+        with writing(path):
+            write_atomically(path, json.dumps({**self.not_applicable(), name: {"step": step, "reason": reason}}, indent=1))
 
     def write_evaluation(self, name: str, content: dict[str, Any]) -> Path:
         """Write ``eval/<name>.json``, the newest measurement of an evaluator."""

@@ -131,8 +131,11 @@ WITH_COMMANDS = [page for page in [*PAGES, ROOT / "README.md"] if page != THEIRS
 @pytest.mark.parametrize("page", WITH_COMMANDS, ids=relative)
 def test_commands_in_pages_compose(page, capsys):
     load_plugins.cache_clear()
+    made = [words[3] for words in commands(page) if words[1:3] == ["plugins", "new"]]
     for words in commands(page):
         _, verb, *rest = words
+        for name in made:  # what the reader has written by then, and we have not
+            rest = [word.replace(f",{name}]", "]") for word in rest]
         CHECKS[verb](rest)
     capsys.readouterr()
 

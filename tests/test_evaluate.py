@@ -115,8 +115,18 @@ def test_measuring_again_gives_the_same_file_to_the_byte(evaluators):
 
 def test_an_evaluator_that_has_nothing_to_measure_is_told_and_left_out(evaluators, capsys):
     assert train("evaluators=[nothing,full]") == 0
-    assert "nothing to measure for evaluator nothing: this recipe knows no tides" in capsys.readouterr().err
+    assert "nothing to measure for evaluator nothing: this recipe knows no tides" in capsys.readouterr().out
     assert sorted(path.name for path in Path("r/eval").glob("*.json")) == ["full.json"]
+
+
+def test_a_finished_run_is_not_asked_again_where_there_was_nothing_to_measure(evaluators, capsys):
+    assert train("evaluators=[nothing,full]") == 0
+    capsys.readouterr()
+    assert guarded(lambda: dispatch(["resume", "r"])) == 0
+    out = capsys.readouterr().out
+    assert "nothing to do" in out
+    assert "tides" not in out
+    assert guarded(lambda: dispatch(["eval", "r", "evaluators=[nothing]"])) == 2, "asked by name, it says why"
 
 
 def test_nothing_at_all_to_measure_is_the_users_to_mend(evaluators, capsys):

@@ -106,7 +106,7 @@ def test_the_first_page_leads_to_a_published_action(reader):
             reader.follow(block)
     package = desk / "iwm-gamma"
     assert len((package / "iwm_gamma/gamma.py").read_text().splitlines()) < 40
-    assert {"mrr.gamma", "dose.gamma.log2"} <= metrics(package / "runs/gamma")
+    assert {"mrr.gamma.log2", "dose.gamma.log2"} <= metrics(package / "runs/gamma")
     assert [path.name for path in (package / "dist").iterdir()] == ["iwm_gamma-0.1.0-py3-none-any.whl"]
     *_, installed, without = re.split(r"^NAME", reader.said, flags=re.MULTILINE)
     assert "strength" in installed, "the options of the installed wheel's action"

@@ -85,6 +85,6 @@ def test_without_actions_what_is_left_is_measured(tmp_path, capsys):
     words = ["train", "recipe=quickstart", "actions=[]", *TINY, *SETTINGS, f"run={tmp_path / 'r'}"]
     assert guarded(lambda: dispatch(words)) == 0
     assert evaluations(str(tmp_path / "r")).keys() == {"health", "probe", "attentive", "factors", "pca"}
-    told = capsys.readouterr().err
-    for name in ("mrr", "error", "undo", "dose", "compose", "planning", "equivariance"):
+    told = capsys.readouterr().out
+    for name in ("mrr", "inverse", "error", "undo", "dose", "compose", "planning", "equivariance"):
         assert f"nothing to measure for evaluator {name}: " in told
