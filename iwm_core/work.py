@@ -98,7 +98,7 @@ def changed(config: Any, overrides: list[str], allowed: tuple[str, ...], verb: s
         UserError: they cannot be applied, or are of data that shows another action than the model was trained with.
     """
     recipe = thaw(change(config, overrides, allowed, verb))
-    if isinstance(recipe, Recipe) and recipe.data.name != config.data.name:
+    if isinstance(recipe, Recipe) and any(word.startswith("data") for word in overrides):
         before, now = (source.observed for source in (thaw(config).data, recipe.data))
         if (before and before.labels) != (now and now.labels):
             has = f"shows {', '.join(now.labels)}" if now else "shows none"
