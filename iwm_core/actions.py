@@ -128,8 +128,17 @@ def recipe_actions(recipe: Recipe) -> ActionSequence:
         return ActionSequence(recipe.actions)
     if observed.name in recipe.actions:
         raise UserError(f"data={recipe.data.name} shows the action {observed.name!r} itself; leave actions={observed.name} out")
-    if recipe.view.source_from != "view":
-        raise UserError(f"data={recipe.data.name} has pairs of images, of which each side is given; use view.source_from=view")
-    if recipe.view.flip > 0 and not observed.mirror:
-        raise UserError(f"data={recipe.data.name} does not say what a flip does to its action {observed.name!r}; use view.flip=0")
     return ActionSequence({observed.name: ObservedAction(observed), **recipe.actions})
+
+
+def check_views(recipe: Recipe) -> None:
+    """Check that training can make views of pairs.
+
+    Raises:
+        UserError: it cannot.
+    """
+    observed = recipe.data.observed
+    if observed is not None and recipe.view.source_from != "view":
+        raise UserError(f"data={recipe.data.name} has pairs of images, of which each side is given; use view.source_from=view")
+    if observed is not None and recipe.view.flip > 0 and not observed.mirror:
+        raise UserError(f"data={recipe.data.name} does not say what a flip does to its action {observed.name!r}; use view.flip=0")

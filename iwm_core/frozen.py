@@ -1,5 +1,6 @@
 """A trained model, frozen: what `iwm_core.load` returns and what evaluators measure (PAPER §6)."""
 
+import math
 from pathlib import Path
 
 import torch
@@ -81,6 +82,8 @@ class FrozenModel(WorldModel):
         told = torch.zeros(len(self.names))
         places = [f"{name}.{label}" for name, label in zip(self.names, self.actions.labels, strict=True)]
         for name, values in actions.items():
+            if not isinstance(values, dict) or not all(math.isfinite(value) for value in values.values()):
+                raise ValueError(f"numbers of an action are finite and by label, as in {{{name!r}: {{LABEL: 0.3}}}}; got {values}")
             for asked in [f"{name}.{label}" for label in values] if name in self.names else [name]:
                 if asked not in places:
                     raise ValueError(f"this model knows no action number {asked}; it knows: {', '.join(places) or 'none'}")

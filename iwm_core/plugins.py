@@ -234,6 +234,9 @@ def load_plugins() -> Plugins:
             module = point.load()
             if wrong := wrong_hooks(module):
                 raise TypeError("; ".join(wrong))
+            same = next((p.name for p in found.plugins if p.module is module), None)
+            if same is not None:
+                raise TypeError(f"its entry point names the same module as {same!r}; remove one of the two from its pyproject.toml")
             found.manager.register(module, name=f"{plugin.distribution}:{plugin.name}")
             plugin.module = module
             if forgotten := forgotten_marks(module):

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from iwm_core.actions import recipe_actions
+from iwm_core.actions import check_views, recipe_actions
 from iwm_core.change import change
 from iwm_core.checkpoint import read_state
 from iwm_core.compose import compose
@@ -117,6 +117,7 @@ def check_fit(recipe: Recipe, restored: bool = False) -> None:
         UserError: parts of the recipe do not fit together, or to this machine.
     """
     check_devices(recipe.launch)
+    check_views(recipe)
     parts_of(recipe.train.batch_size, recipe.launch.processes, recipe.launch.accumulate)
     with torch.device("meta"), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "for .*: copying from a non-meta parameter")  # pretrained weights have no place to go here

@@ -81,6 +81,13 @@ def solved(self, images, params):
             ("Brighter.most=0 makes", "narrow the option's range"),
         ),
         ({"apply": solved}, ("apply() must run on the device", "torch.linalg.solve_ex", "test_kit_actions.py:")),
+        ({"apply": lambda self, images, params: images.clone()}, ("apply() leaves images as they are", "does it use its params?")),
+        ({"apply_target": in_place}, ("apply_target() must leave its input unchanged",)),
+        ({"candidates": lambda self, draws: draws.uniform(3)}, ("candidates() must be finite parameters",)),
+        (
+            {"candidates": lambda self, draws: draws.uniform(1) / (1 + next(COUNTER))},
+            ("candidates() must be a pure function of its draws",),
+        ),
         ({"labels": "light"}, ("labels must be a tuple", '("label",)')),
         ({"labels": ("light", "light")}, ("labels must differ",)),
         ({"sample": drawn(lambda d: d.uniform(2, 0, 1))}, ("sample().source must be [b, p]",)),

@@ -3,6 +3,7 @@
 import json
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -135,6 +136,21 @@ def test_recipes_that_pairs_do_not_fit(iwm, overrides, fix):
     assert fix in line
 
 
+@pytest.mark.parametrize("fault", ["corrupt", "small", "nan", "short"])
+def test_a_broken_pair_keeps_none_from_being_measured(iwm, fault):
+    words = ["data=seen", f"data.fault={fault}", "data.max_corrupt=0.1", "evaluators=[inverse,error]", "evaluators.inverse.bank=8"]
+    status, text = iwm("train", "recipe=tiny", "run=r", "train.steps=2", *words)
+    assert status == 0, text
+    assert "pair 5" in text
+    for evaluator in ("inverse", "error"):
+        assert json.loads(Path(f"r/eval/{evaluator}.json").read_text())["metrics"]
+
+
+def test_a_model_is_measured_on_pairs_that_could_not_be_flipped_in_training(iwm):
+    assert iwm("train", "recipe=tiny", "run=r", "data=seen", "train.lr.warmup=1") == (0, "")
+    assert iwm("eval", "r", "data.mirror=false", "evaluators=[error]") == (0, "")
+
+
 def test_an_action_of_the_observed_ones_name_is_refused(tiny, iwm, monkeypatch):
     monkeypatch.setattr(Seen, "observed", property(lambda self: Observed("gain", ("up", "aside"), mirror=(1, -1))))
     status, text = iwm("train", "recipe=tiny", "data=seen", "run=r")
@@ -169,6 +185,8 @@ def test_everything_works_with_pairs(trained, iwm):
     imagined = model.imagine(source, {"exposure": {"up": 0.5}})
     asked = torch.tensor([[0.5, 0.0]]).expand(64, -1)
     torch.testing.assert_close(imagined, model.predict(model.encode(source), asked[:, None])[:, 0])
+    with pytest.raises(ValueError, match="numbers of an action are finite and by label"):
+        model.imagine(source, {"exposure": {"up": float("nan")}})
     plan = model.plan(source, goal, candidates=64)
     assert set(plan.numbers[0]) == {"exposure"}
     found, chance = (plan.action[:, 0] - true[:, 0]).abs().mean(), (true[:, 0] - true[:, :1]).abs().mean()

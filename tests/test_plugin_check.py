@@ -29,6 +29,14 @@ def light(monkeypatch):
     monkeypatch.setattr("iwm_core.plugin_check.checks.check_import", lambda point: None)
 
 
+def test_two_entry_points_of_one_module(site, check, light):
+    package(site, "iwm-try-twice", entry_points="[iwm]\none = iwm_try_twice\ntwo = iwm_try_twice\n")
+    status, found = check("iwm-try-twice")
+    assert status == 1
+    assert "names the same module as the entry point 'one'" in found["entry_point", "two"]["problem"]
+    assert found["entry_point", "one"]["passed"]
+
+
 RECIPE = "# Trains a little.\ndefaults: [base, _self_]\n"
 
 

@@ -68,13 +68,19 @@ def test_packages_of_all_kinds_pass_their_own_tests_and_the_check(new, tmp_path,
         assert f"tests/test_{names.component}.py::test_contract PASSED" in done.stdout
 
 
-@pytest.mark.parametrize("name", ["a", "iwm-core2", LONG])
+@pytest.mark.parametrize("name", ["a", "iwm-core2", "example-two", "examples", LONG])
 def test_packages_are_clean_by_their_own_linter_whatever_their_name(new, name):
     """The order of imports and the length of lines depend on it."""
     for kind in USE:
         status, error, _ = new(name, "--kind", kind)
         assert (status, error) == (0, "")
-        Path(read_name(name).distribution).rename(kind)
+        names = read_name(name)
+        project = tomllib.loads(Path(names.distribution, "pyproject.toml").read_text())
+        assert project["project"]["name"] == names.distribution
+        assert project["project"]["entry-points"]["iwm"] == {names.component: names.module}
+        hooks = Path(names.distribution, *project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"], "__init__.py")
+        assert f"from {names.module}.{names.component} import {names.cls}\n" in hooks.read_text()
+        Path(names.distribution).rename(kind)
     for command in ("check", "format --check"):
         done = subprocess.run([sys.executable, "-m", "ruff", *command.split(), "--no-cache", "."], capture_output=True, text=True)
         assert done.returncode == 0, done.stdout
@@ -106,7 +112,10 @@ def test_templates_are_short():
     assert {file.name: count for file in files if (count := len(file.read_text().splitlines())) >= 60} == {}
 
 
-@pytest.mark.parametrize(("version", "bounds"), [("0.1.0", ">=0.1,<0.2"), ("0.12.3rc1", ">=0.12,<0.13"), ("2.5.1", ">=2.5,<3")])
+@pytest.mark.parametrize(
+    ("version", "bounds"),
+    [("0.1.0", ">=0.1,<0.2"), ("0.12.3rc1", ">=0.12.3rc1,<0.13"), ("0.2rc1", ">=0.2rc1,<0.3"), ("2.5.1", ">=2.5,<3"), ("2", ">=2.0,<3")],
+)
 def test_bounds_on_the_core(version, bounds):
     assert core_bounds(version) == f"iwm-core{bounds}"
 

@@ -62,10 +62,19 @@ class PairedImages(WrappedImages):
         if source.shape != target.shape:
             sizes = " and ".join(f"{side.shape[1]} x {side.shape[2]}" for side in (source, target))
             raise CorruptImage(f"the images of the pair have {sizes} pixels; they must have one size")
+        self.action(index)
+        return torch.cat([source, target])
+
+    def action(self, index: int) -> Float[Tensor, "a"]:
+        """The observed action of a pair.
+
+        Raises:
+            CorruptImage: it is not what the source promises.
+        """
         action = self.behind.action(index)
         if action.shape != (len(self.observed.labels),) or not action.isfinite().all():
             raise CorruptImage(f"its action must be {len(self.observed.labels)} finite numbers, got {action.tolist()}")
-        return torch.cat([source, target])
+        return action
 
 
 def paired(images: Images, source: DataSource) -> Images:
@@ -79,10 +88,16 @@ def channels(images: Images) -> int:
 
 
 def known_actions(images: Images, indices: list[int]) -> Float[Tensor, "b a"]:
-    """The observed actions of images."""
+    """The observed actions of images, but for pairs whose own is corrupt."""
     if not isinstance(images, PairedImages):
         return torch.empty(len(indices), 0)
-    return torch.stack([images.behind.action(index) for index in indices]) if indices else torch.empty(0, len(images.observed.labels))
+    found = []
+    for index in indices:
+        try:
+            found.append(images.action(index))
+        except CorruptImage:  # the pair is left out wherever it is read, and told there
+            continue
+    return torch.stack(found) if found else torch.empty(0, len(images.observed.labels))
 
 
 def mirrored(images: Images, actions: Float[Tensor, "b a"], flips: Bool[Tensor, "b"]) -> Float[Tensor, "b a"]:

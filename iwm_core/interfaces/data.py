@@ -116,7 +116,11 @@ class Images(ABC):
         return [self._or_error(self.target, index) for index in indices.tolist()]
 
     def action(self, index: int) -> Float[Tensor, "a"]:
-        """The numbers of the observed action from ``image(index)`` to ``target(index)``, about in [-1, 1]; zeros: nothing happened."""
+        """The numbers of the observed action from ``image(index)`` to ``target(index)``, about in [-1, 1]; zeros: nothing happened.
+
+        Raises:
+            CorruptImage: they are missing or make no sense; the core quarantines the pair and goes on.
+        """
         return torch.empty(0)
 
     def mask(self, index: int) -> UInt8[Tensor, "h w"] | None:

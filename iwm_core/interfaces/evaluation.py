@@ -100,7 +100,10 @@ class EvaluationData(ABC):
         """``count`` images (or all, where there are fewer), spread evenly over the split, in batches of ``size`` on the model's device."""
 
     def actions(self, split: str, count: int) -> Float[Tensor, "c a"]:
-        """The observed actions of the images that `batches` gives for this ``count``, without decoding them; on the CPU."""
+        """The observed actions of the images that `batches` gives for this ``count``, without decoding them; on the CPU.
+
+        Those of corrupt pairs are left out where the action itself is corrupt, and may be among them where an image is.
+        """
         return torch.empty(min(count, self.count(split)), 0)
 
 

@@ -91,7 +91,7 @@ def checks_of(name: str) -> list[Check]:
     brought: list[str] = []
     inner: list[Check] = []
     for plugin, point in points:
-        checks.append(Check("entry_point", plugin.name, plugin, lambda point=point: check_import(point)))
+        checks.append(Check("entry_point", plugin.name, plugin, lambda plugin=plugin, point=point: check_entry(plugin, point)))
         module = loaded(point)
         if module is not None:
             inner += checks_of_module(plugin, module, brought)
@@ -99,6 +99,14 @@ def checks_of(name: str) -> list[Check]:
     checks.append(Check("registration", plugin.distribution, plugin, lambda: check_brought(brought)))
     recipes = checks_of_recipes([plugin for plugin, _ in points]) if RECIPES in brought else []  # without, torch need not be imported
     return [*checks, *inner, *recipes]
+
+
+def check_entry(plugin: Plugin, point: Any) -> None:
+    """Check that an entry point has a module of its own, which imports."""
+    others = [p for p in load_plugins().plugins if p.module is not None and (p.distribution, p.name) != (plugin.distribution, plugin.name)]
+    twin = next((other.name for other in others if other.module is loaded(point)), None)
+    assert twin is None, f"names the same module as the entry point {twin!r}; remove one of the two from pyproject.toml"
+    check_import(point)
 
 
 def points_of(name: str) -> list[Point]:

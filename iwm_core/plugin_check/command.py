@@ -21,6 +21,8 @@ def run_check(arguments: list[str]) -> int:
     words = [word for word in arguments if word != "--json"]
     if len(words) != 1 or words[0].startswith("-"):
         raise UserError("say which plugin, once: iwm plugins check NAME [--json]; `iwm plugins` lists all")
+    if not __debug__:
+        raise UserError("checks are assertions, which `python -O` leaves out; run without -O and PYTHONOPTIMIZE")
     as_json = "--json" in arguments
     with contextlib.redirect_stdout(sys.stderr):
         checks = checks_of(words[0])

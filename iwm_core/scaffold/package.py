@@ -10,9 +10,12 @@ Decisions:
 import ast
 import importlib.metadata
 import os
+import re
 import sys
 import tempfile
 from pathlib import Path
+
+from packaging.version import Version
 
 from iwm_core import __version__
 from iwm_core.errors import UserError
@@ -70,15 +73,15 @@ def package_files(kind: str, names: Names) -> dict[str, str]:
 
 def rename(text: str, kind: str, names: Names) -> str:
     """A template's text by the plugin's own names."""
-    for old, new in (
-        (f"iwm_core.scaffold.{kind}", names.module),
-        ("iwm-example", names.distribution),
-        ("iwm_example", names.module),
-        ("Example", names.cls),
-        ("example", names.component),
-    ):
-        text = text.replace(old, new)
-    return text
+    new = {
+        f"iwm_core.scaffold.{kind}": names.module,
+        "iwm-example": names.distribution,
+        "iwm_example": names.module,
+        "Example": names.cls,
+        "example": names.component,
+    }
+    # All at once: a name may itself have "example" in it.
+    return re.sub("|".join(map(re.escape, new)), lambda found: new[found[0]], text)
 
 
 def for_kind(text: str, kind: str) -> str:
@@ -95,8 +98,9 @@ def for_kind(text: str, kind: str) -> str:
 
 def core_bounds(version: str) -> str:
     """The versions of iwm-core that a plugin written with this one goes with: before 1.0, interfaces change with the second number."""
-    major, minor = (int(part) for part in version.split(".")[:2])
-    return f"iwm-core>={major}.{minor},<" + (f"{major + 1}" if major else f"0.{minor + 1}")
+    known = Version(version)
+    least = f"{known.major}.{known.minor}" if not known.is_prerelease else known.public  # 0.2rc1 lies below 0.2
+    return f"iwm-core>={least},<" + (f"{known.major + 1}" if known.major else f"0.{known.minor + 1}")
 
 
 def sort_imports(text: str, own: str) -> str:

@@ -32,6 +32,8 @@ KINDS = ("encoder", "predictor", "action", "target_selector", "head", "evaluator
 
 
 def __getattr__(name: str) -> Any:
+    if not __debug__ and not name.startswith("__"):
+        raise RuntimeError("the kit is made of assertions, which `python -O` leaves out; run without -O and PYTHONOPTIMIZE")
     if name == "CHECKS":
         found: Any = {kind: getattr(import_module(f"{__name__}.{kind}s"), f"check_{kind}") for kind in KINDS}
     elif name.removeprefix("check_") in (*KINDS, "component") and name.startswith("check_"):

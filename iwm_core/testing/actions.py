@@ -45,6 +45,10 @@ def check_transformation(action: Action, size: int = 24) -> None:
     images = smooth_images(BATCH, size)
     check_apply(action, images, params)
     check_apply(action, smooth_images(BATCH, size + 1), params)
+    check_effect(action, images, params)
+    if type(action).apply_target is not Action.apply_target:
+        check_apply(action, images, params, "apply_target()", action.apply_target)
+    check_candidates(action)
     check_encode(action, params)
     check_extremes(action)
     draws = Draws(0, 0, torch.arange(BATCH))
@@ -79,35 +83,60 @@ def check_sample(action: Action) -> ActionParams:
     return params
 
 
-def check_apply(action: Action, images: Tensor, params: ActionParams) -> None:
-    """Check `apply` on images."""
+def check_effect(action: Action, images: Tensor, params: ActionParams) -> None:
+    """Check that parameters which are not the identity's ever change an image."""
+    told = [side for side in params if not torch.equal(side, action.identity.expand(len(side), -1))]
+    results = [action.apply(images, side) for side in told]
+    changed = any(result.shape != images.shape or not torch.equal(result, images) for result in results)
+    assert changed or not told, "apply() leaves images as they are, whatever sample() draws: does it use its params?"
+
+
+def check_candidates(action: Action) -> None:
+    """Check the parameters that planning searches among."""
+    b, p = BATCH, len(action.identity)
+    with conduct("candidates()"):
+        found, again = (action.candidates(Draws(0, 0, torch.arange(b), "candidates")) for _ in range(2))
+    fits = isinstance(found, Tensor) and found.shape == (b, p) and bool(found.isfinite().all())
+    assert fits, f"candidates() must be finite parameters [b, p] = [{b}, {p}], as those of a target"
+    assert torch.equal(found, again), "candidates() must be a pure function of its draws: take every random number from `draws`"
+
+
+def check_apply(
+    action: Action,
+    images: Tensor,
+    params: ActionParams,
+    what: str = "apply()",
+    apply: Callable[[Tensor, Tensor], Tensor] | None = None,
+) -> None:
+    """Check `apply`, or what stands in its place for targets, on images."""
+    apply = apply or action.apply
     b, _, height, width = images.shape
     for drawn in params:
-        with conduct("apply()", images, drawn):
+        with conduct(what, images, drawn):
             try:
-                result = action.apply(images, drawn)
+                result = apply(images, drawn)
             except RuntimeError as error:
                 raise AssertionError(
-                    f"apply() fails on images {list(images.shape)} with params {list(drawn.shape)}: params have one row an image, and "
+                    f"{what} fails on images {list(images.shape)} with params {list(drawn.shape)}: params have one row an image, and "
                     f"`params[:, :1, None, None]` broadcasts over an image; {line_of(error)}{error}"
                 ) from error
-        assert isinstance(result, Tensor), f"apply() must return the images, got {type(result).__name__}: is a `return` missing?"
-        assert result.ndim == 4, f"apply() must return images [b, 3, h, w], got {list(result.shape)}"
+        assert isinstance(result, Tensor), f"{what} must return the images, got {type(result).__name__}: is a `return` missing?"
+        assert result.ndim == 4, f"{what} must return images [b, 3, h, w], got {list(result.shape)}"
         assert result.shape[:2] == (b, 3), (
-            f"apply() must return as many images with as many channels, got {list(result.shape)} of {list(images.shape)}"
+            f"{what} must return as many images with as many channels, got {list(result.shape)} of {list(images.shape)}"
         )
-        assert result.dtype == torch.float32, f"apply() must return float32, got {result.dtype}"
-        assert result.isfinite().all(), "apply() must return finite images: mind divisions by 0 and powers of 0"
+        assert result.dtype == torch.float32, f"{what} must return float32, got {result.dtype}"
+        assert result.isfinite().all(), f"{what} must return finite images: mind divisions by 0 and powers of 0"
         low, high = float(result.min()), float(result.max())
-        assert 0 <= low <= high <= 1, f"apply() must return images in [0, 1]: clamp; got {low:.3g} to {high:.3g}"
-        single = torch.cat([action.apply(images[i : i + 1], drawn[i : i + 1]) for i in range(b)])
-        assert single.shape == result.shape, "apply() must return images of one size for a batch and for its images one by one"
+        assert 0 <= low <= high <= 1, f"{what} must return images in [0, 1]: clamp; got {low:.3g} to {high:.3g}"
+        single = torch.cat([apply(images[i : i + 1], drawn[i : i + 1]) for i in range(b)])
+        assert single.shape == result.shape, f"{what} must return images of one size for a batch and for its images one by one"
         assert torch.allclose(single, result, atol=1e-5), (
             "each image must be transformed by its own parameters alone: a batch must equal its images one by one"
         )
-    left = action.apply(images, action.identity.expand(b, -1))
+    left = apply(images, action.identity.expand(b, -1))
     if left.shape[2:] == (height, width):
-        assert torch.allclose(left, images, atol=1e-5), "apply() with `identity` must leave images as they are"
+        assert torch.allclose(left, images, atol=1e-5), f"{what} with `identity` must leave images as they are"
 
 
 def check_encode(action: Action, params: ActionParams) -> None:

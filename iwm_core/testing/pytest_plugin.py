@@ -24,7 +24,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    without_paths = config.args_source is not pytest.Config.ArgsSource.ARGS
+    without_paths = getattr(config, "args_source", None) is not getattr(getattr(pytest.Config, "ArgsSource", None), "ARGS", "unknown")
     names = [*config.option.iwm_plugin, *(config.getini("iwm_plugins") if without_paths else [])]
     config.option.iwm_plugin = list(dict.fromkeys(names))
     if not names:
@@ -32,11 +32,13 @@ def pytest_configure(config: pytest.Config) -> None:
     from iwm_core.errors import UserError
     from iwm_core.plugin_check.checks import points_of
 
+    asked: dict[tuple[str, ...], str] = {}  # one plugin may be asked for by two names
     for name in config.option.iwm_plugin:
         try:
-            points_of(name)
+            asked.setdefault(tuple(f"{p.distribution}:{p.name}" for p, _ in points_of(name)), name)
         except UserError as error:
             raise pytest.UsageError(f"--iwm-plugin: {error}") from error
+    config.option.iwm_plugin = list(asked.values())
 
 
 @pytest.hookimpl(tryfirst=True)  # before -k and -m choose among the tests

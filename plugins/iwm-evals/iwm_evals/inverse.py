@@ -8,14 +8,15 @@ Decisions:
   is measured. Where there are fewer distinct actions than asked for, all banks have as many as there are.
 - Chance is exact, H(bank)/bank, and a predictor that is blind to the action gets exactly that: its predictions tie.
 - Control *shuffled*: the place of another of the bank's actions instead of the pair's own. *random*: a predictor of new random weights.
-- Parts: one number of the action is another pair's and all others are the pair's own; in fewer pairs, as *random*.
+- Parts: one number of the action is another pair's and all others are the pair's own; in fewer pairs, as *random*. Their banks hold
+  distinct values of that number, and their chance is that of as many; a number that is always the same has no part.
 """
 
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from iwm_core.interfaces import (
@@ -79,7 +80,8 @@ class Inverse(Evaluator):
             raise NotApplicable("all pairs of this data show one and the same action, so that there is none to tell from others")
 
         parts = [f"{model.names[place]}.{model.actions.labels[place]}" for place in numbers.nonzero()[:, 0].tolist()]
-        parts = parts if len(parts) > 1 and self.part_images else []
+        values = {part: column.unique() for part, column in zip(parts, pool.unbind(1), strict=True)}
+        parts = [part for part in parts if len(values[part]) > 1] if len(parts) > 1 and self.part_images else []
         asked = min(self.part_images, count)
         chosen = set((torch.arange(asked) * count // max(asked, 1)).tolist())
         untrained, scores, untrained_scores = model.reinitialised(data.seed), [], []
@@ -91,16 +93,15 @@ class Inverse(Evaluator):
             scores.append(self.score(model, pair, actions, numbers, data.seed))
             if place in chosen:
                 untrained_scores.append(self.score(untrained, pair, actions, numbers, data.seed))
-                for column, part in enumerate(parts):
-                    mixed = actions[:1].repeat(bank, 1)
-                    mixed[:, column] = actions[:, column]
+                for part in parts:
+                    mixed = draw_values(actions[0], list(values).index(part), values[part], self.bank, data.seed, pair.index)
                     part_scores[part].append(self.score(model, pair, mixed, numbers, data.seed))
 
         metrics = self.summarise("", torch.stack(scores), bank, data.seed)
         if untrained_scores:
             metrics["inverse_random"] = self.summarise("", torch.stack(untrained_scores), bank, data.seed)["inverse"]
         for part, found in part_scores.items():
-            metrics |= self.summarise(part, torch.stack(found), bank, data.seed)
+            metrics |= self.summarise(part, torch.stack(found), min(self.bank, len(values[part])), data.seed)
         settings = {
             "images": len(scores),
             "bank": bank,
@@ -144,6 +145,18 @@ def draw_actions(pair: ImageBatch, pool: Float[Tensor, "q o"], bank: int, seed: 
     others = pool[(pool != own).any(1)]
     order = Draws(seed, 0, pair.index.cpu(), "inverse/bank").permutation(len(others))[0]
     return torch.cat([own, others[order[: bank - 1]]])
+
+
+def draw_values(
+    own: Float[Tensor, "o"], column: int, values: Float[Tensor, "q"], bank: int, seed: int, index: Int[Tensor, "1"]
+) -> Float[Tensor, "k o"]:
+    """The bank of one number of a pair's action: its own value, then other distinct ones, all other numbers being its own."""
+    others = values[values != own[column]]
+    order = Draws(seed, 0, index.cpu(), f"inverse/bank/{column}").permutation(len(others))[0]
+    drawn = torch.cat([own[column : column + 1], others[order[: bank - 1]]])
+    mixed = own.repeat(len(drawn), 1)
+    mixed[:, column] = drawn
+    return mixed
 
 
 def sum_up(metrics: dict[str, Metric], parts: list[str]) -> str:

@@ -100,6 +100,28 @@ def test_few_distinct_actions_make_small_banks_and_one_makes_none(tmp_path):
         measure(Inverse(), KnownModel(parts=PAIRED), tmp_path, One(images=20))
 
 
+def test_a_number_of_few_values_is_asked_among_these(tmp_path):
+    """Yes or no, in a bank of two: a perfect model is always right, and chance is 3/4."""
+
+    class Switch(KnownPairs):
+        def shown(self, split, index):
+            drawn = super().shown(split, index)
+            return torch.cat([(drawn[:, :1] > 0).float() / 2, drawn[:, 1:]], 1)
+
+    values, _ = measure(Inverse(bank=16, part_images=20), KnownModel(parts=PAIRED), tmp_path, Switch(images=60))
+    assert values["inverse.move.columns"] == 1
+    assert values["inverse.move.columns_chance"] == pytest.approx(0.75)
+    assert values["inverse.move.rows"] == 1
+    assert values["inverse.move.rows_chance"] == pytest.approx(CHANCE)
+
+    class Fixed(KnownPairs):
+        def shown(self, split, index):
+            return super().shown(split, index) * torch.tensor([0.0, 1.0])
+
+    values, _ = measure(Inverse(bank=16, part_images=20), KnownModel(parts=PAIRED), tmp_path, Fixed(images=60))
+    assert not [name for name in values if "columns" in name]
+
+
 def test_single_images_show_no_action(tmp_path):
     with pytest.raises(NotApplicable, match="no pairs"):
         measure(Inverse(), KnownModel(), tmp_path, KnownData(images=20))

@@ -51,7 +51,11 @@ def with_observed(model: WorldModel, params: ActionParams, action: Float[Tensor,
 
 
 def other_action(model: WorldModel, params: ActionParams, pool: Float[Tensor, "q a"], draws: Draws) -> ActionParams:
-    """Parameters whose observed action is another pair's, drawn from ``pool``; as they are where there is none."""
+    """Parameters whose observed action is another pair's, drawn from those of ``pool`` that differ; as they are where none does."""
     if not pool.numel():
         return params
-    return with_observed(model, params, pool.to(params.target)[draws.stream("other").integers(len(pool))[:, 0]])
+    pool = pool.to(params.target)
+    own = params.target[:, observed_columns(model).to(pool.device)]
+    differs = (pool != own[:, None]).any(2)
+    chosen = torch.where(differs, draws.stream("other").uniform(len(pool)), -1.0).argmax(1)
+    return with_observed(model, params, torch.where(differs.any(1, keepdim=True), pool[chosen], own))
