@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from iwm_core.config import Recipe
-from iwm_core.data.pairs import channels, known_actions, paired, sides
+from iwm_core.data.pairs import channels, has_action, known_actions, paired, sides
 from iwm_core.data.quarantine import Corrupt
 from iwm_core.data.training import open_split
 from iwm_core.data.view import centre_boxes, cut
@@ -94,7 +94,8 @@ class RunData(EvaluationData):
         return torch.arange(count) * len(images) // max(count, 1)
 
     def actions(self, split: str, count: int) -> Float[Tensor, "c a"]:
-        return known_actions(self.split(split), self.spread(split, count).tolist())
+        images = self.split(split)
+        return known_actions(images, [index for index in self.spread(split, count).tolist() if has_action(images, index)])
 
     def batches(self, split: str, count: int, size: int) -> Iterator[ImageBatch]:
         images = self.split(split)

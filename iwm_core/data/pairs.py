@@ -88,16 +88,19 @@ def channels(images: Images) -> int:
 
 
 def known_actions(images: Images, indices: list[int]) -> Float[Tensor, "b a"]:
-    """The observed actions of images, but for pairs whose own is corrupt."""
+    """The observed actions of images that can be read, one row each."""
     if not isinstance(images, PairedImages):
         return torch.empty(len(indices), 0)
-    found = []
-    for index in indices:
-        try:
-            found.append(images.action(index))
-        except CorruptImage:  # the pair is left out wherever it is read, and told there
-            continue
-    return torch.stack(found) if found else torch.empty(0, len(images.observed.labels))
+    return torch.stack([images.action(index) for index in indices]) if indices else torch.empty(0, len(images.observed.labels))
+
+
+def has_action(images: Images, index: int) -> bool:
+    """Whether the observed action of a pair, if there is any, is whole; where not, the pair is left out wherever it is read."""
+    try:
+        images.action(index)
+    except CorruptImage:
+        return False
+    return True
 
 
 def mirrored(images: Images, actions: Float[Tensor, "b a"], flips: Bool[Tensor, "b"]) -> Float[Tensor, "b a"]:

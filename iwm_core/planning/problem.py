@@ -12,14 +12,18 @@ FEW = 32  # values of a parameter that is no continuous number
 
 def drawn_candidates(actions: Action, seed: int, device: torch.device) -> Float[Tensor, "k p"]:
     """Parameters of many candidates: as `drawn_targets`, and of an observed action all that it can be."""
-    number = torch.arange(DRAWN, device=device)
-    return actions.candidates(Draws(seed, number, torch.zeros_like(number), "plan/range"))
+    return actions.candidates(range_draws(seed, device))
 
 
 def drawn_targets(actions: Action, seed: int, device: torch.device) -> Float[Tensor, "k p"]:
     """Parameters of many targets, which show what each of them can be."""
+    return actions.sample(range_draws(seed, device)).target
+
+
+def range_draws(seed: int, device: torch.device) -> Draws:
+    """Many draws, in which parameters show their range."""
     number = torch.arange(DRAWN, device=device)
-    return actions.sample(Draws(seed, number, torch.zeros_like(number), "plan/range")).target
+    return Draws(seed, number, torch.zeros_like(number), "plan/range")
 
 
 class Problem:

@@ -103,8 +103,9 @@ def checks_of(name: str) -> list[Check]:
 
 def check_entry(plugin: Plugin, point: Any) -> None:
     """Check that an entry point has a module of its own, which imports."""
-    others = [p for p in load_plugins().plugins if p.module is not None and (p.distribution, p.name) != (plugin.distribution, plugin.name)]
-    twin = next((other.name for other in others if other.module is loaded(point)), None)
+    module, own = loaded(point), (plugin.distribution, plugin.name)
+    others = [other for other in load_plugins().plugins if (other.distribution, other.name) != own]
+    twin = next((other.name for other in others if other.module is module is not None), None)
     assert twin is None, f"names the same module as the entry point {twin!r}; remove one of the two from pyproject.toml"
     check_import(point)
 

@@ -24,7 +24,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    without_paths = getattr(config, "args_source", None) is not getattr(getattr(pytest.Config, "ArgsSource", None), "ARGS", "unknown")
+    source = getattr(config, "args_source", None)  # None before pytest 7.2
+    without_paths = source is None or source is not pytest.Config.ArgsSource.ARGS
     names = [*config.option.iwm_plugin, *(config.getini("iwm_plugins") if without_paths else [])]
     config.option.iwm_plugin = list(dict.fromkeys(names))
     if not names:
