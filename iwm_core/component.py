@@ -51,3 +51,8 @@ def check_option(label: str, value: Any, metadata: Any) -> None:
             raise ValueError(f"{label} must be at most {high:g}, got {number}")
         if choices is not None and number not in choices:
             raise ValueError(f"{label} must be one of {', '.join(choices)}, got {number}")
+
+
+def required_options(component: type) -> list[str]:
+    """The fields of a component that have no default: the user must give them."""
+    return [f.name for f in dataclasses.fields(component) if f.default is f.default_factory is dataclasses.MISSING]

@@ -69,11 +69,6 @@ class Plugins:
     plugins: list[Plugin] = field(default_factory=list)
 
     @property
-    def hook(self) -> Any:
-        """The hooks, as ``plugins.hook.iwm_step_end(event=…)``."""
-        return self.manager.hook
-
-    @property
     def problems(self) -> list[str]:
         """One line for each plugin that does not work."""
         return [f"plugin {p.name!r} of {p.distribution} {p.version} does not work: {p.problem}" for p in self.plugins if p.problem]

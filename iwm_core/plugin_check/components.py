@@ -1,10 +1,10 @@
 """The conformance kit on a component as it is installed, with its default options."""
 
-import dataclasses
 from typing import Any
 
 import torch
 
+from iwm_core.component import required_options
 from iwm_core.interfaces import Draws
 from iwm_core.results import NotApplicable
 from iwm_core.testing import CHECKS
@@ -24,7 +24,7 @@ def check_installed(kind: str, component: Any) -> str | None:
         AssertionError: it breaks its contract.
     """
     check_class(component)
-    required = [f.name for f in dataclasses.fields(component) if f.default is f.default_factory is dataclasses.MISSING]
+    required = required_options(component)
     if required:
         return untried(kind, component, f"has no default for {', '.join(required)}", required[0])
     try:

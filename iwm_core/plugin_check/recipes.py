@@ -1,10 +1,10 @@
 """Whether the recipes that a plugin brings compose."""
 
-import dataclasses
 from typing import Any
 
 import yaml
 
+from iwm_core.component import required_options
 from iwm_core.compose import component_defaults, compose, of_world_model
 from iwm_core.errors import UserError
 from iwm_core.plugins import clash_text, load_plugins
@@ -56,6 +56,6 @@ def check_yaml(path: Any) -> None:
 def stand_in() -> dict[str, Any] | None:
     """A data source that needs no options, in the place of the world model's."""
     for entry in load_plugins().entries("data_source").values():
-        if not any(f.default is f.default_factory is dataclasses.MISSING for f in dataclasses.fields(entry.component)):
+        if not required_options(entry.component):
             return component_defaults(entry.component)
     return None
