@@ -60,6 +60,9 @@ def test_what_does_not_wait_is_let_through():
     with NoWaits():
         assert torch.ones(1).pin_memory().to(CUDA, non_blocking=True).device.type == "cuda"
         assert torch.where(images() > 0, 1.0, 2.0).shape == images().shape
+        made = images()
+        made[:, -1] = 0.5
+        assert made.device.type == "cuda"
 
 
 @pytest.mark.parametrize("component", installed("action"))

@@ -11,12 +11,12 @@ import pytest
 import timm
 import torch
 from timm.models import generate_default_cfgs, register_model
-from torch.utils.flop_counter import FlopCounterMode
 
 from iwm_core.compose import compose
 from iwm_core.encoder import TimmViT, ViTEncoder
 from iwm_core.positions import sincos_2d
 from iwm_core.thaw import thaw
+from iwm_core.tuning.cost import counting
 from iwm_core.work import check_fit
 
 TINY = {"patch_size": 8, "width": 16, "depth": 2, "heads": 2}
@@ -87,7 +87,7 @@ def test_dropped_patches_cost_nothing():
     encoder = TimmViT(patch_size=4, width=16, depth=2, heads=2).build(32)
 
     def cost(kept):
-        with FlopCounterMode(display=False) as counter:
+        with counting() as counter:
             encoder(images(1), torch.arange(kept)[None] if kept < 64 else None)
         return counter.get_total_flops()
 

@@ -74,7 +74,9 @@ class NoWaits(TorchDispatchMode):
         tensors = [x for x in tree_leaves((args, kwargs, result)) if isinstance(x, Tensor)]
         if kwargs.get("pin_memory"):
             result.pinned = True
-        without_waiting = kwargs.get("non_blocking") and hasattr(args[0], "pinned")
+        # Before torch 2.15, `x[…] = 1.0` is a fill by a scalar of the host, which becomes an argument of the kernel: nothing is waited for.
+        filled = func is torch.ops.aten.fill_.Tensor and args[1].device.type == "cpu"
+        without_waiting = filled or (kwargs.get("non_blocking") and hasattr(args[0], "pinned"))
         if len({tensor.device.type for tensor in tensors}) > 1 and not without_waiting:
             raise Waits(f"{func} between host and device")
         return result
