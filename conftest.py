@@ -4,6 +4,7 @@ Side by side (``pytest -n 2``), each process computes with one thread: together,
 """
 
 import os
+from importlib.metadata import version
 
 from jaxtyping import install_import_hook
 
@@ -12,3 +13,14 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 
 PACKAGES = ["iwm_core", "iwm_masking", "iwm_photometric", "iwm_crop", "iwm_scenes", "iwm_evals", "iwm_tasks"]
 install_import_hook(PACKAGES, "shape_checker.check")
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Where tests failed, tell a difference of versions from a fault of iwm."""
+    from slow.versions import known
+
+    here = {name: version(name).partition("+")[0] for name in known()}
+    others = [f"{name} {here[name]} ({pinned})" for name, pinned in known().items() if here[name] != str(pinned)]
+    if terminalreporter.stats.get("failed") and others:
+        terminalreporter.write_line(f"Not the versions of constraints.txt, with which all tests pass: {', '.join(others)}.")
+        terminalreporter.write_line("What fails here and not in `python tests/slow/versions.py known` is a difference of versions.")
