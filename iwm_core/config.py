@@ -8,10 +8,12 @@ Decisions:
 
 import re
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from iwm_core.component import check_option, option
-from iwm_core.interfaces import Action, DataSource, EncoderComponent, Evaluator, PredictorComponent, TargetSelector
+
+if TYPE_CHECKING:  # settings are read and checked before torch is imported
+    from iwm_core.interfaces import Action, DataSource, EncoderComponent, Evaluator, PredictorComponent, TargetSelector
 
 
 @dataclass(kw_only=True)
@@ -109,12 +111,12 @@ class Recipe:
 
     recipe: str = "???"
     image_size: int = option(224, "pixels of the square input", low=1)
-    encoder: EncoderComponent = option()
-    predictor: PredictorComponent = option()
-    targets: TargetSelector = option()
-    actions: dict[str, Action] = option({})
-    data: DataSource = option()
-    evaluators: dict[str, Evaluator] = option({})
+    encoder: "EncoderComponent" = option()
+    predictor: "PredictorComponent" = option()
+    targets: "TargetSelector" = option()
+    actions: "dict[str, Action]" = option({})
+    data: "DataSource" = option()
+    evaluators: "dict[str, Evaluator]" = option({})
     view: View = field(default_factory=View)
     train: Train = option()
     launch: Launch = field(default_factory=Launch)

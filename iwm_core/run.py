@@ -14,7 +14,6 @@ import yaml
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from iwm_core.checkpoint import latest_checkpoint
 from iwm_core.errors import UserError
 from iwm_core.files import read_lines, write_atomically, writing
 from iwm_core.plugins import load_plugins
@@ -89,6 +88,8 @@ class Run:
 
     def latest(self) -> Path | None:
         """The newest checkpoint, or None."""
+        from iwm_core.checkpoint import latest_checkpoint  # which imports torch; a run that is none is refused without it
+
         return latest_checkpoint(self.checkpoints)
 
     def newest(self) -> Path:

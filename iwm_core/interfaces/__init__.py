@@ -6,42 +6,76 @@ built by it.
 
 Axes: ``b`` batch · ``h w`` pixels · ``n`` patches (gh*gw) · ``k`` context patches · ``m`` target groups · ``t`` patches a group ·
 ``d`` width · ``a`` numbers of an encoded action · ``p`` parameters of an action · ``o`` outputs of a head.
+
+Each name is loaded when it is asked for: what needs no torch, such as settings and command lines, imports this package without it.
 """
 
-from iwm_core.component import Component as Component
-from iwm_core.component import option as option
-from iwm_core.constant import constant as constant
-from iwm_core.draws import Draws as Draws
-from iwm_core.interfaces.actions import Action as Action
-from iwm_core.interfaces.actions import ActionParams as ActionParams
-from iwm_core.interfaces.actions import Views as Views
-from iwm_core.interfaces.data import NOT_COUNTED as NOT_COUNTED
-from iwm_core.interfaces.data import CorruptImage as CorruptImage
-from iwm_core.interfaces.data import DataSource as DataSource
-from iwm_core.interfaces.data import Factor as Factor
-from iwm_core.interfaces.data import Images as Images
-from iwm_core.interfaces.data import Observed as Observed
-from iwm_core.interfaces.evaluation import EvaluationData as EvaluationData
-from iwm_core.interfaces.evaluation import Evaluator as Evaluator
-from iwm_core.interfaces.evaluation import ImageBatch as ImageBatch
-from iwm_core.interfaces.evaluation import Track as Track
-from iwm_core.interfaces.evaluation import WorldModel as WorldModel
-from iwm_core.interfaces.targets import Targets as Targets
-from iwm_core.interfaces.targets import TargetSelector as TargetSelector
-from iwm_core.interfaces.tuning import Backbone as Backbone
-from iwm_core.interfaces.tuning import Protocol as Protocol
-from iwm_core.interfaces.tuning import Task as Task
-from iwm_core.interfaces.tuning import WorldModelParts as WorldModelParts
-from iwm_core.interfaces.weights import Encoder as Encoder
-from iwm_core.interfaces.weights import EncoderComponent as EncoderComponent
-from iwm_core.interfaces.weights import HeadComponent as HeadComponent
-from iwm_core.interfaces.weights import Predictor as Predictor
-from iwm_core.interfaces.weights import PredictorComponent as PredictorComponent
-from iwm_core.results import CONTROLS as CONTROLS
-from iwm_core.results import Chart as Chart
-from iwm_core.results import Evaluation as Evaluation
-from iwm_core.results import Gallery as Gallery
-from iwm_core.results import Metric as Metric
-from iwm_core.results import NotApplicable as NotApplicable
-from iwm_core.results import Row as Row
-from iwm_core.results import Series as Series
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from iwm_core.component import Component as Component
+    from iwm_core.component import option as option
+    from iwm_core.constant import constant as constant
+    from iwm_core.draws import Draws as Draws
+    from iwm_core.interfaces.actions import Action as Action
+    from iwm_core.interfaces.actions import ActionParams as ActionParams
+    from iwm_core.interfaces.actions import Views as Views
+    from iwm_core.interfaces.data import NOT_COUNTED as NOT_COUNTED
+    from iwm_core.interfaces.data import CorruptImage as CorruptImage
+    from iwm_core.interfaces.data import DataSource as DataSource
+    from iwm_core.interfaces.data import Factor as Factor
+    from iwm_core.interfaces.data import Images as Images
+    from iwm_core.interfaces.data import Observed as Observed
+    from iwm_core.interfaces.evaluation import EvaluationData as EvaluationData
+    from iwm_core.interfaces.evaluation import Evaluator as Evaluator
+    from iwm_core.interfaces.evaluation import ImageBatch as ImageBatch
+    from iwm_core.interfaces.evaluation import Track as Track
+    from iwm_core.interfaces.evaluation import WorldModel as WorldModel
+    from iwm_core.interfaces.targets import Targets as Targets
+    from iwm_core.interfaces.targets import TargetSelector as TargetSelector
+    from iwm_core.interfaces.tuning import Backbone as Backbone
+    from iwm_core.interfaces.tuning import Protocol as Protocol
+    from iwm_core.interfaces.tuning import Task as Task
+    from iwm_core.interfaces.tuning import WorldModelParts as WorldModelParts
+    from iwm_core.interfaces.weights import Encoder as Encoder
+    from iwm_core.interfaces.weights import EncoderComponent as EncoderComponent
+    from iwm_core.interfaces.weights import HeadComponent as HeadComponent
+    from iwm_core.interfaces.weights import Predictor as Predictor
+    from iwm_core.interfaces.weights import PredictorComponent as PredictorComponent
+    from iwm_core.results import CONTROLS as CONTROLS
+    from iwm_core.results import Chart as Chart
+    from iwm_core.results import Evaluation as Evaluation
+    from iwm_core.results import Gallery as Gallery
+    from iwm_core.results import Metric as Metric
+    from iwm_core.results import NotApplicable as NotApplicable
+    from iwm_core.results import Row as Row
+    from iwm_core.results import Series as Series
+
+NAMES = {
+    "iwm_core.component": "Component option",
+    "iwm_core.constant": "constant",
+    "iwm_core.draws": "Draws",
+    "iwm_core.interfaces.actions": "Action ActionParams Views",
+    "iwm_core.interfaces.data": "NOT_COUNTED CorruptImage DataSource Factor Images Observed",
+    "iwm_core.interfaces.evaluation": "EvaluationData Evaluator ImageBatch Track WorldModel",
+    "iwm_core.interfaces.targets": "Targets TargetSelector",
+    "iwm_core.interfaces.tuning": "Backbone Protocol Task WorldModelParts",
+    "iwm_core.interfaces.weights": "Encoder EncoderComponent HeadComponent Predictor PredictorComponent",
+    "iwm_core.results": "CONTROLS Chart Evaluation Gallery Metric NotApplicable Row Series",
+}
+"""What each module gives."""
+
+__all__ = [name for names in NAMES.values() for name in names.split()]  # pyright: ignore[reportUnsupportedDunderAll]
+
+
+def __getattr__(name: str) -> object:
+    for module, names in NAMES.items():
+        if name in names.split():
+            globals()[name] = found = getattr(importlib.import_module(module), name)
+            return found
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

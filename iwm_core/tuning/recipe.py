@@ -1,11 +1,13 @@
 """The typed recipe of a tuning: which protocol, for which tasks, with which heads, on which data (PAPER §7)."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from iwm_core.component import option
 from iwm_core.config import Launch, LearningRate, Section, View, check_length, steps_of
-from iwm_core.interfaces import DataSource, HeadComponent, Protocol, Task
+
+if TYPE_CHECKING:
+    from iwm_core.interfaces import DataSource, HeadComponent, Protocol, Task
 
 
 @dataclass(kw_only=True)
@@ -52,10 +54,10 @@ class TuneRecipe:
 
     recipe: str = "???"
     world_model: dict[str, Any] = option({})
-    protocol: Protocol = option()
-    tasks: dict[str, Task] = option({})
-    heads: dict[str, HeadComponent] = option({})
-    data: DataSource = option()
+    protocol: "Protocol" = option()
+    tasks: "dict[str, Task]" = option({})
+    heads: "dict[str, HeadComponent]" = option({})
+    data: "DataSource" = option()
     view: View = field(default_factory=View)
     augment: Augment = field(default_factory=Augment)
     train: Tune = option()
