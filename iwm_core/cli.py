@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from iwm_core.errors import UserError
 from iwm_core.listing import list_plugins, run_components, run_recipes, tell_problems
+from iwm_core.shown import tell
 
 USAGE = """iwm: image world models
 
@@ -50,13 +51,13 @@ def guarded(action: Callable[[], int]) -> int:
         sys.stdout.flush()  # here, where a reader that has left is no error, not when Python ends
         return status
     except UserError as error:
-        print(f"iwm: {error}", file=sys.stderr)
+        tell(f"iwm: {error}", sys.stderr)
         return 2
     except Stopped as stopped:
-        print(f"iwm: {stopped}", file=sys.stderr)
+        tell(f"iwm: {stopped}", sys.stderr)
         return stopped.status
     except KeyboardInterrupt:
-        print("iwm: interrupted; a run that has begun goes on with `iwm resume RUN`", file=sys.stderr)
+        tell("iwm: interrupted; a run that has begun goes on with `iwm resume RUN`", sys.stderr)
         return 130
     except BrokenPipeError:  # the reader of `iwm … | head` is gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -66,18 +67,18 @@ def guarded(action: Callable[[], int]) -> int:
 def dispatch(arguments: list[str]) -> int:
     """Carry out one command line; returns the exit status."""
     if not arguments or arguments[0] in ("-h", "--help", "help"):
-        print(USAGE, end="")
+        tell(USAGE.rstrip(), keep="\n")
         return 0
     if arguments[0] == "--version":
         from iwm_core import __version__
 
-        print(f"iwm {__version__}")
+        tell(f"iwm {__version__}")
         return 0
     verb, rest = arguments[0], arguments[1:]
     if verb not in VERBS:
         raise UserError(f"there is no verb {verb!r}; `iwm --help` lists all: {', '.join(VERBS)}")
     if {"-h", "--help"} & set(rest):
-        print(USAGE, end="")
+        tell(USAGE.rstrip(), keep="\n")
         return 0
     return VERBS[verb](rest)
 
@@ -135,7 +136,7 @@ def run_compare(arguments: list[str]) -> int:
 def run_report(arguments: list[str]) -> int:
     from iwm_core.report import read_arguments, write_report
 
-    print(f"wrote {write_report(*read_arguments(arguments))}")
+    tell(f"wrote {write_report(*read_arguments(arguments))}")
     return 0
 
 
@@ -151,10 +152,10 @@ def run_show(arguments: list[str]) -> int:
     if not of_world_model(config):  # which only `iwm tune RUN` knows
         thaw(config)
     for line in find_recipes()[name].header:
-        print(f"# {line}".rstrip())
-    print(OmegaConf.to_yaml(config, resolve=True), end="")
+        tell(f"# {line}".rstrip())
+    tell(OmegaConf.to_yaml(config, resolve=True).rstrip("\n"), keep="\n")
     for note in notes:
-        print(f"iwm: note: {note}", file=sys.stderr)
+        tell(f"iwm: note: {note}", sys.stderr)
     return 0
 
 

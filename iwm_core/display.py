@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from iwm_core.results import CONTROLS, Metric
+from iwm_core.shown import shown, tell
 
 QUIET = 5.0
 """Seconds that work may last before plain lines speak of it, and between them."""
@@ -49,6 +50,21 @@ class Display(ABC):
         """An evaluator's numbers."""
 
 
+class NamesConsole(Console):
+    """A console for tables of names: square brackets and colons in them mean nothing."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(markup=False, emoji=False, highlight=False, **settings)
+
+    def render_str(self, text: str, **settings: Any) -> Text:
+        return super().render_str(shown(text), **settings)
+
+
+def table_console() -> Console:
+    """Where tables are printed that do not stand above a progress bar."""
+    return NamesConsole() if sys.stdout.isatty() else NamesConsole(width=WIDE, no_color=True)
+
+
 def make_display() -> Display:
     """The display that fits standard output."""
     return TerminalDisplay() if sys.stdout.isatty() else PlainDisplay()
@@ -60,7 +76,7 @@ class SilentDisplay(Display):
     def say(self, text: str) -> None: ...
 
     def warn(self, text: str) -> None:
-        print(f"warning: {text}", file=sys.stderr, flush=True)
+        tell(f"warning: {text}", sys.stderr)
 
     def track(self, items: Iterable[Any], label: str, total: int) -> Iterator[Any]:
         yield from items
@@ -80,10 +96,10 @@ class PlainDisplay(Display):
         self.last, self.since, self.first, self.stop = 0, time.perf_counter(), 0, 0
 
     def say(self, text: str) -> None:
-        print(text, flush=True)
+        tell(text)
 
     def warn(self, text: str) -> None:
-        print(f"warning: {text}", file=sys.stderr, flush=True)
+        tell(f"warning: {text}", sys.stderr)
 
     def track(self, items: Iterable[Any], label: str, total: int) -> Iterator[Any]:
         spoken = time.perf_counter()
@@ -103,29 +119,29 @@ class PlainDisplay(Display):
         self.say(f"step {step}/{self.stop}  {summary(line)}  ETA {clock(left)}")
 
     def table(self, title: str, metrics: dict[str, Metric]) -> None:
-        Console(width=WIDE, no_color=True).print(metrics_table(title, metrics))
+        table_console().print(metrics_table(title, metrics))
 
 
 class TerminalDisplay(Display):
     """A progress bar that lives at the bottom, lines above it."""
 
     def __init__(self) -> None:
-        self.console = Console()
+        self.console = NamesConsole()
         self.progress: NotedProgress | None = None
 
     def say(self, text: str) -> None:
-        self.console.print(text, markup=False, highlight=False, soft_wrap=True)
+        self.console.print(text, soft_wrap=True)
 
     def warn(self, text: str) -> None:
-        self.console.print(f"warning: {text}", style="yellow", markup=False, highlight=False, soft_wrap=True)
+        self.console.print(f"warning: {text}", style="yellow", soft_wrap=True)
 
     def track(self, items: Iterable[Any], label: str, total: int) -> Iterator[Any]:
         with bar(self.console) as progress:
-            yield from progress.track(items, total=total, description=label)
+            yield from progress.track(items, total=total, description=shown(label))
 
     def steps(self, start: int, stop: int, label: str) -> Iterator[int]:
         with bar(self.console) as self.progress:
-            task = self.progress.add_task(label, total=stop, completed=start)
+            task = self.progress.add_task(shown(label), total=stop, completed=start)
             for step in range(start, stop):
                 yield step
                 self.progress.update(task, completed=step + 1)
@@ -153,7 +169,7 @@ class NotedProgress(Progress):
 def bar(console: Console) -> NotedProgress:
     """The one look of all progress bars."""
     return NotedProgress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),

@@ -5,6 +5,7 @@ import json
 import sys
 
 from iwm_core.errors import UserError
+from iwm_core.shown import shown, tell
 
 
 def run_recipes(arguments: list[str]) -> int:
@@ -42,7 +43,8 @@ def run_components(arguments: list[str]) -> int:
         plugin = plugins.entries(kind)[name].plugin
         rows = option_rows(kind, component, plugin)
         if not options.json:
-            print(f"{kind.replace('_', ' ')} {name}, from {plugin.distribution} {plugin.version}: {about(component)}\n")
+            tell(f"{kind.replace('_', ' ')} {name}, from {plugin.distribution} {plugin.version}: {about(component)}")
+            tell("")
         show_rows(rows, options.json, ("name", "type", "default", "range", "doc"))
         return 0
     entries = [entry for k in ([kind] if kind else KINDS) for entry in plugins.entries(k).values()]
@@ -89,11 +91,11 @@ def listing_options(arguments: list[str], verb: str, most: int) -> argparse.Name
 def show_rows(rows: list[dict[str, str]], as_json: bool, columns: tuple[str, ...]) -> None:
     """Rows as JSON or as aligned columns."""
     if as_json:
-        print(json.dumps(rows, indent=1, ensure_ascii=False))
+        tell(json.dumps(rows, indent=1, ensure_ascii=False), keep="\n")
         return
-    width = {c: max([len(c), *(len(str(row[c])) for row in rows)]) for c in columns}
+    width = {c: max([len(c), *(len(shown(str(row[c]))) for row in rows)]) for c in columns}
     for row in [{c: c.upper() for c in columns}, *rows]:
-        print("  ".join(str(row[c]).ljust(width[c]) for c in columns).rstrip())
+        tell("  ".join(shown(str(row[c])).ljust(width[c]) for c in columns).rstrip())
 
 
 def tell_problems() -> None:
@@ -111,4 +113,4 @@ def tell_problems() -> None:
 def warn(problems: list[str]) -> None:
     """One line each on standard error."""
     for problem in problems:
-        print(f"iwm: warning: {problem}", file=sys.stderr)
+        tell(f"iwm: warning: {problem}", sys.stderr)

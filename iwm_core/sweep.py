@@ -9,6 +9,7 @@ from iwm_core.jobs import at, run_job
 from iwm_core.report import write_report
 from iwm_core.report.naming import common_folder
 from iwm_core.run import free_directory
+from iwm_core.shown import tell
 from iwm_core.thaw import thaw
 from iwm_core.work import check_fit, composed
 
@@ -33,7 +34,7 @@ def sweep(name: str, overrides: list[str]) -> int:
 def run_jobs(name: str, jobs: list[list[str]], runs: list[Path]) -> int:
     """Run the jobs of a sweep and add the directory of each run that has begun to ``runs``; returns the first status that is not 0."""
     for number, job in enumerate(jobs, 1):
-        print(f"job {number} of {len(jobs)}: {' '.join(job)}", flush=True)
+        tell(f"job {number} of {len(jobs)}: {' '.join(job)}")
         config = compose(name, job)[0]
         path = Path(config.run) if config.run else free_directory(config)  # made here, so that it is known here
         own = [] if config.run else [at(path)]
@@ -59,4 +60,4 @@ def report_sweep(name: str, runs: list[Path]) -> None:
     while out.exists():
         number += 1
         out = first.with_stem(f"{first.stem}-{number}")
-    print(f"wrote {write_report(runs, out)}")
+    tell(f"wrote {write_report(runs, out)}")

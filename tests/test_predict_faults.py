@@ -1,17 +1,22 @@
 """``iwm predict`` where something is wrong: one line that names the fix, nothing lost, nothing overwritten."""
 
+import csv
 import os
+import re
 import resource
 import signal
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+import tiny_tuned as tiny_tuned_module
 import torch
 from PIL import Image
 from predicting import BLUE, RED, asker, picture, table
 from tiny_tuned import tiny_tuned
 
 from iwm_core.prediction import answers
+from iwm_core.prediction.answers import AnswerFiles, cell_of
 
 
 @pytest.fixture
@@ -178,7 +183,30 @@ def test_names_that_are_no_text(ask):
     Path(bad).write_text("words")
     status, _, told = ask("run", "in", tasks=("colour", "map"))
     assert status == 0
-    assert "in/\ufffd.png is left out" in told
+    assert "in/\\udcfe.png is left out" in told
     (row,) = table()
     assert (row["file"], row["colour"]) == (name, "blue")
     assert Path("run/predictions", row["map.mask"]).is_file()
+
+
+@pytest.mark.parametrize("sign", ["=", "+", "-", "@", "\t", "\r", "＝"])
+@pytest.mark.parametrize("tasks", [("colour",), ("shows",), ("map",)])
+def test_no_name_becomes_a_formula(ask, monkeypatch, sign, tasks):
+    classes = (f"{sign}1+1", f"{sign}HYPERLINK()", "plain")
+    monkeypatch.setattr(tiny_tuned_module, "COLOURS", classes)
+    file = picture(f"{sign}cmd.png" if sign != "-" else "=cmd.png", (255, 200, 0))  # `-cmd.png` is an option on every command line
+    assert ask("run", file, tasks=tasks)[0] == 0
+    (row,) = table()
+    assert (Path(row["file"]).name, Path(row["file"]).exists()) == (file, True), "it still names its file"
+    for path in Path("run/predictions").rglob("*.csv"):
+        with path.open(encoding="utf-8", newline="") as opened:
+            for cell in (cell for line in csv.reader(opened) for cell in line):
+                parts = cell.split(";")
+                assert re.fullmatch(r"-?[0-9.e-]+", cell) or not any(part.startswith(tuple("=+-@\t\r＝")) for part in parts), (path, cell)
+
+
+def test_negative_numbers_stay_numbers():
+    assert cell_of("plain") == "plain"
+    files = AnswerFiles.__new__(AnswerFiles)
+    files.tuned = SimpleNamespace(tasks={"a": SimpleNamespace(answer_kind="numbers")}, outputs={"a": ("x", "y")})
+    assert files._cells("a", torch.tensor([-0.5, 2e-9])) == ["-0.5", "2e-09"]

@@ -1,17 +1,16 @@
 """Writes and shows a comparison: JSON for programs, Markdown for a README, a page and a picture for the eye, a table on the terminal."""
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table as RichTable
 
 from iwm_core.comparison.records import Comparison, Entry, Table, cells, headings, held_against, how_far, what_is_in_it
-from iwm_core.display import WIDE
+from iwm_core.display import table_console
 from iwm_core.files import write_atomically, writing
 from iwm_core.run import finite
+from iwm_core.shown import shown
 
 
 def write_comparison(comparison: Comparison, folder: Path) -> list[Path]:
@@ -63,7 +62,7 @@ def as_markdown(comparison: Comparison) -> str:
         lines += [row_of([f"`{entry.protocol}`", *cells(entry, comparison)[1:]]) for entry in table.entries]
         lines += ["", *held_against(table), what_is_in_it(table), ""]
     lines += [how_far(comparison), ""] if comparison.missing else []
-    return "\n".join([*lines, f"Made by `{comparison.command}`."]) + "\n"
+    return shown("\n".join([*lines, f"Made by `{comparison.command}`."]) + "\n", keep="\n")
 
 
 def row_of(texts: list[str]) -> str:
@@ -73,20 +72,20 @@ def row_of(texts: list[str]) -> str:
 
 def show_tables(comparison: Comparison) -> None:
     """Print the tables."""
-    console = Console() if sys.stdout.isatty() else Console(width=WIDE, no_color=True)
+    console = table_console()
     for table in comparison.tables:
         console.print(as_rich(table, comparison))
         for text in (*held_against(table), what_is_in_it(table)):
-            console.print(text, markup=False, highlight=False, soft_wrap=True)
+            console.print(text, soft_wrap=True)
     if comparison.missing:
-        console.print(how_far(comparison), markup=False, highlight=False, soft_wrap=True)
+        console.print(how_far(comparison), soft_wrap=True)
 
 
 def as_rich(table: Table, comparison: Comparison) -> RichTable:
     """A table for the terminal."""
-    shown = RichTable(title=f"{comparison.name}: {table.task}", title_justify="left", title_style="bold")
+    made = RichTable(title=f"{comparison.name}: {table.task}", title_justify="left", title_style="bold")
     for number, name in enumerate(headings(table)):
-        shown.add_column(name, justify="right" if number else "left", overflow="fold")
+        made.add_column(name, justify="right" if number else "left", overflow="fold")
     for entry in table.entries:
-        shown.add_row(*cells(entry, comparison))
-    return shown
+        made.add_row(*cells(entry, comparison))
+    return made

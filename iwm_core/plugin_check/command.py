@@ -7,6 +7,7 @@ from typing import Any
 
 from iwm_core.errors import UserError
 from iwm_core.plugin_check.checks import Check, Result, checks_of
+from iwm_core.shown import tell
 
 
 def run_check(arguments: list[str]) -> int:
@@ -29,15 +30,15 @@ def run_check(arguments: list[str]) -> int:
     width = {"kind": max(len(check.title) for check in checks), "name": max(len(check.name) for check in checks)}
     rows, failed = [], 0
     if not as_json:
-        print(f"{'CHECK'.ljust(width['kind'])}  {'NAME'.ljust(width['name'])}  RESULT")
+        tell(f"{'CHECK'.ljust(width['kind'])}  {'NAME'.ljust(width['name'])}  RESULT")
     for check in checks:
         with contextlib.redirect_stdout(sys.stderr):
             result = check.result()
         failed += not result.passed
         rows.append(row(check, result))
         if not as_json:
-            print(f"{check.title.ljust(width['kind'])}  {check.name.ljust(width['name'])}  {said(result)}", flush=True)
-    print(json.dumps(rows, indent=1, ensure_ascii=False) if as_json else f"{len(rows)} checks, {failed} failed")
+            tell(f"{check.title.ljust(width['kind'])}  {check.name.ljust(width['name'])}  {said(result)}")
+    tell(json.dumps(rows, indent=1, ensure_ascii=False) if as_json else f"{len(rows)} checks, {failed} failed", keep="\n")
     return 1 if failed else 0
 
 

@@ -6,6 +6,8 @@ Decisions:
 - Columns: ``file``; for a class ``TASK``, ``TASK.probability`` and ``TASK.CLASS`` for each; for labels ``TASK`` (those above `LIKELY`,
   joined with ``;``) and ``TASK.LABEL`` for each; for numbers ``TASK.NAME`` for each; for masks ``TASK.mask`` and ``TASK.confidence``,
   paths from the CSV's folder.
+- A spreadsheet takes a cell for a formula by its first sign, also in quotes. Before such a sign, names of classes get an apostrophe, and
+  names of files ``./``, by which they are still found. Numbers are written by us and stay numbers.
 - PNGs are named after their images; names stay unique where case does not count, as on some file systems.
 """
 
@@ -26,6 +28,8 @@ from iwm_core.tuning.tuned import Tuned
 
 LIKELY = 0.5
 """The probability above which an image is said to have a label."""
+FORMULA = tuple("=+-@\t\r\n＝＋－＠")
+"""What a formula may begin with, the wide forms of East Asian scripts included."""
 
 
 class Names:
@@ -69,7 +73,7 @@ class AnswerFiles:
         self.tuned, self.table = tuned, table
         self.names = Names(("", "_confidence"), str.casefold)
         columns = Names()
-        header = [columns.new(column) for column in ("file", *(c for name in tuned.tasks for c in self._columns(name)))]
+        header = [columns.new(cell_of(column)) for column in ("file", *(c for name in tuned.tasks for c in self._columns(name)))]
         with writing(table.parent):
             for name, task in tuned.tasks.items():
                 if task.dense:
@@ -85,7 +89,7 @@ class AnswerFiles:
         Raises:
             UserError: it cannot be written; what was written before stays whole.
         """
-        row = [file]
+        row = [f"./{file}" if file.startswith(FORMULA) else file]
         stem = self.names.new(Path(file).stem) if any(task.dense for task in self.tuned.tasks.values()) else ""
         for name, task in self.tuned.tasks.items():
             row += self._pictures(name, stem, size, answers[name]) if task.dense else self._cells(name, answers[name])
@@ -102,9 +106,9 @@ class AnswerFiles:
         numbers = [f"{number:.6g}" for number in answer.tolist()]
         if kind == "class":
             likeliest = int(answer.argmax())
-            return [outputs[likeliest], numbers[likeliest], *numbers]
+            return [cell_of(outputs[likeliest]), numbers[likeliest], *numbers]
         if kind == "labels":
-            return [";".join(label for label, likely in zip(outputs, answer > LIKELY, strict=True) if likely), *numbers]
+            return [";".join(cell_of(label) for label, likely in zip(outputs, answer > LIKELY, strict=True) if likely), *numbers]
         return numbers
 
     def _pictures(self, name: str, stem: str, size: tuple[int, int], answer: Float[Tensor, "o s s"]) -> list[str]:
@@ -126,17 +130,24 @@ class AnswerFiles:
                 raise
 
 
+def cell_of(text: str) -> str:
+    """A name as a cell that no spreadsheet takes for a formula."""
+    return f"'{text}" if text.startswith(FORMULA) else text
+
+
 def as_csv(rows: Iterable[Iterable[object]]) -> str:
     """Rows as the text of a CSV file."""
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    return text.getvalue()
+    write = csv.writer(text, lineterminator="\r\n")  # so that a name with a \r is put into quotes, too
+    lengths = [write.writerow(row) for row in rows]
+    text.seek(0)
+    return "".join(text.read(length).removesuffix("\r\n") + "\n" for length in lengths)
 
 
 def legend(classes: tuple[str, ...]) -> list[tuple[object, ...]]:
     """What the values of masks mean, and their colours."""
     named = [*enumerate(classes), (NOT_COUNTED, "not seen: outside the centre square")]
-    return [("value", "class", "colour"), *((value, name, "#{:02x}{:02x}{:02x}".format(*colour(value))) for value, name in named)]
+    return [("value", "class", "colour"), *((value, cell_of(name), "#{:02x}{:02x}{:02x}".format(*colour(value))) for value, name in named)]
 
 
 def refuse_taken(out: str | None) -> None:

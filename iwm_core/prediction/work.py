@@ -86,7 +86,7 @@ def predict(tuned: Tuned, paths: list[str], run: Path, asked: Asked, display: Di
         for item in display.track(answered(tuned, paths, asked.batch, asked.workers), "images", len(paths)):
             if isinstance(item, Unreadable):
                 first = first or item
-                display.warn(f"{printable(item.path)} is left out: {item.why}")
+                display.warn(f"{item.path} is left out: {item.why}")
             else:
                 files = files or AnswerFiles(tuned, make_place(run, asked.out))
                 files.add(item.path, item.size, item.answers)
@@ -98,7 +98,7 @@ def predict(tuned: Tuned, paths: list[str], run: Path, asked: Asked, display: Di
         raise Stopped(f"interrupted; {kept}", 128 + stop.received)
     if files is None:
         assert first is not None, "there are images"
-        raise UserError(f"none of the {len(paths)} images can be read, such as {printable(first.path)}: {first.why}")
+        raise UserError(f"none of the {len(paths)} images can be read, such as {first.path}: {first.why}")
     left_out = f", {len(paths) - done} left out" if done < len(paths) else ""
     display.say(f"wrote {files.table}: {done} image{'s' * (done != 1)}{left_out}")
 
@@ -185,7 +185,7 @@ def find_images(words: list[str]) -> list[str]:
     found: list[str] = []
     for word in words:
         if not exists(word):
-            raise UserError(f"there is no file or folder {printable(word)}")
+            raise UserError(f"there is no file or folder {word}")
         found += images_in(word) if Path(word).is_dir() else [word]
     return found
 
@@ -204,9 +204,7 @@ def images_in(folder: str) -> list[str]:
     except ValueError as error:
         raise UserError(str(error)) from error
     if not found:
-        raise UserError(
-            f"the folder {printable(folder)} holds no images ({', '.join(extensions)}); a file is read whatever its name, if named"
-        )
+        raise UserError(f"the folder {folder} holds no images ({', '.join(extensions)}); a file is read whatever its name, if named")
     return found
 
 
@@ -220,8 +218,3 @@ def check_dense(tuned: Tuned, out: str | None) -> None:
                 f"the task {name} has {len(tuned.outputs[name])} classes, a mask has room for {NOT_COUNTED}; "
                 "ask from Python: iwm_core.load(RUN).predict(images)"
             )
-
-
-def printable(path: str) -> str:
-    """A path for a message: bytes that are no text are shown as such."""
-    return os.fsencode(path).decode("utf-8", "replace")

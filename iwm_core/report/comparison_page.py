@@ -8,6 +8,7 @@ from iwm_core.comparison.records import Comparison, Entry, Table, cells, heading
 from iwm_core.report.environment import make_environment
 from iwm_core.report.page import breakable
 from iwm_core.report.tradeoff import draw_tradeoff, told
+from iwm_core.shown import shown
 
 
 class Mark(NamedTuple):
@@ -23,7 +24,7 @@ def render(comparison: Comparison) -> str:
     environment = make_environment()
     environment.filters |= {"breakable": breakable}
     order = list(comparison.protocols)
-    shown = [
+    tables = [
         {
             "table": table,
             "headings": headings(table),
@@ -35,9 +36,10 @@ def render(comparison: Comparison) -> str:
         for number, table in enumerate(comparison.tables, 1)
     ]
     devices = list(dict.fromkeys(entry.device for table in comparison.tables for entry in table.entries))
-    return environment.get_template("comparison.html").render(
-        comparison=comparison, shown=shown, how_far=how_far(comparison), devices=devices, several=len(shown) > 1
+    page = environment.get_template("comparison.html").render(
+        comparison=comparison, shown=tables, how_far=how_far(comparison), devices=devices, several=len(tables) > 1
     )
+    return shown(page, keep="\n")
 
 
 def mark(entry: Entry, table: Table) -> Mark:

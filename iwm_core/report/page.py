@@ -1,7 +1,8 @@
 """Puts a report together: what the template shows, in the order in which it shows it.
 
 Decisions:
-- Everything that a user or a plugin has named reaches the page through Jinja's escaping; drawings alone are markup of our own.
+- Everything that a user or a plugin has named reaches the page through Jinja's escaping; drawings alone are markup of our own. Signs that
+  are not to be seen are escaped in the whole page (`shown`).
 - Many runs (`MANY`): what repeats for each is folded, and the table at the top is what compares them.
 """
 
@@ -23,6 +24,7 @@ from iwm_core.report.reading import Rows, RunRecord
 from iwm_core.report.reproduce import commands, report_command
 from iwm_core.report.sections import figures_of, headlines, make_sections
 from iwm_core.report.tiles import picture, tile
+from iwm_core.shown import shown
 
 Track = Callable[[Iterable[Any], str, int], Iterable[Any]]
 MANY = 3
@@ -80,7 +82,7 @@ def render(runs: list[RunRecord], track: Track) -> tuple[str, list[str]]:
         commands=[commands(run) for run in runs],
         report_command=report_command(runs),
     )
-    return text, problems
+    return shown(text, keep="\n"), problems
 
 
 def title_of(labels: list[str]) -> str:

@@ -14,6 +14,7 @@ from iwm_core.errors import UserError
 from iwm_core.scaffold.installed import giver
 from iwm_core.scaffold.naming import Names, read_name
 from iwm_core.scaffold.package import HERE, USE, write_package
+from iwm_core.shown import tell
 
 USAGE = f"iwm plugins new NAME --kind {'|'.join(USE)} [--into FOLDER]"
 
@@ -40,8 +41,8 @@ def run_new(arguments: list[str]) -> int:
     if by := giver(given.kind, names.component):
         raise UserError(f"the {words} {names.component!r} is installed already, from {by}; choose another name")
     folder = write_package(given.kind, names, Path(given.into))
-    print(f"wrote {folder}: the {words} {names.component!r}, as a package that installs and passes its tests")
-    print(next_steps(given.kind, names, folder), end="")
+    tell(f"wrote {folder}: the {words} {names.component!r}, as a package that installs and passes its tests")
+    tell(next_steps(given.kind, names, folder).rstrip(), keep="\n")
     return 0
 
 
