@@ -2,12 +2,17 @@
 
 ``checkpoints/step_N/`` holds ``model.safetensors`` (student, predictor, teacher), ``optimizer.safetensors`` and ``state.json``. It is
 written under a temporary name, synced and renamed; ``checkpoints/latest`` names it last; old ones are pruned after. No pickle.
+
+What is read is checked: ``state.json`` holds its own checksum, those of the tensors' files, and that of the ``config.yaml`` it was trained
+with (see `iwm_core.stored`; earlier versions wrote none, and are believed). Nothing falls back to an older checkpoint by itself.
 """
 
 import json
+import re
+import shlex
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 import torch
 from safetensors import SafetensorError
@@ -16,6 +21,32 @@ from torch import Tensor, nn
 
 from iwm_core.errors import UserError
 from iwm_core.files import sync, write_atomically
+from iwm_core.stored import FORMAT, Damaged, check_folder, checksum_of_file, read_json, read_seal, sealed
+
+TENSORS = ("model.safetensors", "optimizer.safetensors")
+
+
+class State(TypedDict):
+    """The numbers in ``state.json``.
+
+    Attributes:
+        step, steps: done, and of the whole training.
+        images: training images.
+        seconds: of training, over all resumes.
+        outputs, peak_memory: of a tuning: the outputs of each task's head; bytes.
+        checksum, checksums: of this record, and of the tensors' files.
+        config: checksum of the config.yaml that it was trained with.
+    """
+
+    step: int
+    steps: int
+    images: NotRequired[int]
+    seconds: NotRequired[float]
+    outputs: NotRequired[dict[str, list[str]]]
+    peak_memory: NotRequired[int]
+    checksum: NotRequired[str]
+    checksums: NotRequired[dict[str, str]]
+    config: NotRequired[str | None]
 
 
 def save_checkpoint(folder: Path, step: int, model: nn.Module, optimizer: torch.optim.Optimizer, state: dict[str, Any], keep: int) -> Path:
@@ -32,7 +63,9 @@ def save_checkpoint(folder: Path, step: int, model: nn.Module, optimizer: torch.
         partial.mkdir()
         save_file(whole(model.state_dict()), partial / "model.safetensors")
         save_file(whole(optimizer_tensors(model, optimizer)), partial / "optimizer.safetensors")
-        (partial / "state.json").write_text(json.dumps({"step": step, **state}, indent=1), encoding="utf-8")
+        told = {"format": FORMAT, "step": step, **state, "checksums": {name: checksum_of_file(partial / name) for name in TENSORS}}
+        told["config"] = read_seal(folder.parent / "config.yaml")
+        (partial / "state.json").write_text(json.dumps(sealed(told), indent=1), encoding="utf-8")
         for path in [*partial.iterdir(), partial]:
             sync(path)
         if final.exists():  # a step done again after a restart from an earlier checkpoint
@@ -59,7 +92,12 @@ def latest_checkpoint(folder: Path) -> Path | None:
 
 def saved_steps(folder: Path) -> list[int]:
     """Steps of the complete checkpoints, ascending."""
-    return sorted(int(path.name.removeprefix("step_")) for path in folder.glob("step_*") if path.name.removeprefix("step_").isdigit())
+    return sorted(step for step in (step_of(path.name) for path in folder.glob("step_*")) if step >= 0)
+
+
+def step_of(name: str) -> int:
+    """The step in a checkpoint's name; -1 where it is none."""
+    return int(name.removeprefix("step_")) if re.fullmatch(r"step_(0|[1-9][0-9]{0,17})", name) else -1
 
 
 def load_weights(checkpoint: Path, model: nn.Module) -> None:
@@ -68,7 +106,7 @@ def load_weights(checkpoint: Path, model: nn.Module) -> None:
     Raises:
         UserError: the file is missing or damaged, or belongs to a model of another shape.
     """
-    tensors = read_tensors(checkpoint / "model.safetensors")
+    tensors = read_tensors(checkpoint, "model.safetensors")
     own = model.state_dict()
     other = sorted(
         {name for name in own if name not in tensors or tensors[name].shape != own[name].shape}
@@ -90,7 +128,7 @@ def load_optimizer(checkpoint: Path, model: nn.Module, optimizer: torch.optim.Op
     Raises:
         UserError: the file is missing or damaged, or lacks a parameter.
     """
-    tensors = read_tensors(checkpoint / "optimizer.safetensors")
+    tensors = read_tensors(checkpoint, "optimizer.safetensors")
     names = {id(parameter): name for name, parameter in model.named_parameters()}
     for group in optimizer.param_groups:
         for parameter in group["params"]:
@@ -105,32 +143,53 @@ def load_optimizer(checkpoint: Path, model: nn.Module, optimizer: torch.optim.Op
                 optimizer.state[parameter]["step"] = optimizer.state[parameter]["step"].to(parameter.device)
 
 
-def read_state(checkpoint: Path) -> dict[str, Any]:
-    """The numbers in ``state.json``.
+def read_state(checkpoint: Path, *needed: str) -> dict[str, Any]:
+    """The numbers in ``state.json``; ``needed`` are those that must be there besides the steps.
 
     Raises:
-        UserError: the file is missing or damaged.
+        Damaged: the file is missing or damaged, or of another step or recipe than the folder's.
     """
-    try:
-        return json.loads((checkpoint / "state.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError(damaged(checkpoint, error)) from error
+    path, back = checkpoint / "state.json", way_back(checkpoint)
+    check_folder(checkpoint.parent)
+    check_folder(checkpoint, back)
+    state: dict[str, Any] = read_json(path, State, back)
+    lacking = [key for key in (*needed, *(("checksum",) if "checksums" in state else ())) if key not in state]
+    if lacking:
+        raise Damaged(path, f"is damaged (it lacks {lacking[0]})", back)
+    if step_of(checkpoint.name) >= 0 and checkpoint.name != f"step_{state['step']}":
+        raise Damaged(path, f"is of step {state['step']}, not of its folder's", back)
+    config = checkpoint.parent.parent / "config.yaml"
+    trained, now = state.get("config"), read_seal(config)
+    if trained and now and trained != now:
+        raise Damaged(path, f"is of another recipe than {config}", "put back the config.yaml and the checkpoints that belong together")
+    return state
 
 
-def read_tensors(path: Path) -> dict[str, Tensor]:
-    """All tensors of a safetensors file."""
+def read_tensors(checkpoint: Path, name: str) -> dict[str, Tensor]:
+    """All tensors of one of a checkpoint's files, once its checksum is found right.
+
+    Raises:
+        Damaged: it is missing or damaged.
+    """
+    path, back = checkpoint / name, way_back(checkpoint)
+    expected = read_state(checkpoint).get("checksums", {}).get(name)
+    found = checksum_of_file(path, back)
+    if expected not in (None, found):
+        raise Damaged(path, f"is damaged (its checksum is {found}, not {expected})", back)
     try:
         return load_file(path)
     except (OSError, SafetensorError, ValueError) as error:
-        raise UserError(damaged(path.parent, error)) from error
+        raise Damaged(path, f"is damaged ({error})", back) from error
 
 
-def damaged(checkpoint: Path, error: Exception) -> str:
-    """One line about a damaged checkpoint, naming the one to go back to."""
+def way_back(checkpoint: Path) -> str:
+    """What to do where a checkpoint is damaged: the command that goes on from another, an older one if there is."""
     folder = checkpoint.parent
-    older = [step for step in saved_steps(folder) if f"step_{step}" != checkpoint.name]
-    back = f"remove it to go back to step_{older[-1]}" if older else "remove it to start the run again from step 0"
-    return f"checkpoint {checkpoint} is damaged ({' '.join(str(error).split())}); {back}"
+    others = [f"step_{step}" for step in saved_steps(folder) if f"step_{step}" != checkpoint.name]
+    if not others:
+        return f"there is no other checkpoint: remove {checkpoint} to start the run again from step 0"
+    before = [name for name in others if step_of(name) < step_of(checkpoint.name)]
+    return f"go on from another checkpoint with `iwm resume {shlex.quote(str(folder.parent))} checkpoint={(before or others)[-1]}`"
 
 
 def optimizer_tensors(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:

@@ -61,7 +61,7 @@ def fit(objective: Objective, run: Run, settings: Optimisation, launch: Launch, 
     """
     model, data, plugins = objective.model, objective.data, load_plugins()
     checkpoint = run.latest()
-    state = read_state(checkpoint) if checkpoint is not None else {"step": 0, "images": len(data)}
+    state = read_state(checkpoint, "images") if checkpoint is not None else {"step": 0, "images": len(data)}
     if state["images"] != len(data):
         raise UserError(f"the run began with {state['images']} training images, and now there are {len(data)}; go on with the same data")
     parts = parts_of(settings.batch_size, accelerator.num_processes, launch.accumulate)

@@ -13,7 +13,8 @@ from iwm_core.errors import UserError
 def write_atomically(path: Path, text: str) -> None:
     """Replace a small file in one step: a reader sees the old text or the new."""
     partial = path.with_name(f".{path.name}.partial")
-    with partial.open("w", encoding="utf-8") as file:
+    partial.unlink(missing_ok=True)  # what a kill left; and a link, which would be written through
+    with partial.open("x", encoding="utf-8") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())

@@ -43,7 +43,7 @@ def load_tuned(run: Run, recipe: TuneRecipe, device: str) -> Tuned:
         UserError: it has no checkpoint, or one that cannot be read.
     """
     checkpoint = run.newest()
-    state = read_state(checkpoint)
+    state = read_state(checkpoint, "outputs")
     learned = {name: Lesson(task, tuple(state["outputs"][name])) for name, task in recipe.tasks.items()}
     with torch.random.fork_rng(devices=[]):
         model = build_tuned(recipe.protocol, recipe.heads, learned, world_model_parts(recipe.world_model, restored=True))

@@ -12,11 +12,12 @@ from typing import Any
 
 import yaml
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
 from iwm_core.errors import UserError
 from iwm_core.files import read_lines, write_atomically, writing
 from iwm_core.plugins import load_plugins
+from iwm_core.shapes import Name
+from iwm_core.stored import FORMAT, checksum, plain_yaml, read_yaml, sealed
 
 
 class Run:
@@ -45,9 +46,9 @@ class Run:
         try:
             path = free_directory(config)
             config.run = str(path)
-            write_atomically(path / "env.json", json.dumps(environment(config.train.seed), indent=1))
+            write_atomically(path / "env.json", json.dumps(sealed(environment(config.train.seed)), indent=1))
             # Last: a directory with a config.yaml is a run.
-            write_atomically(path / "config.yaml", OmegaConf.to_yaml(config, resolve=True))
+            write_atomically(path / "config.yaml", frozen(config))
         except OSError as error:
             raise UserError(f"cannot make the run directory {error.filename}: {error.strerror}; choose another with run=PATH") from error
         return cls(path)
@@ -70,13 +71,7 @@ class Run:
         Raises:
             UserError: it cannot be read.
         """
-        try:
-            config = OmegaConf.load(self.path / "config.yaml")
-        except (OSError, ValueError, yaml.YAMLError, OmegaConfBaseException) as error:
-            raise UserError(f"{self.path / 'config.yaml'} cannot be read: {' '.join(str(error).split())}") from error
-        if not isinstance(config, DictConfig):
-            raise UserError(f"{self.path / 'config.yaml'} is no recipe")
-        return config
+        return OmegaConf.create(self.plain_config())
 
     def plain_config(self) -> dict[str, Any]:
         """The frozen config as plain dicts and lists.
@@ -84,7 +79,7 @@ class Run:
         Raises:
             UserError: it cannot be read.
         """
-        return OmegaConf.to_container(self.config())  # pyright: ignore[reportReturnType]
+        return read_yaml(self.path / "config.yaml", dict[Name, Any], BRING_BACK)
 
     def latest(self) -> Path | None:
         """The newest checkpoint, or None."""
@@ -155,6 +150,23 @@ class Run:
         with writing(folder):
             folder.mkdir(exist_ok=True)
         return folder
+
+
+BRING_BACK = "bring back a copy of it; without its settings, a run is lost"
+"""What to do where a config.yaml is damaged."""
+
+
+def frozen(config: DictConfig) -> str:
+    """A composed config as the text of ``config.yaml``: plain data, with its format and its checksum.
+
+    Raises:
+        UserError: it holds what is no plain data.
+    """
+    text = f"{OmegaConf.to_yaml(config, resolve=True)}format: {FORMAT}\n"
+    try:
+        return f"{text}checksum: '{checksum(plain_yaml(text))}'\n"
+    except (ValueError, yaml.YAMLError) as error:
+        raise UserError(f"these settings cannot be kept: {' '.join(str(error).split())}") from error
 
 
 def append(path: Path, line: dict[str, Any]) -> None:

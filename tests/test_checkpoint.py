@@ -72,7 +72,8 @@ def test_round_trip_is_exact_and_training_goes_on_as_if_nothing_had_been(tmp_pat
 def test_files_hold_tensors_and_json_only(tmp_path):
     path = Training(0).steps(0, 1).save(tmp_path, 1)
     assert {p.name for p in path.iterdir()} == FILES
-    assert json.loads((path / "state.json").read_text()) == {"step": 1, "steps": 10} == read_state(path)
+    assert {"step": 1, "steps": 10, "format": 2}.items() <= json.loads((path / "state.json").read_text()).items()
+    assert {"step": 1, "steps": 10}.items() <= read_state(path).items()
     assert {name.split(".")[0] for name in load_file(path / "model.safetensors")} == {"student", "predictor", "teacher"}
     assert {name.split("#")[1] for name in load_file(path / "optimizer.safetensors")} == {"step", "exp_avg", "exp_avg_sq"}
     assert (tmp_path / "latest").read_text() == "step_1"
@@ -174,22 +175,76 @@ def test_tensors_in_any_layout(tmp_path):
 
     model = make()
     assert not model.one.is_contiguous()
-    path = save_checkpoint(tmp_path, 1, model, torch.optim.AdamW(model.parameters()), {}, 1)
+    path = save_checkpoint(tmp_path, 1, model, torch.optim.AdamW(model.parameters()), {"steps": 1}, 1)
     back = make()
     load_weights(path, back)
     assert same(dict(model.state_dict()), dict(back.state_dict()))
 
 
-def test_damage_is_named_with_the_way_back(tmp_path):
+@pytest.mark.parametrize("name", sorted(FILES))
+@pytest.mark.parametrize("damage", ["cut short", "a flipped bit", "missing", "another checkpoint's", "a link"])
+def test_damage_is_named_with_the_way_back(tmp_path, name, damage):
+    """Any bit: one of each byte's is tried in the small file, of some hundred bytes in the large ones."""
+    folder = tmp_path / "run/checkpoints"
     going = Training(0).steps(0, 1)
-    going.save(tmp_path, 1)
-    path = going.save(tmp_path, 2)
-    for name, load in (("model.safetensors", going.load), ("optimizer.safetensors", going.load), ("state.json", read_state)):
-        whole = (path / name).read_bytes()
-        (path / name).write_bytes(whole[: len(whole) // 2])
-        with pytest.raises(UserError, match=r"step_2 is damaged .*; remove it to go back to step_1"):
-            load(path)
-        (path / name).write_bytes(whole)
+    going.save(folder, 1)
+    path = going.steps(1, 2).save(folder, 2)
+    file, whole = path / name, (path / name).read_bytes()
+    cases = {"cut short": [whole[: len(whole) // 2], b""], "another checkpoint's": [(folder / "step_1" / name).read_bytes()]}
+    flipped = range(0, len(whole), len(whole) // 100)
+    cases["a flipped bit"] = [whole[:place] + bytes([whole[place] ^ 1 << place % 8]) + whole[place + 1 :] for place in flipped]
+    for content in cases.get(damage, [None]):
+        file.unlink()
+        if content is not None:
+            file.write_bytes(content)
+        elif damage == "a link":
+            (tmp_path / "elsewhere").write_bytes(whole)
+            file.symlink_to(tmp_path / "elsewhere")
+        with pytest.raises(UserError, match=rf"step_2/{name} .*; go on from another .*`iwm resume .*run checkpoint=step_1`$") as caught:
+            going.load(path)
+        assert "\n" not in str(caught.value)
+    file.unlink(missing_ok=True)
+    file.write_bytes(whole)
+    assert same(Training(1).load(path).tensors(), going.tensors())
+
+
+def test_checkpoints_of_the_version_before_are_read(tmp_path):
+    going = Training(0).steps(0, 1)
+    path = going.save(tmp_path / "checkpoints", 1)
+    (path / "state.json").write_text(json.dumps({"step": 1, "steps": 10, "images": 4, "seconds": 0.5}))
+    assert same(Training(1).load(path).tensors(), going.tensors())
+
+
+@pytest.mark.parametrize("name", ["step_", "step_1e3", "step_-1", "step_²", "step_007", "step_5.aside", "step_9" + "9" * 20])
+def test_what_merely_looks_like_a_checkpoint_is_passed_over(tmp_path, name):
+    (tmp_path / name).mkdir()
+    assert saved_steps(tmp_path) == []
+    assert latest_checkpoint(tmp_path) is None
+
+
+@pytest.mark.parametrize(
+    ("state", "problem"),
+    [
+        ({"step": 3, "steps": 10}, "is of step 3, not of its folder's"),
+        ({"step": 2}, "it lacks steps"),
+        ({"step": 2.0, "steps": 10}, "step is a number, not an integer"),
+        ([2, 10], "it is a list, not a mapping"),
+        ({"step": 2, "steps": 10, "format": 3}, r"was made by a newer iwm \(format 3; this one reads up to 2\)"),
+    ],
+)
+def test_a_state_that_is_none(tmp_path, state, problem):
+    path = Training(0).steps(0, 1).save(tmp_path, 2)
+    (path / "state.json").write_text(json.dumps(state))
+    with pytest.raises(UserError, match=problem):
+        read_state(path)
+
+
+def test_a_checkpoint_of_another_recipe_is_refused(tmp_path):
+    path = Training(0).save(tmp_path / "checkpoints", 0) if (tmp_path / "config.yaml").write_text("a: 1\nchecksum: '0000000f'\n") else None
+    assert read_state(path)["step"] == 0
+    (tmp_path / "config.yaml").write_text("a: 2\nchecksum: '0000000e'\n")
+    with pytest.raises(UserError, match=r"is of another recipe than .*config.yaml; put back"):
+        read_state(path)
 
 
 def test_weights_of_another_model_are_refused(tmp_path):

@@ -1,5 +1,6 @@
 """Twenty wrong inputs: each ends in status 2 (130 for Ctrl-C) and one line that names the fix, and nothing is lost."""
 
+import json
 import shutil
 import signal
 import subprocess
@@ -131,17 +132,20 @@ def test_directory_that_is_no_run_is_left_alone(iwm, tmp_path):
 
 @pytest.mark.parametrize("name", ["model.safetensors", "optimizer.safetensors", "state.json"])
 def test_truncated_checkpoint(iwm, name):
-    assert iwm(*TRAIN, "run=r")[0] == 0
+    assert iwm(*TRAIN, "run=r", "train.steps=8", "train.keep=3")[0] == 0
+    shutil.rmtree("r/checkpoints/step_8")  # so that there is something left to do
     path = Path("r/checkpoints/step_6") / name
     path.write_bytes(path.read_bytes()[:-7])
-    state = Path("r/checkpoints/step_6/state.json")
-    if name != "state.json":  # so that there is something left to do
-        state.write_text(state.read_text().replace('"steps": 6', '"steps": 8'))
-        config = Path("r/config.yaml")
-        config.write_text(config.read_text().replace("  steps: 6", "  steps: 8"))
     before = files(Path("r"))
-    assert_one_line(iwm("resume", "r"), "step_6 is damaged", "remove it to go back to step_4")
+    assert_one_line(iwm("resume", "r"), f"step_6/{name} is damaged", "`iwm resume r checkpoint=step_4`")
     assert files(Path("r")) == before
+
+
+def forget_checksums(path: Path) -> None:
+    """As a version before has written the checkpoint."""
+    state = path.with_name("state.json")
+    known = json.loads(state.read_text())
+    state.write_text(json.dumps({key: known[key] for key in ("step", "steps", "images", "seconds")}))
 
 
 def test_checkpoint_of_another_model(iwm):
@@ -149,6 +153,8 @@ def test_checkpoint_of_another_model(iwm):
     assert iwm(*TRAIN, "run=other", "encoder.width=32")[0] == 0
     mine = Path("r/checkpoints/step_6/model.safetensors")
     mine.write_bytes(Path("other/checkpoints/step_6/model.safetensors").read_bytes())
+    assert_one_line(iwm("eval", "r", "evaluators=[mrr]"), "step_6/model.safetensors is damaged (its checksum is")
+    forget_checksums(mine)
     assert_one_line(iwm("eval", "r", "evaluators=[mrr]"), "holds another model", "config.yaml it was trained with")
 
 
@@ -158,13 +164,14 @@ def test_checkpoint_with_a_tensor_missing(iwm):
     tensors = load_file(path)
     del tensors["student.vit.norm.weight"]
     save_file(tensors, path)
+    forget_checksums(path)
     assert_one_line(iwm("eval", "r", "evaluators=[mrr]"), "student.vit.norm.weight", "absent in the file")
 
 
 def test_config_that_is_no_yaml(iwm):
     assert iwm(*TRAIN, "run=r")[0] == 0
     Path("r/config.yaml").write_text("a: [")
-    assert_one_line(iwm("resume", "r"), "config.yaml cannot be read")
+    assert_one_line(iwm("resume", "r"), "r/config.yaml is damaged (while parsing")
 
 
 def test_resume_and_eval_change_only_what_they_may(iwm):

@@ -50,7 +50,7 @@ def tune(run: Run, recipe: TuneRecipe, display: Display) -> None:
         checkpoint = run.latest()
         model, learned = build(recipe, images, restored=checkpoint is not None)
         if checkpoint is not None:
-            check_outputs(read_state(checkpoint)["outputs"], learned)
+            check_outputs(read_state(checkpoint, "outputs")["outputs"], learned)
             load_weights(checkpoint, model)
         display.say(f"trains {model.trained():,} of {model.total():,} numbers ({model.trained() / model.total():.1%})")
         quiet = not accelerator.is_main_process
@@ -61,7 +61,7 @@ def tune(run: Run, recipe: TuneRecipe, display: Display) -> None:
             finished = run.latest()
             assert finished is not None, "fit ends with a checkpoint"
             arithmetic = flops(model.to(accelerator.device), model.image_size, accelerator.device)
-            spent = read_state(finished)
+            spent = read_state(finished, "seconds", "peak_memory")
             told = (spent["seconds"], spent["peak_memory"], device_name(accelerator.device))
             write_cost(run.path, Cost(model.trained(), model.total(), *arithmetic, *told))
 
@@ -124,7 +124,7 @@ class Tuning(Objective):
         self.model = self.tuned = model
         self.data = data
         begun = run.latest()
-        self.memory_before = read_state(begun)["peak_memory"] if begun is not None else 0
+        self.memory_before = read_state(begun, "peak_memory")["peak_memory"] if begun is not None else 0
         self.every = steps_of(recipe.train.evaluate_every, len(data) // recipe.train.batch_size, "train.evaluate_every")
         soft = recipe.augment.mixup > 0 or recipe.augment.cutmix > 0 or recipe.augment.label_smoothing > 0
         self.mixers = {
