@@ -1,5 +1,6 @@
 """How long work shows itself: a progress bar on a terminal, plain lines elsewhere (logs of a cluster, continuous integration)."""
 
+import math
 import sys
 import time
 from abc import ABC, abstractmethod
@@ -203,10 +204,17 @@ def metrics_table(title: str, metrics: dict[str, Metric]) -> Table:
         table.add_column(column, justify="right")
     for name, others in lines.items():
         metric = metrics[name]
-        interval = "exact" if metric.low == metric.high == metric.value else f"{metric.low:.3f} – {metric.high:.3f}"
+        interval = interval_of(metric)
         values = [f"{others[control].value:.3f}" if control in others else "" for control in controls]
         table.add_row(name, f"{metric.value:.3f}", interval, *values, str(metric.n))
     return table
+
+
+def interval_of(metric: Metric) -> str:
+    """The interval of a metric in words; nothing where there is none, as of one image."""
+    if metric.exact:
+        return "exact"
+    return f"{metric.low:.3f} – {metric.high:.3f}" if math.isfinite(metric.low + metric.high) else ""
 
 
 def beside(metrics: dict[str, Metric]) -> tuple[dict[str, dict[str, Metric]], list[str]]:

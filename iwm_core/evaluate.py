@@ -87,7 +87,7 @@ def write(run: Run, name: str, model: FrozenModel, result: Evaluation) -> list[P
         "evaluator": name,
         "step": model.step,
         "checkpoint": model.checkpoint.name,
-        "metrics": {key: metric._asdict() for key, metric in result.metrics.items()},
+        "metrics": {key: metric.written() for key, metric in result.metrics.items()},
         "settings": result.settings,
         "summary": result.summary,
         "about": result.about,
@@ -128,7 +128,7 @@ def evaluate_in_training(
         except (ValueError, OSError, UserError) as error:
             display.warn(f"step {step}: evaluator {name}: {error}")
             continue
-        run.log_evaluation({"step": step, "evaluator": name, "metrics": {key: metric._asdict() for key, metric in result.metrics.items()}})
+        run.log_evaluation({"step": step, "evaluator": name, "metrics": {key: metric.written() for key, metric in result.metrics.items()}})
         if result.summary:
             display.say(f"step {step}  {name}: {result.summary}")
     model.train()

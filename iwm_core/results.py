@@ -42,12 +42,30 @@ class NotApplicable(Exception):
 
 
 class Metric(NamedTuple):
-    """A measured value with the bounds of its 95 % confidence interval over ``n`` images (equal to the value where it is exact)."""
+    """A measured value with the bounds of its 95 % confidence interval over ``n`` images."""
 
     value: float
     low: float
     high: float
     n: int
+
+    @staticmethod
+    def constant(value: float, n: int) -> "Constant":
+        """What is no estimate."""
+        return Constant(value, value, value, n)
+
+    @property
+    def exact(self) -> bool:
+        """Whether it is a constant; equal bounds alone do not say so, since images may agree by chance."""
+        return isinstance(self, Constant)
+
+    def written(self) -> dict[str, Any]:
+        """As files hold it."""
+        return self._asdict() | ({"exact": True} if self.exact else {})
+
+
+class Constant(Metric):
+    """What no other images would change, such as a chance in closed form."""
 
 
 class Series(NamedTuple):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -224,14 +225,20 @@ def test_a_recipe_that_includes_itself_is_named(evaluators, tmp_path, capsys):
 
 def test_a_table_shows_each_control_beside_its_measure(capsys):
     exact = dict.fromkeys(
-        ("mrr", "mrr_chance", "mrr.jitter.a_long_enough_name_of_a_number", "size_chance", "spread_null"), Metric(0.5, 0.5, 0.5, 3)
+        ("mrr", "mrr_chance", "mrr.jitter.a_long_enough_name_of_a_number", "size_chance", "spread_null"), Metric.constant(0.5, 3)
     )
-    metrics = exact | {"mrr": Metric(0.8, 0.7, 0.9, 64), "spread_null": Metric(0.25, 0.25, 0.25, 3), "spread": Metric(1.0, 1.0, 1.0, 3)}
+    metrics = exact | {
+        "mrr": Metric(0.8, 0.7, 0.9, 64),
+        "spread_null": Metric(0.25, 0.25, 0.25, 3),
+        "spread": Metric(1.0, 1.0, 1.0, 3),
+        "one": Metric(1.0, -math.inf, math.inf, 1),
+    }
     PlainDisplay().table("mrr at step 6", metrics)
     rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in capsys.readouterr().out.splitlines() if "│" in line]
     assert rows == [
         ["mrr", "0.800", "0.700 – 0.900", "0.500", "", "64"],
         ["mrr.jitter.a_long_enough_name_of_a_number", "0.500", "exact", "", "", "3"],
         ["size_chance", "0.500", "exact", "", "", "3"],  # controls nothing
-        ["spread", "1.000", "exact", "", "0.250", "3"],
+        ["spread", "1.000", "1.000 – 1.000", "", "0.250", "3"],  # images may agree by chance
+        ["one", "1.000", "", "", "", "1"],
     ]

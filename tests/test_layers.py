@@ -27,9 +27,10 @@ OWNERS = {
 PUBLIC = {
     "iwm_core",
     *("iwm_core.interfaces", "iwm_core.events", "iwm_core.testing"),
-    *("iwm_core.bootstrap", "iwm_core.predictors", "iwm_core.resample", "iwm_core.health", "iwm_core.planning"),
+    *("iwm_core.intervals", "iwm_core.bootstrap", "iwm_core.jackknife"),
+    *("iwm_core.predictors", "iwm_core.resample", "iwm_core.health", "iwm_core.planning"),
 }
-"""What plugins may import: the interfaces, the test kit, and five building blocks."""
+"""What plugins may import: the interfaces, the test kit, and building blocks."""
 
 
 def imports(path: Path) -> set[str]:

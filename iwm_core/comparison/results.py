@@ -11,12 +11,12 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
+from iwm_core.bootstrap import EVERYTHING
 from iwm_core.checkpoint import read_state
 from iwm_core.comparison.interval import interval_over
 from iwm_core.comparison.records import MEAN, Entry, Table
 from iwm_core.errors import UserError
 from iwm_core.interfaces import Task
-from iwm_core.results import Metric
 from iwm_core.run import Run
 from iwm_core.thaw import thaw_component
 from iwm_core.tuning.cost import Cost, read_cost
@@ -118,7 +118,9 @@ def entry_of(protocol: str, tasks: list[str], tunings: dict[int, Tuned]) -> Entr
         raise UserError(f"the trainings of {protocol} were measured on different images; compare anew with run=OTHER")
     metric = mean_of([first.tasks[task] for task in tasks])
     beside = {seed: torch.cat(each, dim=1) for seed, each in rows.items()}
-    over: Metric = interval_over(list(beside.values()), metric, first.resamples)
+    known = [first.tasks[task][0].possible.get(first.tasks[task][1], EVERYTHING) for task in tasks]
+    least, most = (statistics.fmean(ends) for ends in zip(*known, strict=True))
+    over = interval_over(list(beside.values()), metric, first.resamples, least, most)
     return Entry(
         protocol=protocol,
         metric=over,

@@ -76,12 +76,14 @@ class Task(Component, ABC):
         answer_kind: what ``answer`` gives: ``class`` (the probability of each class, one of which is right), ``labels`` (the probability
             of each label, any of which may be right) or ``numbers``; of a dense task always ``class``.
         main: the metric that comparisons show; the first that ``metrics`` gives.
+        possible: the least and the most that a metric can be, by measure (its name without its part), which its intervals keep to.
     """
 
     dense: ClassVar[bool] = False
     mixes: ClassVar[bool] = False
     answer_kind: ClassVar[str] = "numbers"
     main: ClassVar[str]
+    possible: ClassVar[dict[str, tuple[float, float]]] = {}
 
     @abstractmethod
     def outputs(self, images: Images) -> tuple[str, ...]:

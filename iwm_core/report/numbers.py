@@ -26,13 +26,8 @@ def written(value: float, span: float = 0.0) -> str:
     return text.replace("-", "−")
 
 
-def exact(metric: Metric) -> bool:
-    """Whether a metric is no estimate: its interval has no width."""
-    return metric.low == metric.high == metric.value
-
-
 def interval(metric: Metric, span: float = 0.0) -> str:
-    """The 95 % interval, ``exact`` where it has no width, nothing where there is none."""
-    if exact(metric):
+    """The 95 % interval, ``exact`` where the value is a constant, nothing where there is none."""
+    if metric.exact:
         return "exact"
     return f"{written(metric.low, span)} to {written(metric.high, span)}" if math.isfinite(metric.low + metric.high) else ""

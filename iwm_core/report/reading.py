@@ -15,7 +15,7 @@ import yaml
 
 from iwm_core.errors import UserError
 from iwm_core.files import read_lines
-from iwm_core.results import Chart, Metric, Series
+from iwm_core.results import Chart, Constant, Metric, Series
 
 KINDS = ("lines", "bars", "points")
 
@@ -181,7 +181,8 @@ def read_measured(path: Path) -> Measured:
 
 def read_metrics(content: dict[str, dict[str, Any]]) -> dict[str, Metric]:
     """Metrics by name."""
-    return {name: Metric(*(number(m[key]) for key in ("value", "low", "high")), n=int(m["n"])) for name, m in content.items()}
+    kinds = {name: Constant if m.get("exact") else Metric for name, m in content.items()}
+    return {name: kinds[name](*(number(m[key]) for key in ("value", "low", "high")), n=int(m["n"])) for name, m in content.items()}
 
 
 def read_chart(content: dict[str, Any]) -> Chart:

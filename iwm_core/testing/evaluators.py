@@ -41,7 +41,8 @@ def check_evaluator(evaluator: Evaluator, model: WorldModel | None = None, data:
     for name, metric in first.metrics.items():
         assert METRIC.fullmatch(name), f"the metric {name!r} must be called measure[.part][_control], in lower-case letters and digits"
         assert metric.low <= metric.value <= metric.high, (
-            f"{name} must lie in its interval: {metric.low:g} <= {metric.value:g} <= {metric.high:g} does not hold"
+            f"{name} must lie in its interval: {metric.low:g} <= {metric.value:g} <= {metric.high:g} does not hold; "
+            "a statistic of the whole set has its interval by iwm_core.jackknife, since resamples may all lie to one side of it"
         )
         assert metric.n > 0, f"{name} must say over how many images it is, got n = {metric.n}"
         measure, _, _ = split_name(name)

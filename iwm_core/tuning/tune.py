@@ -160,7 +160,7 @@ class Tuning(Objective):
     def evaluate(self, done: int) -> None:
         self.model.eval()
         for name, (metrics, _) in measure(self.recipe, self.tuned, self.learned, self.device, self.display).items():
-            self.run.log_evaluation({"step": done, "evaluator": name, "metrics": {key: m._asdict() for key, m in metrics.items()}})
+            self.run.log_evaluation({"step": done, "evaluator": name, "metrics": {key: m.written() for key, m in metrics.items()}})
             main = self.learned[name].task.main
             self.display.say(f"step {done}  {name}: {main} {metrics[main].value:.3f}")
         self.model.train()
@@ -186,7 +186,10 @@ def measure(
         for name, task in tasks.items():
             rows[name].append(task.rows(given[name], batch.targets[name]).float().cpu())
     whole = {name: torch.cat(parts) for name, parts in rows.items()}
-    return {name: (bootstrap(tasks[name].metrics, part, recipe.train.seed, recipe.train.resamples), part) for name, part in whole.items()}
+    train, found = recipe.train, {}
+    for name, part in whole.items():
+        found[name] = bootstrap(tasks[name].metrics, part, train.seed, train.resamples, tasks[name].possible), part
+    return found
 
 
 def evaluate_tasks(run: Run, recipe: TuneRecipe, model: Tuned, display: Display) -> None:
@@ -202,7 +205,7 @@ def evaluate_tasks(run: Run, recipe: TuneRecipe, model: Tuned, display: Display)
             partial.replace(path)
         settings = {"main": model.tasks[name].main, "images": len(rows), "resamples": recipe.train.resamples, "seed": recipe.train.seed}
         content = {"evaluator": name, "step": model.step, "checkpoint": model.checkpoint.name, "settings": settings}
-        content |= {"metrics": {key: metric._asdict() for key, metric in metrics.items()}, "summary": in_words(name, model, metrics, run)}
+        content |= {"metrics": {key: metric.written() for key, metric in metrics.items()}, "summary": in_words(name, model, metrics, run)}
         written = run.write_evaluation(name, content)
         display.table(f"{name} at step {model.step}", metrics)
         display.say(content["summary"])

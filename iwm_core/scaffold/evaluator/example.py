@@ -6,8 +6,8 @@ from pathlib import Path
 import torch
 from torch.nn import functional as F
 
-from iwm_core.bootstrap import interval
 from iwm_core.interfaces import Draws, Evaluation, EvaluationData, Evaluator, Metric, NotApplicable, Track, WorldModel, option
+from iwm_core.intervals import interval
 
 AT_ONCE = 16  # images in one pass: bounds the memory
 
@@ -34,7 +34,7 @@ class Example(Evaluator):
             predicted = model.predict(model.encode(source), asked)  # [b 2 n d]
             rows.append(F.cosine_similarity(predicted, model.targets(target)[:, None], dim=-1).mean(dim=2).cpu())
         values = torch.cat(rows).double()  # [images, 2]; the image is the unit of intervals
-        low, high = interval(values, data.seed)
+        low, high = interval(values, least=-1, most=1)
         found = zip(values.mean(dim=0).tolist(), low.tolist(), high.tolist(), strict=True)
         told, null = (Metric(*numbers, count) for numbers in found)
         return Evaluation(

@@ -58,7 +58,7 @@ class AttentiveProbe(Evaluator):
     lrs: list[float] = option([3e-4, 1e-3, 3e-3], "learning rates tried, chosen on a tenth of the training images", low=0)
     weight_decay: float = option(0.05, "weight decay of AdamW, on matrices", low=0)
     chunk: int = option(256, "images encoded in one pass: bounds the memory", low=1)
-    resamples: int = option(1000, "bootstrap resamples of the images, for the 95 % intervals", low=1)
+    resamples: int = option(1000, "not used: intervals are in closed form", low=1)
 
     def evaluate(self, model: WorldModel, data: EvaluationData, folder: Path, track: Track) -> Evaluation:
         """See `Evaluator`.
@@ -82,7 +82,7 @@ class AttentiveProbe(Evaluator):
             heads[control], lr = fitted[best], self.lrs[best]
             chosen[f"attentive{control}"] = {"lr": lr, "at_edge": len(fitted) > 1 and lr in (min(self.lrs), max(self.lrs))}
         right = self.ask(heads, labels, model, data, track)
-        metrics = accuracies({f"attentive{ending}": found for ending, found in right.items()}, data.seed, self.resamples)
+        metrics = accuracies({f"attentive{ending}": found for ending, found in right.items()})
         settings = {
             "head": self.head,
             "train_images": len(labels),
@@ -91,7 +91,6 @@ class AttentiveProbe(Evaluator):
             "batch": self.batch,
             "weight_decay": self.weight_decay,
             **chosen,
-            "resamples": self.resamples,
             "seed": data.seed,
         }
         found, chance = metrics["attentive"], metrics["attentive_chance"].value

@@ -75,7 +75,7 @@ class Compose(Evaluator):
     pairs: int = option(2, "pairs of actions for each image", low=1)
     fit: int = option(256, "training images that the re-entry map is fitted on; all of them where there are fewer", low=1)
     chunk: int = option(64, "images encoded, or actions predicted, in one pass: bounds the memory", low=3)
-    resamples: int = option(1000, "bootstrap resamples of the images, for the 95 % intervals", low=1)
+    resamples: int = option(1000, "not used: intervals are in closed form", low=1)
 
     @torch.no_grad()
     def evaluate(self, model: WorldModel, data: EvaluationData, folder: Path, track: Track) -> Evaluation:
@@ -104,8 +104,8 @@ class Compose(Evaluator):
         if min(sums["moved"].sum(), sums["moved_second"].sum()) <= STILL * sums["size"].sum():
             raise NotApplicable("no action of this recipe moves the latents of this model: has its encoder collapsed?")
 
-        metrics = summarise(sums, data.seed, self.resamples)
-        settings = {"images": len(sums["moved"]), "pairs": self.pairs, "fit": fit, "resamples": self.resamples, "seed": data.seed}
+        metrics = summarise(sums)
+        settings = {"images": len(sums["moved"]), "pairs": self.pairs, "fit": fit, "seed": data.seed}
         return Evaluation(metrics, settings, ABOUT, sum_up(metrics), (chart_steps(metrics),))
 
     def measure(self, model: WorldModel, batch: ImageBatch, reentry: Reentry, seed: int) -> dict[str, Float[Tensor, "b"]]:
@@ -182,15 +182,15 @@ def reenter(reentry: Reentry, targets: Float[Tensor, "b n d"]) -> Float[Tensor, 
     return targets * reentry.gain + reentry.offset
 
 
-def summarise(sums: dict[str, Float[Tensor, "m"]], seed: int, resamples: int) -> dict[str, Metric]:
+def summarise(sums: dict[str, Float[Tensor, "m"]]) -> dict[str, Metric]:
     """Relative errors, and the R² of the re-entry map."""
     second = ("second", "second_null", "reentered", "reentered_null")
     names = [name for name in sums if name not in ("moved", "moved_second", "size", "reentry", "own")]
     above = torch.stack([sums[name] for name in (*names, "reentry")], 1)
     below = torch.stack([*(sums["moved_second" if name in second else "moved"] for name in names), sums["own"]], 1)
-    *errors, (value, low, high, n) = ratio_metrics(above, below, seed, resamples)
+    *errors, lost = ratio_metrics(above, below)
     metrics = {f"compose.{name}": metric for name, metric in zip(names, errors, strict=True)}
-    return metrics | {"reentry": Metric(1 - value, 1 - high, 1 - low, n)}
+    return metrics | {"reentry": lost._replace(value=1 - lost.value, low=1 - lost.high, high=1 - lost.low)}
 
 
 def chart_steps(metrics: dict[str, Metric]) -> Chart:

@@ -69,7 +69,7 @@ class Dose(Evaluator):
     images: int = option(64, "validation images measured; all of them where there are fewer", low=1)
     doses: int = option(11, "values of each parameter, evenly over its range", low=3)
     chunk: int = option(64, "images encoded, or actions predicted, in one pass: bounds the memory", low=1)
-    resamples: int = option(1000, "bootstrap resamples of the images, for the 95 % intervals", low=1)
+    resamples: int = option(1000, "not used: intervals are in closed form", low=1)
 
     @torch.no_grad()
     def evaluate(self, model: WorldModel, data: EvaluationData, folder: Path, track: Track) -> Evaluation:
@@ -95,13 +95,12 @@ class Dose(Evaluator):
         if not sweeps:
             raise NotApplicable("no parameter of this recipe's actions moves the latents of this model: has its encoder collapsed?")
 
-        metrics = summarise(sweeps, responses, data.seed, self.resamples)
-        charts = [chart_sweep(sweep, responses[sweep.name], data.seed, self.resamples) for sweep in sweeps]
+        metrics = summarise(sweeps, responses)
+        charts = [chart_sweep(sweep, responses[sweep.name]) for sweep in sweeps]
         settings = {
             "images": len(responses[sweeps[0].name].moved),
             "doses": self.doses,
             "ranges": {sweep.name: [float(sweep.doses[0]), float(sweep.doses[-1])] for sweep in sweeps},
-            "resamples": self.resamples,
             "seed": data.seed,
         }
         return Evaluation(metrics, settings, ABOUT, sum_up(metrics, sweeps), tuple(charts))
@@ -191,15 +190,15 @@ def slopes_of(read: Float[Tensor, "m k"], doses: Float[Tensor, "k"]) -> Float[Te
     return ((read - read[:, :1]) @ asked) / asked.square().sum()  # of differences, so that equal readings give 0, not rounding
 
 
-def summarise(sweeps: list[Sweep], responses: dict[str, Response], seed: int, resamples: int) -> dict[str, Metric]:
+def summarise(sweeps: list[Sweep], responses: dict[str, Response]) -> dict[str, Metric]:
     """The slope and the error of all parameters together and of each, with controls."""
     names = ["", *(f".{sweep.name}" for sweep in sweeps)]
     own = [slopes_of(responses[sweep.name].read, sweep.doses) for sweep in sweeps]
-    slopes = mean_metrics(torch.stack([torch.stack(own).mean(0), *own], 1), seed, resamples)
+    slopes = mean_metrics(torch.stack([torch.stack(own).mean(0), *own], 1))
     metrics = {f"dose{name}": metric for name, metric in zip(names, slopes, strict=True)}
     moved = with_sum([responses[sweep.name].moved for sweep in sweeps])
     controls = {
-        control: ratio_metrics(with_sum([getattr(responses[sweep.name], f"error{control}") for sweep in sweeps]), moved, seed, resamples)
+        control: ratio_metrics(with_sum([getattr(responses[sweep.name], f"error{control}") for sweep in sweeps]), moved)
         for control in ("", "_shuffled", "_null")
     }
     for place, name in enumerate(names):
@@ -213,9 +212,9 @@ def with_sum(columns: list[Float[Tensor, "m"]]) -> Float[Tensor, "m v"]:
     return torch.cat([table.sum(1, keepdim=True), table], 1)
 
 
-def chart_sweep(sweep: Sweep, response: Response, seed: int, resamples: int) -> Chart:
+def chart_sweep(sweep: Sweep, response: Response) -> Chart:
     """The dose read from predictions against the dose asked."""
-    doses, read = sweep.doses.tolist(), mean_metrics(response.read, seed, resamples)
+    doses, read = sweep.doses.tolist(), mean_metrics(response.read)
     nothing = float(response.read_null.mean())
     return Chart(
         name=f"dose_{re.sub('[^a-z0-9]+', '_', sweep.name.lower())}",

@@ -17,7 +17,6 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from iwm_core.bootstrap import bounds, resampled_means
 from iwm_core.interfaces import (
     Chart,
     Evaluation,
@@ -39,6 +38,7 @@ from iwm_evals.questions.images import validation_images
 from iwm_evals.questions.parts import Part, each_action, whole
 from iwm_evals.questions.views import draw_params, make_views
 from iwm_evals.scores.invariance import Similarity
+from iwm_evals.statistics.measured import r_squared_metrics
 
 STILL = 1e-12  # the variance of a number that does not vary
 ABOUT = {
@@ -71,7 +71,7 @@ class Equivariance(Evaluator):
     images: int = option(256, "validation images measured; all of them where there are fewer", low=3)
     draws: int = option(2, "pairs of views of each image", low=1)
     chunk: int = option(64, "images encoded in one pass: bounds the memory", low=1)
-    resamples: int = option(1000, "bootstrap resamples of the images, for the 95 % intervals of R²", low=1)
+    resamples: int = option(1000, "not used: intervals are in closed form", low=1)
 
     @torch.inference_mode()
     def evaluate(self, model: WorldModel, data: EvaluationData, folder: Path, track: Track) -> Evaluation:
@@ -112,17 +112,17 @@ class Equivariance(Evaluator):
                     spreads.append((mean - pairs.action).square().sum(1)[:, varies])
 
         spread = torch.cat(spreads)
-        found = {ending: r_squared(torch.cat(table), spread, data.seed, self.resamples) for ending, table in errors.items()}
+        found = {ending: r_squared_metrics(torch.cat(table), spread) for ending, table in errors.items()}
         numbers = [f".{model.names[place]}.{model.actions.labels[place]}" for place in varies.tolist()]
         metrics = {f"equivariance{ending}": each[0] for ending, each in found.items()}
-        metrics["equivariance_chance"] = Metric(0.0, 0.0, 0.0, len(spread))
+        metrics["equivariance_chance"] = Metric.constant(0.0, len(spread))
         for place, number in enumerate(numbers, 1):
             metrics |= {f"equivariance{number}{ending}": each[place] for ending, each in found.items()}
         for (name, ending), similarity in alike.items():
             metric = similarity.invariance()
             if metric is not None:
                 metrics[f"invariance{'.' if name else ''}{name}{ending}"] = metric
-        settings = {"train": known[""].n // self.draws, "images": len(spread), "draws": self.draws, "resamples": self.resamples}
+        settings = {"train": known[""].n // self.draws, "images": len(spread), "draws": self.draws}
         charts = draw_charts(metrics, numbers, [f".{part.name}" for part in parts])
         return Evaluation(metrics, settings | {"seed": data.seed}, about=ABOUT, summary=summarise(metrics), charts=charts)
 
@@ -158,14 +158,6 @@ class Equivariance(Evaluator):
         together = {ending: torch.stack([version[ending] for version in features], 1) for ending in INPUTS}
         check_finite(together[""])
         return Pairs(together, torch.stack(actions, 1), torch.stack(differ, 1))
-
-
-def r_squared(errors: Float[Tensor, "m v"], spread: Float[Tensor, "m v"], seed: int, resamples: int) -> list[Metric]:
-    """1 less the ratio of both sums: first the mean over all columns, then each column."""
-    value = 1 - errors.sum(0) / spread.sum(0)
-    again = 1 - resampled_means(errors, seed, resamples) / resampled_means(spread, seed, resamples)
-    low, high = bounds(torch.cat([again.mean(1, keepdim=True), again], 1)).tolist()
-    return [Metric(*found, len(errors)) for found in zip([float(value.mean()), *value.tolist()], low, high, strict=True)]
 
 
 def summarise(metrics: dict[str, Metric]) -> str:

@@ -62,7 +62,7 @@ class Error(Evaluator):
     images: int = option(256, "validation images measured; all of them where there are fewer", low=1)
     draws: int = option(4, "pairs of source and target drawn for each image", low=1)
     chunk: int = option(32, "images in one pass: bounds the memory", low=1)
-    resamples: int = option(1000, "bootstrap resamples of the images, for the 95 % intervals", low=1)
+    resamples: int = option(1000, "not used: intervals are in closed form", low=1)
 
     @torch.inference_mode()
     def evaluate(self, model: WorldModel, data: EvaluationData, folder: Path, track: Track) -> Evaluation:
@@ -90,10 +90,10 @@ class Error(Evaluator):
         if not all(column.isfinite().all() for column in table.values()):
             raise ValueError("error cannot measure this model: its latents or predictions are not finite numbers; has training diverged?")
 
-        metrics = relative_metrics(table, self.ratios(list(model.parts)), STILL * float(table["size"].sum()), data.seed, self.resamples)
+        metrics = relative_metrics(table, self.ratios(list(model.parts)), STILL * float(table["size"].sum()))
         if "error" not in metrics:
             raise NotApplicable("the latents of sources and targets do not differ, so that no error can be compared with their distance")
-        settings = {"images": count, "draws": self.draws, "resamples": self.resamples, "seed": data.seed}
+        settings = {"images": count, "draws": self.draws, "seed": data.seed}
         chart = chart_errors("error", TITLES, metrics, list(model.parts), "action not applied", READING)
         return Evaluation(metrics, settings, ABOUT, sum_up(metrics), (chart,))
 

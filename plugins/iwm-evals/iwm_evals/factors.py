@@ -19,13 +19,13 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from iwm_core.bootstrap import ratio_interval
 from iwm_core.interfaces import Evaluation, EvaluationData, Evaluator, Factor, Metric, NotApplicable, Track, WorldModel, option
 from iwm_evals.probes.comparison import INPUTS, accuracies, compare, most_frequent
 from iwm_evals.probes.features import Features, extract, stream
 from iwm_evals.probes.held_out import held_out
 from iwm_evals.probes.linear import Sweep, classify
 from iwm_evals.probes.ridge import fit, moments, predict, total
+from iwm_evals.statistics.measured import r_squared_metrics
 
 AT_ONCE = 4096  # images regressed together
 VISIBLE = 1e-3  # a difference that is told in words
@@ -55,7 +55,7 @@ class Factors(Evaluator):
     lrs: list[float] = option([0.01, 0.1, 1.0], "their learning rates, chosen on a tenth of the training images", low=0)
     weight_decays: list[float] = option([0.0, 1e-3, 1e-1], "their weight decays, tried with each of them", low=0)
     chunk: int = option(256, "images encoded in one pass: bounds the memory", low=1)
-    resamples: int = option(1000, "bootstrap resamples of the images, for the 95 % intervals", low=1)
+    resamples: int = option(1000, "not used: intervals are in closed form", low=1)
 
     def evaluate(self, model: WorldModel, data: EvaluationData, folder: Path, track: Track) -> Evaluation:
         """See `Evaluator`.
@@ -94,7 +94,6 @@ class Factors(Evaluator):
             "batch": self.batch,
             "lrs": self.lrs,
             "weight_decays": self.weight_decays,
-            "resamples": self.resamples,
             "seed": data.seed,
         }
         chart = compare(
@@ -120,11 +119,9 @@ class Factors(Evaluator):
             for control in INPUTS
         }
         lost, whole = torch.cat(list(errors.values()), 1), spread.repeat(1, len(errors))
-        value = (1 - lost.sum(0) / whole.sum(0)).tolist()
-        high, low = (1 - ratio_interval(lost, whole, seed, self.resamples)).tolist()
         names = [f"factor.{factor.name}{control}" for control in errors for factor in asked]
-        found = {name: Metric(value[i], low[i], high[i], len(truth)) for i, name in enumerate(names)}
-        return found | {f"factor.{factor.name}_chance": Metric(0.0, 0.0, 0.0, len(truth)) for factor in asked}
+        found = dict(zip(names, r_squared_metrics(lost, whole)[1:], strict=True))
+        return found | {f"factor.{factor.name}_chance": Metric.constant(0.0, len(truth)) for factor in asked}
 
     def name_class(
         self, factor: Factor, known: Known, train: Features, validation: Features, seed: int, device: torch.device, track: Track
@@ -137,7 +134,7 @@ class Factors(Evaluator):
             chosen = sweep.choose(train.inputs[control], labels, classes, track, f"{factor.name} from {words}")
             right[f"factor.{factor.name}{control}"] = classify(chosen.head, validation.inputs[control]) == truth
         right[f"factor.{factor.name}_chance"] = most_frequent(labels, truth)
-        return accuracies(right, seed, self.resamples)
+        return accuracies(right)
 
 
 def readable(values: Float[Tensor, "n"]) -> bool:
@@ -170,7 +167,7 @@ def regress(x: Float[Tensor, "n d"], y: Float[Tensor, "n o"], held: Bool[Tensor,
 def above(metric: Metric, chance: float) -> Metric:
     """A score on a scale where chance is 0 and perfect is 1."""
     value, low, high = ((bound - chance) / (1 - chance) for bound in metric[:3])
-    return Metric(value, low, high, metric.n)
+    return metric._replace(value=value, low=low, high=high)
 
 
 def summarise(scaled: dict[str, Metric], names: list[str]) -> str:

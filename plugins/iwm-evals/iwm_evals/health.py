@@ -36,10 +36,10 @@ from iwm_core.interfaces import (
     WorldModel,
     option,
 )
+from iwm_core.jackknife import jackknife
 from iwm_evals.questions.images import validation_images
 from iwm_evals.questions.views import draw_views
 from iwm_evals.scores.spread import lidar, relative_distance, uniformity
-from iwm_evals.statistics.jackknife import jackknife
 
 TOKENS = 16384  # kept of all images together, at least one of each
 POINTS = 100  # of a curve

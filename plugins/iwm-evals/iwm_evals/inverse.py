@@ -37,7 +37,7 @@ from iwm_evals.questions.bank import first_of_each
 from iwm_evals.questions.images import validation_images
 from iwm_evals.questions.views import observed_numbers
 from iwm_evals.scores.ranking import HITS, chances, distances, gains, stand
-from iwm_evals.statistics.measured import mean_metrics
+from iwm_evals.statistics.measured import share_metrics
 
 IMAGES_AT_ONCE = 16  # loaded together; they are measured one by one
 NAMES = ("inverse", *(f"inverse.h{k}" for k in HITS))
@@ -59,7 +59,7 @@ class Inverse(Evaluator):
         64, "of these, pairs that each number of the action is also asked of alone, and an untrained predictor; 0: none", low=0
     )
     chunk: int = option(64, "actions predicted in one pass: bounds the memory", low=1)
-    resamples: int = option(1000, "bootstrap resamples of the pairs, for the 95 % intervals", low=1)
+    resamples: int = option(1000, "not used: intervals are in closed form", low=1)
 
     @torch.inference_mode()
     def evaluate(self, model: WorldModel, data: EvaluationData, folder: Path, track: Track) -> Evaluation:
@@ -107,7 +107,6 @@ class Inverse(Evaluator):
             "bank": bank,
             "part_images": asked,
             "distance": "l2",
-            "resamples": self.resamples,
             "seed": data.seed,
         }
         return Evaluation(metrics, settings, ABOUT, sum_up(metrics, parts), (chart_parts(metrics, parts),) if parts else ())
@@ -131,11 +130,11 @@ class Inverse(Evaluator):
         """
         if not table.isfinite().all():
             raise ValueError("inverse cannot rank this model: its latents or predictions are not finite numbers; has training diverged?")
-        own, shuffled = (mean_metrics(values, seed, self.resamples) for values in table.split(len(NAMES), 1))
+        own, shuffled = (share_metrics(values) for values in table.split(len(NAMES), 1))
         found = {}
         for name, chance, value, control in list(zip(NAMES, chances(bank), own, shuffled, strict=True))[: 1 if part else len(NAMES)]:
             named = f"{name}.{part}" if part else name
-            found |= {named: value, f"{named}_chance": Metric(chance, chance, chance, len(table)), f"{named}_shuffled": control}
+            found |= {named: value, f"{named}_chance": Metric.constant(chance, len(table)), f"{named}_shuffled": control}
         return found
 
 

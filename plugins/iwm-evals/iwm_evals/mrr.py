@@ -29,7 +29,7 @@ from iwm_evals.questions.bank import Bank, banked_parts, draw_bank
 from iwm_evals.questions.images import validation_images
 from iwm_evals.questions.parts import Part, whole
 from iwm_evals.scores.ranking import MEASURES, chances, distances, gains, rank, stand
-from iwm_evals.statistics.measured import mean_metrics
+from iwm_evals.statistics.measured import share_metrics
 from iwm_evals.words.mrr import ABOUT, chart_parts, show_questions, sum_up
 
 CONTROLS = ("shuffled", "null", "identity")
@@ -67,7 +67,7 @@ class Mrr(Evaluator):
     )
     pooling: str = option("none", "what is compared: none (all patch tokens) or mean (their mean)", choices=("none", "mean"))
     chunk: int = option(64, "images encoded, or actions predicted, in one pass: bounds the memory", low=1)
-    resamples: int = option(1000, "bootstrap resamples of the images, for the 95 % intervals", low=1)
+    resamples: int = option(1000, "not used: intervals are in closed form", low=1)
 
     @torch.inference_mode()
     def evaluate(self, model: WorldModel, data: EvaluationData, folder: Path, track: Track) -> Evaluation:
@@ -112,7 +112,6 @@ class Mrr(Evaluator):
             "part_images": part_images,
             "pooling": self.pooling,
             "distance": "l2",
-            "resamples": self.resamples,
             "seed": data.seed,
         }
         names = [part.name for part in parts]
@@ -152,12 +151,12 @@ class Mrr(Evaluator):
             raise ValueError("mrr cannot rank this model: its latents or predictions are not finite numbers; has training diverged?")
         found = {}
         for answer, values in zip(("", *(f"_{control}" for control in CONTROLS)), table.split(len(MEASURES), 1), strict=True):
-            found[answer] = mean_metrics(values, seed, self.resamples)
+            found[answer] = share_metrics(values)
         metrics = {}
         kept, answers = (1, ("_shuffled",)) if part else (len(MEASURES), tuple(found)[1:])
         for place, chance in enumerate(chances(self.bank)[:kept]):
             name = f"{MEASURES[place]}.{part}" if part else MEASURES[place]
-            metrics |= {name: found[""][place], f"{name}_chance": Metric(chance, chance, chance, len(table))}
+            metrics |= {name: found[""][place], f"{name}_chance": Metric.constant(chance, len(table))}
             metrics |= {name + answer: found[answer][place] for answer in answers}
         return metrics
 

@@ -38,10 +38,10 @@ from iwm_core.interfaces import (
     WorldModel,
     option,
 )
+from iwm_core.jackknife import GROUPS, interval_of
 from iwm_evals.probes.features import check_finite
 from iwm_evals.probes.ridge import Moments, moments, total
 from iwm_evals.questions.views import draw_params, make_views
-from iwm_evals.statistics.jackknife import GROUPS, interval_of
 
 FIRST = (1, 3, 10)
 POINTS = 100  # of the curve
@@ -194,7 +194,7 @@ def draw_curve(shares: Float[Tensor, "d"], without: list[Float[Tensor, "d"]], im
     """The share of variance against the number of components."""
     shown = range(min(len(shares), POINTS))
     curve: list[Metric] = [interval_of(shares[place], [each[place] for each in without], images, 0, 1) for place in shown]
-    values, low, high, _ = (list(column) for column in zip(*curve, strict=True))
+    values, low, high = (list(column) for column in zip(*(metric[:3] for metric in curve), strict=True))
     return Chart(
         name="variance",
         title="Variance of patch tokens in their first components",

@@ -66,7 +66,7 @@ class Planning(Evaluator):
     starts: int = option(2, "gradient: nearest candidates to start from", low=1)
     steps: int = option(15, "gradient: steps from each start, each as dear as three predictions", low=1)
     chunk: int = option(64, "actions predicted in one pass: bounds the memory", low=IMAGES_AT_ONCE)
-    resamples: int = option(1000, "bootstrap resamples of the images, for the 95 % intervals", low=1)
+    resamples: int = option(1000, "not used: intervals are in closed form", low=1)
 
     @torch.no_grad()
     def evaluate(self, model: WorldModel, data: EvaluationData, folder: Path, track: Track) -> Evaluation:
@@ -98,11 +98,11 @@ class Planning(Evaluator):
         answers = answers._replace(chance=torch.where(shown_by_data, apart(answers.true), answers.chance))
 
         names = [f"{model.names[place]}.{model.actions.labels[place]}" for place in places.tolist()]
-        metrics = summarise(answers, list(searches), names, data.seed, self.resamples)
+        metrics = summarise(answers, list(searches), names)
         best = min(searches, key=lambda search: metrics[f"planning_relative.{search}"].value)
         column = list(searches).index(best)
         rows = [make_row(model, source, goal, answers, place, column, names) for place, source, goal in pairs]
-        fields = ("candidates", "rounds", "samples", "starts", "steps", "resamples")
+        fields = ("candidates", "rounds", "samples", "starts", "steps")
         return Evaluation(
             metrics,
             {
@@ -115,7 +115,7 @@ class Planning(Evaluator):
             ABOUT,
             sum_up(metrics, list(searches), best, names),
             (
-                chart_errors(relative_errors(answers, data.seed, self.resamples), list(searches), names),
+                chart_errors(relative_errors(answers), list(searches), names),
                 chart_answers(answers.true, answers.found[:, column], best, names),
             ),
             (show_plans(metrics, best, rows),),
@@ -167,23 +167,23 @@ def errors_of(answers: Answers) -> Float[Tensor, "b s v"]:
     return (torch.cat([answers.found, zeros], 1) - answers.true[:, None]).abs()
 
 
-def summarise(answers: Answers, searches: list[str], names: list[str], seed: int, resamples: int) -> dict[str, Metric]:
+def summarise(answers: Answers, searches: list[str], names: list[str]) -> dict[str, Metric]:
     """The errors over all numbers in units of chance's, then those of each number by itself, each with its controls."""
     errors, metrics = errors_of(answers), {}
-    *relative, null = ratio_metrics(errors.sum(2), answers.chance.sum(1, keepdim=True).expand(-1, errors.shape[1]), seed, resamples)
+    *relative, null = ratio_metrics(errors.sum(2), answers.chance.sum(1, keepdim=True).expand(-1, errors.shape[1]))
     for search, metric in zip(searches, relative, strict=True):
         metrics |= {f"planning_relative.{search}": metric, f"planning_relative.{search}_null": null}
     table = torch.cat([errors, answers.chance[:, None]], 1)
-    by_answer = [mean_metrics(column, seed, resamples) for column in table.unbind(1)]
+    by_answer = [mean_metrics(column, least=0.0) for column in table.unbind(1)]
     for search, found in zip(searches, by_answer, strict=False):
         for name, *metric in zip(names, found, by_answer[-1], by_answer[-2], strict=True):
             metrics |= dict(zip([f"planning.{search}.{name}{control}" for control in ("", "_chance", "_null")], metric, strict=True))
     return metrics
 
 
-def relative_errors(answers: Answers, seed: int, resamples: int) -> list[list[Metric]]:
+def relative_errors(answers: Answers) -> list[list[Metric]]:
     """Each number's error over chance's, of each search and then of zeros."""
-    return [ratio_metrics(column, answers.chance, seed, resamples) for column in errors_of(answers).unbind(1)]
+    return [ratio_metrics(column, answers.chance) for column in errors_of(answers).unbind(1)]
 
 
 def make_row(model: WorldModel, source: Tensor, goal: Tensor, answers: Answers, place: int, column: int, names: list[str]) -> Row:

@@ -38,7 +38,7 @@ class Undo(Evaluator):
 
     images: int = option(256, "validation images measured; all of them where there are fewer", low=1)
     chunk: int = option(32, "images in one pass: bounds the memory", low=1)
-    resamples: int = option(1000, "bootstrap resamples of the images, for the 95 % intervals", low=1)
+    resamples: int = option(1000, "not used: intervals are in closed form", low=1)
 
     @torch.inference_mode()
     def evaluate(self, model: WorldModel, data: EvaluationData, folder: Path, track: Track) -> Evaluation:
@@ -78,10 +78,10 @@ class Undo(Evaluator):
         if not all(column.isfinite().all() for column in table.values()):
             raise ValueError("undo cannot measure this model: its latents or predictions are not finite numbers; has training diverged?")
 
-        metrics = relative_metrics(table, ratios(["", *names]), STILL * float(table["size"].sum()), data.seed, self.resamples)
+        metrics = relative_metrics(table, ratios(["", *names]), STILL * float(table["size"].sum()))
         if "undo" not in metrics:
             raise NotApplicable(f"{' and '.join(names)} changed the latents of no image, so that there is nothing to undo")
-        settings = {"images": count, "resamples": self.resamples, "seed": data.seed}
+        settings = {"images": count, "seed": data.seed}
         chart = chart_errors("undo", TITLES, metrics, names, "not undone", READING)
         return Evaluation(metrics, settings, ABOUT, sum_up(metrics), (chart,), (show(metrics, rows),))
 
@@ -107,5 +107,5 @@ def ratios(parts: list[str]) -> list[Ratio]:
         )
         for part in parts:
             name = f"{measure}.{part}" if part else measure
-            found += [Ratio(name + told, f"{above}.{part}", f"{below}.{part}") for told, above in answers.items()]
+            found += [Ratio(name + told, f"{above}.{part}", f"{below}.{part}", measure == "undone") for told, above in answers.items()]
     return found

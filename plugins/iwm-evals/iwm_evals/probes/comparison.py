@@ -5,16 +5,16 @@ from jaxtyping import Bool, Int
 from torch import Tensor
 
 from iwm_core.interfaces import Chart, Metric, Series
-from iwm_evals.statistics.measured import mean_metrics
+from iwm_evals.statistics.measured import share_metrics
 
 INPUTS = {"": "features", "_raw": "raw pixels", "_colour": "colours alone"}
 """What a probe is tried on: the ending of a metric's name, and words."""
 
 
-def accuracies(right: dict[str, Bool[Tensor, "m"]], seed: int, resamples: int) -> dict[str, Metric]:
+def accuracies(right: dict[str, Bool[Tensor, "m"]]) -> dict[str, Metric]:
     """The share of right answers by name, with intervals over the images."""
     table = torch.stack(list(right.values()), 1).double()
-    return dict(zip(right, mean_metrics(table, seed, resamples), strict=True))
+    return dict(zip(right, share_metrics(table), strict=True))
 
 
 def most_frequent(train: Int[Tensor, "n"], validation: Int[Tensor, "m"]) -> Bool[Tensor, "m"]:

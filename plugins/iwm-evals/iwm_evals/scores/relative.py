@@ -7,12 +7,11 @@ Decisions:
 
 from typing import NamedTuple
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from iwm_core.interfaces import Chart, Metric, Series
-from iwm_evals.statistics.measured import ratio_metrics
+from iwm_evals.statistics.measured import ratio_metrics, share_metrics
 
 STILL = 1e-10  # of the square of the latents: a distance that is rounding
 LONGEST = 2.0
@@ -25,6 +24,7 @@ class Ratio(NamedTuple):
     name: str
     above: str
     below: str
+    share: bool = False  # of images: 0 to 1 above, 1 below
 
 
 def squared(one: Float[Tensor, "b n d"], other: Float[Tensor, "#b n d"]) -> Float[Tensor, "b"]:
@@ -37,17 +37,18 @@ def spread_out(values: Float[Tensor, "c"], places: Tensor, size: int) -> Float[T
     return values.new_zeros(size).index_copy(0, places.cpu(), values)
 
 
-def relative_metrics(
-    table: dict[str, Float[Tensor, "m"]], ratios: list[Ratio], least: float, seed: int, resamples: int
-) -> dict[str, Metric]:
+def relative_metrics(table: dict[str, Float[Tensor, "m"]], ratios: list[Ratio], least: float) -> dict[str, Metric]:
     """The ratios whose denominators sum to more than ``least``; ``n`` counts the images that have one."""
     ratios = [ratio for ratio in ratios if float(table[ratio.below].sum()) > least]
     if not ratios:
         return {}
-    above, below = (torch.stack([table[name] for name in names], 1) for names in zip(*(ratio[1:] for ratio in ratios), strict=True))
-    found = ratio_metrics(above, below, seed, resamples)
-    counts = (below > 0).sum(0).tolist()
-    return {ratio.name: metric._replace(n=n) for ratio, metric, n in zip(ratios, found, counts, strict=True)}
+    found = {}
+    for ratio in ratios:
+        above, below = table[ratio.above][:, None], table[ratio.below][:, None]
+        counted = below[:, 0] > 0
+        (metric,) = share_metrics(above[counted]) if ratio.share else ratio_metrics(above, below)
+        found[ratio.name] = metric._replace(n=int(counted.sum()))
+    return found
 
 
 def chart_errors(

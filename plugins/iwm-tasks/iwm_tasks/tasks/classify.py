@@ -12,6 +12,7 @@ Decisions:
 import math
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float, Int, Shaped
@@ -32,6 +33,7 @@ class Classify(Task):
 
     name = "classify"
     main = "accuracy"
+    possible: ClassVar[dict[str, tuple[float, float]]] = {"accuracy": (0, 1), "balanced_accuracy": (0, 1), "top5": (0, 1)}
     answer_kind = "class"
     mixes = True
 

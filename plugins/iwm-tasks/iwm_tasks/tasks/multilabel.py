@@ -7,6 +7,7 @@ Decisions:
 """
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from jaxtyping import Bool, Float
@@ -23,6 +24,7 @@ class Multilabel(Task):
 
     name = "multilabel"
     main = "map"
+    possible: ClassVar[dict[str, tuple[float, float]]] = {"map": (0, 1), "f1": (0, 1)}
     answer_kind = "labels"
 
     def outputs(self, images: Images) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ Decisions:
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float
@@ -33,6 +34,7 @@ class Regress(Task):
 
     name = "regress"
     main = "r2"
+    possible: ClassVar[dict[str, tuple[float, float]]] = {"r2": (-math.inf, 1), "mae": (0, math.inf)}
 
     of: list[str] = option([], "factors that are numbers")
     turns: list[str] = option([], "factors that are turns, such as a hue")

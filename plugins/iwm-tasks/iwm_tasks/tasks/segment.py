@@ -8,6 +8,7 @@ Decisions:
 """
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float, UInt8
@@ -24,6 +25,7 @@ class Segment(Task):
 
     name = "segment"
     main = "miou"
+    possible: ClassVar[dict[str, tuple[float, float]]] = {"miou": (0, 1), "pixel_accuracy": (0, 1)}
     answer_kind = "class"
     dense = True
 

@@ -15,10 +15,10 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from iwm_core.interfaces import Metric
+from iwm_core.intervals import student
+from iwm_core.results import Metric
 
 GROUPS = 10
-T = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)  # 97.5 % of Student's t with 1 … 9 degrees of freedom
 
 
 def jackknife(statistic: Callable[[Tensor], Tensor], rows: Tensor, least: float = -math.inf, most: float = math.inf) -> Metric:
@@ -38,5 +38,5 @@ def interval_of(value: Tensor, without: list[Tensor], images: int, least: float 
     assert groups > 2, "nothing is left to leave out"
     values = torch.stack(without).cpu().double()
     error = float(((groups - 1) / groups * (values - values.mean()).square().sum()).sqrt())
-    centre, reach = float(value), T[groups - 2] * error
+    centre, reach = float(value), student(groups - 1) * error
     return Metric(centre, float(min(centre, max(least, centre - reach))), float(max(centre, min(most, centre + reach))), images)
