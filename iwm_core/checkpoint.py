@@ -20,7 +20,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from iwm_core.errors import UserError
-from iwm_core.files import sync, write_atomically
+from iwm_core.files import cause, remedy, sync, write_atomically
 from iwm_core.stored import FORMAT, Damaged, check_folder, checksum_of_file, read_json, read_seal, sealed
 
 TENSORS = ("model.safetensors", "optimizer.safetensors")
@@ -65,9 +65,12 @@ def save_checkpoint(folder: Path, step: int, model: nn.Module, optimizer: torch.
         save_file(whole(optimizer_tensors(model, optimizer)), partial / "optimizer.safetensors")
         told = {"format": FORMAT, "step": step, **state, "checksums": {name: checksum_of_file(partial / name) for name in TENSORS}}
         told["config"] = read_seal(folder.parent / "config.yaml")
-        (partial / "state.json").write_text(json.dumps(sealed(told), indent=1), encoding="utf-8")
-        for path in [*partial.iterdir(), partial]:
+        described = partial / "state.json"
+        described.write_text(json.dumps(sealed(told), indent=1), encoding="utf-8")
+        for path in partial.iterdir():
+            path.chmod(described.stat().st_mode)  # safetensors closes its files to others, whatever the umask
             sync(path)
+        sync(partial)
         if final.exists():  # a step done again after a restart from an earlier checkpoint
             shutil.rmtree(final)
         partial.rename(final)
@@ -75,10 +78,7 @@ def save_checkpoint(folder: Path, step: int, model: nn.Module, optimizer: torch.
         write_atomically(folder / "latest", final.name)
     except (OSError, SafetensorError) as error:  # safetensors writes by itself and has its own exception for a full disk
         shutil.rmtree(partial, ignore_errors=True)
-        raise UserError(
-            f"cannot write checkpoint {final}: {getattr(error, 'strerror', None) or error}; "
-            f"free some disk space, then iwm resume {folder.parent}"
-        ) from error
+        raise UserError(f"cannot write checkpoint {final}: {cause(error)}; {remedy(error)}, then iwm resume {folder.parent}") from error
     for old in saved_steps(folder)[:-keep]:
         shutil.rmtree(folder / f"step_{old}")
     return final

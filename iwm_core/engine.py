@@ -13,6 +13,7 @@ import contextlib
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -52,23 +53,34 @@ class Plan:
         )
 
 
-def fit(objective: Objective, run: Run, settings: Optimisation, launch: Launch, accelerator: Any, stop: Stop, display: Display) -> None:
-    """Train to the end of a run from its newest checkpoint, whose weights the objective's model has, or from the start where it has none.
+def fit(
+    objective: Objective,
+    run: Run,
+    checkpoint: Path | None,
+    settings: Optimisation,
+    launch: Launch,
+    accelerator: Any,
+    stop: Stop,
+    display: Display,
+) -> Path:
+    """Train to the end of a run from a checkpoint, whose weights the objective's model has, or from the start where there is none.
+
+    Returns:
+        The last checkpoint.
 
     Raises:
         UserError: training cannot go on.
         Stopped: a signal ended the run early; a checkpoint is written.
     """
     model, data, plugins = objective.model, objective.data, load_plugins()
-    checkpoint = run.latest()
     state = read_state(checkpoint, "images") if checkpoint is not None else {"step": 0, "images": len(data)}
     if state["images"] != len(data):
         raise UserError(f"the run began with {state['images']} training images, and now there are {len(data)}; go on with the same data")
     parts = parts_of(settings.batch_size, accelerator.num_processes, launch.accumulate)
     schedule = Schedule(settings.seed, len(data), settings.batch_size, parts)
     plan, start = Plan.of(settings, schedule.steps_per_epoch), state["step"]
-    if start >= plan.steps:
-        return
+    if checkpoint is not None and start >= plan.steps:
+        return checkpoint
     if plan.warmup >= plan.steps:
         display.warn(
             f"train.lr.warmup is {plan.warmup} steps and the run {plan.steps}: the learning rate never reaches its peak; set a shorter one"
@@ -78,9 +90,11 @@ def fit(objective: Objective, run: Run, settings: Optimisation, launch: Launch, 
     optimizer = make_optimizer(model, settings, objective.lr_scales())
     if checkpoint is not None:
         load_optimizer(checkpoint, model, optimizer)
+    tally, largest = Tally(accelerator.device, before=state.get("seconds", 0.0)), agreement(accelerator)
+    if largest(start) != start:
+        raise UserError("the processes began from different checkpoints, since one was written meanwhile; start them again")
     if accelerator.is_main_process:
         run.rewind(start)
-    tally, largest = Tally(accelerator.device, before=state.get("seconds", 0.0)), agreement(accelerator)
     prepared.train()
     plugins.tell("iwm_train_start", TrainStart(run.path, model, start, plan.steps))
     batches = data.batches(schedule.slices(start, plan.steps, accelerator.process_index, accelerator.num_processes))
@@ -143,6 +157,7 @@ def fit(objective: Objective, run: Run, settings: Optimisation, launch: Launch, 
 
     plugins.tell("iwm_train_end", TrainEnd(run.path, model, plan.steps))
     accelerator.end_training()
+    return run.checkpoints / f"step_{plan.steps}"
 
 
 def compiled(launch: Launch, part: Any) -> Any:

@@ -21,11 +21,12 @@ from iwm_core.frozen import FrozenModel
 from iwm_core.gallery import draw_gallery, pixels_of
 from iwm_core.interfaces import Evaluation, Evaluator, Gallery, NotApplicable
 from iwm_core.loading import load_world_model
+from iwm_core.lock import placing
 from iwm_core.run import Run
 from iwm_core.world_model import ImageWorldModel
 
 
-def evaluate(run: Run, recipe: Recipe, display: Display, names: list[str] | None = None) -> None:
+def evaluate(run: Run, recipe: Recipe, display: Display, names: list[str] | None = None, checkpoint: Path | None = None) -> None:
     """Measure a run with the recipe's evaluators, show a table for each and say where pictures are.
 
     Args:
@@ -33,11 +34,12 @@ def evaluate(run: Run, recipe: Recipe, display: Display, names: list[str] | None
         recipe: its recipe, with the evaluators to use.
         display: progress, tables.
         names: only these of the recipe's evaluators.
+        checkpoint: what to measure; None: the newest.
 
     Raises:
         UserError: there is no checkpoint, an evaluator cannot measure this model or data, or none has anything to measure.
     """
-    model = load_world_model(run, recipe, recipe.launch.device)
+    model = load_world_model(run, recipe, recipe.launch.device, checkpoint)
     data = RunData(recipe, model.device)
     folder = run.evaluations()
     asked = names if names is not None else list(recipe.evaluators)
@@ -47,13 +49,15 @@ def evaluate(run: Run, recipe: Recipe, display: Display, names: list[str] | None
             result = measure(recipe.evaluators[name], model, data, folder, display)
         except NotApplicable as error:
             display.say(f"nothing to measure for evaluator {name}: {error}")
-            run.note_not_applicable(name, model.step, str(error))
+            with placing(run.path, "eval", display.warn):
+                run.note_not_applicable(name, model.step, str(error))
             continue
         except (ValueError, OSError, UserError) as error:  # what cannot be measured; a picture that cannot be written; a missing plugin
             failed.append(f"evaluator {name}: {error}")
             continue
         measured += 1
-        written = write(run, name, model, result)
+        with placing(run.path, "eval", display.warn):
+            written = write(run, name, model, result)
         display.table(f"{name} at step {model.step}", result.metrics)
         for text in [result.summary] if result.summary else []:
             display.say(text)
@@ -134,8 +138,7 @@ def evaluate_in_training(
     model.train()
 
 
-def missing_evaluations(run: Run, names: Iterable[str]) -> list[str]:
-    """Those of the evaluators (or tasks) that have not measured the newest checkpoint yet."""
-    checkpoint = run.latest()
-    step = read_state(checkpoint)["step"] if checkpoint else None
-    return [name for name in names if step is None or run.evaluated(name) != step]
+def missing_evaluations(run: Run, names: Iterable[str], checkpoint: Path) -> list[str]:
+    """Those of the evaluators (or tasks) that have not measured a checkpoint, the run's newest, yet."""
+    step = read_state(checkpoint)["step"]
+    return [name for name in names if run.evaluated(name) != step]

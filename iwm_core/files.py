@@ -1,25 +1,93 @@
-"""Small files that are read and written whole. Needs no torch, so that reports do not."""
+"""Small files that are read and written whole, and what to do where a write fails. Needs no torch, so that reports do not.
 
+Decisions:
+- Every write of a run and of the verbs goes through `writing`: the one place that turns the system's refusal into a line with its remedy.
+- A write that is refused leaves nothing behind, and what was there before stays.
+"""
+
+import errno
 import json
 import os
+import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from iwm_core.errors import UserError
 
+ELSEWHERE = "choose another place"
 
-def write_atomically(path: Path, text: str) -> None:
-    """Replace a small file in one step: a reader sees the old text or the new."""
+REMEDIES = {
+    errno.ENOSPC: "free some disk space",
+    errno.EDQUOT: "your disk quota is used up: free some space, or ask for more",
+    errno.EFBIG: "files of this size are not allowed here: see `ulimit -f`, or use another file system",
+    errno.EIO: "the disk or the network failed: check it",
+    errno.ESTALE: "the network file system lost the file: try again",
+    errno.EMFILE: "too many files are open: raise `ulimit -n`, or use fewer data workers",
+    errno.ENFILE: "too many files are open on this machine: close other programs",
+    errno.EROFS: f"the file system is read-only: {ELSEWHERE}",
+    errno.EACCES: f"change the permissions, or {ELSEWHERE}",
+    errno.EPERM: f"change the permissions, or {ELSEWHERE}",
+    errno.ENAMETOOLONG: "choose a shorter name",
+    errno.ENOENT: "the folder is not there: has it been moved or removed?",
+    errno.ELOOP: "it is a symbolic link: remove it",
+    errno.ENOTDIR: "a file is where a folder should be: move it away",
+    errno.EISDIR: "a folder is where a file should be: move it away",
+    errno.EEXIST: "something else has this name: move it away",
+}
+"""What to do about a failed write, by the reason that the system gives."""
+
+
+@contextmanager
+def writing(path: Path | str, doing: str = "write", instead: str = "") -> Iterator[None]:
+    """Turn the failure of a write into one line.
+
+    Args:
+        path: what is written.
+        doing: what is done to it.
+        instead: how to name another place; used where that helps.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise UserError(f"cannot {doing} {path}: {cause(error)}; {remedy(error, instead)}") from error
+
+
+def cause(error: Exception) -> str:
+    """Why a write failed, in the system's words."""
+    return getattr(error, "strerror", None) or " ".join(str(error).split())
+
+
+def remedy(error: Exception, instead: str = "") -> str:
+    """What to do about a failed write. Libraries that write by themselves tell the system's number in their text alone."""
+    told = re.search(r"os error (\d+)", str(error))
+    advice = REMEDIES.get(error.errno or 0 if isinstance(error, OSError) else int(told[1]) if told else 0, "")
+    if instead and ELSEWHERE in advice:
+        return advice.replace(ELSEWHERE, instead)
+    return f"{advice}, or {instead}" if advice and instead else advice or instead or "mend that, and try again"
+
+
+def write_atomically(path: Path, content: str | bytes, instead: str = "") -> None:
+    """Replace a small file in one step: a reader sees the old content or the new.
+
+    Raises:
+        UserError: it cannot be written.
+    """
     partial = path.with_name(f".{path.name}.partial")
-    partial.unlink(missing_ok=True)  # what a kill left; and a link, which would be written through
-    with partial.open("x", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
-    sync(path.parent)
+    with writing(path, instead=instead):
+        try:
+            partial.unlink(missing_ok=True)  # what a kill left; and a link, which would be written through
+            with partial.open("xb") as file:
+                file.write(content.encode() if isinstance(content, str) else content)
+                file.flush()
+                os.fsync(file.fileno())
+            partial.replace(path)
+        except BaseException:
+            with suppress(OSError):
+                partial.unlink(missing_ok=True)
+            raise
+        sync(path.parent)
 
 
 def sync(path: Path) -> None:
@@ -36,12 +104,3 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
     if not path.exists():
         return []
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.endswith("}")]
-
-
-@contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """Turn the failure of a write (full disk, no permission) into one line."""
-    try:
-        yield
-    except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror or error}; mend that, and what is done so far is kept") from error

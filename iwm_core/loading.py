@@ -1,5 +1,7 @@
 """From a run on disk to a model that can be used: its newest checkpoint, frozen."""
 
+from pathlib import Path
+
 import torch
 
 from iwm_core.checkpoint import load_weights, read_state
@@ -22,30 +24,36 @@ def load_run(path: str, device: str) -> FrozenModel | Tuned:
     return load_tuned(run, recipe, device) if isinstance(recipe, TuneRecipe) else load_world_model(run, recipe, device)
 
 
-def load_world_model(run: Run, recipe: Recipe, device: str) -> FrozenModel:
-    """The world model of a run whose recipe is thawed already.
+def load_world_model(run: Run, recipe: Recipe, device: str, checkpoint: Path | None = None) -> FrozenModel:
+    """The world model of a run whose recipe is thawed already, as it is in a checkpoint, or in the newest.
 
     Raises:
         UserError: it has no checkpoint, or one that cannot be read.
     """
-    checkpoint = run.newest()
-    with torch.random.fork_rng(devices=[]):  # the caller's random numbers do not depend on how often it loads
-        model = build_model(recipe, restored=True)
-    load_weights(checkpoint, model)
     place = choose_device(device)
-    return FrozenModel(recipe, model.eval().requires_grad_(False).to(place), checkpoint, read_state(checkpoint)["step"], place)
+
+    def read(checkpoint: Path) -> FrozenModel:
+        with torch.random.fork_rng(devices=[]):  # the caller's random numbers do not depend on how often it loads
+            model = build_model(recipe, restored=True)
+        load_weights(checkpoint, model)
+        return FrozenModel(recipe, model.eval().requires_grad_(False).to(place), checkpoint, read_state(checkpoint)["step"], place)
+
+    return read(checkpoint) if checkpoint is not None else run.read_newest(read)
 
 
-def load_tuned(run: Run, recipe: TuneRecipe, device: str) -> Tuned:
-    """The tuned model of a run whose recipe is thawed already.
+def load_tuned(run: Run, recipe: TuneRecipe, device: str, checkpoint: Path | None = None) -> Tuned:
+    """The tuned model of a run whose recipe is thawed already, as it is in a checkpoint, or in the newest.
 
     Raises:
         UserError: it has no checkpoint, or one that cannot be read.
     """
-    checkpoint = run.newest()
-    state = read_state(checkpoint, "outputs")
-    learned = {name: Lesson(task, tuple(state["outputs"][name])) for name, task in recipe.tasks.items()}
-    with torch.random.fork_rng(devices=[]):
-        model = build_tuned(recipe.protocol, recipe.heads, learned, world_model_parts(recipe.world_model, restored=True))
-    load_weights(checkpoint, model)
-    return Tuned(model, learned, model.image_size, checkpoint, state["step"], choose_device(device))
+
+    def read(checkpoint: Path) -> Tuned:
+        state = read_state(checkpoint, "outputs")
+        learned = {name: Lesson(task, tuple(state["outputs"][name])) for name, task in recipe.tasks.items()}
+        with torch.random.fork_rng(devices=[]):
+            model = build_tuned(recipe.protocol, recipe.heads, learned, world_model_parts(recipe.world_model, restored=True))
+        load_weights(checkpoint, model)
+        return Tuned(model, learned, model.image_size, checkpoint, state["step"], choose_device(device))
+
+    return read(checkpoint) if checkpoint is not None else run.read_newest(read)

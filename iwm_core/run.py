@@ -2,22 +2,19 @@
 
 import json
 import math
-import os
-import platform
-import subprocess
-import sys
-from importlib.metadata import version
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 from omegaconf import DictConfig, OmegaConf
 
 from iwm_core.errors import UserError
 from iwm_core.files import read_lines, write_atomically, writing
-from iwm_core.plugins import load_plugins
 from iwm_core.shapes import Name
-from iwm_core.stored import FORMAT, checksum, plain_yaml, read_yaml, sealed
+from iwm_core.stored import FORMAT, checksum, plain_yaml, read_yaml
+
+T = TypeVar("T")
 
 
 class Run:
@@ -33,25 +30,6 @@ class Run:
         self.metrics = path / "metrics.jsonl"
         self.history = path / "evaluations.jsonl"
         self.quarantine = path / "quarantine.jsonl"
-
-    @classmethod
-    def create(cls, config: DictConfig) -> "Run":
-        """Make the directory of a new run and freeze its config in it.
-
-        Without ``run``, ``runs/<recipe>`` with a number added when taken.
-
-        Raises:
-            UserError: the directory is taken, or cannot be written.
-        """
-        try:
-            path = free_directory(config)
-            config.run = str(path)
-            write_atomically(path / "env.json", json.dumps(sealed(environment(config.train.seed)), indent=1))
-            # Last: a directory with a config.yaml is a run.
-            write_atomically(path / "config.yaml", frozen(config))
-        except OSError as error:
-            raise UserError(f"cannot make the run directory {error.filename}: {error.strerror}; choose another with run=PATH") from error
-        return cls(path)
 
     @classmethod
     def open(cls, path: str) -> "Run":
@@ -98,6 +76,20 @@ class Run:
             raise UserError(f"the run {self.path} has no checkpoint yet; continue it with `iwm resume {self.path}`")
         return checkpoint
 
+    def read_newest(self, read: Callable[[Path], T]) -> T:
+        """What ``read`` makes of the newest checkpoint; of a newer one where a training beside has put one in its place meanwhile.
+
+        Raises:
+            UserError: there is none yet, or ``read`` cannot read it.
+        """
+        while True:
+            checkpoint = self.newest()
+            try:
+                return read(checkpoint)
+            except UserError:
+                if self.latest() == checkpoint:
+                    raise
+
     def log(self, line: dict[str, Any]) -> None:
         """Append a line to metrics.jsonl."""
         append(self.metrics, line)
@@ -129,15 +121,13 @@ class Run:
 
     def note_not_applicable(self, name: str, step: int, reason: str) -> None:
         """Note that an evaluator has nothing to measure in a checkpoint, so that `iwm resume` need not ask again."""
-        path = self.path / "not_applicable.json"
-        with writing(path):
-            write_atomically(path, json.dumps({**self.not_applicable(), name: {"step": step, "reason": reason}}, indent=1))
+        noted = {**self.not_applicable(), name: {"step": step, "reason": reason}}
+        write_atomically(self.path / "not_applicable.json", json.dumps(noted, indent=1))
 
     def write_evaluation(self, name: str, content: dict[str, Any]) -> Path:
         """Write ``eval/<name>.json``, the newest measurement of an evaluator."""
         path = self.evaluations() / f"{name}.json"
-        with writing(path):
-            write_atomically(path, json.dumps(finite(content), indent=1))
+        write_atomically(path, json.dumps(finite(content), indent=1))
         return path
 
     def evaluations(self) -> Path:
@@ -182,52 +172,3 @@ def finite(content: Any) -> Any:
     if isinstance(content, list | tuple):
         return [finite(value) for value in content]
     return None if isinstance(content, float) and not math.isfinite(content) else content
-
-
-def free_directory(config: DictConfig) -> Path:
-    """Make and return the directory that a new run may use."""
-    if config.run is not None:
-        path = Path(config.run)
-        if (path / "config.yaml").exists():
-            raise UserError(f"the run {path} exists; continue it with `iwm resume {path}`, or choose another directory with run=PATH")
-        if path.is_file():
-            raise UserError(f"run={path} is a file; choose another directory with run=PATH")
-        if path.is_dir() and any(path.iterdir()):
-            raise UserError(f"run={path} is not empty and no run; choose another directory with run=PATH")
-        path.mkdir(parents=True, exist_ok=True)
-    else:
-        base, number = Path("runs") / config.recipe, 1
-        path = base
-        while True:
-            try:
-                path.mkdir(parents=True)
-                break
-            except FileExistsError:
-                number += 1
-                path = base.with_name(f"{base.name}-{number}")
-    if not os.access(path, os.W_OK):
-        raise UserError(f"cannot write into {path}; choose another directory with run=PATH")
-    return path
-
-
-def environment(seed: int) -> dict[str, Any]:
-    """Versions of what computes a run."""
-    names = ("iwm-core", "torch", "torchvision", "timm", "accelerate", "hydra-core", "datasets", "safetensors")
-    plugins = {plugin.distribution: plugin.version for plugin in load_plugins().plugins}
-    return {
-        "versions": {**{name: version(name) for name in names}, **plugins},
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "git_commit": git_commit(),
-        "seed": seed,
-        "command": sys.argv,
-    }
-
-
-def git_commit() -> str | None:
-    """The commit of the working directory's repository, if it is one."""
-    try:
-        found = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
-    except FileNotFoundError:
-        return None
-    return found.stdout.strip() or None

@@ -5,6 +5,7 @@ The loop is `iwm_core.engine.fit`; here stands what is particular: views and act
 
 from collections.abc import Iterator
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -28,8 +29,8 @@ from iwm_core.signals import Stop
 from iwm_core.world_model import ImageWorldModel, Prediction, build_model
 
 
-def train(run: Run, recipe: Recipe, display: Display) -> None:
-    """Train a run to its end from its newest checkpoint, or from the start where it has none.
+def train(run: Run, recipe: Recipe, checkpoint: Path | None, display: Display) -> None:
+    """Train a run to its end from a checkpoint, or from the start where there is none.
 
     Raises:
         UserError: the recipe does not fit the data or the machine, or training cannot go on.
@@ -38,13 +39,12 @@ def train(run: Run, recipe: Recipe, display: Display) -> None:
     with Stop() as stop:
         accelerator = make_accelerator(recipe.launch, run.path)
         torch.manual_seed(recipe.train.seed)
-        checkpoint = run.latest()
         model = build_model(recipe, restored=checkpoint is not None)
         if checkpoint is not None:
             load_weights(checkpoint, model)
         data = TrainingData(recipe, run, accelerator.device, display, quiet=not accelerator.is_main_process)
         objective = Pretraining(run, recipe, model, data, accelerator.device, display)
-        fit(objective, run, recipe.train, recipe.launch, accelerator, stop, display)
+        fit(objective, run, checkpoint, recipe.train, recipe.launch, accelerator, stop, display)
 
 
 class Pretraining(Objective):

@@ -3,8 +3,11 @@
 A run is composed once, frozen into its directory and read back from there; training, here or in several processes, starts from it.
 """
 
+import os
 import shlex
 import warnings
+from contextlib import nullcontext
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -22,6 +25,8 @@ from iwm_core.evaluate import evaluate, missing_evaluations
 from iwm_core.interfaces import Draws
 from iwm_core.launch import choose_device, spawn
 from iwm_core.loading import load_tuned
+from iwm_core.lock import writer
+from iwm_core.new_run import new_run
 from iwm_core.run import Run
 from iwm_core.schema import TUNING, schema_of
 from iwm_core.thaw import thaw
@@ -42,11 +47,11 @@ def start(name: str, overrides: list[str]) -> int:
     recipe = thaw(config)
     check_fit(recipe)
     check_data(recipe)
-    run = Run.create(config)
-    display.say(str(run.path))  # alone on the first line, for scripts
-    for note in notes:
-        display.warn(note)
-    return carry_on(run, thaw(run.config()), [], display)
+    with new_run(config, "train", display.warn) as run:
+        display.say(str(run.path))  # alone on the first line, for scripts
+        for note in notes:
+            display.warn(note)
+        return carry_on(run, thaw(run.config()), None, [], display)
 
 
 def composed(name: str, overrides: list[str]) -> tuple[Any, list[str]]:
@@ -67,14 +72,15 @@ def resume(path: str, overrides: list[str]) -> int:
     run = Run.open(path)
     recipe = changed(run.config(), overrides, ON_RESUME, "resume")
     display.say(str(run.path))  # alone on the first line, for scripts
-    checkpoint = run.latest()
-    if checkpoint is not None and finished(run, recipe) and not missing_evaluations(run, measures(recipe)):
-        display.say(f"finished at step {read_state(checkpoint)['step']}; nothing to do")
+    if run.latest() is not None and run.read_newest(lambda newest: is_complete(run, recipe, newest)):
+        display.say(f"finished at step {run.newest().name.removeprefix('step_')}; nothing to do")
         return 0
-    if isinstance(recipe, Recipe) and not finished(run, recipe):
-        check_fit(recipe, restored=checkpoint is not None)
-    display.say(f"continuing from {checkpoint.name if checkpoint else 'the start'}")
-    return carry_on(run, recipe, overrides, display)
+    with writer(run.path, "resume", display.warn):
+        checkpoint = run.latest()  # once, for all that follows
+        if isinstance(recipe, Recipe) and not finished(run, recipe, checkpoint):
+            check_fit(recipe, restored=checkpoint is not None)
+        display.say(f"continuing from {checkpoint.name if checkpoint else 'the start'}")
+        return carry_on(run, recipe, checkpoint, overrides, display)
 
 
 def measure(path: str, overrides: list[str]) -> int:
@@ -164,29 +170,34 @@ def check_data(recipe: Recipe) -> None:
         open_split(recipe.data, "validation")
 
 
-def carry_on(run: Run, recipe: Recipe | TuneRecipe, overrides: list[str], display: Display) -> int:
-    """Train a run to its end, here or in several processes, and measure it; ``overrides`` are those on its frozen config."""
-    if not finished(run, recipe):
+def carry_on(run: Run, recipe: Recipe | TuneRecipe, checkpoint: Path | None, overrides: list[str], display: Display) -> int:
+    """Train a run from a checkpoint (None: the start) to its end, here or in several processes, and measure it.
+
+    ``overrides`` are those on its frozen config. The caller is the run's one writer.
+    """
+    if not finished(run, recipe, checkpoint):
         if recipe.launch.processes > 1:
-            status = spawn(run.path, overrides, recipe.launch.processes)
+            status = spawn(run.path, [*overrides, *([f"checkpoint={checkpoint.name}"] if checkpoint else [])], recipe.launch.processes)
             if status:
                 return status
         else:
-            train_here(run, recipe, display)
-    missing = missing_evaluations(run, measures(recipe))
+            train_here(run, recipe, checkpoint, display)
+        checkpoint = run.newest()
+    assert checkpoint is not None, "training ends with one"
+    missing = missing_evaluations(run, measures(recipe), checkpoint)
     if missing:
-        measure_run(run, recipe, display, missing)
+        measure_run(run, recipe, display, missing, checkpoint)
     display.say(f"done: {run.path}")
     tell_next(run, recipe, display)
     return 0
 
 
-def measure_run(run: Run, recipe: Recipe | TuneRecipe, display: Display, names: list[str]) -> None:
-    """Measure a run's newest checkpoint: a world model with the evaluators of these names, a tuned one on all of its tasks."""
+def measure_run(run: Run, recipe: Recipe | TuneRecipe, display: Display, names: list[str], checkpoint: Path | None = None) -> None:
+    """Measure a checkpoint of a run, or its newest: a world model with the evaluators of these names, a tuned one on all of its tasks."""
     if isinstance(recipe, TuneRecipe):
-        evaluate_tasks(run, recipe, load_tuned(run, recipe, recipe.launch.device), display)
+        evaluate_tasks(run, recipe, load_tuned(run, recipe, recipe.launch.device, checkpoint), display)
     else:
-        evaluate(run, recipe, display, names)
+        evaluate(run, recipe, display, names, checkpoint)
 
 
 def measures(recipe: Recipe | TuneRecipe) -> list[str]:
@@ -200,10 +211,10 @@ def tell_next(run: Run, recipe: Recipe | TuneRecipe, display: Display) -> None:
     display.say(f"next: {shlex.join(['iwm', *words])}")
 
 
-def train_here(run: Run, recipe: Recipe | TuneRecipe, display: Display) -> None:
+def train_here(run: Run, recipe: Recipe | TuneRecipe, checkpoint: Path | None, display: Display) -> None:
     """Pretrain or tune, where a device whose memory does not suffice is the user's to mend."""
     try:
-        tune(run, recipe, display) if isinstance(recipe, TuneRecipe) else train(run, recipe, display)
+        tune(run, recipe, checkpoint, display) if isinstance(recipe, TuneRecipe) else train(run, recipe, checkpoint, display)
     except torch.OutOfMemoryError as error:
         raise UserError(
             f"the device has too little memory ({str(error).splitlines()[0][:120]}); compute fewer images at once with a larger "
@@ -211,9 +222,13 @@ def train_here(run: Run, recipe: Recipe | TuneRecipe, display: Display) -> None:
         ) from error
 
 
-def finished(run: Run, recipe: Recipe | TuneRecipe) -> bool:
-    """Whether the run's newest checkpoint is its last; of a tuning, also whether its cost is written, which comes after it."""
-    checkpoint = run.latest()
+def is_complete(run: Run, recipe: Recipe | TuneRecipe, checkpoint: Path) -> bool:
+    """Whether nothing is left to train or to measure."""
+    return finished(run, recipe, checkpoint) and not missing_evaluations(run, measures(recipe), checkpoint)
+
+
+def finished(run: Run, recipe: Recipe | TuneRecipe, checkpoint: Path | None) -> bool:
+    """Whether a run's newest checkpoint is its last; of a tuning, also whether its cost is written, which comes after it."""
     if checkpoint is None:
         return False
     state = read_state(checkpoint)
@@ -222,7 +237,11 @@ def finished(run: Run, recipe: Recipe | TuneRecipe) -> bool:
 
 def work_here(path: str, overrides: list[str], quiet: bool) -> int:
     """The training of one of several processes."""
-    run = Run.open(path)
-    recipe = changed(run.config(), overrides, ON_RESUME, "resume")
-    train_here(run, recipe, SilentDisplay() if quiet else make_display())
+    run, display = Run.open(path), SilentDisplay() if quiet else make_display()
+    named = [word for word in overrides if word.startswith("checkpoint=")]
+    recipe = changed(run.config(), [word for word in overrides if word not in named], ON_RESUME, "resume")
+    locks = "IWM_OUTCOME" not in os.environ and not quiet  # started by torchrun: else the parent has the lock
+    with writer(run.path, "train", display.warn) if locks else nullcontext():
+        checkpoint = run.checkpoints / named[0].removeprefix("checkpoint=") if named else run.latest()
+        train_here(run, recipe, checkpoint, display)
     return 0

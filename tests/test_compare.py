@@ -174,7 +174,7 @@ def test_where_nothing_has_finished_nothing_is_written(outside, capsys):
     outside.endings["encoder-seed0"] = lambda path: Ended(130, signal.SIGINT)
     asked(*TWO, status=130)
     assert "no tuning has finished, so that there is nothing to compare yet" in capsys.readouterr().out
-    assert [path.name for path in Path("runs/compare/pets").iterdir()] == ["comparison.yaml"]
+    assert sorted(path.name for path in Path("runs/compare/pets").iterdir()) == [".lock", "comparison.yaml"]
 
 
 def test_a_taken_name_is_passed_over(outside):

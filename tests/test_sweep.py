@@ -8,7 +8,7 @@ from report_page import read
 
 from iwm_core.cli import dispatch, guarded
 from iwm_core.compose import compose
-from iwm_core.run import Run
+from iwm_core.new_run import new_run
 from iwm_core.signals import Children
 
 WORDS = ["train", "-m", "recipe=tiny", "train.seed=1,2,3"]
@@ -20,8 +20,8 @@ def outcomes(tiny, monkeypatch):
     planned = {}
 
     def begin(children, words):
-        Run.create(compose("tiny", words)[0])
-        return 0
+        with new_run(compose("tiny", words)[0], "train", print):
+            return 0
 
     class Here(Children):
         def start(self, command, **_):

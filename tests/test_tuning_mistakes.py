@@ -181,18 +181,22 @@ def test_a_world_model_that_is_gone_after_it(iwm, tune, worlds, monkeypatch):
 
 
 def test_a_full_disk_while_results_are_written(iwm, tune, monkeypatch):
-    def full(*_):
-        raise OSError(28, "No space left on device")
+    real = Path.replace
 
-    with monkeypatch.context() as patch:
-        patch.setattr("iwm_core.tuning.cost.write_atomically", full)
-        assert_one_line(tune("probe_linear", "run=r"), "cannot write r/cost.json: No space left on device")
-    with monkeypatch.context() as patch:
-        patch.setattr("iwm_core.run.write_atomically", full)
-        assert_one_line(iwm("resume", "r"), "cannot write r/eval/classify.json: No space left on device")
-    with monkeypatch.context() as patch:
-        patch.setattr(Path, "write_bytes", full)
-        assert_one_line(iwm("resume", "r"), "cannot write r/eval/classify_rows.safetensors: No space left on device")
+    def full(name):
+        def replace(path, target):
+            if Path(target).name == name:
+                raise OSError(28, "No space left on device")
+            return real(path, target)
+
+        return replace
+
+    for command, file in ((tune, "cost.json"), (iwm, "eval/classify_rows.safetensors"), (iwm, "eval/classify.json")):
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "replace", full(Path(file).name))
+            words = ("probe_linear", "run=r") if command is tune else ("resume", "r")
+            assert_one_line(command(*words), f"cannot write r/{file}: No space left on device; free some disk space")
+        assert not list(Path("r").rglob(".*.partial"))
     assert iwm("resume", "r")[0] == 0
     assert content("r", "eval/classify.json")["step"] == content("r", "checkpoints/step_6/state.json")["step"] == 6
 

@@ -8,7 +8,7 @@ from rich.table import Table as RichTable
 
 from iwm_core.comparison.records import Comparison, Entry, Table, cells, headings, held_against, how_far, what_is_in_it
 from iwm_core.display import table_console
-from iwm_core.files import write_atomically, writing
+from iwm_core.files import write_atomically
 from iwm_core.run import finite
 from iwm_core.shown import shown
 
@@ -29,12 +29,9 @@ def write_comparison(comparison: Comparison, folder: Path) -> list[Path]:
         "comparison.svg": picture(comparison.tables, order, "svg").decode(),
         "comparison.json": json.dumps(finite(as_json(comparison)), indent=1, ensure_ascii=False),
     }
-    image = folder / "comparison.png"
     for name, text in texts.items():
-        with writing(folder / name):
-            write_atomically(folder / name, text)
-    with writing(image):
-        image.write_bytes(picture(comparison.tables, order, "png"))
+        write_atomically(folder / name, text)
+    write_atomically(folder / "comparison.png", picture(comparison.tables, order, "png"))
     return [folder / name for name in ("comparison.md", "comparison.html", "comparison.png", "comparison.svg", "comparison.json")]
 
 

@@ -13,10 +13,13 @@ from pathlib import Path
 import yaml
 
 from iwm_core.errors import UserError
-from iwm_core.files import write_atomically, writing
+from iwm_core.files import write_atomically
+from iwm_core.lock import WRITER
 
 DEFAULT: tuple[str, ...] = ("probe_linear", "probe_attentive", "encoder", "predictor", "predictor_random", "end_to_end")
 FILE = "comparison.yaml"
+LEFT = {WRITER, f".{FILE}.partial"}
+"""What a start that was killed may leave."""
 
 
 @dataclass(frozen=True)
@@ -115,16 +118,14 @@ def read_folder(folder: Path) -> Asked | str | None:
     except (OSError, ValueError, TypeError, yaml.YAMLError):
         return f"a {FILE} that cannot be read"
     if folder.is_dir():
-        return "something that is no comparison" if any(folder.iterdir()) else None
+        return "something that is no comparison" if {file.name for file in folder.iterdir()} - LEFT else None
     return "no runs, as it is a file" if folder.exists() else None
 
 
 def write_folder(folder: Path, asked: Asked) -> None:
-    """Make the folder of a comparison, or write anew what is compared in it.
+    """Write what is compared in the folder of a comparison.
 
     Raises:
         UserError: it cannot be written.
     """
-    with writing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        write_atomically(folder / FILE, yaml.safe_dump(asdict(asked), sort_keys=False, allow_unicode=True))
+    write_atomically(folder / FILE, yaml.safe_dump(asdict(asked), sort_keys=False, allow_unicode=True))

@@ -18,7 +18,9 @@ from iwm_core.comparison.folder import Asked, find_folder, write_folder
 from iwm_core.comparison.records import Comparison
 from iwm_core.comparison.results import Known, Tuned, read_tuned, tables_of
 from iwm_core.display import Display, clock, make_display
+from iwm_core.files import writing
 from iwm_core.jobs import Ended, at, run_job
+from iwm_core.lock import writer
 from iwm_core.report.numbers import written
 
 
@@ -42,8 +44,17 @@ def compare(path: str, words: list[str]) -> int:
     folder, asked = find_folder(wanted, named)
     jobs = jobs_of(wanted, folder)
     check_all(asked, [job for job in jobs if not job.begun])
-    write_folder(folder, asked)
-    display.say(str(folder))  # alone on the first line, for scripts
+    with writing(folder, "make the folder", "choose another with run=FOLDER"):
+        folder.mkdir(parents=True, exist_ok=True)
+    with writer(folder, "compare", display.warn):
+        asked = find_folder(wanted, str(folder))[1]  # by now, another may have been here
+        write_folder(folder, asked)
+        display.say(str(folder))  # alone on the first line, for scripts
+        return run_tunings(wanted, asked, folder, jobs, display)
+
+
+def run_tunings(wanted: Asked, asked: Asked, folder: Path, jobs: list[Job], display: Display) -> int:
+    """Run those of the jobs that are left, one after the other."""
     status = 0
     known: Known = {}
     for number, job in enumerate(jobs, 1):

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from iwm_core.errors import UserError
+from iwm_core.files import writing
 
 
 class Corrupt(NamedTuple):
@@ -58,7 +59,7 @@ class Quarantine:
         new = list({c.index: c for c in corrupt if c.index not in self.found}.values())
         self.found |= {c.index: c for c in new}
         if new and self.path is not None:
-            with self.path.open("a", encoding="utf-8") as file:
+            with writing(self.path), self.path.open("a", encoding="utf-8") as file:
                 file.writelines(json.dumps(c._asdict()) + "\n" for c in new)
                 file.flush()
                 os.fsync(file.fileno())

@@ -174,14 +174,12 @@ def make_place(run: Path, out: str | None) -> Path:
     Raises:
         UserError: it cannot be made.
     """
-    try:
+    path = run / "predictions" if out is None else Path(out)
+    table = path if out is not None and is_table(out) else path / "predictions.csv"
+    with writing(table.parent, "make the folder", "choose another place with out=FOLDER"):
         if out is None:
-            return free_folder(run / "predictions") / "predictions.csv"
-        path = Path(out)
-        table = path if is_table(out) else path / "predictions.csv"
+            return free_folder(path) / table.name
         table.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"cannot make the folder {error.filename}: {error.strerror}; choose another place with out=FOLDER") from error
     return table
 
 

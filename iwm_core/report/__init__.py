@@ -7,11 +7,13 @@ Decisions:
 - The same runs give the same bytes: no date, no path but those that the user gave.
 """
 
+from contextlib import nullcontext
 from pathlib import Path
 
 from iwm_core.display import make_display
 from iwm_core.errors import UserError
 from iwm_core.files import write_atomically
+from iwm_core.lock import placing
 from iwm_core.report.naming import common_folder, label_runs
 from iwm_core.report.reading import read_run
 
@@ -54,10 +56,8 @@ def write_report(paths: list[Path], out: Path | None = None) -> Path:
     text, problems = render(runs, display.track)
     for problem in [problem for run in runs for problem in run.problems] + problems:
         display.warn(problem)
-    try:
-        write_atomically(out, text)
-    except OSError as error:
-        raise UserError(f"cannot write {out}: {error.strerror}; choose another place with out=FILE") from error
+    with placing(out.parent, "report", display.warn) if (out.parent / "config.yaml").is_file() else nullcontext():
+        write_atomically(out, text, "choose another place with out=FILE")
     return out
 
 

@@ -19,6 +19,7 @@ from packaging.version import Version
 
 from iwm_core import __version__
 from iwm_core.errors import UserError
+from iwm_core.files import writing
 from iwm_core.scaffold.naming import Names
 
 HERE = Path(__file__).parent
@@ -46,15 +47,15 @@ def write_package(kind: str, names: Names, into: Path) -> Path:
     if not into.is_dir():
         raise UserError(f"there is no folder {into}; make it first, or choose another place with --into FOLDER")
     files = package_files(kind, names)
-    try:
-        with tempfile.TemporaryDirectory(prefix=f".{names.distribution}-", dir=into) as beside:
-            made = Path(beside, names.distribution)  # inside, because a temporary folder is closed to others, and this one is not
-            for path, text in files.items():
-                (made / path).parent.mkdir(parents=True, exist_ok=True)
-                (made / path).write_text(text, encoding="utf-8")
-            made.rename(target)
-    except OSError as error:
-        raise UserError(f"cannot write {target}: {error.strerror}; choose another place with --into FOLDER") from error
+    with (
+        writing(target, instead="choose another place with --into FOLDER"),
+        tempfile.TemporaryDirectory(prefix=f".{names.distribution}-", dir=into) as beside,
+    ):
+        made = Path(beside, names.distribution)  # inside, because a temporary folder is closed to others, and this one is not
+        for path, text in files.items():
+            (made / path).parent.mkdir(parents=True, exist_ok=True)
+            (made / path).write_text(text, encoding="utf-8")
+        made.rename(target)
     return target
 
 

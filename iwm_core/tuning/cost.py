@@ -22,7 +22,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from iwm_core.errors import UserError
-from iwm_core.files import write_atomically, writing
+from iwm_core.files import write_atomically
 from iwm_core.tuning.model import TunedModel
 
 IMAGES = 2
@@ -130,9 +130,7 @@ def write_cost(run: Path, cost: Cost) -> None:
     Raises:
         UserError: it cannot be written.
     """
-    path = run / "cost.json"
-    with writing(path):
-        write_atomically(path, json.dumps(cost._asdict(), indent=1))
+    write_atomically(run / "cost.json", json.dumps(cost._asdict(), indent=1))
 
 
 def read_cost(run: Path) -> Cost | None:

@@ -8,6 +8,7 @@ Decisions:
 """
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -20,9 +21,10 @@ from iwm_core.data.training import open_split
 from iwm_core.display import Display
 from iwm_core.engine import fit
 from iwm_core.errors import UserError
-from iwm_core.files import writing
+from iwm_core.files import write_atomically
 from iwm_core.interfaces import Images, Metric
 from iwm_core.launch import make_accelerator
+from iwm_core.lock import placing
 from iwm_core.objective import Objective
 from iwm_core.run import Run
 from iwm_core.signals import Stop
@@ -37,8 +39,8 @@ from iwm_core.tuning.tuned import Tuned
 ANSWERED_AT_ONCE = 64  # validation images in one pass
 
 
-def tune(run: Run, recipe: TuneRecipe, display: Display) -> None:
-    """Train a tuning to its end from its newest checkpoint, or from the world model where it has none.
+def tune(run: Run, recipe: TuneRecipe, checkpoint: Path | None, display: Display) -> None:
+    """Train a tuning to its end from a checkpoint, or from the world model where there is none.
 
     Raises:
         UserError: the recipe does not fit the data or the machine, or training cannot go on.
@@ -47,7 +49,6 @@ def tune(run: Run, recipe: TuneRecipe, display: Display) -> None:
     with Stop() as stop:
         accelerator = make_accelerator(recipe.launch, run.path)
         images = part_of(open_split(recipe.data, "train"), recipe.train.train_images)
-        checkpoint = run.latest()
         model, learned = build(recipe, images, restored=checkpoint is not None)
         if checkpoint is not None:
             check_outputs(read_state(checkpoint, "outputs")["outputs"], learned)
@@ -55,11 +56,10 @@ def tune(run: Run, recipe: TuneRecipe, display: Display) -> None:
         display.say(f"trains {model.trained():,} of {model.total():,} numbers ({model.trained() / model.total():.1%})")
         quiet = not accelerator.is_main_process
         data = TuneData(recipe, recipe.tasks, images, model.image_size, run, accelerator.device, display, quiet)
-        objective = Tuning(run, recipe, model, learned, data, accelerator.device, display)
-        fit(objective, run, recipe.train, recipe.launch, accelerator, stop, display)
+        before = read_state(checkpoint, "peak_memory")["peak_memory"] if checkpoint is not None else 0
+        objective = Tuning(run, recipe, model, learned, data, accelerator.device, display, before)
+        finished = fit(objective, run, checkpoint, recipe.train, recipe.launch, accelerator, stop, display)
         if accelerator.is_main_process:
-            finished = run.latest()
-            assert finished is not None, "fit ends with a checkpoint"
             arithmetic = flops(model.to(accelerator.device), model.image_size, accelerator.device)
             spent = read_state(finished, "seconds", "peak_memory")
             told = (spent["seconds"], spent["peak_memory"], device_name(accelerator.device))
@@ -108,6 +108,7 @@ class Tuning(Objective):
         data: the training images.
         device: where it is computed.
         display: for measuring in training.
+        memory_before: peak memory of the processes before this one.
     """
 
     def __init__(
@@ -119,12 +120,12 @@ class Tuning(Objective):
         data: TuneData,
         device: torch.device,
         display: Display,
+        memory_before: int,
     ) -> None:
         self.run, self.recipe, self.learned, self.device, self.display = run, recipe, learned, device, display
         self.model = self.tuned = model
         self.data = data
-        begun = run.latest()
-        self.memory_before = read_state(begun, "peak_memory")["peak_memory"] if begun is not None else 0
+        self.memory_before = memory_before
         self.every = steps_of(recipe.train.evaluate_every, len(data) // recipe.train.batch_size, "train.evaluate_every")
         soft = recipe.augment.mixup > 0 or recipe.augment.cutmix > 0 or recipe.augment.label_smoothing > 0
         self.mixers = {
@@ -198,15 +199,12 @@ def evaluate_tasks(run: Run, recipe: TuneRecipe, model: Tuned, display: Display)
     found = measure(recipe, model.model, learned, model.device, display)
     assert model.checkpoint is not None, "a run's model comes from its checkpoint"
     for name, (metrics, rows) in found.items():
-        path = run.evaluations() / f"{name}_rows.safetensors"
-        with writing(path):
-            partial = path.with_name(f".{path.name}.partial")
-            partial.write_bytes(save({"rows": rows}))
-            partial.replace(path)
         settings = {"main": model.tasks[name].main, "images": len(rows), "resamples": recipe.train.resamples, "seed": recipe.train.seed}
         content = {"evaluator": name, "step": model.step, "checkpoint": model.checkpoint.name, "settings": settings}
         content |= {"metrics": {key: metric.written() for key, metric in metrics.items()}, "summary": in_words(name, model, metrics, run)}
-        written = run.write_evaluation(name, content)
+        with placing(run.path, "eval", display.warn):
+            write_atomically(run.evaluations() / f"{name}_rows.safetensors", save({"rows": rows}))
+            written = run.write_evaluation(name, content)
         display.table(f"{name} at step {model.step}", metrics)
         display.say(content["summary"])
         display.say(f"wrote {written}")

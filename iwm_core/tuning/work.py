@@ -9,7 +9,7 @@ from iwm_core.data.loader import Schedule, parts_of
 from iwm_core.data.training import open_split
 from iwm_core.display import make_display
 from iwm_core.errors import UserError
-from iwm_core.run import Run
+from iwm_core.new_run import new_run
 from iwm_core.schema import TUNING, schema_of
 from iwm_core.thaw import thaw
 from iwm_core.tuning.augment import check_augment, check_shares
@@ -24,11 +24,11 @@ def start(path: str, name: str, overrides: list[str]) -> int:
     """``iwm tune``: tune a world model in a new run and measure it; what can be checked is checked before the directory is made."""
     display = make_display()
     config, notes = check(path, name, overrides)
-    run = Run.create(config)
-    display.say(str(run.path))  # alone on the first line, for scripts
-    for note in notes:
-        display.warn(note)
-    return carry_on(run, thaw(run.config()), [], display)
+    with new_run(config, "tune", display.warn) as run:
+        display.say(str(run.path))  # alone on the first line, for scripts
+        for note in notes:
+            display.warn(note)
+        return carry_on(run, thaw(run.config()), None, [], display)
 
 
 def check(path: str, name: str, overrides: list[str]) -> tuple[Any, list[str]]:
