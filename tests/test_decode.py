@@ -127,7 +127,9 @@ NARROW = np.array([[0, 1, 128, 255], [0, 1, 1, 254]])  # WIDE / 257, rounded
 
 @pytest.mark.parametrize("kind", ["PNG", "TIFF", "PPM"])
 def test_sixteen_bits_are_scaled(kind):
-    assert np.array_equal(hwc(encoded(Image.fromarray(WIDE), kind)), np.stack([NARROW] * 3, axis=-1))
+    pgm = b"P5 4 2 65535\n" + WIDE.astype(">u2").tobytes()  # Pillow reads what it cannot write before 11.1
+    data = pgm if kind == "PPM" else encoded(Image.fromarray(WIDE), kind)
+    assert np.array_equal(hwc(data), np.stack([NARROW] * 3, axis=-1))
 
 
 def test_other_wide_greys_are_scaled():

@@ -1,6 +1,6 @@
 """The host never waits for the device within a step (DESIGN §6), shown without a GPU.
 
-A step's tensors are fakes on a device "cuda" (`NoWaits`): shapes and devices are true, values do not exist.
+A step's tensors are fakes on the device `GPU` (`NoWaits`): shapes and devices are true, values do not exist.
 """
 
 import pytest
@@ -16,7 +16,7 @@ from iwm_core.data.store import StoredViews
 from iwm_core.encoder import TimmViT
 from iwm_core.interfaces import Draws, Images, Observed
 from iwm_core.plugins import load_plugins
-from iwm_core.testing.conduct import CUDA, NoWaits, Waits
+from iwm_core.testing.conduct import GPU, NoWaits, Waits
 from iwm_core.world_model import ImageWorldModel
 
 GRID, SIDE, BATCH = (8, 8), 64, 4
@@ -27,19 +27,19 @@ def installed(kind):
 
 
 def draws():
-    return Draws(3, 2, torch.arange(BATCH, device=CUDA))
+    return Draws(3, 2, torch.arange(BATCH, device=GPU))
 
 
 def images():
-    return torch.ones(BATCH, 3, SIDE, SIDE, device=CUDA)
+    return torch.ones(BATCH, 3, SIDE, SIDE, device=GPU)
 
 
 @pytest.mark.parametrize(
     "wait",
     [
-        lambda x: x * torch.tensor([2.0], device=CUDA),
-        lambda x: x + torch.ones(1).to(CUDA, non_blocking=True),
-        lambda x: x + torch.ones(1).pin_memory().to(CUDA),
+        lambda x: x * torch.tensor([2.0], device=GPU),
+        lambda x: x + torch.ones(1).to(GPU, non_blocking=True),
+        lambda x: x + torch.ones(1).pin_memory().to(GPU),
         lambda x: x[:, [0, 1]],
         lambda x: x[torch.tensor([0, 1])],
         lambda x: x.copy_(torch.ones(1)),
@@ -58,11 +58,11 @@ def test_waits_are_noticed(wait):
 
 def test_what_does_not_wait_is_let_through():
     with NoWaits():
-        assert torch.ones(1).pin_memory().to(CUDA, non_blocking=True).device.type == "cuda"
+        assert torch.ones(1).pin_memory().to(GPU, non_blocking=True).device.type == GPU.type
         assert torch.where(images() > 0, 1.0, 2.0).shape == images().shape
         made = images()
         made[:, -1] = 0.5
-        assert made.device.type == "cuda"
+        assert made.device.type == GPU.type
 
 
 @pytest.mark.parametrize("component", installed("action"))
@@ -71,7 +71,7 @@ def test_an_action_never_waits(component, source_from):
     actions = ActionSequence({"one": component()})
     with NoWaits():
         views = actions.views(images(), actions.sample(draws()), source_from)
-        assert {part.device.type for part in views} == {"cuda"}
+        assert {part.device.type for part in views} == {GPU.type}
         assert views.action.shape == (BATCH, len(component.labels))
 
 
@@ -81,7 +81,7 @@ def test_a_selector_waits_at_most_once_a_run(component):
     expected = selector.select(Draws(0, 0, torch.arange(BATCH)), GRID)  # measures its sizes, where it has any to measure
     with NoWaits():
         where = selector.select(draws(), GRID)
-        assert [part.device.type for part in where] == ["cuda", "cuda"]
+        assert [part.device.type for part in where] == [GPU.type, GPU.type]
         assert [part.shape for part in where] == [part.shape for part in expected]
 
 
@@ -93,10 +93,10 @@ def test_the_model_never_waits(component):
     model = ImageWorldModel(encoder, component().build(encoder.width, encoder.grid, 3))
     waits = NoWaits()
     with waits.fakes:
-        weights = {name: tensor.to(CUDA) for name, tensor in (*model.named_parameters(), *model.named_buffers())}
+        weights = {name: torch.empty_like(tensor, device=GPU) for name, tensor in (*model.named_parameters(), *model.named_buffers())}
     with waits:
-        inputs = images(), images(), torch.ones(BATCH, 3, device=CUDA), selector.select(draws(), GRID)
-        assert functional_call(model, weights, inputs).loss.device.type == "cuda"
+        inputs = images(), images(), torch.ones(BATCH, 3, device=GPU), selector.select(draws(), GRID)
+        assert functional_call(model, weights, inputs).loss.device.type == GPU.type
 
 
 class Blank(Images):
@@ -126,11 +126,11 @@ def test_cached_views_never_wait(images, on_device):
     waits = NoWaits()
     with waits.fakes:  # the images are read for real, and then taken to the device
         stored.device, stored.sizes, stored.scale, stored.actions = (
-            CUDA,
-            *(part.to(CUDA) for part in (stored.sizes, stored.scale, stored.actions)),
+            GPU,
+            *(torch.empty_like(part, device=GPU) for part in (stored.sizes, stored.scale, stored.actions)),
         )
-        stored.images = stored.images.to(CUDA) if on_device else stored.images
+        stored.images = torch.empty_like(stored.images, device=GPU) if on_device else stored.images
     with waits:
         batches = list(stored(iter(slices)))
         assert [batch.images.shape for batch in batches] == [(BATCH, 3, SIDE, SIDE)] * 3
-        assert {tensor.device.type for batch in batches for tensor in (batch.images, batch.index, batch.action)} == {"cuda"}
+        assert {tensor.device.type for batch in batches for tensor in (batch.images, batch.index, batch.action)} == {GPU.type}

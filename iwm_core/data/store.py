@@ -28,6 +28,9 @@ from iwm_core.resample import crop_resize, flip
 
 CHUNK = 64
 
+OF_THE_HOST = ("cpu", "mps")
+"""Devices that share the host's memory: nothing is pinned for them."""
+
 
 class Filled(NamedTuple):
     """A chunk of decoded images, with their own sizes and observed actions."""
@@ -101,7 +104,7 @@ class StoredViews:
     def __call__(self, slices: Iterator[Slice]) -> Iterator[Batch]:
         corrupt, self.corrupt = self.corrupt, []
         for part in slices:
-            index = (part.index.pin_memory() if self.device.type == "cuda" else part.index).to(self.device, non_blocking=True)
+            index = (part.index.pin_memory() if self.device.type not in OF_THE_HOST else part.index).to(self.device, non_blocking=True)
             boxes, flips = random_boxes(Draws(self.seed, part.epoch, index), self.sizes[index], self.view)
             stored = self.images[index] if self.on_device else self.upload(part.index)
             views = crop_resize(stored.float().div_(255), boxes * self.scale[index].repeat(1, 2), self.size).clamp_(0, 1)
@@ -111,7 +114,7 @@ class StoredViews:
 
     def upload(self, index: Int[Tensor, "b"]) -> UInt8[Tensor, "b c h w"]:
         """Images from host memory, gathered into pinned memory: from there they go to a GPU while the host goes on."""
-        pinned = torch.empty(len(index), *self.images.shape[1:], dtype=torch.uint8, pin_memory=self.device.type == "cuda")
+        pinned = torch.empty(len(index), *self.images.shape[1:], dtype=torch.uint8, pin_memory=self.device.type not in OF_THE_HOST)
         return torch.index_select(self.images, 0, index, out=pinned).to(self.device, non_blocking=True)
 
 

@@ -37,7 +37,7 @@ class NarrowViT(Predictor):
         self.blocks = nn.ModuleList(self.block(config) for _ in range(config.depth))
         self.norm = nn.LayerNorm(config.width, eps=1e-6)
         self.out = nn.Linear(config.width, width)
-        nn.init.trunc_normal_(self.mask_token, std=0.02)
+        nn.init.normal_(self.mask_token, std=0.02)  # trunc_normal_, the same here, draws otherwise by torch version
         self.apply(initialise)
 
     def block(self, config: "NarrowViTComponent") -> nn.Module:

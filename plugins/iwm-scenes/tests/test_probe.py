@@ -32,7 +32,7 @@ def probe_accuracy(features: Float[Tensor, "b f"], labels: Int[Tensor, "b"]) -> 
         optimizer.zero_grad()
         value = cross_entropy(padded[:FIT] @ weight, labels[:FIT]) + 1e-3 * weight.square().sum()
         value.backward()
-        return value
+        return value.detach()
 
     optimizer.step(loss)
     return ((padded[FIT:] @ weight).argmax(1) == labels[FIT:]).float().mean().item()

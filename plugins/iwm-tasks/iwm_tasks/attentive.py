@@ -24,7 +24,7 @@ class AttentiveHead(nn.Module):
         hidden = int(width * mlp_ratio)
         self.mlp = nn.Sequential(nn.Linear(width, hidden), nn.GELU(), nn.Linear(hidden, width))
         self.linear = nn.Linear(width, outputs)
-        nn.init.trunc_normal_(self.query, std=0.02)
+        nn.init.normal_(self.query, std=0.02)
         nn.init.zeros_(self.linear.weight)
         nn.init.zeros_(self.linear.bias)
 
