@@ -16,7 +16,7 @@ from iwm_core.config import Recipe
 from iwm_core.data.evaluation import RunData
 from iwm_core.display import Display
 from iwm_core.errors import UserError
-from iwm_core.files import writing
+from iwm_core.files import refuse_links, writing
 from iwm_core.frozen import FrozenModel
 from iwm_core.gallery import draw_gallery, pixels_of
 from iwm_core.interfaces import Evaluation, Evaluator, Gallery, NotApplicable
@@ -84,6 +84,7 @@ def write(run: Run, name: str, model: FrozenModel, result: Evaluation) -> list[P
     pictures = []
     for gallery in result.galleries:
         path = folder / f"{gallery.name}.png"
+        refuse_links(folder, path, folder / gallery.name)
         with writing(path):
             draw_gallery(gallery, path)
         pictures.append(path)
@@ -110,6 +111,7 @@ def write_tiles(gallery: Gallery, folder: Path) -> dict[str, Any]:
         for number, row in enumerate(gallery.rows):
             files = [f"{gallery.name}/{number:02}_{column}.png" for column in range(len(row.images))]
             for file, image in zip(files, row.images, strict=True):
+                refuse_links(folder / file)
                 pixels_of(image).save(folder / file)
             rows.append({**row._asdict(), "images": files})
     return {**gallery._asdict(), "rows": rows}

@@ -104,3 +104,14 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
     if not path.exists():
         return []
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.endswith("}")]
+
+
+def refuse_links(*paths: Path) -> None:
+    """Refuse to write through a link that somebody has left in a run: it may lead anywhere.
+
+    Raises:
+        UserError: one of the paths is a link.
+    """
+    for path in paths:
+        if path.is_symlink():
+            raise UserError(f"{path} is a link, and what is written there would land elsewhere; remove it")

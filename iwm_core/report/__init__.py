@@ -71,7 +71,7 @@ def check_place(out: Path) -> None:
         raise UserError(f"there is no folder {out.parent} to write {out.name} into; make it, or choose another place with out=FILE")
     if out.is_dir():
         raise UserError(f"{out} is a folder; name a file in it: out={out / 'report.html'}")
-    if out.exists() and not begins_as_report(out):
+    if out.exists() and not (out.is_file() and begins_as_report(out)):
         raise UserError(f"{out} exists and is no report; choose another place with out=FILE")
 
 

@@ -23,7 +23,7 @@ from iwm_core.report.panels import alternative
 from iwm_core.report.reading import Rows, RunRecord
 from iwm_core.report.reproduce import commands, report_command
 from iwm_core.report.sections import figures_of, headlines, make_sections
-from iwm_core.report.tiles import picture, tile
+from iwm_core.report.tiles import Album
 from iwm_core.shown import shown
 
 Track = Callable[[Iterable[Any], str, int], Iterable[Any]]
@@ -48,14 +48,14 @@ def render(runs: list[RunRecord], track: Track) -> tuple[str, list[str]]:
 
         return one
 
-    environment = make_environment()
+    environment, album = make_environment(), Album(run.path for run in runs)
     environment.filters |= {"written": written, "interval": interval, "signed": signed, "breakable": breakable}
     environment.filters |= {"shown_numbers": shown_numbers}
     environment.globals |= {
         "alternative": alternative,
         "draw_key": lambda number, kind: key(number, kind, numbers),
-        "tile": attempt(tile),
-        "picture": attempt(picture),
+        "tile": attempt(album.tile),
+        "picture": attempt(album.picture),
     }
     labels = [run.label for run in runs]
     differences = config_differences([run.config for run in runs]) if len(runs) > 1 else []
