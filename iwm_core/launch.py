@@ -2,7 +2,8 @@
 
 Decisions:
 - A process knows of its run only the directory and the overrides: it reads ``config.yaml`` there, as a resume does.
-- Several processes are started here with the environment that torchrun would give them, not by torchrun: so a signal reaches the
+- Several processes of one machine meet by a file and speak by the loopback interface: torch's usual meeting place listens to the network.
+- They are started here with the environment that torchrun would give them, not by torchrun: so a signal reaches the
   training, which ends with a checkpoint, and a user's mistake ends in one line.
 """
 
@@ -10,7 +11,6 @@ import importlib.util
 import json
 import os
 import signal
-import socket
 import sys
 import tempfile
 from collections.abc import Callable
@@ -18,10 +18,11 @@ from pathlib import Path
 from subprocess import PIPE
 from typing import Any
 
+import psutil
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
-from accelerate.utils import ProjectConfiguration
+from accelerate.utils import InitProcessGroupKwargs, ProjectConfiguration
 
 from iwm_core.config import Launch
 from iwm_core.errors import UserError
@@ -62,6 +63,7 @@ def make_accelerator(launch: Launch, folder: Path) -> Accelerator:
     accelerator = Accelerator(
         cpu=device.type == "cpu",
         mixed_precision="bf16" if launch.precision == "bf16" else "no",
+        kwargs_handlers=[InitProcessGroupKwargs(init_method=meeting_place(device))] if "IWM_MEETING" in os.environ else [],
         log_with=list(launch.trackers) or None,
         project_config=ProjectConfiguration(project_dir=str(folder), logging_dir=str(folder)),
     )
@@ -70,6 +72,12 @@ def make_accelerator(launch: Launch, folder: Path) -> Accelerator:
             "iwm", init_kwargs={"wandb": {"name": folder.name, "dir": str(folder)}} if "wandb" in launch.trackers else {}
         )
     return accelerator
+
+
+def meeting_place(device: torch.device) -> str:
+    """The file by which the processes that `spawn` starts find each other, as torch names it."""
+    place = Path(os.environ["IWM_MEETING"]).as_uri()  # on CPUs, Accelerate itself adds who is asking
+    return place if device.type == "cpu" else f"{place}?rank={os.environ['RANK']}&world_size={os.environ['WORLD_SIZE']}"
 
 
 def agreement(accelerator: Accelerator) -> Callable[[int], int]:
@@ -98,13 +106,12 @@ def spawn(folder: Path, overrides: list[str], processes: int) -> int:
     Raises:
         Stopped: a signal or a user's mistake ended the training.
     """
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    loopback = loopback_interface()
     environment = {
         **os.environ,
         "MASTER_ADDR": "127.0.0.1",
-        "MASTER_PORT": str(port),
+        "GLOO_SOCKET_IFNAME": loopback,
+        "NCCL_SOCKET_IFNAME": loopback,
         "WORLD_SIZE": str(processes),
         "LOCAL_WORLD_SIZE": str(processes),
     }
@@ -112,7 +119,7 @@ def spawn(folder: Path, overrides: list[str], processes: int) -> int:
     with tempfile.TemporaryDirectory() as temporary, Children() as children:
         files = [Path(temporary) / str(rank) for rank in range(processes)]
         for rank, file in enumerate(files):
-            own = {"RANK": str(rank), "LOCAL_RANK": str(rank), "IWM_OUTCOME": str(file)}
+            own = {"RANK": str(rank), "LOCAL_RANK": str(rank), "IWM_OUTCOME": str(file), "IWM_MEETING": f"{temporary}/meeting"}
             children.start([sys.executable, "-m", "iwm_core.worker", str(folder), *overrides], env=environment | own, stdin=PIPE)
         while True:
             running, statuses = children.watch(), children.statuses()
@@ -126,6 +133,11 @@ def spawn(folder: Path, overrides: list[str], processes: int) -> int:
         status, text = min(told.values())  # a mistake, 2, before a stop, 130 or 143
         raise Stopped(text, status)
     return 0
+
+
+def loopback_interface() -> str:
+    """The name of the network interface that no other machine reaches."""
+    return next(name for name, places in psutil.net_if_addrs().items() if any(place.address == "127.0.0.1" for place in places))
 
 
 def outcomes(files: list[Path]) -> dict[int, tuple[int, str]]:

@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 from PIL import Image
 
@@ -67,6 +68,19 @@ def two_children(process: subprocess.Popen[str]) -> list[int]:
             return [int(pid) for pid in found]
         time.sleep(0.1)
     raise AssertionError(process.communicate()[1])
+
+
+def test_nobody_else_on_the_network_can_speak_to_the_processes(tmp_path):
+    """Seen from the kernel while they train: every socket that listens does so on the loopback interface."""
+    with start(tmp_path, "train", *ENDLESS, "run=r", TWO) as process:
+        read_until(process, "step 2/")
+        every = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
+        found = [one for each in every for one in each.net_connections("inet")]
+        process.kill()
+        process.communicate(timeout=60)
+    assert len(every) >= 3
+    assert any(one.raddr for one in found), "they do speak to each other"
+    assert {one.laddr.ip for one in found} <= {"127.0.0.1", "::1", "::ffff:127.0.0.1"}
 
 
 def test_a_signal_stops_two_processes_with_a_checkpoint_to_go_on_from(tmp_path):
