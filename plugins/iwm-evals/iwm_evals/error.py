@@ -8,8 +8,8 @@ Decisions:
 - `unexplained` is the sum of |prediction - target|² over that of |mean - target|², with the mean of all measured targets at each
   position: the share of the targets' variance that is missed. The mean takes a pass over the targets of its own, so that no token need be
   kept; the bootstrap holds it fixed.
-- Control *shuffled*: told the action of another pair of the same image; an observed action is then that of another image. *null*: told
-  nothing. *identity*: the source as the prediction.
+- Control *shuffled*: told the action of another pair of the same image, drawn until it is another action, as one of few values often is
+  not; an observed action is then that of another image. *null*: told nothing. *identity*: the source as the prediction.
 - Parts: one action is drawn as in training and all others rest on both sides; pairs whose sides are then equal, most of those of a rare
   operation, are left out: nothing is to be predicted, and their sources are perfect answers.
 """
@@ -42,6 +42,7 @@ from iwm_evals.questions.views import draw_params, draw_views, make_views, other
 from iwm_evals.scores.relative import STILL, Ratio, chart_errors, relative_metrics, spread_out, squared
 
 STREAM = "error/pairs"
+TRIES = 20  # a flip of probability 0.5 is then its own in one of a million
 ABOUT = {
     "error": "squared prediction error over that of leaving the source as it is: 0 is perfect, 1 is no better; parts: one action alone",
     "unexplained": "squared prediction error over that of the mean target: the share of variance missed; 0 is perfect, 1 is no better",
@@ -117,9 +118,8 @@ class Error(Evaluator):
         """Squared distances of one pair of each image, by name, each [b]."""
         params = draw_params(model, batch, seed, version, STREAM)
         views = make_views(model, batch, params)
-        another = draw_params(model, batch, seed, self.draws + version, STREAM)
-        other = other_action(model, another, pool, Draws(seed, version, batch.index, STREAM))
-        actions = {"": views.action, "_shuffled": make_views(model, batch, other).action, "_null": torch.zeros_like(views.action)}
+        shuffled = self.another(model, batch, seed, version, views.action, pool)
+        actions = {"": views.action, "_shuffled": shuffled, "_null": torch.zeros_like(views.action)}
         start, target = model.targets(views.source), model.targets(views.target)
         found = {f"error{told}": error for told, error in errors(model, views, target, actions).items()}
         found |= {"moved": squared(start, target), "spread": squared(target, mean), "size": squared(target, torch.zeros_like(target))}
@@ -129,6 +129,21 @@ class Error(Evaluator):
             rested, kept = ActionParams(source[apart], goal[apart]), batch.take(apart)
             for name, values in self.measure_part(model, kept, rested, part).items():
                 found[f"{name}.{part.name}"] = spread_out(values, apart, len(batch.index))
+        return found
+
+    def another(
+        self, model: WorldModel, batch: ImageBatch, seed: int, version: int, own: Float[Tensor, "b a"], pool: Float[Tensor, "q o"]
+    ) -> Float[Tensor, "b a"]:
+        """The action of another pair of each image, another one than its own; its own where none of `TRIES` is."""
+        found, same = own.clone(), torch.arange(len(own), device=own.device)
+        for number in range(TRIES):
+            kept, place = batch.take(same), version + number * self.draws
+            drawn = draw_params(model, kept, seed, self.draws + place, STREAM)
+            other = other_action(model, drawn, pool, Draws(seed, place, kept.index, STREAM))
+            found[same] = make_views(model, kept, other).action
+            same = same[(found[same] == own[same]).all(1)]
+            if not len(same):
+                break
         return found
 
     def measure_part(self, model: WorldModel, batch: ImageBatch, params: ActionParams, part: Part) -> dict[str, Float[Tensor, "c"]]:

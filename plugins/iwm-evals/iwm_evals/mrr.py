@@ -11,7 +11,9 @@ Decisions:
 - Control *random*: a predictor of the same shape with new random weights: what the architecture alone knows.
 - Parts: the same in banks where one action, or one parameter of an action, varies alone. They, and *random*, are asked in fewer images.
 - The predictor sees 2N tokens for each of images × bank queries, and that is most of the cost: the controls reuse its predictions (null
-  adds one an image), and repeated elements are asked for once.
+  adds one an image).
+- A bank holds distinct elements alone, two for a flip, and chance is that of its own size, the mean over images where sizes differ. An
+  image of whose bank one element alone was drawn asks nothing and is left out.
 """
 
 from collections.abc import Iterator
@@ -28,7 +30,7 @@ from iwm_core.interfaces import Draws, Evaluation, EvaluationData, Evaluator, Me
 from iwm_evals.questions.bank import Bank, banked_parts, draw_bank
 from iwm_evals.questions.images import validation_images
 from iwm_evals.questions.parts import Part, whole
-from iwm_evals.scores.ranking import MEASURES, chances, distances, gains, rank, stand
+from iwm_evals.scores.ranking import MEASURES, distances, gains, mean_chances, rank, stand
 from iwm_evals.statistics.measured import share_metrics
 from iwm_evals.words.mrr import ABOUT, chart_parts, show_questions, sum_up
 
@@ -87,36 +89,42 @@ class Mrr(Evaluator):
         shown = set(Draws(data.seed, 0, torch.zeros(1, dtype=torch.int64), "mrr/rows").permutation(count)[0, :ROWS].tolist())
         scores: dict[str, list[Tensor]] = {part.name: [] for part in (whole(model.parts), *parts)}
         untrained, untrained_scores = model.reinitialised(data.seed), []
-        distinct, rows = [], []
+        sizes: dict[str, list[int]] = {name: [] for name in scores}
+        rows = []
         for question in track(ask(model, data, count, parts, chosen), "mrr", count + part_images * len(parts)):
             bank = draw_bank(model.actions, question.part, data.seed, question.number, self.bank, model.device)
+            if len(bank.actions) < 2:
+                continue
             ranking = self.rank_bank(model, question.image, bank)
+            sizes[question.part.name].append(len(bank.actions))
             scores[question.part.name].append(self.score(ranking, data.seed, question.number))
             if question.part.name:
                 continue
-            distinct.append(len(bank.actions))
             if question.place in chosen:
                 untrained_scores.append(self.score(self.rank_bank(untrained, question.image, bank), data.seed, question.number))
             if question.place in shown:
                 rows.append(self.make_row(model, question.image, bank, ranking, data.seed, question.number))
 
+        if not sizes[""]:
+            raise NotApplicable(f"the {self.bank} versions drawn of each image are all the same, so that there is nothing to rank")
         metrics = {}
         for name, found in scores.items():
-            metrics |= self.summarise(name, torch.stack(found), data.seed)
+            if found:
+                metrics |= self.summarise(name, torch.stack(found), sizes[name])
             if not name and untrained_scores:
-                metrics["mrr_random"] = self.summarise(name, torch.stack(untrained_scores), data.seed)["mrr"]
+                metrics["mrr_random"] = self.summarise(name, torch.stack(untrained_scores), sizes[name])["mrr"]
         settings = {
             "images": count,
             "bank": self.bank,
-            "distinct": min(distinct),
+            "distinct": min(sizes[""]),
             "part_images": part_images,
             "pooling": self.pooling,
             "distance": "l2",
             "seed": data.seed,
         }
-        names = [part.name for part in parts]
+        names = [part.name for part in parts if scores[part.name]]
         charts = (chart_parts(metrics, names),) if names else ()
-        gallery = show_questions(metrics, self.bank, rows)
+        gallery = show_questions(metrics, sizes[""], rows)
         return Evaluation(metrics, settings, ABOUT, sum_up(metrics, names), charts, (gallery,))
 
     def rank_bank(self, model: WorldModel, image: Float[Tensor, "1 3 h w"], bank: Bank) -> Ranking:
@@ -126,8 +134,7 @@ class Mrr(Evaluator):
         queries = torch.cat([bank.actions, torch.zeros_like(bank.actions[:1])])  # the last one asks with the null action
         predictions = (self.compared(model.predict(tokens, part[None])[0]) for part in queries.split(self.chunk))
         by_query = distances(chain(predictions, [self.compared(model.targets(image))]), latents)
-        member = bank.member.to(by_query.device)
-        return Ranking(by_query[member][:, member], by_query[-2:-1, member], by_query[-1:, member])
+        return Ranking(by_query[:-2], by_query[-2:-1], by_query[-1:])
 
     def compared(self, tokens: Float[Tensor, "c n d"]) -> Float[Tensor, "c f"]:
         """The numbers that distances are taken between."""
@@ -135,13 +142,14 @@ class Mrr(Evaluator):
 
     def score(self, ranking: Ranking, seed: int, index: int) -> Float[Tensor, "v"]:
         """Each of `MEASURES` of one image, then each under each of `CONTROLS`: means over its bank; float64 on the CPU."""
-        truth = torch.arange(self.bank, device=ranking.asked.device)
-        shift = 1 + int(Draws(seed, 0, torch.tensor([index]), "mrr/shuffle").integers(self.bank - 1))
-        constant = (answer.expand(self.bank, -1) for answer in (ranking.null, ranking.identity))
+        size = len(ranking.asked)
+        truth = torch.arange(size, device=ranking.asked.device)
+        shift = 1 + int(Draws(seed, 0, torch.tensor([index]), "mrr/shuffle").integers(size - 1))
+        constant = (answer.expand(size, -1) for answer in (ranking.null, ranking.identity))
         answers = (ranking.asked, ranking.asked.roll(shift, 0), *constant)
         return torch.cat([gains(stand(answer, truth)) for answer in answers]).mean(1)
 
-    def summarise(self, part: str, table: Float[Tensor, "_ v"], seed: int) -> dict[str, Metric]:
+    def summarise(self, part: str, table: Float[Tensor, "_ v"], sizes: list[int]) -> dict[str, Metric]:
         """Means over images with their intervals, and chance, which is exact; of a part the reciprocal rank alone.
 
         Raises:
@@ -154,7 +162,7 @@ class Mrr(Evaluator):
             found[answer] = share_metrics(values)
         metrics = {}
         kept, answers = (1, ("_shuffled",)) if part else (len(MEASURES), tuple(found)[1:])
-        for place, chance in enumerate(chances(self.bank)[:kept]):
+        for place, chance in enumerate(mean_chances(sizes)[:kept]):
             name = f"{MEASURES[place]}.{part}" if part else MEASURES[place]
             metrics |= {name: found[""][place], f"{name}_chance": Metric.constant(chance, len(table))}
             metrics |= {name + answer: found[answer][place] for answer in answers}
@@ -162,14 +170,14 @@ class Mrr(Evaluator):
 
     def make_row(self, model: WorldModel, image: Float[Tensor, "1 3 h w"], bank: Bank, ranking: Ranking, seed: int, index: int) -> Row:
         """A row of the gallery: one element of the bank, drawn at random, and what its prediction found."""
-        element = int(Draws(seed, 0, torch.tensor([index]), "mrr/element").integers(self.bank))
+        size = len(bank.actions)
+        element = int(Draws(seed, 0, torch.tensor([index]), "mrr/element").integers(size))
         found = ranking.asked[element : element + 1]
         place = float(rank(stand(found, torch.tensor([element], device=found.device))))
-        pair = bank.member[torch.tensor([element, int(found.argmin())], device=bank.member.device)]
-        truth, nearest = augment(model, image, bank.params[pair])
+        truth, nearest = augment(model, image, bank.params[[element, int(found.argmin())]])
         names = [f"{name}.{label}" for name, label in zip(model.names, model.actions.labels, strict=True)]
-        numbers = dict(zip(names, bank.actions[pair[0]].tolist(), strict=True))
-        verdict = f"{'found' if place == 1 else 'missed'}: rank {place:g} of {self.bank}"
+        numbers = dict(zip(names, bank.actions[element].tolist(), strict=True))
+        verdict = f"{'found' if place == 1 else 'missed'}: rank {place:g} of {size}"
         return Row((image[0], truth, nearest), numbers, verdict, place == 1)
 
 

@@ -160,26 +160,6 @@ def test_fewer_images_than_asked_are_all_measured(tmp_path):
     assert len(found.galleries[0].rows) == 5
 
 
-def test_repeats_fill_the_bank_of_an_action_with_few_values(tmp_path):
-    @dataclass(kw_only=True)
-    class Switch(Shade):
-        """Brighter or not: two values."""
-
-        def sample(self, draws: Draws) -> ActionParams:
-            target = torch.where(draws.bernoulli(0.5), torch.tensor([1.3, 0.0]), self.identity)
-            return ActionParams(self.identity.expand_as(target), target)
-
-    model = World(perfect)
-    model.actions = Switch()
-    found = measure(model, tmp_path, images=4, bank=10)
-    assert found.settings["distinct"] == 2
-    # Two groups of five equal elements: a perfect prediction ties the truth with four others, in the first five places.
-    assert found.metrics["mrr"].value == pytest.approx(harmonic(5) / 5, abs=1e-9)
-    assert found.metrics["h1"].value == pytest.approx(1 / 5, abs=1e-9)
-    assert found.metrics["h5"].value == pytest.approx(1, abs=1e-9)
-    assert found.metrics["mrr_null"].value == pytest.approx(harmonic(10) / 10, abs=1e-9)
-
-
 def test_the_clean_image_and_the_identity_source_are_what_the_predictor_gets(tmp_path):
     seen = []
 

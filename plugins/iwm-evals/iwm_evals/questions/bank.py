@@ -8,8 +8,8 @@ Decisions:
 - Jitter is not applied to one image in five, which would put the same element into a bank of 256 some fifty times. Elements are told apart
   by their encoded action, which is all that a predictor is told; the first distinct ones of four times as many candidates are kept.
 - The bank of a part of the action has the same candidates, with all else in them at the identity.
-- An action that takes fewer values than the bank has elements fills it with repeats, so that chance stays H(bank)/bank. Repeats are encoded
-  and predicted once.
+- An action that takes fewer values than asked for has a smaller bank, and a chance of its own: repeats would tie with the truth, and a
+  perfect model of a flip would get 0.127 among 64.
 """
 
 from typing import NamedTuple
@@ -25,20 +25,18 @@ CANDIDATES = 4  # drawn for each element of the bank
 
 
 class Bank(NamedTuple):
-    """The ``u`` distinct elements of a bank, and which of them each of its ``k`` elements is."""
+    """The ``k`` elements of a bank, all told apart by their actions."""
 
-    params: Float[Tensor, "u p"]
-    actions: Float[Tensor, "u a"]
-    member: Int[Tensor, "k"]
+    params: Float[Tensor, "k p"]
+    actions: Float[Tensor, "k a"]
 
 
 def draw_bank(actions: Action, part: Part, seed: int, index: int, size: int, device: torch.device) -> Bank:
-    """``size`` augmentations of the image number ``index`` by a part of the action, the tensors on ``device``."""
+    """At most ``size`` augmentations of the image number ``index`` by a part of the action, the tensors on ``device``."""
     target = alone(part, draw_targets(actions, seed, index, size, device), actions.identity)
     encoded = actions.encode(actions.identity.to(target).expand_as(target), target)
     kept = first_of_each(encoded)[:size]
-    member = torch.arange(size, device=device) % len(kept)
-    return Bank(target[kept], encoded[kept], member)
+    return Bank(target[kept], encoded[kept])
 
 
 def draw_targets(actions: Action, seed: int, index: int, size: int, device: torch.device) -> Float[Tensor, "c p"]:

@@ -12,6 +12,7 @@ Decisions:
 """
 
 from collections.abc import Iterable
+from statistics import fmean
 from typing import NamedTuple
 
 import torch
@@ -73,6 +74,12 @@ def gains(standing: Standing) -> Float[Tensor, "4 q"]:
 def chances(size: int) -> tuple[float, ...]:
     """What an answer that knows nothing gets of each of `MEASURES`."""
     return chance_reciprocal_rank(size), *(min(1.0, k / size) for k in HITS)
+
+
+def mean_chances(sizes: list[int]) -> tuple[float, ...]:
+    """The same over banks of these sizes."""
+    each = {size: chances(size) for size in sizes}
+    return each[sizes[0]] if len(each) == 1 else tuple(map(fmean, zip(*(each[size] for size in sizes), strict=True)))
 
 
 def chance_reciprocal_rank(size: int) -> float:

@@ -14,8 +14,9 @@ def sum_up(metrics: dict[str, Metric], parts: list[str]) -> str:
     """The numbers that matter, in one sentence."""
     mrr, chance = metrics["mrr"], metrics["mrr_chance"].value
     text = f"MRR {mrr.value:.3f} ({mrr.low:.3f} to {mrr.high:.3f}) where chance is {chance:.3f}"
-    by_value = sorted(parts, key=lambda part: metrics[f"mrr.{part}"].value)
-    if len(parts) < 2 or metrics[f"mrr.{by_value[-1]}"].low <= chance:
+    chances = {part: metrics[f"mrr.{part}_chance"].value for part in parts}
+    by_value = sorted(parts, key=lambda part: (metrics[f"mrr.{part}"].value - chances[part]) / (1 - chances[part]))
+    if len(parts) < 2 or metrics[f"mrr.{by_value[-1]}"].low <= chances[by_value[-1]]:
         return text
     worst, best = (f"{part} {metrics[f'mrr.{part}'].value:.3f}" for part in (by_value[0], by_value[-1]))
     return f"{text}; alone, {best} is told apart best and {worst} worst"
@@ -25,22 +26,25 @@ def chart_parts(metrics: dict[str, Metric], parts: list[str]) -> Chart:
     """The MRR of all together and of each part, as bars."""
     found = [metrics["mrr"], *(metrics[f"mrr.{part}"] for part in parts)]
     bars = Series("MRR", ["all", *parts], [m.value for m in found], low=[m.low for m in found], high=[m.high for m in found])
+    chance = [metrics[name].value for name in ("mrr_chance", *(f"mrr.{part}_chance" for part in parts))]
+    shared = len(set(chance)) == 1  # an action of few values has a bank, and a chance, of its own
     return Chart(
         name="mrr_parts",
         title="Which transformations the model can imagine",
         x="what varies in the bank, all else at rest",
         y="mean reciprocal rank",
         kind="bars",
-        series=(bars,),
+        series=(bars,) if shared else (bars, Series("chance", bars.x, chance)),
         about="How well the prediction finds the true target in a bank where all, one action or one parameter varies. 1 is perfect; at "
         "chance the prediction knows nothing of it. What changes the latents little is harder to tell apart.",
-        levels={"chance": metrics["mrr_chance"].value},
+        levels={"chance": chance[0]} if shared else {},
     )
 
 
-def show_questions(metrics: dict[str, Metric], bank: int, rows: list[Row]) -> Gallery:
+def show_questions(metrics: dict[str, Metric], sizes: list[int], rows: list[Row]) -> Gallery:
     """Questions drawn at random, with what was found."""
     mrr = metrics["mrr"]
+    versions = f"{max(sizes)}" if len(set(sizes)) == 1 else f"{min(sizes)} to {max(sizes)}"
     numbers = (
         ("chance", "mrr_chance"),
         ("shuffled action", "mrr_shuffled"),
@@ -51,7 +55,7 @@ def show_questions(metrics: dict[str, Metric], bank: int, rows: list[Row]) -> Ga
     return Gallery(
         name="mrr",
         title=f"MRR {mrr.value:.3f}",
-        subtitle=f"95 % interval {mrr.low:.3f} to {mrr.high:.3f}   ·   {mrr.n} images, {bank} versions of each",
+        subtitle=f"95 % interval {mrr.low:.3f} to {mrr.high:.3f}   ·   {mrr.n} images, {versions} versions of each",
         headings=("source", "true target", "nearest to prediction"),
         rows=tuple(rows),
         about="   ·   ".join(f"{word} {metrics[name].value:.3f}" for word, name in numbers),
