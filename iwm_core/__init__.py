@@ -11,6 +11,7 @@ import pluggy
 
 if TYPE_CHECKING:
     from iwm_core.frozen import FrozenModel
+    from iwm_core.report.reading import Measured
     from iwm_core.tuning.tuned import Tuned
 
 __version__ = version("iwm-core")
@@ -31,6 +32,26 @@ def load(run: str | Path, device: str = "auto") -> "FrozenModel | Tuned":
     from iwm_core.loading import load_run
 
     return load_run(str(run), device)
+
+
+def measured(run: str | Path) -> "list[Measured]":
+    """What evaluators or tasks have found in a run: first what the recipe's settings measured, then what others did.
+
+    ``own`` tells the recipe's results from the others, ``differing`` what these were measured with: ``bank=16``. Needs no torch.
+
+    Args:
+        run: the run's directory.
+
+    Raises:
+        UserError: ``run`` is no run, or a file of it is damaged.
+    """
+    from iwm_core.errors import UserError
+    from iwm_core.report.reading import read_run
+
+    record = read_run(Path(run), str(run))
+    if record.problems:
+        raise UserError("; ".join(record.problems))
+    return [*record.measured.values(), *(one for several in record.others.values() for one in several)]
 
 
 def installed(kind: str, name: str) -> Any:

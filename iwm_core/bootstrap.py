@@ -17,7 +17,7 @@ from torch import Tensor
 
 from iwm_core import intervals
 from iwm_core.draws import Draws
-from iwm_core.results import Metric, split_name
+from iwm_core.results import Metric, measure_and_part
 
 AT_ONCE = 50  # resamples drawn together
 EVERYTHING = (-math.inf, math.inf)
@@ -50,7 +50,7 @@ def bootstrap(
         numbers = torch.tensor([again[name] for again in found], dtype=torch.float64)
         numbers = numbers[~numbers.isnan()]
         error = unbiased * float(numbers.std()) if len(numbers) > 1 else math.nan
-        low, high = intervals.around(value, error, images, images - 1, *possible.get(split_name(name)[0], EVERYTHING))
+        low, high = intervals.around(value, error, images, images - 1, *possible.get(measure_and_part(name)[0], EVERYTHING))
         metrics[name] = Metric(value, low, high, images)
     return metrics
 

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from iwm_core.results import CONTROLS, Metric
+from iwm_core.results import CONTROLS, Metric, beside
 from iwm_core.shown import shown, tell
 
 QUIET = 5.0
@@ -47,8 +47,8 @@ class Display(ABC):
         """A line of metrics.jsonl was written."""
 
     @abstractmethod
-    def table(self, title: str, metrics: dict[str, Metric]) -> None:
-        """An evaluator's numbers."""
+    def table(self, title: str, metrics: dict[str, Metric], controls: tuple[str, ...] | None = None) -> None:
+        """An evaluator's numbers, its controls beside what they control; ``controls`` as in `Evaluation`."""
 
 
 class NamesConsole(Console):
@@ -87,7 +87,7 @@ class SilentDisplay(Display):
 
     def logged(self, step: int, line: dict[str, Any]) -> None: ...
 
-    def table(self, title: str, metrics: dict[str, Metric]) -> None: ...
+    def table(self, title: str, metrics: dict[str, Metric], controls: tuple[str, ...] | None = None) -> None: ...
 
 
 class PlainDisplay(Display):
@@ -119,8 +119,8 @@ class PlainDisplay(Display):
         left = (time.perf_counter() - self.since) / done * (self.stop - step)
         self.say(f"step {step}/{self.stop}  {summary(line)}  ETA {clock(left)}")
 
-    def table(self, title: str, metrics: dict[str, Metric]) -> None:
-        table_console().print(metrics_table(title, metrics))
+    def table(self, title: str, metrics: dict[str, Metric], controls: tuple[str, ...] | None = None) -> None:
+        table_console().print(metrics_table(title, metrics, controls))
 
 
 class TerminalDisplay(Display):
@@ -152,8 +152,8 @@ class TerminalDisplay(Display):
         if self.progress is not None:
             self.progress.note = summary(line)
 
-    def table(self, title: str, metrics: dict[str, Metric]) -> None:
-        self.console.print(metrics_table(title, metrics))
+    def table(self, title: str, metrics: dict[str, Metric], controls: tuple[str, ...] | None = None) -> None:
+        self.console.print(metrics_table(title, metrics, controls))
 
 
 class NotedProgress(Progress):
@@ -195,18 +195,18 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
 
 
-def metrics_table(title: str, metrics: dict[str, Metric]) -> Table:
+def metrics_table(title: str, metrics: dict[str, Metric], said: tuple[str, ...] | None = None) -> Table:
     """An evaluator's numbers as a table: a line for each measure, its controls beside it."""
     table = Table(title=title, title_justify="left", title_style="bold")
     table.add_column("metric", overflow="fold")
-    lines, controls = beside(metrics)
+    lines = beside(metrics, said)
+    controls = [control for control in CONTROLS if any(control in others for others in lines.values())]
     for column in ("value", "95 % interval", *controls, "images"):
         table.add_column(column, justify="right")
     for name, others in lines.items():
         metric = metrics[name]
-        interval = interval_of(metric)
-        values = [f"{others[control].value:.3f}" if control in others else "" for control in controls]
-        table.add_row(name, f"{metric.value:.3f}", interval, *values, str(metric.n))
+        values = [f"{metrics[others[control]].value:.3f}" if control in others else "" for control in controls]
+        table.add_row(name, f"{metric.value:.3f}", interval_of(metric), *values, str(metric.n))
     return table
 
 
@@ -215,15 +215,3 @@ def interval_of(metric: Metric) -> str:
     if metric.exact:
         return "exact"
     return f"{metric.low:.3f} – {metric.high:.3f}" if math.isfinite(metric.low + metric.high) else ""
-
-
-def beside(metrics: dict[str, Metric]) -> tuple[dict[str, dict[str, Metric]], list[str]]:
-    """What each measure is compared with, by control, and the controls that there are."""
-    lines: dict[str, dict[str, Metric]] = {}
-    for name, metric in metrics.items():
-        base, _, control = name.rpartition("_")
-        if control in CONTROLS and base in metrics:
-            lines.setdefault(base, {})[control] = metric
-        else:
-            lines.setdefault(name, {})
-    return lines, [control for control in CONTROLS if any(control in others for others in lines.values())]

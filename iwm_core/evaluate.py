@@ -2,16 +2,20 @@
 
 Decisions:
 - One evaluator that finds nothing to measure, or cannot, does not keep the others from measuring; what failed is told at the end.
+- What is found is kept by the settings that it was measured with (`iwm_core.scorecard`): `iwm eval` with others leaves the recipe's alone.
 - The images of a gallery are written one by one for reports, and together as one picture, ``eval/<gallery>.png``, for the eye.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from iwm_core.checkpoint import read_state
+from iwm_core.component import required_options
 from iwm_core.config import Recipe
 from iwm_core.data.evaluation import RunData
 from iwm_core.display import Display
@@ -23,10 +27,19 @@ from iwm_core.interfaces import Evaluation, Evaluator, Gallery, NotApplicable
 from iwm_core.loading import load_world_model
 from iwm_core.lock import placing
 from iwm_core.run import Run
+from iwm_core.scorecard import FORMAT, MEASURED_WITH, Place, form, place_of, tell_apart, title_of
+from iwm_core.settings import Settings, digest, plain, settings_of
 from iwm_core.world_model import ImageWorldModel
 
 
-def evaluate(run: Run, recipe: Recipe, display: Display, names: list[str] | None = None, checkpoint: Path | None = None) -> None:
+def evaluate(
+    run: Run,
+    recipe: Recipe,
+    display: Display,
+    names: list[str] | None = None,
+    checkpoint: Path | None = None,
+    own: Recipe | None = None,
+) -> None:
     """Measure a run with the recipe's evaluators, show a table for each and say where pictures are.
 
     Args:
@@ -35,6 +48,7 @@ def evaluate(run: Run, recipe: Recipe, display: Display, names: list[str] | None
         display: progress, tables.
         names: only these of the recipe's evaluators.
         checkpoint: what to measure; None: the newest.
+        own: the recipe as the run has it, where ``recipe`` may differ.
 
     Raises:
         UserError: there is no checkpoint, an evaluator cannot measure this model or data, or none has anything to measure.
@@ -45,24 +59,29 @@ def evaluate(run: Run, recipe: Recipe, display: Display, names: list[str] | None
     asked = names if names is not None else list(recipe.evaluators)
     failed, measured = [], 0
     for name in asked:
+        settings = settings_of(plain(recipe), name)
+        place = place_of(folder, name, settings, usual_settings(own or recipe, name, recipe.evaluators[name]))
         try:
-            result = measure(recipe.evaluators[name], model, data, folder, display)
+            with folder_of(place):
+                result = measure(recipe.evaluators[name], model, data, place.folder, display)
         except NotApplicable as error:
             display.say(f"nothing to measure for evaluator {name}: {error}")
-            with placing(run.path, "eval", display.warn):
-                run.note_not_applicable(name, model.step, str(error))
+            if place.own:
+                with placing(run.path, "eval", display.warn):
+                    run.note_not_applicable(name, model.step, str(error))
             continue
         except (ValueError, OSError, UserError) as error:  # what cannot be measured; a picture that cannot be written; a missing plugin
             failed.append(f"evaluator {name}: {error}")
             continue
         measured += 1
         with placing(run.path, "eval", display.warn):
-            written = write(run, name, model, result)
-        display.table(f"{name} at step {model.step}", result.metrics)
+            written = write(run, name, place, settings, model, result)
+        display.table(title_of(name, model.step, place), result.metrics, result.controls)
         for text in [result.summary] if result.summary else []:
             display.say(text)
         for path in written:
             display.say(f"wrote {path}")
+        tell_apart(run.path / "eval", name, place, display)
     for corrupt in sorted(data.corrupt):
         display.warn(f"cannot read {corrupt}; it is left out")
     if failed:
@@ -71,40 +90,69 @@ def evaluate(run: Run, recipe: Recipe, display: Display, names: list[str] | None
         raise UserError(f"no evaluator of {', '.join(asked)} has anything to measure in this run; `iwm components evaluator` lists others")
 
 
+def usual_settings(own: Recipe, name: str, evaluator: Evaluator) -> Settings | None:
+    """What the recipe measures an evaluator with, or the defaults of one that it lacks; None where options of it have none."""
+    config = plain(own)
+    if name not in own.evaluators:
+        if required_options(type(evaluator)):
+            return None
+        config["evaluators"] = {name: {"name": name, **asdict(type(evaluator)())}}
+    return settings_of(config, name)
+
+
+@contextmanager
+def folder_of(place: Place) -> Iterator[None]:
+    """Make the folder of a result, for files of the evaluator's own; one that nothing comes into goes again."""
+    refuse_links(place.file.parent, place.folder)
+    with writing(place.folder):
+        place.folder.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    finally:
+        for folder in () if place.own else (place.folder, place.folder.parent):
+            if not any(folder.iterdir()):
+                folder.rmdir()
+
+
 def measure(evaluator: Evaluator, model: FrozenModel, data: RunData, folder: Path, display: Display) -> Evaluation:
     """One evaluator's findings; what it does to the global random generator is undone."""
     with torch.no_grad(), torch.random.fork_rng(devices=[model.device] if model.device.type == "cuda" else []):
         return evaluator.evaluate(model, data, folder, display.track)
 
 
-def write(run: Run, name: str, model: FrozenModel, result: Evaluation) -> list[Path]:
-    """Write what an evaluator found; returns the files that a user wants to open."""
-    folder = run.evaluations()
+def write(run: Run, name: str, place: Place, settings: Settings, model: FrozenModel, result: Evaluation) -> list[Path]:
+    """Write what an evaluator found with some settings; returns the files that a user wants to open."""
     assert model.checkpoint is not None, "what is measured in training goes to evaluations.jsonl"
     pictures = []
+    if result.galleries:
+        with writing(place.folder):
+            place.folder.mkdir(parents=True, exist_ok=True)
     for gallery in result.galleries:
-        path = folder / f"{gallery.name}.png"
-        refuse_links(folder, path, folder / gallery.name)
+        path = place.folder / f"{gallery.name}.png"
+        refuse_links(place.folder, path, place.folder / gallery.name)
         with writing(path):
             draw_gallery(gallery, path)
         pictures.append(path)
+    beside = place.folder.relative_to(place.file.parent)
     content = {
+        "format": FORMAT,
         "evaluator": name,
         "step": model.step,
         "checkpoint": model.checkpoint.name,
-        "metrics": {key: metric.written() for key, metric in result.metrics.items()},
-        "settings": result.settings,
+        "metrics": form(result.metrics, result.controls),
+        "settings": {**result.settings, MEASURED_WITH: settings},
         "summary": result.summary,
         "about": result.about,
         "charts": [{**chart._asdict(), "series": [series._asdict() for series in chart.series]} for chart in result.charts],
-        "galleries": [write_tiles(gallery, folder) for gallery in result.galleries],
-        "pictures": [{"file": path.name, "about": about} for path, about in result.pictures],
+        "galleries": [write_tiles(gallery, place.folder, beside) for gallery in result.galleries],
+        "pictures": [{"file": (beside / path.name).as_posix(), "about": about} for path, about in result.pictures],
     }
-    return [run.write_evaluation(name, content), *pictures, *(path for path, _ in result.pictures)]
+    run.write_evaluation(place, content)
+    return [place.file, *pictures, *(path for path, _ in result.pictures)]
 
 
-def write_tiles(gallery: Gallery, folder: Path) -> dict[str, Any]:
-    """Write the images of a gallery; returns it with their file names, relative to ``folder``, in their place."""
+def write_tiles(gallery: Gallery, folder: Path, beside: Path) -> dict[str, Any]:
+    """Write the images of a gallery; returns it with their file names, below ``beside``, in their place."""
     rows = []
     with writing(folder / gallery.name):
         (folder / gallery.name).mkdir(exist_ok=True)
@@ -113,7 +161,7 @@ def write_tiles(gallery: Gallery, folder: Path) -> dict[str, Any]:
             for file, image in zip(files, row.images, strict=True):
                 refuse_links(folder / file)
                 pixels_of(image).save(folder / file)
-            rows.append({**row._asdict(), "images": files})
+            rows.append({**row._asdict(), "images": [(beside / file).as_posix() for file in files]})
     return {**gallery._asdict(), "rows": rows}
 
 
@@ -134,13 +182,14 @@ def evaluate_in_training(
         except (ValueError, OSError, UserError) as error:
             display.warn(f"step {step}: evaluator {name}: {error}")
             continue
-        run.log_evaluation({"step": step, "evaluator": name, "metrics": {key: metric.written() for key, metric in result.metrics.items()}})
+        kept = {"settings": digest(settings_of(plain(recipe), name)), "metrics": form(result.metrics, result.controls)}
+        run.log_evaluation({"format": FORMAT, "step": step, "evaluator": name, **kept})
         if result.summary:
             display.say(f"step {step}  {name}: {result.summary}")
     model.train()
 
 
-def missing_evaluations(run: Run, names: Iterable[str], checkpoint: Path) -> list[str]:
-    """Those of the evaluators (or tasks) that have not measured a checkpoint, the run's newest, yet."""
-    step = read_state(checkpoint)["step"]
-    return [name for name in names if run.evaluated(name) != step]
+def missing_evaluations(run: Run, recipe: Any, names: Iterable[str], checkpoint: Path) -> list[str]:
+    """Those of the evaluators (or tasks) that have not measured a checkpoint, the run's newest, with the recipe's settings yet."""
+    step, config = read_state(checkpoint)["step"], plain(recipe)
+    return [name for name in names if run.evaluated(name, settings_of(config, name)) != step]

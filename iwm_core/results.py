@@ -3,10 +3,12 @@
 Decisions:
 - An evaluator draws nothing. It gives its curves as `Chart` and its images as `Gallery`; files, pictures and reports are made of them in
   one place, so that every evaluator's look alike, and those of several runs can be drawn into one.
-- A metric is called ``measure[.part][_control]``: ``mrr``, ``mrr_chance``, ``mrr.jitter.hue``, ``mrr.jitter.hue_chance``. A control
-  stands beside what it is compared with wherever numbers are shown.
+- A metric is called ``measure[.part]``: ``mrr``, ``mrr.jitter.hue``. A control of it is called by its name and one of `CONTROLS`:
+  ``mrr_chance``, ``mrr.jitter.hue_chance``, and stands beside what it is compared with wherever numbers are kept and shown. A metric of
+  such a name that controls nothing is a metric: one whose first part is no metric, or that the evaluator leaves out of its ``controls``.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -25,16 +27,32 @@ CONTROLS = {
     "raw": "the same from pixels",
     "colour": "the same from colours alone",
 }
-"""What the last part of a metric's name may be, and what it says."""
+"""What a control may be, and what it says."""
 
 
-def split_name(name: str) -> tuple[str, str, str]:
-    """The measure, part and control of a metric; the last two may be empty."""
-    base, _, control = name.rpartition("_")
-    if not base or control not in CONTROLS:
-        base, control = name, ""
-    measure, _, part = base.partition(".")
-    return measure, part, control
+def measure_and_part(name: str) -> tuple[str, str]:
+    """What a metric that is no control measures, and of which part; the part may be empty."""
+    measure, _, part = name.partition(".")
+    return measure, part
+
+
+def beside(names: Iterable[str], said: Iterable[str] | None = None) -> dict[str, dict[str, str]]:
+    """The metrics that are no controls, in order, each with the names of its controls by what they say.
+
+    Args:
+        names: of all metrics.
+        said: those that the evaluator calls controls; None: all that are called as controls of another.
+    """
+    every = list(names)
+    known, called = set(every), every if said is None else set(said)
+    lines: dict[str, dict[str, str]] = {}
+    for name in every:
+        base, _, control = name.rpartition("_")
+        if control in CONTROLS and base in known and name in called:
+            lines.setdefault(base, {})[control] = name
+        else:
+            lines.setdefault(name, {})
+    return lines
 
 
 class NotApplicable(Exception):
@@ -147,6 +165,7 @@ class Evaluation(NamedTuple):
         summary: one sentence in words for a reader who looks at nothing else.
         charts, galleries: what is drawn.
         pictures: files that the evaluator wrote itself, with their alternative text.
+        controls: the names of those metrics that are controls of others, where not all are that are called so (``()``: none is).
     """
 
     metrics: dict[str, Metric]
@@ -156,3 +175,4 @@ class Evaluation(NamedTuple):
     charts: tuple[Chart, ...] = ()
     galleries: tuple[Gallery, ...] = ()
     pictures: tuple[tuple[Path, str], ...] = ()
+    controls: tuple[str, ...] | None = None

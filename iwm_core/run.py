@@ -10,7 +10,9 @@ import yaml
 from omegaconf import DictConfig, OmegaConf
 
 from iwm_core.errors import UserError
-from iwm_core.files import read_lines, write_atomically, writing
+from iwm_core.files import read_lines, refuse_links, write_atomically, writing
+from iwm_core.scorecard import MEASURED_WITH, Place, measured_at, put_aside
+from iwm_core.settings import Settings
 from iwm_core.shapes import Name
 from iwm_core.stored import FORMAT, checksum, plain_yaml, read_yaml
 
@@ -105,12 +107,10 @@ class Run:
             if path.exists():
                 write_atomically(path, "".join(json.dumps(line) + "\n" for line in kept))
 
-    def evaluated(self, name: str) -> int | None:
-        """The step of the checkpoint that an evaluator has measured last, or found nothing to measure in; or None."""
-        try:
-            return json.loads((self.path / "eval" / f"{name}.json").read_text(encoding="utf-8"))["step"]
-        except (OSError, ValueError, KeyError):  # none, or not ours: it is measured again and written anew
-            return self.not_applicable().get(name, {}).get("step")
+    def evaluated(self, name: str, wanted: Settings) -> int | None:
+        """The step that an evaluator has measured last with the recipe's settings, or found nothing to measure in; or None."""
+        step = measured_at(self.path / "eval" / f"{name}.json", wanted)
+        return self.not_applicable().get(name, {}).get("step") if step is None else step
 
     def not_applicable(self) -> dict[str, dict[str, Any]]:
         """Which evaluators found nothing to measure: at which step, for which reason."""
@@ -124,11 +124,14 @@ class Run:
         noted = {**self.not_applicable(), name: {"step": step, "reason": reason}}
         write_atomically(self.path / "not_applicable.json", json.dumps(noted, indent=1))
 
-    def write_evaluation(self, name: str, content: dict[str, Any]) -> Path:
-        """Write ``eval/<name>.json``, the newest measurement of an evaluator."""
-        path = self.evaluations() / f"{name}.json"
-        write_atomically(path, json.dumps(finite(content), indent=1))
-        return path
+    def write_evaluation(self, place: Place, content: dict[str, Any]) -> None:
+        """Write what an evaluator has found in its place."""
+        refuse_links(place.file.parent)
+        if place.own:
+            put_aside(place.file, content["settings"][MEASURED_WITH])
+        with writing(place.file.parent):
+            place.file.parent.mkdir(exist_ok=True)
+        write_atomically(place.file, json.dumps(finite(content), indent=1))
 
     def evaluations(self) -> Path:
         """The folder of evaluators' numbers and pictures, made if need be.

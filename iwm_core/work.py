@@ -92,7 +92,7 @@ def measure(path: str, overrides: list[str]) -> int:
     recipe = changed(config, overrides, ON_RESUME if tuned else ("evaluators", *ON_RESUME), "eval")
     if isinstance(recipe, Recipe) and not recipe.evaluators:
         raise UserError("the recipe has no evaluators; add evaluators=[NAME], `iwm components evaluator` lists what is installed")
-    measure_run(run, recipe, display, measures(recipe))
+    measure_run(run, recipe, display, measures(recipe), own=thaw(config))
     tell_next(run, recipe, display)
     return 0
 
@@ -184,7 +184,7 @@ def carry_on(run: Run, recipe: Recipe | TuneRecipe, checkpoint: Path | None, ove
             train_here(run, recipe, checkpoint, display)
         checkpoint = run.newest()
     assert checkpoint is not None, "training ends with one"
-    missing = missing_evaluations(run, measures(recipe), checkpoint)
+    missing = missing_evaluations(run, recipe, measures(recipe), checkpoint)
     if missing:
         measure_run(run, recipe, display, missing, checkpoint)
     display.say(f"done: {run.path}")
@@ -192,12 +192,17 @@ def carry_on(run: Run, recipe: Recipe | TuneRecipe, checkpoint: Path | None, ove
     return 0
 
 
-def measure_run(run: Run, recipe: Recipe | TuneRecipe, display: Display, names: list[str], checkpoint: Path | None = None) -> None:
-    """Measure a checkpoint of a run, or its newest: a world model with the evaluators of these names, a tuned one on all of its tasks."""
+def measure_run(
+    run: Run, recipe: Recipe | TuneRecipe, display: Display, names: list[str], checkpoint: Path | None = None, own: Any = None
+) -> None:
+    """Measure a checkpoint of a run, or its newest: a world model with the evaluators of these names, a tuned one on all of its tasks.
+
+    ``own``: the recipe as the run has it, where ``recipe`` may differ.
+    """
     if isinstance(recipe, TuneRecipe):
-        evaluate_tasks(run, recipe, load_tuned(run, recipe, recipe.launch.device, checkpoint), display)
+        evaluate_tasks(run, recipe, load_tuned(run, recipe, recipe.launch.device, checkpoint), display, own)
     else:
-        evaluate(run, recipe, display, names, checkpoint)
+        evaluate(run, recipe, display, names, checkpoint, own)
 
 
 def measures(recipe: Recipe | TuneRecipe) -> list[str]:
@@ -224,7 +229,7 @@ def train_here(run: Run, recipe: Recipe | TuneRecipe, checkpoint: Path | None, d
 
 def is_complete(run: Run, recipe: Recipe | TuneRecipe, checkpoint: Path) -> bool:
     """Whether nothing is left to train or to measure."""
-    return finished(run, recipe, checkpoint) and not missing_evaluations(run, measures(recipe), checkpoint)
+    return finished(run, recipe, checkpoint) and not missing_evaluations(run, recipe, measures(recipe), checkpoint)
 
 
 def finished(run: Run, recipe: Recipe | TuneRecipe, checkpoint: Path | None) -> bool:

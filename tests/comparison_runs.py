@@ -11,6 +11,7 @@ from safetensors.torch import save_file
 from iwm_core import hookimpl
 from iwm_core.draws import Draws
 from iwm_core.interfaces import Task
+from iwm_core.settings import settings_of
 
 IMAGES = 200
 
@@ -57,8 +58,11 @@ def right(share, seed, images=IMAGES):
     return (order < round(share * images)).float()[:, None]
 
 
-def write_tuned(path, shares, seed=0, trained=1000, seconds=60.0, finished=True, images=IMAGES, kinds=None):
-    """A tuning by the shares of right images of its tasks; one that has not finished has made half of its steps."""
+def write_tuned(path, shares, seed=0, trained=1000, seconds=60.0, finished=True, images=IMAGES, kinds=None, measured=None):
+    """A tuning by the shares of right images of its tasks; one that has not finished has made half of its steps.
+
+    ``measured``: what of its config was otherwise when it was measured.
+    """
     path, step = Path(path), 8 if finished else 4
     tasks = {name: {"name": (kinds or {}).get(name, "named")} for name in shares}
     config = {"recipe": "tune/x", "tasks": tasks, "train": {"seed": seed, "resamples": 40}, "world_model": {"run": "w"}}
@@ -71,6 +75,8 @@ def write_tuned(path, shares, seed=0, trained=1000, seconds=60.0, finished=True,
         (path / "eval").mkdir()
         for name, share in shares.items():
             main = "error" if tasks[name]["name"] == "off" else "accuracy"
-            (path / "eval" / f"{name}.json").write_text(json.dumps({"evaluator": name, "step": step, "settings": {"main": main}}))
+            settings = {"main": main, "measured_with": settings_of(config | (measured or {}), name)}
+            content = {"format": 2, "evaluator": name, "step": step, "settings": settings}
+            (path / "eval" / f"{name}.json").write_text(json.dumps(content))
             save_file({"rows": right(share, seed, images)}, path / "eval" / f"{name}_rows.safetensors")
     return path

@@ -82,7 +82,14 @@ def lines(name: str) -> list[dict]:
 def test_all_that_was_found_is_written(evaluators, capsys):
     assert train("evaluators=[full]") == 0
     found = json.loads(Path("r/eval/full.json").read_text())
-    assert {key: found[key] for key in ("evaluator", "step", "checkpoint", "settings", "summary", "about")} == {
+    assert found["settings"].pop("measured_with") == {
+        "evaluator": {"name": "full"},
+        "data": {"name": "noise", "count": 64, "size": 20},
+        "image_size": 16,
+        "view": {"canvas": None, "source_from": "view"},
+    }
+    assert {key: value for key, value in found.items() if key not in ("metrics", "charts", "galleries", "pictures")} == {
+        "format": 2,
         "evaluator": "full",
         "step": 6,
         "checkpoint": "step_6",
@@ -91,7 +98,8 @@ def test_all_that_was_found_is_written(evaluators, capsys):
         "about": {"spread": "how far tokens lie apart"},
     }
     assert found["metrics"]["spread"]["value"] > 0
-    assert found["metrics"]["spread_chance"]["value"] is None, "JSON has no infinity"
+    assert found["metrics"].keys() == {"spread"}, "a control stands beside what it controls"
+    assert found["metrics"]["spread"]["controls"]["chance"]["value"] is None, "JSON has no infinity"
     (chart,) = found["charts"]
     assert (chart["levels"], chart["series"][0]["y"], chart["series"][0]["high"]) == ({"chance": 0.1}, [0.5, None], [0.6, 0.6])
     (gallery,) = found["galleries"]

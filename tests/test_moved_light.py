@@ -32,12 +32,13 @@ def metrics(run: Path, evaluator: str) -> dict[str, dict[str, float]]:
 
 
 def test_the_predictor_knows_what_a_moved_light_does(run):
-    error = metrics(run, "error")
-    assert error["error"]["value"] < 0.85 * error["error_null"]["value"], "told how the light moved, it errs less than told nothing"
-    assert error["error"]["high"] < error["error_shuffled"]["low"], "and than told of another pair's light"
+    error = metrics(run, "error")["error"]
+    controls = error["controls"]
+    assert error["value"] < 0.85 * controls["null"]["value"], "told how the light moved, it errs less than told nothing"
+    assert error["high"] < controls["shuffled"]["low"], "and than told of another pair's light"
     ranks = metrics(run, "inverse")
-    assert ranks["inverse"]["low"] > 1.5 * ranks["inverse_chance"]["value"]
-    assert ranks["inverse_random"]["value"] < ranks["inverse"]["low"]
+    assert ranks["inverse"]["low"] > 1.5 * ranks["inverse"]["controls"]["chance"]["value"]
+    assert ranks["inverse"]["controls"]["random"]["value"] < ranks["inverse"]["low"]
     assert {"inverse.light.right", "inverse.light.up"} <= ranks.keys()
 
 
@@ -45,7 +46,7 @@ def test_planning_finds_how_the_light_moved(run):
     found = metrics(run, "planning")
     assert found["planning_relative.cem"]["high"] < 1
     for number in ("right", "up"):
-        assert found[f"planning.cem.light.{number}"]["value"] < found[f"planning.cem.light.{number}_chance"]["value"]
+        assert found[f"planning.cem.light.{number}"]["value"] < found[f"planning.cem.light.{number}"]["controls"]["chance"]["value"]
 
 
 def test_from_python_and_for_tasks(run):

@@ -48,9 +48,12 @@ def metrics(run: Path) -> list[dict]:
     return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
 
 
-def numbers(run: Path) -> dict[str, float]:
-    """The values of the MRR evaluator."""
-    return {name: metric["value"] for name, metric in json.loads((run / "eval/mrr.json").read_text())["metrics"].items()}
+def numbers(file: Path) -> dict[str, float]:
+    """The values of the MRR evaluator, and of its controls."""
+    found = {}
+    for name, metric in json.loads(file.read_text())["metrics"].items():
+        found |= {name: metric["value"]} | {f"{name}_{control}": other["value"] for control, other in metric["controls"].items()}
+    return found
 
 
 def test_the_first_losses_are_golden(tmp_path):
@@ -78,7 +81,9 @@ def test_without_conditioning_its_rank_is_chance(tmp_path, monkeypatch):
     bank = ["evaluators=[mrr]", "evaluators.mrr.images=4", "evaluators.mrr.bank=16"]
     assert guarded(lambda: dispatch(["train", "recipe=quickstart", "predictor=none", *SMALL, *bank, "run=r"])) == 0
     assert guarded(lambda: dispatch(["eval", "r", "evaluators.mrr.bank=32"])) == 0
-    found = numbers(tmp_path / "r")
+    assert numbers(tmp_path / "r/eval/mrr.json")["mrr_chance"] == pytest.approx(sum(1 / rank for rank in range(1, 17)) / 16, rel=1e-9)
+    (other,) = (tmp_path / "r/eval/mrr").glob("*.json")
+    found = numbers(other)
     chance = sum(1 / rank for rank in range(1, 33)) / 32
     assert found["mrr_chance"] == pytest.approx(chance, rel=1e-9)
     for name in ("mrr", "mrr_shuffled", "mrr_null"):

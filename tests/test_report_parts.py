@@ -14,7 +14,7 @@ from iwm_core.report.panels import alternative, panels
 from iwm_core.report.reading import read_run
 from iwm_core.report.reproduce import eval_command
 from iwm_core.report.scores import make_scorecard, signs_of
-from iwm_core.results import Chart, Metric, Series, split_name
+from iwm_core.results import Chart, Metric, Series, beside, measure_and_part
 
 STYLESHEET = Path(__file__).parent.parent / "iwm_core/report/templates/page.css"
 
@@ -22,17 +22,26 @@ STYLESHEET = Path(__file__).parent.parent / "iwm_core/report/templates/page.css"
 @pytest.mark.parametrize(
     ("name", "parts"),
     [
-        ("mrr", ("mrr", "", "")),
-        ("mrr_chance", ("mrr", "", "chance")),
-        ("mrr.jitter.hue", ("mrr", "jitter.hue", "")),
-        ("mrr.jitter.hue_shuffled", ("mrr", "jitter.hue", "shuffled")),
-        ("target_std", ("target_std", "", "")),
-        ("chance", ("chance", "", "")),
-        ("dose_error.contrast", ("dose_error", "contrast", "")),
+        ("mrr", ("mrr", "")),
+        ("mrr.jitter.hue", ("mrr", "jitter.hue")),
+        ("target_std", ("target_std", "")),
+        ("dose_error.contrast", ("dose_error", "contrast")),
     ],
 )
 def test_metric_names(name, parts):
-    assert split_name(name) == parts
+    assert measure_and_part(name) == parts
+
+
+def test_a_control_is_one_since_it_controls_something_and_the_evaluator_does_not_say_otherwise():
+    names = ["mrr", "mrr_chance", "mrr.jitter", "mrr.jitter_shuffled", "chance", "size_random", "gap", "gap_random", "gap_random_chance"]
+    plain = {"chance": {}, "size_random": {}}
+    mrr = {"mrr": {"chance": "mrr_chance"}, "mrr.jitter": {"shuffled": "mrr.jitter_shuffled"}}
+    assert beside(names[:6]) == mrr | plain
+    assert beside(names, ["mrr_chance", "mrr.jitter_shuffled", "gap_random_chance"]) == mrr | plain | {
+        "gap": {},
+        "gap_random": {"chance": "gap_random_chance"},
+    }
+    assert beside(names, ()) == {name: {} for name in names}
 
 
 @pytest.mark.parametrize(

@@ -54,10 +54,10 @@ def test_every_evaluator_measures_and_gives_numbers_with_bounds(run):
 
 def test_names_follow_the_one_form_and_every_measure_is_explained(run):
     for evaluation in evaluations(run).values():
-        for metric in evaluation["metrics"]:
-            base = re.sub(f"_({'|'.join(CONTROLS)})$", "", metric)
-            assert base in evaluation["metrics"], f"{metric} controls nothing"
-            assert base.split(".")[0] in evaluation["about"], f"{metric} is not explained"
+        for metric, numbers in evaluation["metrics"].items():
+            assert metric.split(".")[0] in evaluation["about"], f"{metric} is not explained"
+            assert not re.search(f"_({'|'.join(CONTROLS)})$", metric), f"{metric} is called as a control and controls nothing"
+            assert numbers["controls"].keys() <= CONTROLS.keys()
         names = [chart["name"] for chart in evaluation["charts"]] + [gallery["name"] for gallery in evaluation["galleries"]]
         assert all(re.fullmatch("[a-z0-9_]+", name) for name in names)
 

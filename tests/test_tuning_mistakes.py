@@ -143,7 +143,10 @@ def test_data_with_other_classes_afterwards(iwm, tune):
     assert_one_line(iwm("eval", "r", "data.validation='other classes'"), "the head of task classify knows 3 outputs", "this data has 4")
     status, error = iwm("eval", "r", "data.count=24")
     assert status == 0, error
-    assert content("r", "eval/classify.json")["metrics"]["accuracy"]["n"] == 24
+    (other,) = Path("r/eval/classify").glob("*.json")
+    assert content("r", f"eval/classify/{other.name}")["metrics"]["accuracy"]["n"] == 24
+    assert other.with_name(f"{other.stem}_rows.safetensors").is_file()
+    assert content("r", "eval/classify.json")["metrics"]["accuracy"]["n"] != 24, "what the recipe's own data gave stays"
     assert_one_line(iwm("eval", "r", "tasks=[segment]"), "iwm eval changes only launch, data, not 'tasks'")
     Path("r/cost.json").unlink()
     assert_one_line(iwm("resume", "r", "data.train=renamed"), "knows 3 outputs (red, green, blue)", "has 3 (blue, green, red)")

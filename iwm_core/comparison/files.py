@@ -39,9 +39,8 @@ def as_json(comparison: Comparison) -> dict[str, Any]:
     """A comparison as JSON tells it."""
     about = comparison._asdict()
     del about["tables"]
-    return about | {
-        "tables": [{"task": t.task, "metric": t.metric, "entries": [entry_as_json(e) for e in t.entries]} for t in comparison.tables]
-    }
+    tables = [{**table._asdict(), "entries": [entry_as_json(entry) for entry in table.entries]} for table in comparison.tables]
+    return about | {"tables": tables}
 
 
 def entry_as_json(entry: Entry) -> dict[str, Any]:

@@ -42,11 +42,12 @@ class Entry(NamedTuple):
 
 
 class Table(NamedTuple):
-    """The protocols for one task, by its main metric."""
+    """The protocols for one task, by its main metric; ``apart`` says why they cannot be ranked, where their settings or data differ."""
 
     task: str
     metric: str
     entries: list[Entry]
+    apart: str = ""
 
 
 class Comparison(NamedTuple):
@@ -146,7 +147,9 @@ def what_is_in_it(table: Table) -> str:
 
 
 def held_against(table: Table) -> list[str]:
-    """A sentence for each protocol with a control: whether their intervals overlap."""
+    """A sentence for each protocol with a control: whether their intervals overlap; or why none is held against another."""
+    if table.apart:
+        return [f"Not comparable: {table.apart}."]
     entries = {entry.protocol: entry for entry in table.entries}
     told = []
     for name, control in CONTROLS.items():

@@ -1,10 +1,9 @@
 """From the finished runs of a comparison to its tables."""
 
-import json
 import statistics
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from safetensors import SafetensorError
@@ -18,6 +17,8 @@ from iwm_core.comparison.records import MEAN, Entry, Table
 from iwm_core.errors import UserError
 from iwm_core.interfaces import Task
 from iwm_core.run import Run
+from iwm_core.scorecard import MEASURED_WITH, read_result
+from iwm_core.settings import Settings, against, settings_of
 from iwm_core.thaw import thaw_component
 from iwm_core.tuning.cost import Cost, read_cost
 
@@ -27,11 +28,13 @@ class Tuned(NamedTuple):
 
     Attributes:
         tasks: by name, with the main metric's name and what it did on each validation image.
+        asked: by task, what it was measured with.
         resamples: of the images, for intervals.
     """
 
     cost: Cost
     tasks: dict[str, tuple[Task, str, Tensor]]
+    asked: dict[str, Settings]
     resamples: int
 
 
@@ -54,13 +57,14 @@ def read_tuned(path: Path) -> Tuned | None:
     state = read_state(checkpoint)
     if state["step"] < state["steps"]:
         return None
-    tasks = {}
+    tasks, asked, plain = {}, {}, run.plain_config()
     for name, node in config.tasks.items():
         evaluation, rows = path / "eval" / f"{name}.json", path / "eval" / f"{name}_rows.safetensors"
-        if run.evaluated(str(name)) != state["step"] or not rows.exists():
+        if run.evaluated(str(name), settings_of(plain, str(name))) != state["step"] or not rows.exists():
             return None
         try:
-            main: Any = json.loads(evaluation.read_text(encoding="utf-8"))["settings"]["main"]
+            settings = read_result(evaluation)["settings"]
+            main, asked[str(name)] = settings["main"], settings[MEASURED_WITH]
             tasks[str(name)] = (thaw_component("task", node, f"tasks.{name}"), main, load_file(rows)["rows"])
         except (KeyError, SafetensorError) as error:
             cause = f"it lacks {error}" if isinstance(error, KeyError) else error
@@ -68,7 +72,7 @@ def read_tuned(path: Path) -> Tuned | None:
                 f"the measurement of {name} in {path / 'eval'} is damaged ({cause}); remove {evaluation.name} and {rows.name}, "
                 f"then `iwm resume {path}` measures again"
             ) from error
-    return Tuned(cost, tasks, config.train.resamples)
+    return Tuned(cost, tasks, asked, config.train.resamples)
 
 
 def tables_of(protocols: dict[str, dict[int, Tuned]], known: Known) -> list[Table]:
@@ -106,7 +110,9 @@ def table_of(title: str, tasks: list[str], protocols: dict[str, dict[int, Tuned]
         told = ", ".join(f"{name} on {images}" for images, name in sizes.items())
         raise UserError(f"{title} was measured on different images ({told}), which cannot be compared; compare anew with run=OTHER")
     first = next(tuned for tunings in protocols.values() for tuned in tunings.values())
-    return Table(title, first.tasks[tasks[0]][1], entries)
+    every = [[tuned.asked[task] for tunings in protocols.values() for tuned in tunings.values()] for task in tasks]
+    apart = "; ".join(dict.fromkeys(reason for asked in every if (reason := against(asked))))
+    return Table(title, first.tasks[tasks[0]][1], entries, apart)
 
 
 def entry_of(protocol: str, tasks: list[str], tunings: dict[int, Tuned]) -> Entry:

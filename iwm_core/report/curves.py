@@ -3,7 +3,7 @@
 import math
 
 from iwm_core.report.reading import RunRecord
-from iwm_core.results import Chart, Metric, Series, split_name
+from iwm_core.results import Chart, Metric, Series, measure_and_part
 
 LOGGED = (
     ("loss", "Loss", "between predicted and true tokens", "Lower predicts better, but a collapsed target is easy to predict."),
@@ -35,21 +35,18 @@ def training_charts(run: RunRecord) -> dict[str, Chart]:
     return charts
 
 
-def history_charts(run: RunRecord, controls: bool) -> dict[str, Chart]:
-    """A curve for each metric that was measured during training, by evaluator and metric; ``controls`` as further lines in it."""
-    found: dict[tuple[str, str, str], dict[str, list[tuple[int, Metric]]]] = {}
-    for line in run.history:
+def history_charts(run: RunRecord, evaluator: str, controls: bool) -> dict[str, Chart]:
+    """A curve for each metric that an evaluator measured during training, by name; ``controls`` as further lines in it."""
+    found: dict[str, dict[str, list[tuple[int, Metric]]]] = {}
+    for line in (line for line in run.history if line["evaluator"] == evaluator):
         for name, metric in line["metrics"].items():
-            measure, part, control = split_name(name)
-            if controls or not control:
-                metrics = found.setdefault((line["evaluator"], measure, part), {})
-                metrics.setdefault(control or "value", []).append((line["step"], metric))
+            for label, one in {"value": metric, **(line["controls"][name] if controls else {})}.items():
+                found.setdefault(name, {}).setdefault(label, []).append((line["step"], one))
     charts = {}
-    for (evaluator, measure, part), lines in found.items():
-        name = f"{measure}.{part}" if part else measure
-        about = run.measured[evaluator].about.get(measure, "") if evaluator in run.measured else ""
+    for name, lines in found.items():
+        about = run.measured[evaluator].about.get(measure_and_part(name)[0], "") if evaluator in run.measured else ""
         series = tuple(curve(label, points) for label, points in lines.items())
-        charts[f"{evaluator}/{name}"] = Chart(name, f"{name} ({evaluator})", "step", name, "lines", series, about)
+        charts[name] = Chart(name, f"{name} ({evaluator})", "step", name, "lines", series, about)
     return charts
 
 

@@ -6,6 +6,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from iwm_core.settings import flatten
+
 ABSENT = "–"
 
 
@@ -19,30 +21,6 @@ class Difference(NamedTuple):
     def same(self) -> bool:
         """Whether all runs have the same."""
         return len(set(self.values)) == 1
-
-
-def flatten(content: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
-    """Nested values by dotted keys, as texts."""
-    flat: dict[str, str] = {}
-    for key, value in content.items():
-        if isinstance(value, Mapping) and value:
-            flat |= flatten(value, f"{prefix}{key}.")
-        else:
-            flat[f"{prefix}{key}"] = text_of(value)
-    return flat
-
-
-def text_of(value: Any) -> str:
-    """A value as a recipe writes it."""
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, list):
-        return f"[{', '.join(text_of(v) for v in value)}]"
-    if isinstance(value, float):
-        return f"{value:g}" if float(f"{value:g}") == value else str(value)
-    return "{}" if value == {} else str(value)
 
 
 def compare(contents: Sequence[Mapping[str, Any]]) -> list[Difference]:

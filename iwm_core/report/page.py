@@ -14,7 +14,7 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
-from iwm_core.report.curves import history_charts, mishaps, training_charts
+from iwm_core.report.curves import mishaps, training_charts
 from iwm_core.report.differences import compare, config_differences, in_short
 from iwm_core.report.drawing import draw, draw_key
 from iwm_core.report.environment import make_environment
@@ -22,7 +22,7 @@ from iwm_core.report.numbers import interval, written
 from iwm_core.report.panels import alternative
 from iwm_core.report.reading import Rows, RunRecord
 from iwm_core.report.reproduce import commands, report_command
-from iwm_core.report.sections import figures_of, headlines, make_sections
+from iwm_core.report.sections import figures_of, headlines, history_figures, make_sections
 from iwm_core.report.tiles import Album
 from iwm_core.shown import shown
 
@@ -61,7 +61,7 @@ def render(runs: list[RunRecord], track: Track) -> tuple[str, list[str]]:
     differences = config_differences([run.config for run in runs]) if len(runs) > 1 else []
     sections = make_sections(runs)
     training = figures_of(labels, [training_charts(run) for run in runs])
-    history = figures_of(labels, [history_charts(run, controls=len(runs) == 1) for run in runs])
+    history = history_figures(runs)
     every = [one for figures in (*(section.figures for section in sections), training, history) for one in figures]
     for one in track(every, "drawing charts", len(every)):
         one.drawn = [Markup(draw(panel, next(numbers))) for panel in one.panels]

@@ -45,10 +45,10 @@ class Panel(NamedTuple):
         return f"{label} ({self.told[label]})" if self.told.get(label) else label
 
 
-def panels(labels: Sequence[str], charts: Sequence[Chart | None]) -> list[Panel]:
-    """The panels of the charts of one name, one chart a run (None where it has none)."""
+def panels(labels: Sequence[str], charts: Sequence[Chart | None], apart: bool = False) -> list[Panel]:
+    """The panels of the charts of one name, one chart a run (None where it has none); ``apart``: not comparable, so that none is joined."""
     present = [(label, chart) for label, chart in zip(labels, charts, strict=True) if chart is not None]
-    if len(labels) > 1 and all(len(chart.series) == 1 and chart.kind == present[0][1].kind for _, chart in present):
+    if len(labels) > 1 and not apart and all(len(chart.series) == 1 and chart.kind == present[0][1].kind for _, chart in present):
         joined = join([chart for _, chart in present], [label for label, _ in present])
         return [Panel("", joined, axes_of([joined]), list(labels), {label: own_levels(chart, joined) for label, chart in present})]
     axes = axes_of([chart for _, chart in present])

@@ -16,6 +16,8 @@ import yaml
 from iwm_core.errors import UserError
 from iwm_core.files import read_lines
 from iwm_core.results import Chart, Constant, Metric, Series
+from iwm_core.scorecard import MEASURED_WITH, kept_otherwise, read_result, understand
+from iwm_core.settings import Settings, in_words, otherwise, settings_of
 
 KINDS = ("lines", "bars", "points")
 
@@ -41,12 +43,26 @@ class Rows(NamedTuple):
 
 
 class Measured(NamedTuple):
-    """What an evaluator has found: one ``eval/<name>.json``."""
+    """What an evaluator has found: one file.
+
+    Attributes:
+        metrics, controls: by name, and by the name of what they control and what they say.
+        settings: the evaluator's own words on what it measured with.
+        asked: what it was measured with, as `iwm_core.settings` compares it.
+        old: an earlier version measured: ``asked`` is then what its recipe asks for and, as far as they say it, its ``settings``.
+        differing: what of it is not as the recipe has it, in words.
+        own: whether this is the recipe's result, and not one that other settings measured.
+    """
 
     name: str
+    own: bool
     step: int
     metrics: dict[str, Metric]
+    controls: dict[str, dict[str, Metric]]
     settings: dict[str, Any]
+    asked: Settings
+    old: bool
+    differing: str
     summary: str
     about: dict[str, str]
     charts: dict[str, Chart]
@@ -65,7 +81,8 @@ class RunRecord:
         environment: env.json.
         log: lines of metrics.jsonl.
         history: lines of evaluations.jsonl.
-        measured: by evaluator, in the order of the recipe.
+        measured: by evaluator, in the order of the recipe: what its settings measured.
+        others: by evaluator, what other settings measured.
         step, steps: of the newest checkpoint, and of a whole training; None where that is not known.
         problems: what could not be read, a line each.
     """
@@ -78,6 +95,7 @@ class RunRecord:
     log: list[dict[str, Any]]
     history: list[dict[str, Any]]
     measured: dict[str, Measured]
+    others: dict[str, list[Measured]]
     step: int | None
     steps: int | None
     problems: list[str] = field(default_factory=list)
@@ -121,7 +139,12 @@ def read_run(path: Path, label: str) -> RunRecord:
 
     asked = list(config.get("evaluators") or config.get("tasks") or {})
     files = sorted((path / "eval").glob("*.json"), key=lambda f: (asked.index(f.stem) if f.stem in asked else len(asked), f.stem))
-    found = [attempt(read_measured, file, None) for file in files]
+    found = [attempt(lambda file: read_measured(file, file.stem, config), file, None) for file in files]
+    apart = [attempt(lambda file: read_measured(file, file.parent.name, config), file, None) for file in kept_otherwise(path / "eval")]
+    others: dict[str, list[Measured]] = {}
+    for one in apart:
+        if one is not None:
+            others.setdefault(one.name, []).append(one)
     checkpoints = [p for p in (path / "checkpoints").glob("step_*") if p.name.removeprefix("step_").isdigit()]
     newest = max(checkpoints, key=lambda p: int(p.name.removeprefix("step_")), default=None)
     state = attempt(read_object, newest / "state.json", {}) if newest else {}
@@ -134,6 +157,7 @@ def read_run(path: Path, label: str) -> RunRecord:
         log=attempt(read_log, path / "metrics.jsonl", []),
         history=attempt(read_history, path / "evaluations.jsonl", []),
         measured={one.name: one for one in found if one is not None},
+        others=others,
         step=state.get("step"),
         steps=state.get("steps"),
         problems=problems,
@@ -154,23 +178,32 @@ def read_log(path: Path) -> list[dict[str, Any]]:
 
 
 def read_history(path: Path) -> list[dict[str, Any]]:
-    """Measurements made in training, their metrics as `Metric`."""
-    return [{**line, "metrics": read_metrics(line["metrics"])} for line in read_log(path) if line["evaluator"]]
+    """Measurements made in training, their metrics and controls as in `Measured`."""
+    lines = [understand(line) for line in read_log(path) if line["evaluator"]]
+    return [{**line, "metrics": read_metrics(line["metrics"]), "controls": read_controls(line["metrics"])} for line in lines]
 
 
-def read_measured(path: Path) -> Measured:
+def read_measured(path: Path, name: str, config: dict[str, Any]) -> Measured:
     """An evaluator's file; those of earlier versions have metrics and settings only, and a picture of the evaluator's name."""
-    content = read_object(path)
+    content = read_result(path)
     folder = path.parent
     pictures = [(folder / picture["file"], picture["about"]) for picture in content.get("pictures", [])]
     own = folder / f"{path.stem}.png"
     if "galleries" not in content and own.exists():
         pictures.append((own, f"the picture of {path.stem}"))
+    settings = dict(content.get("settings", {}))
+    usual = settings_of(config, name)
+    asked = settings.pop(MEASURED_WITH, None) or presumed(usual, settings)
     return Measured(
-        name=path.stem,
+        name=name,
+        own=path.stem == name,
         step=int(content["step"]),
         metrics=read_metrics(content["metrics"]),
-        settings=dict(content.get("settings", {})),
+        controls=read_controls(content["metrics"]),
+        settings=settings,
+        asked=asked,
+        old=content["format"] == 1,
+        differing=in_words(otherwise(asked, usual)),
         summary=content.get("summary", ""),
         about=dict(content.get("about", {})),
         charts={chart["name"]: read_chart(chart) for chart in content.get("charts", [])},
@@ -179,10 +212,25 @@ def read_measured(path: Path) -> Measured:
     )
 
 
+def presumed(usual: Settings, told: dict[str, Any]) -> Settings:
+    """What an earlier version measured with, as far as is known; numbers of images that it tells may be what there was."""
+    options = {key: told.get(key, value) if not key.endswith("images") else value for key, value in usual["evaluator"].items()}
+    return {**usual, "evaluator": options}
+
+
 def read_metrics(content: dict[str, dict[str, Any]]) -> dict[str, Metric]:
     """Metrics by name."""
-    kinds = {name: Constant if m.get("exact") else Metric for name, m in content.items()}
-    return {name: kinds[name](*(number(m[key]) for key in ("value", "low", "high")), n=int(m["n"])) for name, m in content.items()}
+    return {name: read_metric(m) for name, m in content.items()}
+
+
+def read_controls(content: dict[str, dict[str, Any]]) -> dict[str, dict[str, Metric]]:
+    """The controls of metrics by name."""
+    return {name: read_metrics(m["controls"]) for name, m in content.items()}
+
+
+def read_metric(content: dict[str, Any]) -> Metric:
+    """A number with its bounds."""
+    return (Constant if content.get("exact") else Metric)(*(number(content[key]) for key in ("value", "low", "high")), n=int(content["n"]))
 
 
 def read_chart(content: dict[str, Any]) -> Chart:

@@ -1,11 +1,12 @@
 """The scorecard: an evaluator's metrics as a table, for one run or several.
 
 Decisions:
-- A metric is ``measure[.part][_control]``. A measure is a group of lines, a part a line, and a control stands beside what it controls.
+- A metric is ``measure[.part]``. A measure is a group of lines, a part a line, and a control stands beside what it controls.
 - Values of one measure share a scale, from 0 or below to 1 or above, so that marks can be compared by eye: along the table and across runs.
 - Parts beside their measure, and more than a few, are details: a reader meets a short table first.
 - Runs are told apart only where intervals do not overlap: a sign says that a run's interval lies wholly above, or below, those of all
-  others. Which of the two is better is for the measure's own words to say.
+  others. Which of the two is better is for the measure's own words to say. No sign stands where settings, data or chance differ: `apart`
+  says why.
 """
 
 import math
@@ -14,7 +15,8 @@ from typing import NamedTuple
 
 from iwm_core.report.numbers import written
 from iwm_core.report.reading import Measured
-from iwm_core.results import CONTROLS, Metric, split_name
+from iwm_core.results import CONTROLS, Metric, measure_and_part
+from iwm_core.settings import UNKNOWN, against
 
 FEW = 6
 
@@ -60,33 +62,35 @@ class Scorecard:
         details: parts of measures that stand for themselves without them, or that are many (`FEW`).
         controls: those that occur, each with its meaning.
         signed: whether some run stands out.
+        apart: why runs, or values of some measures, are not compared, a line each.
     """
 
     groups: list[Group]
     details: list[Group]
     controls: dict[str, str]
     signed: bool
+    apart: list[str]
 
 
 def make_scorecard(found: list[Measured | None]) -> Scorecard:
     """The table of one evaluator; one entry a run, None where it has not measured."""
     groups: dict[str, Group] = {}
     for name in dict.fromkeys(name for one in found if one for name in one.metrics):
-        measure, part, control = split_name(name)
+        measure, part = measure_and_part(name)
         about = next((one.about[measure] for one in found if one and measure in one.about), "")
-        group = groups.setdefault(measure, Group(measure, about))
-        line = next((line for line in group.lines if line.part == part), None)
-        if line is None:
-            line = Line(part, [None] * len(found))
-            group.lines.append(line)
-        values = [one.metrics.get(name) if one else None for one in found]
-        if control:
-            line.controls[control] = values
-        else:
-            line.values = values
+        line = Line(part, [one.metrics.get(name) if one else None for one in found])
+        for control in (control for control in CONTROLS if any(one and control in one.controls.get(name, {}) for one in found)):
+            line.controls[control] = [one.controls.get(name, {}).get(control) if one else None for one in found]
+        groups.setdefault(measure, Group(measure, about)).lines.append(line)
     lines = [line for group in groups.values() for line in group.lines]
-    for line in lines:
-        line.signs = signs_of(line.values)
+    measured = [one for one in found if one]
+    reason = UNKNOWN if len({one.old for one in measured}) > 1 else against([one.asked for one in measured])
+    apart = [f"{reason}: not comparable, so that no run is marked"] if reason else []
+    for measure, line in [(group.measure, line) for group in groups.values() for line in group.lines]:
+        differs = "" if reason else chances_differ(line.controls.get("chance", []))
+        if differs:
+            apart.append(f"{measure}{'.' * bool(line.part)}{line.part}: chance {differs}: not comparable, so that no run is marked")
+        line.signs = [""] * len(found) if reason or differs else signs_of(line.values)
         line.images = " and ".join(dict.fromkeys(f"{m.n:,}" for m in line.values if m))
     occurring = {control for line in lines for control in line.controls}
     controls = {control: meaning for control, meaning in CONTROLS.items() if control in occurring}
@@ -104,7 +108,15 @@ def make_scorecard(found: list[Measured | None]) -> Scorecard:
         for line in group.lines:
             line.span = group.scale[1] - group.scale[0]
             line.marks = [mark_of(line, run, group.scale) for run in range(len(found))]
-    return Scorecard(heads, details, controls, any(sign for line in lines for sign in line.signs))
+    return Scorecard(heads, details, controls, any(sign for line in lines for sign in line.signs), apart)
+
+
+def chances_differ(chances: list[Metric | None]) -> str:
+    """The values of chance, where they are not the same: where intervals of some, which have no width where they are exact, lie apart."""
+    known = [m for m in chances if m and math.isfinite(m.low + m.high)]
+    if not known or max(m.low for m in known) - min(m.high for m in known) <= 1e-6 * max(abs(m.value) for m in known):
+        return ""
+    return " against ".join(dict.fromkeys(written(m.value) for m in known))
 
 
 def scale_of(group: Group) -> tuple[float, float]:

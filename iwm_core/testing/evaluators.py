@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from iwm_core.interfaces import Evaluation, EvaluationData, Evaluator, WorldModel
-from iwm_core.results import split_name
+from iwm_core.results import CONTROLS, beside, measure_and_part
 from iwm_core.testing.components import check_component
 from iwm_core.testing.conduct import conduct
 from iwm_core.testing.known_model import KnownData, KnownModel, quiet
@@ -38,6 +38,7 @@ def check_evaluator(evaluator: Evaluator, model: WorldModel | None = None, data:
     model, data = model or KnownModel(), data or KnownData()
     first, second = run(evaluator, model, data), run(evaluator, model, data)
     assert first.metrics, f"{what} must measure something, or raise NotApplicable with the reason"
+    lines = beside(first.metrics, first.controls)
     for name, metric in first.metrics.items():
         assert METRIC.fullmatch(name), f"the metric {name!r} must be called measure[.part][_control], in lower-case letters and digits"
         assert metric.low <= metric.value <= metric.high, (
@@ -45,7 +46,11 @@ def check_evaluator(evaluator: Evaluator, model: WorldModel | None = None, data:
             "a statistic of the whole set has its interval by iwm_core.jackknife, since resamples may all lie to one side of it"
         )
         assert metric.n > 0, f"{name} must say over how many images it is, got n = {metric.n}"
-        measure, _, _ = split_name(name)
+    for name in first.controls or ():
+        controls = any(name in others.values() for others in lines.values())
+        assert controls, f"the control {name!r} must be called by a metric and one of {', '.join(CONTROLS)}, as in mrr_chance"
+    for name in lines:
+        measure, _ = measure_and_part(name)
         assert measure in first.about, f"`about` must explain the measure {measure!r}: what it is, and what good and bad are"
     again = {name: tuple(metric) for name, metric in second.metrics.items()} == {name: tuple(m) for name, m in first.metrics.items()}
     assert again, f"{what} must find the same numbers again: draw from Draws(data.seed, …), and start no wall clock"

@@ -27,6 +27,8 @@ from iwm_core.launch import make_accelerator
 from iwm_core.lock import placing
 from iwm_core.objective import Objective
 from iwm_core.run import Run
+from iwm_core.scorecard import FORMAT, MEASURED_WITH, form, place_of, tell_apart, title_of
+from iwm_core.settings import digest, plain, settings_of
 from iwm_core.signals import Stop
 from iwm_core.tuning.augment import Mixer
 from iwm_core.tuning.cost import Cost, device_name, flops, peak_memory, read_cost, write_cost
@@ -161,7 +163,8 @@ class Tuning(Objective):
     def evaluate(self, done: int) -> None:
         self.model.eval()
         for name, (metrics, _) in measure(self.recipe, self.tuned, self.learned, self.device, self.display).items():
-            self.run.log_evaluation({"step": done, "evaluator": name, "metrics": {key: m.written() for key, m in metrics.items()}})
+            kept = {"settings": digest(settings_of(plain(self.recipe), name)), "metrics": form(metrics, ())}
+            self.run.log_evaluation({"format": FORMAT, "step": done, "evaluator": name, **kept})
             main = self.learned[name].task.main
             self.display.say(f"step {done}  {name}: {main} {metrics[main].value:.3f}")
         self.model.train()
@@ -193,21 +196,29 @@ def measure(
     return found
 
 
-def evaluate_tasks(run: Run, recipe: TuneRecipe, model: Tuned, display: Display) -> None:
-    """Measure a tuned run on the validation images of its data; write and show what is found."""
+def evaluate_tasks(run: Run, recipe: TuneRecipe, model: Tuned, display: Display, own: TuneRecipe | None = None) -> None:
+    """Measure a tuned run on the validation images of its data; write and show what is found.
+
+    ``own``: the recipe as the run has it, where ``recipe`` may differ.
+    """
     learned = {name: Lesson(task, model.outputs[name]) for name, task in model.tasks.items()}
     found = measure(recipe, model.model, learned, model.device, display)
     assert model.checkpoint is not None, "a run's model comes from its checkpoint"
     for name, (metrics, rows) in found.items():
+        asked = settings_of(plain(recipe), name)
+        place = place_of(run.evaluations(), name, asked, settings_of(plain(own or recipe), name))
         settings = {"main": model.tasks[name].main, "images": len(rows), "resamples": recipe.train.resamples, "seed": recipe.train.seed}
-        content = {"evaluator": name, "step": model.step, "checkpoint": model.checkpoint.name, "settings": settings}
-        content |= {"metrics": {key: metric.written() for key, metric in metrics.items()}, "summary": in_words(name, model, metrics, run)}
+        content = {"format": FORMAT, "evaluator": name, "step": model.step, "checkpoint": model.checkpoint.name}
+        content |= {"metrics": form(metrics, ()), "settings": {**settings, MEASURED_WITH: asked}}
+        content |= {"summary": in_words(name, model, metrics, run), "about": {}, "charts": [], "galleries": [], "pictures": []}
         with placing(run.path, "eval", display.warn):
-            write_atomically(run.evaluations() / f"{name}_rows.safetensors", save({"rows": rows}))
-            written = run.write_evaluation(name, content)
-        display.table(f"{name} at step {model.step}", metrics)
+            place.file.parent.mkdir(exist_ok=True)
+            write_atomically(place.file.with_name(f"{place.file.stem}_rows.safetensors"), save({"rows": rows}))
+            run.write_evaluation(place, content)
+        display.table(title_of(name, model.step, place), metrics, ())
         display.say(content["summary"])
-        display.say(f"wrote {written}")
+        display.say(f"wrote {place.file}")
+        tell_apart(run.path / "eval", name, place, display)
 
 
 def in_words(name: str, model: Tuned, metrics: dict[str, Metric], run: Run) -> str:
