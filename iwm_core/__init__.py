@@ -19,19 +19,20 @@ hookimpl = pluggy.HookimplMarker("iwm")
 """Marks a function of a plugin as the implementation of one of the hooks in `iwm_core.hookspecs`."""
 
 
-def load(run: str | Path, device: str = "auto") -> "FrozenModel | Tuned":
+def load(run: str | Path, device: str = "auto", checkpoint: str | None = None) -> "FrozenModel | Tuned":
     """The model of a run: its newest checkpoint, ready to `encode` and `imagine`, or, of a tuned run, to `predict`.
 
     Args:
         run: the run's directory.
         device: ``auto`` (an accelerator where there is one), ``cpu``, ``cuda``, …
+        checkpoint: ``step_N`` in place of the newest.
 
     Raises:
         UserError: ``run`` is no run, or has no readable checkpoint.
     """
     from iwm_core.loading import load_run
 
-    return load_run(str(run), device)
+    return load_run(str(run), device, checkpoint)
 
 
 def measured(run: str | Path) -> "list[Measured]":

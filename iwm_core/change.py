@@ -11,6 +11,18 @@ from iwm_core.plugins import load_plugins
 from iwm_core.schema import GROUPS, SECTIONS, SEVERAL
 
 
+def checkpoint_in(words: list[str]) -> tuple[str | None, list[str]]:
+    """The checkpoint that a command line names (``checkpoint=step_N``), and the other words.
+
+    Raises:
+        UserError: it names several.
+    """
+    named = [word.partition("=")[2] for word in words if word.startswith("checkpoint=")]
+    if len(named) > 1 or "" in named:
+        raise UserError("checkpoint= names one checkpoint, once: checkpoint=step_N")
+    return named[0] if named else None, [word for word in words if not word.startswith("checkpoint=")]
+
+
 def change(config: DictConfig, overrides: list[str], allowed: tuple[str, ...], verb: str) -> DictConfig:
     """A copy of a run's config with overrides applied.
 

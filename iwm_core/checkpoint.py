@@ -8,11 +8,9 @@ with (see `iwm_core.stored`; earlier versions wrote none, and are believed). Not
 """
 
 import json
-import re
-import shlex
 import shutil
 from pathlib import Path
-from typing import Any, NotRequired, TypedDict
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -21,32 +19,10 @@ from torch import Tensor, nn
 
 from iwm_core.errors import UserError
 from iwm_core.files import cause, remedy, sync, write_atomically
-from iwm_core.stored import FORMAT, Damaged, check_folder, checksum_of_file, read_json, read_seal, sealed
+from iwm_core.saved import read_state, saved_steps, way_back
+from iwm_core.stored import FORMAT, Damaged, checksum_of_file, read_seal, sealed
 
 TENSORS = ("model.safetensors", "optimizer.safetensors")
-
-
-class State(TypedDict):
-    """The numbers in ``state.json``.
-
-    Attributes:
-        step, steps: done, and of the whole training.
-        images: training images.
-        seconds: of training, over all resumes.
-        outputs, peak_memory: of a tuning: the outputs of each task's head; bytes.
-        checksum, checksums: of this record, and of the tensors' files.
-        config: checksum of the config.yaml that it was trained with.
-    """
-
-    step: int
-    steps: int
-    images: NotRequired[int]
-    seconds: NotRequired[float]
-    outputs: NotRequired[dict[str, list[str]]]
-    peak_memory: NotRequired[int]
-    checksum: NotRequired[str]
-    checksums: NotRequired[dict[str, str]]
-    config: NotRequired[str | None]
 
 
 def save_checkpoint(folder: Path, step: int, model: nn.Module, optimizer: torch.optim.Optimizer, state: dict[str, Any], keep: int) -> Path:
@@ -82,22 +58,6 @@ def save_checkpoint(folder: Path, step: int, model: nn.Module, optimizer: torch.
     for old in saved_steps(folder)[:-keep]:
         shutil.rmtree(folder / f"step_{old}")
     return final
-
-
-def latest_checkpoint(folder: Path) -> Path | None:
-    """The newest complete checkpoint in ``folder``, or None where there is none yet."""
-    steps = saved_steps(folder)
-    return folder / f"step_{steps[-1]}" if steps else None
-
-
-def saved_steps(folder: Path) -> list[int]:
-    """Steps of the complete checkpoints, ascending."""
-    return sorted(step for step in (step_of(path.name) for path in folder.glob("step_*")) if step >= 0)
-
-
-def step_of(name: str) -> int:
-    """The step in a checkpoint's name; -1 where it is none."""
-    return int(name.removeprefix("step_")) if re.fullmatch(r"step_(0|[1-9][0-9]{0,17})", name) else -1
 
 
 def load_weights(checkpoint: Path, model: nn.Module) -> None:
@@ -143,28 +103,6 @@ def load_optimizer(checkpoint: Path, model: nn.Module, optimizer: torch.optim.Op
                 optimizer.state[parameter]["step"] = optimizer.state[parameter]["step"].to(parameter.device)
 
 
-def read_state(checkpoint: Path, *needed: str) -> dict[str, Any]:
-    """The numbers in ``state.json``; ``needed`` are those that must be there besides the steps.
-
-    Raises:
-        Damaged: the file is missing or damaged, or of another step or recipe than the folder's.
-    """
-    path, back = checkpoint / "state.json", way_back(checkpoint)
-    check_folder(checkpoint.parent)
-    check_folder(checkpoint, back)
-    state: dict[str, Any] = read_json(path, State, back)
-    lacking = [key for key in (*needed, *(("checksum",) if "checksums" in state else ())) if key not in state]
-    if lacking:
-        raise Damaged(path, f"is damaged (it lacks {lacking[0]})", back)
-    if step_of(checkpoint.name) >= 0 and checkpoint.name != f"step_{state['step']}":
-        raise Damaged(path, f"is of step {state['step']}, not of its folder's", back)
-    config = checkpoint.parent.parent / "config.yaml"
-    trained, now = state.get("config"), read_seal(config)
-    if trained and now and trained != now:
-        raise Damaged(path, f"is of another recipe than {config}", "put back the config.yaml and the checkpoints that belong together")
-    return state
-
-
 def read_tensors(checkpoint: Path, name: str) -> dict[str, Tensor]:
     """All tensors of one of a checkpoint's files, once its checksum is found right.
 
@@ -180,16 +118,6 @@ def read_tensors(checkpoint: Path, name: str) -> dict[str, Tensor]:
         return load_file(path)
     except (OSError, SafetensorError, ValueError) as error:
         raise Damaged(path, f"is damaged ({error})", back) from error
-
-
-def way_back(checkpoint: Path) -> str:
-    """What to do where a checkpoint is damaged: the command that goes on from another, an older one if there is."""
-    folder = checkpoint.parent
-    others = [f"step_{step}" for step in saved_steps(folder) if f"step_{step}" != checkpoint.name]
-    if not others:
-        return f"there is no other checkpoint: remove {checkpoint} to start the run again from step 0"
-    before = [name for name in others if step_of(name) < step_of(checkpoint.name)]
-    return f"go on from another checkpoint with `iwm resume {shlex.quote(str(folder.parent))} checkpoint={(before or others)[-1]}`"
 
 
 def optimizer_tensors(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:

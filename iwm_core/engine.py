@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from iwm_core.checkpoint import load_optimizer, read_state, save_checkpoint
+from iwm_core.checkpoint import load_optimizer, save_checkpoint
 from iwm_core.config import Launch, steps_of
 from iwm_core.data.loader import Schedule, parts_of
 from iwm_core.display import Display
@@ -29,6 +29,7 @@ from iwm_core.launch import agreement
 from iwm_core.objective import Objective, Optimisation
 from iwm_core.plugins import load_plugins
 from iwm_core.run import Run
+from iwm_core.saved import read_state
 from iwm_core.schedules import learning_rate
 from iwm_core.signals import Stop, Stopped
 

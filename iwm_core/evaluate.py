@@ -14,7 +14,6 @@ from typing import Any
 
 import torch
 
-from iwm_core.checkpoint import read_state
 from iwm_core.component import required_options
 from iwm_core.config import Recipe
 from iwm_core.data.evaluation import RunData
@@ -27,6 +26,7 @@ from iwm_core.interfaces import Evaluation, Evaluator, Gallery, NotApplicable
 from iwm_core.loading import load_world_model
 from iwm_core.lock import placing
 from iwm_core.run import Run
+from iwm_core.saved import read_state
 from iwm_core.scorecard import FORMAT, MEASURED_WITH, Place, form, place_of, tell_apart, title_of
 from iwm_core.settings import Settings, digest, plain, settings_of
 from iwm_core.world_model import ImageWorldModel

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from iwm_core.errors import UserError
+from iwm_core.stored import sealed
 
 ELSEWHERE = "choose another place"
 
@@ -99,11 +100,13 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def read_lines(path: Path) -> list[dict[str, Any]]:
-    """The lines of a file of JSON, without one that a kill cut short; none where there is no file."""
-    if not path.exists():
-        return []
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.endswith("}")]
+def write_record(path: Path, content: dict[str, Any]) -> None:
+    """Replace a record in JSON, with the checksum of its content.
+
+    Raises:
+        UserError: it cannot be written.
+    """
+    write_atomically(path, json.dumps(sealed(content), indent=1))
 
 
 def refuse_links(*paths: Path) -> None:

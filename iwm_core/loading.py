@@ -4,11 +4,12 @@ from pathlib import Path
 
 import torch
 
-from iwm_core.checkpoint import load_weights, read_state
+from iwm_core.checkpoint import load_weights
 from iwm_core.config import Recipe
 from iwm_core.frozen import FrozenModel
 from iwm_core.launch import choose_device
 from iwm_core.run import Run
+from iwm_core.saved import read_state
 from iwm_core.thaw import thaw
 from iwm_core.tuning.model import Lesson, build_tuned
 from iwm_core.tuning.recipe import TuneRecipe
@@ -17,9 +18,9 @@ from iwm_core.tuning.tuned import Tuned
 from iwm_core.world_model import build_model
 
 
-def load_run(path: str, device: str) -> FrozenModel | Tuned:
+def load_run(path: str, device: str, checkpoint: str | None = None) -> FrozenModel | Tuned:
     """The model of a run: a world model, or one that was tuned for tasks."""
-    run = Run.open(path)
+    run = Run.open(path, checkpoint)
     recipe = thaw(run.config())
     return load_tuned(run, recipe, device) if isinstance(recipe, TuneRecipe) else load_world_model(run, recipe, device)
 

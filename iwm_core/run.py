@@ -10,11 +10,12 @@ import yaml
 from omegaconf import DictConfig, OmegaConf
 
 from iwm_core.errors import UserError
-from iwm_core.files import read_lines, refuse_links, write_atomically, writing
+from iwm_core.files import refuse_links, write_atomically, write_record, writing
+from iwm_core.saved import Logged, Step, latest_checkpoint, saved_steps
 from iwm_core.scorecard import MEASURED_WITH, Place, measured_at, put_aside
 from iwm_core.settings import Settings
 from iwm_core.shapes import Name
-from iwm_core.stored import FORMAT, checksum, plain_yaml, read_yaml
+from iwm_core.stored import FORMAT, Damaged, check_folder, checksum, plain_yaml, read_json, read_log, read_yaml
 
 T = TypeVar("T")
 
@@ -24,18 +25,19 @@ class Run:
 
     Args:
         path: its directory, which exists.
+        chosen: the checkpoint to be used in place of the newest.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, chosen: str | None = None) -> None:
+        self.path, self.chosen = path, chosen
         self.checkpoints = path / "checkpoints"
         self.metrics = path / "metrics.jsonl"
         self.history = path / "evaluations.jsonl"
         self.quarantine = path / "quarantine.jsonl"
 
     @classmethod
-    def open(cls, path: str) -> "Run":
-        """An existing run.
+    def open(cls, path: str, checkpoint: str | None = None) -> "Run":
+        """An existing run; ``checkpoint`` is used in place of its newest.
 
         Raises:
             UserError: there is none.
@@ -43,7 +45,9 @@ class Run:
         if not (Path(path) / "config.yaml").is_file():
             what = "has no config.yaml" if Path(path).is_dir() else "does not exist"
             raise UserError(f"{path} is no run: it {what}; `iwm train` prints a run's directory on its first line")
-        return cls(Path(path))
+        run = cls(Path(path), checkpoint)
+        run.latest()  # where there is no such checkpoint, it is said at once
+        return run
 
     def config(self) -> DictConfig:
         """The frozen config.
@@ -62,13 +66,11 @@ class Run:
         return read_yaml(self.path / "config.yaml", dict[Name, Any], BRING_BACK)
 
     def latest(self) -> Path | None:
-        """The newest checkpoint, or None."""
-        from iwm_core.checkpoint import latest_checkpoint  # which imports torch; a run that is none is refused without it
-
-        return latest_checkpoint(self.checkpoints)
+        """The newest checkpoint, or None; or the one that `open` was asked for."""
+        return self.checkpoint(self.chosen) if self.chosen else latest_checkpoint(self.checkpoints)
 
     def newest(self) -> Path:
-        """The newest checkpoint.
+        """The newest checkpoint, or the one that `open` was asked for.
 
         Raises:
             UserError: there is none yet.
@@ -92,6 +94,17 @@ class Run:
                 if self.latest() == checkpoint:
                     raise
 
+    def checkpoint(self, name: str) -> Path:
+        """The checkpoint of a name.
+
+        Raises:
+            UserError: there is none.
+        """
+        steps = [f"step_{step}" for step in saved_steps(self.checkpoints)]
+        if name not in steps:
+            raise UserError(f"{self.path} has no checkpoint={name}; it has {', '.join(steps) or 'none'}")
+        return self.checkpoints / name
+
     def log(self, line: dict[str, Any]) -> None:
         """Append a line to metrics.jsonl."""
         append(self.metrics, line)
@@ -103,9 +116,10 @@ class Run:
     def rewind(self, step: int) -> None:
         """Drop metrics of steps after ``step``, which a resumed run does again, and a line that a kill cut short."""
         for path in (self.metrics, self.history):
-            kept = [line for line in read_lines(path) if line["step"] <= step]
+            log = read_log(path, Logged)
             if path.exists():
-                write_atomically(path, "".join(json.dumps(line) + "\n" for line in kept))
+                kept = [line for line, record in zip(log.lines, log.records, strict=True) if record["step"] <= step]
+                write_atomically(path, "".join(f"{line}\n" for line in kept))
 
     def evaluated(self, name: str, wanted: Settings) -> int | None:
         """The step that an evaluator has measured last with the recipe's settings, or found nothing to measure in; or None."""
@@ -115,8 +129,8 @@ class Run:
     def not_applicable(self) -> dict[str, dict[str, Any]]:
         """Which evaluators found nothing to measure: at which step, for which reason."""
         try:
-            return dict(json.loads((self.path / "not_applicable.json").read_text(encoding="utf-8")))
-        except (OSError, ValueError):
+            return read_json(self.path / "not_applicable.json", dict[Name, Step])
+        except Damaged:
             return {}
 
     def note_not_applicable(self, name: str, step: int, reason: str) -> None:
@@ -131,7 +145,7 @@ class Run:
             put_aside(place.file, content["settings"][MEASURED_WITH])
         with writing(place.file.parent):
             place.file.parent.mkdir(exist_ok=True)
-        write_atomically(place.file, json.dumps(finite(content), indent=1))
+        write_record(place.file, finite(content))
 
     def evaluations(self) -> Path:
         """The folder of evaluators' numbers and pictures, made if need be.
@@ -140,6 +154,7 @@ class Run:
             UserError: it cannot be made.
         """
         folder = self.path / "eval"
+        check_folder(folder)
         with writing(folder):
             folder.mkdir(exist_ok=True)
         return folder

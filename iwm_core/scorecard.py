@@ -11,15 +11,15 @@ Decisions:
   recipe's settings: it is measured again, and what it held is kept as another's, without pictures, which are drawn anew in their place.
 """
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from iwm_core.display import Display
-from iwm_core.files import refuse_links, write_atomically, writing
+from iwm_core.files import refuse_links, write_record, writing
 from iwm_core.results import Metric, beside
 from iwm_core.settings import Settings, alike, digest, in_words, otherwise
+from iwm_core.stored import Damaged, read_json
 
 FORMAT = 2
 MEASURED_WITH = "measured_with"
@@ -87,9 +87,10 @@ def read_result(file: Path) -> dict[str, Any]:
     """A result's file, in the form of today; one of format 1 says so and has no `MEASURED_WITH`.
 
     Raises:
-        OSError, ValueError, KeyError, TypeError, AttributeError: it is none, or is damaged.
+        Damaged: it cannot be read.
+        ValueError, KeyError, TypeError, AttributeError: it is of another form.
     """
-    return understand(json.loads(file.read_text(encoding="utf-8")))
+    return understand(read_json(file, dict[str, Any]))
 
 
 def measured_at(file: Path, wanted: Settings) -> int | None:
@@ -98,25 +99,25 @@ def measured_at(file: Path, wanted: Settings) -> int | None:
         kept = read_result(file)
         known = kept["settings"][MEASURED_WITH]
         return kept["step"] if alike({key: value for key, value in known.items() if key != "data"}, wanted) else None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):  # none, or not ours: it is measured again and written anew
+    except (Damaged, ValueError, KeyError, TypeError, AttributeError):  # none, or not ours: it is measured again and written anew
         return None
 
 
 def put_aside(file: Path, settings: Settings) -> Path | None:
     """Before the recipe's result is written: keep what lies there where other settings, or an earlier version, measured it."""
     try:
-        raw = json.loads(file.read_text(encoding="utf-8"))
+        raw = read_json(file, dict[str, Any])
         kept = understand(raw)["settings"]
         known = kept.get(MEASURED_WITH)
         if known is not None and alike(known, settings):
             return None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):  # none, or not ours
+    except (Damaged, ValueError, KeyError, TypeError, AttributeError):  # none, or not ours
         return None
     aside = file.parent / file.stem / f"{digest(known if known is not None else {'format': 1, 'settings': kept})}.json"
     refuse_links(aside.parent)
     with writing(aside.parent):
         aside.parent.mkdir(exist_ok=True)
-    write_atomically(aside, json.dumps({**raw, "galleries": [], "pictures": []}, indent=1))
+    write_record(aside, {**raw, "galleries": [], "pictures": []})
     return aside
 
 

@@ -16,7 +16,7 @@ import re
 import stat
 import zlib
 from pathlib import Path
-from typing import Any, BinaryIO, ClassVar
+from typing import Any, BinaryIO, ClassVar, NamedTuple
 
 import yaml
 
@@ -123,16 +123,44 @@ def read_yaml(path: Path, shape: Any, remedy: str = "") -> Any:
         raise _damaged(path, error, remedy) from error
 
 
-def read_line(line: bytes, shape: Any) -> Any:
-    """A line of a log, as an instance of ``shape``.
+class Log(NamedTuple):
+    """What can be read of a file with a JSON mapping a line.
+
+    Attributes:
+        lines: as they are, without the last one where a kill cut it short.
+        records: of the lines, as JSON gives them.
+        bad: how many lines cannot be read.
+    """
+
+    lines: list[str]
+    records: list[dict[str, Any]]
+    bad: int
+
+
+def read_log(path: Path, shape: Any) -> Log:
+    """The lines of a log that are of a shape; none where there is no file.
 
     Raises:
-        ValueError: it is none.
+        Damaged: see `open_stored`.
     """
+    log, bad = Log([], [], 0), 0
+    if not (path.exists() or path.is_symlink()):
+        return log
     try:
-        return fitting(json.loads(line.decode("utf-8")), shape)
-    except RecursionError as error:
-        raise ValueError("it is nested too deeply") from error
+        with open_stored(path, most=LARGEST[path.suffix]) as file:
+            for line in file:
+                try:
+                    text = line.decode("utf-8").rstrip("\n")
+                    record = json.loads(text)
+                    fitting(record, shape)
+                except (ValueError, RecursionError):
+                    bad += line.endswith(b"\n")
+                    continue
+                log.lines.append(text)
+                log.records.append(record)
+    except OSError as error:
+        raise Damaged(path, f"cannot be read ({error.strerror})") from error
+    return log._replace(bad=bad)
 
 
 def _damaged(path: Path, error: Exception, remedy: str) -> Damaged:

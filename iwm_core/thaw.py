@@ -14,6 +14,7 @@ from iwm_core.config import Section
 from iwm_core.errors import UserError
 from iwm_core.plugins import load_plugins
 from iwm_core.schema import schema_of
+from iwm_core.shapes import check_name
 
 
 def thaw(config: DictConfig) -> Any:
@@ -33,6 +34,8 @@ def thaw(config: DictConfig) -> Any:
             raise UserError(f"the recipe chooses no {group}: add {group}=NAME; `iwm components {kind}` lists what is installed")
         parts[group] = thaw_component(kind, config[group], group)
     for group, kind in schema.several.items():
+        for key in config[group]:
+            check_key(group, str(key))
         parts[group] = {str(key): thaw_component(kind, node, f"{group}.{key}") for key, node in config[group].items()}
     for section, cls in schema.sections.items():
         parts[section] = instance(cls, config[section], section)
@@ -43,6 +46,18 @@ def thaw(config: DictConfig) -> Any:
     plain_keys = dataclasses.make_dataclass("Keys", [(f.name, f.type, f) for f in scalars], bases=(Section,), kw_only=True)
     top = instance(plain_keys, OmegaConf.create({f.name: plain[f.name] for f in scalars}), "")
     return schema.recipe(**{f.name: getattr(top, f.name) for f in scalars}, **parts)
+
+
+def check_key(group: str, key: str) -> None:
+    """Check what names files in a run and is shown.
+
+    Raises:
+        UserError: it is no name.
+    """
+    try:
+        check_name(key, f"{group}:")
+    except ValueError as error:
+        raise UserError(str(error)) from error
 
 
 def thaw_plain(config: dict[str, Any]) -> Any:

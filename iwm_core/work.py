@@ -13,8 +13,7 @@ from typing import Any
 import torch
 
 from iwm_core.actions import check_views, recipe_actions
-from iwm_core.change import change
-from iwm_core.checkpoint import read_state
+from iwm_core.change import change, checkpoint_in
 from iwm_core.compose import compose
 from iwm_core.config import Launch, Recipe, steps_of
 from iwm_core.data.loader import Schedule, parts_of
@@ -26,8 +25,10 @@ from iwm_core.interfaces import Draws
 from iwm_core.launch import choose_device, spawn
 from iwm_core.loading import load_tuned
 from iwm_core.lock import writer
+from iwm_core.mending import go_back, mend
 from iwm_core.new_run import new_run
 from iwm_core.run import Run
+from iwm_core.saved import read_state
 from iwm_core.schema import TUNING, schema_of
 from iwm_core.thaw import thaw
 from iwm_core.train import train
@@ -67,15 +68,18 @@ def composed(name: str, overrides: list[str]) -> tuple[Any, list[str]]:
 
 
 def resume(path: str, overrides: list[str]) -> int:
-    """``iwm resume``: go on with a run where its newest checkpoint is; a finished run is left as it is."""
+    """``iwm resume``: go on with a run where its newest checkpoint is, or the one that is named; a finished run is left as it is."""
     display = make_display()
+    named, overrides = checkpoint_in(overrides)
     run = Run.open(path)
     recipe = changed(run.config(), overrides, ON_RESUME, "resume")
     display.say(str(run.path))  # alone on the first line, for scripts
-    if run.latest() is not None and run.read_newest(lambda newest: is_complete(run, recipe, newest)):
+    if named is None and run.latest() is not None and run.read_newest(lambda newest: is_complete(run, recipe, newest)):
         display.say(f"finished at step {run.newest().name.removeprefix('step_')}; nothing to do")
         return 0
     with writer(run.path, "resume", display.warn):
+        for note in [*(go_back(run, named) if named else []), *mend(run, measures(recipe))]:
+            display.warn(note)
         checkpoint = run.latest()  # once, for all that follows
         if isinstance(recipe, Recipe) and not finished(run, recipe, checkpoint):
             check_fit(recipe, restored=checkpoint is not None)
@@ -84,9 +88,10 @@ def resume(path: str, overrides: list[str]) -> int:
 
 
 def measure(path: str, overrides: list[str]) -> int:
-    """``iwm eval``: run evaluators on a run's newest checkpoint."""
+    """``iwm eval``: run evaluators on a run's newest checkpoint, or on the one that is named."""
     display = make_display()
-    run = Run.open(path)
+    checkpoint, overrides = checkpoint_in(overrides)
+    run = Run.open(path, checkpoint)
     config = run.config()
     tuned = schema_of(config) is TUNING
     recipe = changed(config, overrides, ON_RESUME if tuned else ("evaluators", *ON_RESUME), "eval")

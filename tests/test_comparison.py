@@ -148,7 +148,7 @@ def test_what_has_not_finished_is_no_result(tasks, tmp_path):
 def test_a_damaged_measurement_is_named_with_its_cure(tasks, tmp_path):
     path = write_tuned(tmp_path / "a", {"shape": 0.8})
     (path / "eval" / "shape_rows.safetensors").write_bytes(b"no")
-    with pytest.raises(UserError, match=r"shape in .* is damaged .*; remove shape\.json and shape_rows\.safetensors, then `iwm resume"):
+    with pytest.raises(UserError, match=r"shape_rows\.safetensors is damaged .*; remove shape\.json and shape_rows\.safetensors there"):
         read_tuned(path)
 
 

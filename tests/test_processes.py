@@ -12,9 +12,9 @@ import psutil
 import pytest
 from PIL import Image
 
-from iwm_core.checkpoint import latest_checkpoint
 from iwm_core.compose import compose
 from iwm_core.errors import UserError
+from iwm_core.saved import latest_checkpoint
 from iwm_core.thaw import thaw
 from iwm_core.work import check_fit
 

@@ -22,7 +22,7 @@ def read_asked(path: str, words: list[str]) -> tuple[Asked, str | None]:
     overrides = []
     for word in words:
         key, _, value = word.partition("=")
-        if key in ("protocols", "seeds", "run"):
+        if key in ("protocols", "seeds", "run", "checkpoint"):
             if key in single:
                 raise UserError(f"{key}= is given twice; give it once")
             single[key] = value
@@ -50,7 +50,7 @@ def read_asked(path: str, words: list[str]) -> tuple[Asked, str | None]:
                 f"iwm compare sets {key} of each tuning itself; leave {word!r} out (seeds=N trains with the seeds 0 to N-1, "
                 "run=FOLDER names the folder of all)"
             )
-    checkpoint = source_of(path)[0]["checkpoint"]
+    checkpoint = source_of(path, single.get("checkpoint"))[0]["checkpoint"]
     return Asked(path, checkpoint, protocols, read_seeds(single.get("seeds", "3")), shared, own), single.get("run")
 
 

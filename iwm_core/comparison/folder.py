@@ -15,6 +15,8 @@ import yaml
 from iwm_core.errors import UserError
 from iwm_core.files import write_atomically
 from iwm_core.lock import WRITER
+from iwm_core.shapes import NAME
+from iwm_core.stored import Damaged, read_yaml, sealed
 
 DEFAULT: tuple[str, ...] = ("probe_linear", "probe_attentive", "encoder", "predictor", "predictor_random", "end_to_end")
 FILE = "comparison.yaml"
@@ -57,7 +59,8 @@ class Asked:
         if Path(self.world_model).resolve() != Path(other.world_model).resolve():
             return f"a comparison of {other.world_model}, not of {self.world_model}"
         if self.checkpoint != other.checkpoint:
-            return f"a comparison at {other.checkpoint} of {other.world_model}, which is at {self.checkpoint} now"
+            now = f"which is at {self.checkpoint} now (ask for checkpoint={other.checkpoint} to go on with it)"
+            return f"a comparison at {other.checkpoint} of {other.world_model}, {now}"
         if self.overrides != other.overrides:
             return f"a comparison with {told(other.overrides)}, not with {told(self.overrides)}"
         for name in (name for name in self.protocols if name in other.protocols):
@@ -111,12 +114,17 @@ def find_folder(asked: Asked, named: str | None) -> tuple[Path, Asked]:
 
 
 def read_folder(folder: Path) -> Asked | str | None:
-    """The comparison in a folder; None where it is free; else what is in it, in words."""
-    try:
-        if (folder / FILE).is_file():
-            return Asked(**yaml.safe_load((folder / FILE).read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError, yaml.YAMLError):
-        return f"a {FILE} that cannot be read"
+    """The comparison in a folder; None where it is free; else what is in it, in words.
+
+    Raises:
+        Damaged: it cannot be read.
+    """
+    if (folder / FILE).exists() or (folder / FILE).is_symlink():
+        asked: Asked = read_yaml(folder / FILE, Asked, "bring back a copy of it, or choose another folder with run=OTHER")
+        for name in (part for protocol in asked.protocols for part in protocol.split("/")):
+            if not NAME.fullmatch(name):
+                raise Damaged(folder / FILE, f"is damaged (a protocol is called {name[:60]!r})", "choose another folder with run=OTHER")
+        return asked
     if folder.is_dir():
         return "something that is no comparison" if {file.name for file in folder.iterdir()} - LEFT else None
     return "no runs, as it is a file" if folder.exists() else None
@@ -128,4 +136,4 @@ def write_folder(folder: Path, asked: Asked) -> None:
     Raises:
         UserError: it cannot be written.
     """
-    write_atomically(folder / FILE, yaml.safe_dump(asdict(asked), sort_keys=False, allow_unicode=True))
+    write_atomically(folder / FILE, yaml.safe_dump(sealed(asdict(asked)), sort_keys=False, allow_unicode=True))

@@ -11,14 +11,15 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from iwm_core.bootstrap import EVERYTHING
-from iwm_core.checkpoint import read_state
 from iwm_core.comparison.interval import interval_over
 from iwm_core.comparison.records import MEAN, Entry, Table
 from iwm_core.errors import UserError
 from iwm_core.interfaces import Task
 from iwm_core.run import Run
+from iwm_core.saved import read_state
 from iwm_core.scorecard import MEASURED_WITH, read_result
 from iwm_core.settings import Settings, against, settings_of
+from iwm_core.stored import Damaged, checksum_of_file
 from iwm_core.thaw import thaw_component
 from iwm_core.tuning.cost import Cost, read_cost
 
@@ -62,17 +63,32 @@ def read_tuned(path: Path) -> Tuned | None:
         evaluation, rows = path / "eval" / f"{name}.json", path / "eval" / f"{name}_rows.safetensors"
         if run.evaluated(str(name), settings_of(plain, str(name))) != state["step"] or not rows.exists():
             return None
+        again = f"remove {evaluation.name} and {rows.name} there, then `iwm resume {path}` measures again"
         try:
-            settings = read_result(evaluation)["settings"]
-            main, asked[str(name)] = settings["main"], settings[MEASURED_WITH]
-            tasks[str(name)] = (thaw_component("task", node, f"tasks.{name}"), main, load_file(rows)["rows"])
-        except (KeyError, SafetensorError) as error:
-            cause = f"it lacks {error}" if isinstance(error, KeyError) else error
-            raise UserError(
-                f"the measurement of {name} in {path / 'eval'} is damaged ({cause}); remove {evaluation.name} and {rows.name}, "
-                f"then `iwm resume {path}` measures again"
-            ) from error
+            found = read_result(evaluation)
+            main, asked[str(name)], expected = str(found["settings"]["main"]), found["settings"][MEASURED_WITH], found.get("rows")
+        except (KeyError, TypeError, ValueError) as error:
+            raise Damaged(evaluation, f"is damaged ({f'it lacks {error}' if isinstance(error, KeyError) else error})", again) from error
+        tasks[str(name)] = (thaw_component("task", node, f"tasks.{name}"), main, read_rows(rows, expected, again))
     return Tuned(cost, tasks, asked, config.train.resamples)
+
+
+def read_rows(path: Path, expected: str | None, remedy: str) -> Tensor:
+    """What a task did on each validation image.
+
+    Raises:
+        Damaged: it cannot be read, or has another checksum than was ``expected``.
+    """
+    found = checksum_of_file(path, remedy)
+    if expected not in (None, found):
+        raise Damaged(path, f"is damaged (its checksum is {found}, not {expected})", remedy)
+    try:
+        rows = load_file(path)["rows"]
+    except (OSError, SafetensorError, KeyError) as error:
+        raise Damaged(path, f"is damaged ({f'it lacks {error}' if isinstance(error, KeyError) else error})", remedy) from error
+    if rows.ndim != 2 or not rows.is_floating_point():
+        raise Damaged(path, "is damaged (its rows are no table of numbers)", remedy)
+    return rows
 
 
 def tables_of(protocols: dict[str, dict[int, Tuned]], known: Known) -> list[Table]:

@@ -95,7 +95,7 @@ def check_all(asked: Asked, jobs: list[Job]) -> None:
         from iwm_core.tuning.work import check
 
         for name in dict.fromkeys(job.protocol for job in jobs):
-            check(asked.world_model, f"{RECIPES}{name}", asked.overrides_of(name))
+            check(asked.world_model, f"{RECIPES}{name}", asked.overrides_of(name), asked.checkpoint)
 
 
 def command(asked: Asked, job: Job) -> list[str]:
@@ -105,6 +105,7 @@ def command(asked: Asked, job: Job) -> list[str]:
         return [*iwm, "resume", str(job.path)]
     return [
         *(*iwm, "tune", asked.world_model, f"recipe={RECIPES}{job.protocol}", f"train.seed={job.seed}", at(job.path)),
+        f"checkpoint={asked.checkpoint}",
         *asked.overrides_of(job.protocol),
     ]
 

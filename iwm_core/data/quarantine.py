@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from iwm_core.errors import UserError
 from iwm_core.files import writing
+from iwm_core.stored import open_stored, read_log
 
 
 class Corrupt(NamedTuple):
@@ -35,7 +36,9 @@ class Quarantine:
         self.found: dict[int, Corrupt] = {}
         if path is not None and path.exists():
             # A line cut short by a kill is dropped: that image is simply found again.
-            os.truncate(path, path.read_bytes().rfind(b"\n") + 1)
+            with open_stored(path) as file:
+                whole = file.read().rfind(b"\n") + 1
+            os.truncate(path, whole)
         self.take_over()
 
     def __len__(self) -> int:
@@ -44,7 +47,7 @@ class Quarantine:
     def take_over(self) -> None:
         """Learn what is written down: by this run before it was interrupted, or by another of its processes."""
         if self.path is not None and self.path.exists():
-            listed = (Corrupt(**json.loads(line)) for line in self.path.read_bytes().splitlines(keepends=True) if line.endswith(b"\n"))
+            listed = (Corrupt(record["index"], record["name"], record["reason"]) for record in read_log(self.path, Corrupt).records)
             self.found |= {corrupt.index: corrupt for corrupt in listed}
 
     def add(self, corrupt: list[Corrupt]) -> list[Corrupt]:

@@ -28,7 +28,7 @@ from iwm_core.run import Run
 from iwm_core.signals import Stop, Stopped
 from iwm_core.tuning.tuned import Tuned, read_square
 
-USE = "iwm predict RUN IMAGE-or-FOLDER … [out=FOLDER|FILE.csv] [batch=64] [workers=2] [device=auto]"
+USE = "iwm predict RUN IMAGE-or-FOLDER … [out=FOLDER|FILE.csv] [batch=64] [workers=2] [device=auto] [checkpoint=step_N]"
 
 
 class Asked(NamedTuple):
@@ -40,6 +40,7 @@ class Asked(NamedTuple):
     batch: int
     workers: int
     device: str
+    checkpoint: str | None = None
 
 
 class Answered(NamedTuple):
@@ -65,10 +66,10 @@ def run_predict(arguments: list[str]) -> int:
         Stopped: a signal ended the work early.
     """
     asked = read_arguments(arguments)
-    run = Run.open(asked.run)
+    run = Run.open(asked.run, asked.checkpoint)
     paths = find_images(asked.images)
     refuse_taken(asked.out)
-    tuned = iwm_core.load(asked.run, asked.device)
+    tuned = iwm_core.load(asked.run, asked.device, asked.checkpoint)
     if not isinstance(tuned, Tuned):
         raise UserError(f"{asked.run} is a world model; tune it first: iwm tune {asked.run} recipe=tune/predictor")
     check_dense(tuned, asked.out)
@@ -158,7 +159,7 @@ def read_arguments(arguments: list[str]) -> Asked:
     words = []
     for text in arguments:
         key, equals, value = text.partition("=")
-        if equals and key in (*options, "out"):
+        if equals and key in (*options, "out", "checkpoint"):
             options[key] = value
         elif text.startswith("-") or (equals and not exists(text)):
             raise UserError(f"cannot read {text!r}: {USE}")
@@ -173,7 +174,9 @@ def read_arguments(arguments: list[str]) -> Asked:
         numbers[key] = int(options[key])
     if options.get("out") == "":
         raise UserError("out= is empty: name a folder or a .csv file, or leave it out")
-    return Asked(words[0], words[1:], options.get("out"), numbers["batch"], numbers["workers"], options["device"])
+    return Asked(
+        words[0], words[1:], options.get("out"), numbers["batch"], numbers["workers"], options["device"], options.get("checkpoint")
+    )
 
 
 def find_images(words: list[str]) -> list[str]:

@@ -5,21 +5,32 @@ Decisions:
 - Numbers that are not finite are null in JSON and NaN here.
 """
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
-
-import yaml
+from typing import Any, NamedTuple, TypedDict
 
 from iwm_core.errors import UserError
-from iwm_core.files import read_lines
 from iwm_core.results import Chart, Constant, Metric, Series
+from iwm_core.saved import Logged, MeasuredLine, latest_checkpoint, read_state
 from iwm_core.scorecard import MEASURED_WITH, kept_otherwise, read_result, understand
 from iwm_core.settings import Settings, in_words, otherwise, settings_of
+from iwm_core.shapes import Name
+from iwm_core.stored import Damaged, Log, read_json, read_log, read_text, read_yaml
 
 KINDS = ("lines", "bars", "points")
+
+
+class Environment(TypedDict, total=False):
+    """What is shown of env.json."""
+
+    versions: dict[str, str]
+    python: str
+    platform: str
+    git_commit: str | None
+    seed: int
+    command: list[str]
 
 
 class Pictured(NamedTuple):
@@ -115,20 +126,17 @@ def read_run(path: Path, label: str) -> RunRecord:
     if not (path / "config.yaml").is_file():
         what = "has no config.yaml" if path.is_dir() else "does not exist"
         raise UserError(f"{path} is no run: it {what}; `iwm train` prints a run's directory on its first line")
-    try:
-        text = (path / "config.yaml").read_text(encoding="utf-8")
-        config = yaml.safe_load(text)
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise UserError(f"{path / 'config.yaml'} cannot be read: {' '.join(str(error).split())}") from error
-    if not isinstance(config, dict):
-        raise UserError(f"{path / 'config.yaml'} is no recipe")
+    config = read_yaml(path / "config.yaml", dict[Name, Any], "bring back a copy of it")
+    text = read_text(path / "config.yaml")
 
     problems: list[str] = []
 
     def attempt(read: Callable[[Path], Any], file: Path, otherwise: Any) -> Any:
         """What a file holds; a damaged one is named and left out."""
         try:
-            return read(file) if file.exists() else otherwise
+            return read(file) if file.exists() or file.is_symlink() else otherwise
+        except Damaged as error:
+            problems.append(f"{file} {error.problem} and is left out")
         except KeyError as error:
             problems.append(f"{file} is damaged and left out: it lacks {error}")
         except (TypeError, AttributeError):
@@ -136,6 +144,19 @@ def read_run(path: Path, label: str) -> RunRecord:
         except (OSError, ValueError) as error:
             problems.append(f"{file} is damaged and left out: {' '.join(str(error).split())}")
         return otherwise
+
+    def readable(log: Log, file: Path) -> list[dict[str, Any]]:
+        """The lines of a log that can be read; that there are others is told."""
+        if log.bad:
+            problems.append(f"{file} holds {log.bad} lines that cannot be read and are left out; `iwm resume {path}` mends it")
+        return log.records
+
+    def lines(file: Path) -> list[dict[str, Any]]:
+        return readable(read_log(file, Logged), file)
+
+    def history(file: Path) -> list[dict[str, Any]]:
+        found = [understand(line) for line in readable(read_log(file, MeasuredLine), file)]
+        return [{**line, "metrics": read_metrics(line["metrics"]), "controls": read_controls(line["metrics"])} for line in found]
 
     asked = list(config.get("evaluators") or config.get("tasks") or {})
     files = sorted((path / "eval").glob("*.json"), key=lambda f: (asked.index(f.stem) if f.stem in asked else len(asked), f.stem))
@@ -145,42 +166,22 @@ def read_run(path: Path, label: str) -> RunRecord:
     for one in apart:
         if one is not None:
             others.setdefault(one.name, []).append(one)
-    checkpoints = [p for p in (path / "checkpoints").glob("step_*") if p.name.removeprefix("step_").isdigit()]
-    newest = max(checkpoints, key=lambda p: int(p.name.removeprefix("step_")), default=None)
-    state = attempt(read_object, newest / "state.json", {}) if newest else {}
+    newest = latest_checkpoint(path / "checkpoints")
+    state = attempt(lambda file: read_state(file.parent), newest / "state.json", {}) if newest else {}
     return RunRecord(
         path=path,
         label=label,
         config=config,
         text=text,
-        environment=attempt(read_object, path / "env.json", {}),
-        log=attempt(read_log, path / "metrics.jsonl", []),
-        history=attempt(read_history, path / "evaluations.jsonl", []),
+        environment=attempt(partial(read_json, shape=Environment), path / "env.json", {}),
+        log=attempt(lines, path / "metrics.jsonl", []),
+        history=attempt(history, path / "evaluations.jsonl", []),
         measured={one.name: one for one in found if one is not None},
         others=others,
         step=state.get("step"),
         steps=state.get("steps"),
         problems=problems,
     )
-
-
-def read_object(path: Path) -> dict[str, Any]:
-    """A file that holds one JSON object."""
-    content = json.loads(path.read_text(encoding="utf-8"))
-    if not isinstance(content, dict):
-        raise ValueError("it holds no JSON object")
-    return content
-
-
-def read_log(path: Path) -> list[dict[str, Any]]:
-    """Lines that each have a step."""
-    return [line for line in read_lines(path) if isinstance(line["step"], int)]
-
-
-def read_history(path: Path) -> list[dict[str, Any]]:
-    """Measurements made in training, their metrics and controls as in `Measured`."""
-    lines = [understand(line) for line in read_log(path) if line["evaluator"]]
-    return [{**line, "metrics": read_metrics(line["metrics"]), "controls": read_controls(line["metrics"])} for line in lines]
 
 
 def read_measured(path: Path, name: str, config: dict[str, Any]) -> Measured:

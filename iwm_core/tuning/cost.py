@@ -10,7 +10,7 @@ Decisions:
 - Memory is the highest mark: of the tensors on a CUDA device, else of the process, which holds Python and its libraries too.
 """
 
-import json
+import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,8 +21,8 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from iwm_core.errors import UserError
-from iwm_core.files import write_atomically
+from iwm_core.files import write_record
+from iwm_core.stored import read_json
 from iwm_core.tuning.model import TunedModel
 
 IMAGES = 2
@@ -130,7 +130,7 @@ def write_cost(run: Path, cost: Cost) -> None:
     Raises:
         UserError: it cannot be written.
     """
-    write_atomically(run / "cost.json", json.dumps(cost._asdict(), indent=1))
+    write_record(run / "cost.json", cost._asdict())
 
 
 def read_cost(run: Path) -> Cost | None:
@@ -140,11 +140,6 @@ def read_cost(run: Path) -> Cost | None:
         UserError: it cannot be read.
     """
     path = run / "cost.json"
-    if not path.exists():
+    if not (path.exists() or path.is_symlink()):
         return None
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        return Cost(**{name: content[name] for name in Cost._fields})
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        cause = " ".join(str(error).split())
-        raise UserError(f"{path} is damaged ({cause}); remove it, and `iwm resume {run}` writes it anew") from error
+    return read_json(path, Cost, f"remove it, and `iwm resume {shlex.quote(str(run))}` writes it anew")

@@ -2,24 +2,34 @@
 
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from iwm_core.actions import recipe_actions
 from iwm_core.checkpoint import load_weights
 from iwm_core.errors import UserError
 from iwm_core.interfaces import WorldModelParts
 from iwm_core.run import Run
+from iwm_core.saved import step_of
+from iwm_core.shapes import fitting
 from iwm_core.thaw import thaw_plain
 from iwm_core.world_model import build_model
 
 
-def source_of(path: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What a tuning keeps of the run that it begins from (its path, newest checkpoint and config), and the config of its data.
+class Source(TypedDict):
+    """What a tuning's config tells of its world model."""
+
+    run: str
+    checkpoint: str
+    config: dict[str, Any]
+
+
+def source_of(path: str, checkpoint: str | None = None) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What a tuning keeps of the run that it begins from (its path, checkpoint and config), and the config of its data.
 
     Raises:
         UserError: it is no run, no world model, or has no checkpoint yet.
     """
-    run = Run.open(path)
+    run = Run.open(path, checkpoint)
     config = run.plain_config()
     if "world_model" in config:
         raise UserError(f"{path} is tuned already; tune the world model that it comes from: {config['world_model']['run']}")
@@ -32,10 +42,16 @@ def world_model_parts(source: dict[str, Any], restored: bool) -> WorldModelParts
     Raises:
         UserError: its weights cannot be read.
     """
-    recipe = thaw_plain(source["config"])
+    try:
+        kept: Source = fitting(source, Source, "world_model")
+        if step_of(kept["checkpoint"]) < 0:
+            raise ValueError(f"world_model.checkpoint is {kept['checkpoint'][:60]!r}, not step_N")
+    except ValueError as error:
+        raise UserError(f"the recipe knows no world model: {error}") from error
+    recipe = thaw_plain(kept["config"])
     model = build_model(recipe, restored=True)
     if not restored:
-        checkpoint = Path(source["run"]) / "checkpoints" / source["checkpoint"]
+        checkpoint = Path(kept["run"]) / "checkpoints" / kept["checkpoint"]
         if not checkpoint.is_dir():
             raise UserError(f"the world model's checkpoint {checkpoint} is gone; bring it back, or start the tuning anew")
         load_weights(checkpoint, model)

@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import save
 
 from iwm_core.bootstrap import bootstrap
-from iwm_core.checkpoint import load_weights, read_state
+from iwm_core.checkpoint import load_weights
 from iwm_core.config import steps_of
 from iwm_core.data.training import open_split
 from iwm_core.display import Display
@@ -27,9 +27,11 @@ from iwm_core.launch import make_accelerator
 from iwm_core.lock import placing
 from iwm_core.objective import Objective
 from iwm_core.run import Run
+from iwm_core.saved import read_state
 from iwm_core.scorecard import FORMAT, MEASURED_WITH, form, place_of, tell_apart, title_of
 from iwm_core.settings import digest, plain, settings_of
 from iwm_core.signals import Stop
+from iwm_core.stored import checksum_of_file
 from iwm_core.tuning.augment import Mixer
 from iwm_core.tuning.cost import Cost, device_name, flops, peak_memory, read_cost, write_cost
 from iwm_core.tuning.data import TuneBatch, TuneData, part_of, validation_batches
@@ -213,8 +215,9 @@ def evaluate_tasks(run: Run, recipe: TuneRecipe, model: Tuned, display: Display,
         content |= {"summary": in_words(name, model, metrics, run), "about": {}, "charts": [], "galleries": [], "pictures": []}
         with placing(run.path, "eval", display.warn):
             place.file.parent.mkdir(exist_ok=True)
-            write_atomically(place.file.with_name(f"{place.file.stem}_rows.safetensors"), save({"rows": rows}))
-            run.write_evaluation(place, content)
+            table = place.file.with_name(f"{place.file.stem}_rows.safetensors")
+            write_atomically(table, save({"rows": rows}))
+            run.write_evaluation(place, content | {"rows": checksum_of_file(table)})
         display.table(title_of(name, model.step, place), metrics, ())
         display.say(content["summary"])
         display.say(f"wrote {place.file}")

@@ -4,6 +4,7 @@ from typing import Any
 
 import torch
 
+from iwm_core.change import checkpoint_in
 from iwm_core.compose import compose
 from iwm_core.data.loader import Schedule, parts_of
 from iwm_core.data.training import open_split
@@ -23,7 +24,8 @@ from iwm_core.work import carry_on, check_devices
 def start(path: str, name: str, overrides: list[str]) -> int:
     """``iwm tune``: tune a world model in a new run and measure it; what can be checked is checked before the directory is made."""
     display = make_display()
-    config, notes = check(path, name, overrides)
+    checkpoint, overrides = checkpoint_in(overrides)
+    config, notes = check(path, name, overrides, checkpoint)
     with new_run(config, "tune", display.warn) as run:
         display.say(str(run.path))  # alone on the first line, for scripts
         for note in notes:
@@ -31,13 +33,13 @@ def start(path: str, name: str, overrides: list[str]) -> int:
         return carry_on(run, thaw(run.config()), None, [], display)
 
 
-def check(path: str, name: str, overrides: list[str]) -> tuple[Any, list[str]]:
+def check(path: str, name: str, overrides: list[str], checkpoint: str | None = None) -> tuple[Any, list[str]]:
     """The config of a tuning of the run at ``path`` by a recipe, checked as far as can be without training; and notes for the user.
 
     Raises:
         UserError: something does not fit.
     """
-    source, data = source_of(path)
+    source, data = source_of(path, checkpoint)
     config, notes = compose(name, overrides, data)
     if schema_of(config) is not TUNING:
         raise UserError(f"the recipe {name!r} trains a world model: iwm train recipe={name}; to tune one, choose such as tune/predictor")
