@@ -110,7 +110,7 @@ def test_a_saved_model_answers_the_same_to_the_bit(tmp_path):
     images = torch.rand(5, 3, SIZE, SIZE)
     model, other = noisy(1), noisy(2)
     model(images, torch.zeros(5, dtype=torch.int64))  # moves the norm's running mean, which has to be kept too
-    checkpoint = save_checkpoint(tmp_path, 3, model, torch.optim.AdamW(model.parameters()), {}, 1)
+    checkpoint = save_checkpoint(tmp_path, 3, model, torch.optim.AdamW(model.parameters()), {"steps": 3, "images": 8}, 1)
     expected = Tuned(model, lessons("colour"), SIZE, None, 3, CPU).predict(images)["colour"]
     assert not torch.allclose(Tuned(other, lessons("colour"), SIZE, None, 3, CPU).predict(images)["colour"], expected)
     load_weights(checkpoint, other)

@@ -30,7 +30,7 @@ def objective(world, *options):
     torch.nn.init.normal_(model.heads["classify"].linear.weight)
     run, display = Run(Path("nowhere")), make_display()
     data = TuneData(recipe, recipe.tasks, recipe.data.open("train"), SIZE, run, CPU, display, quiet=True)
-    return Tuning(run, recipe, model.eval(), learned, data, CPU, display), model
+    return Tuning(run, recipe, model.eval(), learned, data, CPU, display, memory_before=0), model
 
 
 def batch(count, **targets):

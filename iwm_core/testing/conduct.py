@@ -48,7 +48,8 @@ class NoWaits(TorchDispatchMode):
     """Stands in for a GPU: tensors on `GPU` are fakes, true in shape and device, without values.
 
     What needs a value on the host (``item``, ``nonzero``, a mask as an index) then raises by itself; and an operation between host and
-    device raises `Waits`: on a GPU it is a copy, which waits unless it comes from pinned memory.
+    device raises `Waits`: on a GPU it is a copy, which waits unless it comes from pinned memory. torch's one-kernel shortcuts for
+    transformers, which fakes do not know before torch 2.14, are off.
     """
 
     def __init__(self) -> None:
@@ -56,12 +57,15 @@ class NoWaits(TorchDispatchMode):
         self.fakes = FakeTensorMode(allow_non_fake_inputs=True)
 
     def __enter__(self) -> "NoWaits":
+        self.shortcuts = torch.backends.mha.get_fastpath_enabled()
+        torch.backends.mha.set_fastpath_enabled(False)
         self.fakes.__enter__()
         return super().__enter__()
 
     def __exit__(self, *error: Any) -> None:
         super().__exit__(*error)
         self.fakes.__exit__(*error)
+        torch.backends.mha.set_fastpath_enabled(self.shortcuts)
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
