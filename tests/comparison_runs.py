@@ -58,14 +58,14 @@ def right(share, seed, images=IMAGES):
     return (order < round(share * images)).float()[:, None]
 
 
-def write_tuned(path, shares, seed=0, trained=1000, seconds=60.0, finished=True, images=IMAGES, kinds=None, measured=None):
+def write_tuned(path, shares, seed=0, trained=1000, seconds=60.0, finished=True, images=IMAGES, kinds=None, config=None, measured=None):
     """A tuning by the shares of right images of its tasks; one that has not finished has made half of its steps.
 
-    ``measured``: what of its config was otherwise when it was measured.
+    ``config``: more of its config; ``measured``: what of it was otherwise when it was measured.
     """
     path, step = Path(path), 8 if finished else 4
     tasks = {name: {"name": (kinds or {}).get(name, "named")} for name in shares}
-    config = {"recipe": "tune/x", "tasks": tasks, "train": {"seed": seed, "resamples": 40}, "world_model": {"run": "w"}}
+    config = {"recipe": "tune/x", "tasks": tasks, "train": {"seed": seed, "resamples": 40}, "world_model": {"run": "w"}, **(config or {})}
     (path / "checkpoints" / f"step_{step}").mkdir(parents=True)
     (path / "checkpoints" / f"step_{step}" / "state.json").write_text(json.dumps({"step": step, "steps": 8}))
     (path / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))

@@ -160,6 +160,32 @@ def test_trainings_on_different_images_are_not_compared(tasks, tmp_path):
         tables_of({"x": {0: a, 1: b}}, {})
 
 
+@pytest.mark.parametrize(
+    ("measured", "reason"),
+    [
+        ({"data": {"name": "folder"}}, "data.name noise against folder"),
+        ({"train": {"resamples": 9}}, "resamples 40 against 9"),
+    ],
+)
+def test_what_was_measured_otherwise_is_not_held_against_another(tasks, tmp_path, measured, reason):
+    shared = {"data": {"name": "noise"}}
+    one = read_tuned(write_tuned(tmp_path / "a", {"shape": 0.9}, config=shared))
+    other = read_tuned(write_tuned(tmp_path / "b", {"shape": 0.2}, config=shared | measured))
+    (table,) = tables_of({"predictor": {0: one}, "predictor_random": {0: other}}, {})
+    assert held_against(table) == [f"Not comparable: {reason}."]
+    (same,) = tables_of({"predictor": {0: one}, "predictor_random": {0: one}}, {})
+    assert same.apart == ""
+
+
+def test_a_tuning_that_was_measured_otherwise_or_by_an_earlier_version_is_not_measured(tasks, tmp_path):
+    path = write_tuned(tmp_path / "a", {"shape": 0.8}, measured={"train": {"resamples": 9}})
+    assert read_tuned(path) is None
+    path = write_tuned(tmp_path / "b", {"shape": 0.8})
+    file = path / "eval" / "shape.json"
+    file.write_text(json.dumps({"evaluator": "shape", "step": 8, "metrics": {}, "settings": {"main": "accuracy"}}))
+    assert read_tuned(path) is None, "`iwm compare` has it measured again by `iwm resume`"
+
+
 def test_numbers_are_written_short():
     assert [count(n) for n in (640, 12_800, 999_600, 1_234_567, 2e9)] == ["640", "12.8 k", "1 M", "1.23 M", "2 G"]
     assert [share(s) for s in (1, 0.1234, 0.0123, 0.00036)] == ["100 %", "12.3 %", "1.23 %", "0.04 %"]

@@ -88,7 +88,7 @@ def test_all_that_was_found_is_written(evaluators, capsys):
         "image_size": 16,
         "view": {"canvas": None, "source_from": "view"},
     }
-    assert {key: value for key, value in found.items() if key not in ("metrics", "charts", "galleries", "pictures")} == {
+    assert {key: value for key, value in found.items() if key not in ("metrics", "charts", "galleries", "pictures", "checksum")} == {
         "format": 2,
         "evaluator": "full",
         "step": 6,

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import iwm_core
 from iwm_core.cli import dispatch, guarded
 from iwm_core.interfaces import CONTROLS
 
@@ -79,6 +80,16 @@ def test_a_second_measurement_gives_identical_files(run):
     first = {path: path.read_bytes() for path in Path(run, "eval").rglob("*") if path.is_file()}
     assert guarded(lambda: dispatch(["eval", run])) == 0
     assert {path: path.read_bytes() for path in Path(run, "eval").rglob("*") if path.is_file()} == first
+
+
+def test_another_setting_of_each_leaves_the_recipes_files_as_they_are(run):
+    first = {path: path.read_bytes() for path in Path(run, "eval").rglob("*") if path.is_file()}
+    changed = {name: next(key for key in fields if key != "every") for name, fields in FEW.items()}
+    words = [f"evaluators.{name}.{key}={FEW[name][key] + 1}" for name, key in changed.items()]
+    assert guarded(lambda: dispatch(["eval", run, *words])) == 0
+    assert {path: path.read_bytes() for path in first} == first
+    others = [one for one in iwm_core.measured(run) if not one.own]
+    assert {one.name: one.differing for one in others} == {name: f"{key}={FEW[name][key] + 1}" for name, key in changed.items()}
 
 
 def test_without_actions_what_is_left_is_measured(tmp_path, capsys):

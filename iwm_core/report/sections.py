@@ -87,6 +87,8 @@ def notes_on(run: RunRecord, one: Measured) -> list[str]:
     notes = []
     if run.step is not None and one.step != run.step:
         notes.append(f"{run.label}: measured at step {one.step:,}, but the newest checkpoint is of step {run.step:,}: iwm eval {run.path}")
+    if not one.old and one.name not in (run.config.get("evaluators") or run.config.get("tasks") or {}):
+        notes.append(f"{run.label}: its recipe does not have {one.name}, which was measured with its default settings")
     if one.differing:
         notes.append(f"{run.label}: measured with {one.differing}, which is not as its recipe has it")
     return notes
