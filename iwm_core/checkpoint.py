@@ -18,7 +18,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from iwm_core.errors import UserError
-from iwm_core.files import cause, remedy, sync, write_atomically
+from iwm_core.files import cause, remedy, sync, write_atomically, writing
 from iwm_core.saved import read_state, saved_steps, way_back
 from iwm_core.stored import FORMAT, Damaged, checksum_of_file, read_seal, sealed
 
@@ -55,8 +55,9 @@ def save_checkpoint(folder: Path, step: int, model: nn.Module, optimizer: torch.
     except (OSError, SafetensorError) as error:  # safetensors writes by itself and has its own exception for a full disk
         shutil.rmtree(partial, ignore_errors=True)
         raise UserError(f"cannot write checkpoint {final}: {cause(error)}; {remedy(error)}, then iwm resume {folder.parent}") from error
-    for old in saved_steps(folder)[:-keep]:
-        shutil.rmtree(folder / f"step_{old}")
+    with writing(folder, "remove old checkpoints from"):
+        for old in saved_steps(folder)[:-keep]:
+            shutil.rmtree(folder / f"step_{old}")
     return final
 
 

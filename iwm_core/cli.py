@@ -1,6 +1,6 @@
 """The command line: ``iwm VERB …``. Torch and Hydra are imported only by the verbs that need them.
 
-A user's mistake ends in one line on standard error and status 2; Ctrl-C in status 130.
+A user's mistake ends in one line on standard error and status 2; Ctrl-C in status 130; only success in status 0.
 """
 
 import os
@@ -8,8 +8,11 @@ import sys
 from collections.abc import Callable
 
 from iwm_core.errors import UserError
+from iwm_core.files import OF_THE_MACHINE, cause, remedy
 from iwm_core.listing import list_plugins, run_components, run_recipes, tell_problems
+from iwm_core.output import outlive_readers, refused
 from iwm_core.shown import tell
+from iwm_core.signals import Stopped, end_with_parent, ending_in_a_line
 
 USAGE = """iwm: image world models
 
@@ -39,16 +42,20 @@ start with:  iwm train recipe=quickstart
 
 def main() -> None:
     """Entry point of the command ``iwm``."""
+    if os.environ.pop("IWM_JOB", ""):  # of a sweep or a comparison
+        end_with_parent()
     sys.exit(guarded(lambda: dispatch(sys.argv[1:])))
 
 
 def guarded(action: Callable[[], int]) -> int:
     """Run an action; a user's mistake becomes one line and a status."""
-    from iwm_core.signals import Stopped
-
+    outlive_readers()
     try:
-        status = action()
-        sys.stdout.flush()  # here, where a reader that has left is no error, not when Python ends
+        with ending_in_a_line():
+            status = action()
+        sys.stdout.flush()
+        if refused and not status:
+            raise Stopped(f"what was to be printed is not whole: {refused[0]}", 1)
         return status
     except UserError as error:
         tell(f"iwm: {error}", sys.stderr)
@@ -56,12 +63,14 @@ def guarded(action: Callable[[], int]) -> int:
     except Stopped as stopped:
         tell(f"iwm: {stopped}", sys.stderr)
         return stopped.status
+    except OSError as error:
+        if error.errno not in OF_THE_MACHINE:
+            raise
+        tell(f"iwm: {cause(error)}{f' ({error.filename})' if error.filename else ''}; {remedy(error)}", sys.stderr)
+        return 1
     except KeyboardInterrupt:
         tell("iwm: interrupted; a run that has begun goes on with `iwm resume RUN`", sys.stderr)
         return 130
-    except BrokenPipeError:  # the reader of `iwm … | head` is gone
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
 
 
 def dispatch(arguments: list[str]) -> int:

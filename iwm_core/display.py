@@ -184,7 +184,8 @@ def summary(line: dict[str, Any]) -> str:
     """The numbers of a logged line that matter while waiting."""
     words = f"loss {line['loss']:.4f}  {line['images_per_s']:.0f} images/s  data-wait {line['data_wait']:.0%}"
     if "gain" in line:  # a world model in training
-        words += f"  std {line['target_std']:.2f}  rank {line['effective_rank']:.1f}  gain {line['gain']:+.2f}"
+        gain = f"{line['gain']:+.2f}" if math.isfinite(line["gain"]) else "not available"
+        words += f"  std {line['target_std']:.2f}  rank {line['effective_rank']:.1f}  gain {gain}"
     return words
 
 

@@ -5,8 +5,8 @@ Decisions:
 - One module is prepared by Accelerate and nothing else is: data is sharded by `Schedule`, the learning rate is a function, gradients are
   accumulated by hand.
 - A step whose gradient is not finite changes no weights; this is decided on the device. The host waits for the device only on logged steps.
-- SIGINT and SIGTERM end the run after the step under way, with a checkpoint; a second signal ends it at once. Several processes
-  agree after each step, so that all end after the same one.
+- A signal (`iwm_core.signals.ENDING`) or a data worker that died ends the run after the step under way, with a checkpoint; a second Ctrl-C
+  ends it at once. Several processes agree after each step, so that all end after the same one.
 """
 
 import contextlib
@@ -25,13 +25,16 @@ from iwm_core.data.loader import Schedule, parts_of
 from iwm_core.display import Display
 from iwm_core.errors import UserError
 from iwm_core.events import StepEnd, TrainEnd, TrainStart
-from iwm_core.launch import agreement
+from iwm_core.launch import agreement, first_reason
 from iwm_core.objective import Objective, Optimisation
 from iwm_core.plugins import load_plugins
 from iwm_core.run import Run
 from iwm_core.saved import read_state
 from iwm_core.schedules import learning_rate
 from iwm_core.signals import Stop, Stopped
+
+LOST = 1 << 16
+"""What processes agree on where one has lost its data workers; larger than any signal."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +108,7 @@ def fit(
             group["lr"] = learning_rate(settings.lr, step, plan.steps, plan.warmup) * group["lr_scale"]
             group["weight_decay"] = objective.weight_decay(step, plan.steps) if group["decays"] else 0.0
 
-        loss = torch.zeros((), device=accelerator.device)
+        loss, batch = torch.zeros((), device=accelerator.device), None
         for micro in range(launch.accumulate):
             batch = tally.wait(batches)
             data.report(batch)
@@ -142,19 +145,21 @@ def fit(
                     display.warn(f"step {done}: {line['skipped']} of {plan.log_every} steps had no finite gradient and were skipped")
                 for warning in objective.warnings(line):
                     display.warn(f"step {done}: {warning}")
-            if line["skipped"] >= plan.log_every > 1:
-                raise UserError(
-                    f"no gradient of the last {plan.log_every} steps was finite; lower train.lr.peak, or use launch.precision=fp32"
-                )
+            barren = int(tally.barren)
+            if barren >= min(max(plan.log_every, 2), plan.steps):
+                cause = objective.not_finite(batch) or "lower train.lr.peak, or use launch.precision=fp32"
+                raise UserError(f"no gradient of the last {barren} steps was finite; {cause}")
         if accelerator.is_main_process and done < plan.steps and objective.due(done):
             with tally.paused():
                 objective.evaluate(done)
-        received = largest(stop.received)
+        received = largest(LOST if data.lost else stop.received)
         if (done % plan.checkpoint_every == 0 or done == plan.steps or received) and accelerator.is_main_process:
             kept = {"steps": plan.steps, "images": len(data), "seconds": tally.seconds(), **objective.state()}
             save_checkpoint(run.checkpoints, done, model, optimizer, kept, settings.keep)
         if received:
-            raise Stopped(f"stopped at step {done} of {plan.steps}; continue with `iwm resume {run.path}`", 128 + received)
+            why = f": {first_reason(data.lost)}" if received == LOST else ""
+            text = f"stopped at step {done} of {plan.steps}{why}; continue with `iwm resume {run.path}`"
+            raise Stopped(text, 1 if received == LOST else 128 + received)
 
     plugins.tell("iwm_train_end", TrainEnd(run.path, model, plan.steps))
     accelerator.end_training()
@@ -187,6 +192,8 @@ class Tally:
 
     def __init__(self, device: torch.device, before: float) -> None:
         self.loss, self.skipped = torch.zeros((), device=device), torch.zeros((), device=device)
+        self.barren = torch.zeros((), device=device)
+        """Steps since the last that had a finite gradient."""
         self.before, self.began, self.rested = before, time.perf_counter(), 0.0
         self.steps, self.waited, self.since = 0, 0.0, self.began
 
@@ -214,6 +221,7 @@ class Tally:
         """Count a step; the loss of a skipped one is left out."""
         self.loss += torch.where(finite, loss, 0.0)
         self.skipped += ~finite
+        self.barren = torch.where(finite, 0.0, self.barren + 1)
         self.steps += 1
 
     def read(self, accelerator: Any, batch_size: int) -> dict[str, Any]:

@@ -40,6 +40,10 @@ REMEDIES = {
 """What to do about a failed write, by the reason that the system gives."""
 
 
+OF_THE_MACHINE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ESTALE, errno.EMFILE, errno.ENFILE, errno.EROFS}
+"""Reasons that are no fault of the program, wherever they come from, such as a library's cache or a temporary file."""
+
+
 @contextmanager
 def writing(path: Path | str, doing: str = "write", instead: str = "") -> Iterator[None]:
     """Turn the failure of a write into one line.

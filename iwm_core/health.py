@@ -54,7 +54,12 @@ def spread_rows(tokens: Float[Tensor, "b n d"], rows: int = ROWS) -> Float[Tenso
 
 
 def gain(predicted: Float[Tensor, "b m t d"], teacher: Float[Tensor, "b n d"], where: Targets) -> Float[Tensor, ""]:
-    """Share that the prediction saves of the squared error of "the batch's mean at this position": 1 is perfect, 0 no better."""
+    """Share that the prediction saves of the squared error of "the batch's mean at this position": 1 is perfect, 0 no better.
+
+    NaN for a batch of one image, which is its own mean.
+    """
+    if len(teacher) < 2:
+        return teacher.new_full((), torch.nan)
     index = where.target.flatten(1)[..., None].expand(-1, -1, teacher.shape[-1])
     wanted = teacher.gather(1, index).view_as(predicted)
     mean = teacher.mean(dim=0, keepdim=True).expand_as(teacher).gather(1, index).view_as(predicted)

@@ -1,6 +1,8 @@
 """One command after another, each in a process of its own, as sweeps and comparisons run them."""
 
+import os
 from pathlib import Path
+from subprocess import PIPE
 from typing import NamedTuple
 
 from iwm_core.signals import Children
@@ -21,7 +23,7 @@ class Ended(NamedTuple):
 def run_job(command: list[str]) -> Ended:
     """Run a command to its end; signals are passed on to it."""
     with Children() as children:
-        children.start(command)
+        children.start(command, stdin=PIPE, env={**os.environ, "IWM_JOB": "1"})  # it ends with us, and its standard input tells it when
         while children.watch():
             pass
     (status,) = children.statuses()

@@ -22,7 +22,7 @@ import psutil
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
-from accelerate.utils import InitProcessGroupKwargs, ProjectConfiguration
+from accelerate.utils import InitProcessGroupKwargs, ProjectConfiguration, gather_object
 
 from iwm_core.config import Launch
 from iwm_core.errors import UserError
@@ -95,6 +95,11 @@ def agreement(accelerator: Accelerator) -> Callable[[int], int]:
         return int(shared)
 
     return largest
+
+
+def first_reason(text: str) -> str:
+    """The first text of all processes that is not empty."""
+    return next(filter(None, gather_object([text])), "")
 
 
 def spawn(folder: Path, overrides: list[str], processes: int) -> int:

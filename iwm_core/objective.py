@@ -1,7 +1,7 @@
 """What the training loop asks of those who use it: settings, data, and what is particular to pretraining or tuning."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor, nn
@@ -28,13 +28,25 @@ class Optimisation(Protocol):
 
 @runtime_checkable
 class Batches(Protocol):
-    """Training data as the loop reads it."""
+    """Training data as the loop reads it.
+
+    Attributes:
+        lost: why there are no data workers any more; empty as long as they live.
+    """
+
+    lost: str
 
     def __len__(self) -> int: ...
     @property
     def corrupt(self) -> int: ...
     def batches(self, slices: Iterator[Slice]) -> Iterator[Any]: ...
     def report(self, batch: Any) -> None: ...
+
+
+def first_not_finite(parts: Mapping[str, Tensor | None]) -> str:
+    """A line about the first of some named tensors that holds a number that is not finite; empty where none does."""
+    names = (name for name, part in parts.items() if part is not None and not part.isfinite().all())
+    return next((f"{name} hold numbers that are not finite: mend them" for name in names), "")
 
 
 class Objective(ABC):
@@ -70,6 +82,10 @@ class Objective(ABC):
     def warnings(self, line: dict[str, Any]) -> Iterator[str]:
         """What the user should know about a logged line."""
         yield from ()
+
+    @abstractmethod
+    def not_finite(self, batch: Any) -> str:
+        """Which part of the last micro-batch holds numbers that are not finite, and what to mend; empty where all are."""
 
     def evaluate(self, done: int) -> None:  # noqa: B027  # likewise
         """Called on the first process after each step, to measure the model in training where it is due."""

@@ -22,7 +22,7 @@ from iwm_core.evaluate import evaluate_in_training
 from iwm_core.health import Health, effective_rank, gain, spread_rows, target_std
 from iwm_core.interfaces import Draws, Targets
 from iwm_core.launch import make_accelerator
-from iwm_core.objective import Objective
+from iwm_core.objective import Objective, first_not_finite
 from iwm_core.run import Run
 from iwm_core.schedules import momentum, weight_decay
 from iwm_core.signals import Stop
@@ -73,7 +73,7 @@ class Pretraining(Objective):
         draws = Draws(self.recipe.train.seed, batch.epoch, batch.index)
         params = self.actions.observe(self.actions.sample(draws.stream("actions")), batch.action)
         views = self.make_views(batch.images, params, self.recipe.view.source_from, batch.target)
-        self.where = self.select(draws)
+        self.views, self.where = views, self.select(draws)
         self.prediction: Prediction = prepared(views.source, views.target, views.action, self.where)
         return self.prediction.loss
 
@@ -93,6 +93,12 @@ class Pretraining(Objective):
     def measured(self, step: int, steps: int) -> dict[str, Any]:
         self.health = measure(self.prediction, self.where)
         return {**asdict(self.health), "momentum": momentum(self.recipe.train.momentum, step, steps)}
+
+    def not_finite(self, batch: Batch) -> str:
+        data, actions = f"data={self.recipe.data.name}", f"actions=[{','.join(self.recipe.actions)}]"
+        seen = {f"the images of {data}": batch.images, f"the second images of {data}": batch.target, f"the actions of {data}": batch.action}
+        made = {f"the images that {actions} make": self.views.source, f"the target images that {actions} make": self.views.target}
+        return first_not_finite(seen | made | {f"the parameters that {actions} encode": self.views.action})
 
     def warnings(self, line: dict[str, Any]) -> Iterator[str]:
         teacher = self.prediction.teacher

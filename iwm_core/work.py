@@ -248,10 +248,10 @@ def finished(run: Run, recipe: Recipe | TuneRecipe, checkpoint: Path | None) -> 
 def work_here(path: str, overrides: list[str], quiet: bool) -> int:
     """The training of one of several processes."""
     run, display = Run.open(path), SilentDisplay() if quiet else make_display()
-    named = [word for word in overrides if word.startswith("checkpoint=")]
-    recipe = changed(run.config(), [word for word in overrides if word not in named], ON_RESUME, "resume")
+    named, overrides = checkpoint_in(overrides)
+    recipe = changed(run.config(), overrides, ON_RESUME, "resume")
     locks = "IWM_OUTCOME" not in os.environ and not quiet  # started by torchrun: else the parent has the lock
     with writer(run.path, "train", display.warn) if locks else nullcontext():
-        checkpoint = run.checkpoints / named[0].removeprefix("checkpoint=") if named else run.latest()
+        checkpoint = run.checkpoints / named if named else run.latest()
         train_here(run, recipe, checkpoint, display)
     return 0

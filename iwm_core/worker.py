@@ -12,19 +12,20 @@ import json
 import os
 import signal
 import sys
-import threading
 from pathlib import Path
 
 from iwm_core.cli import guarded
 from iwm_core.errors import UserError
-from iwm_core.signals import Stopped
+from iwm_core.output import outlive_readers
+from iwm_core.signals import Stopped, end_with_parent
 
 
 def main() -> None:
     if "IWM_OUTCOME" not in os.environ:
         sys.exit(guarded(work))
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # until training handles it: silent, as the parent speaks
-    threading.Thread(target=end_with_parent, daemon=True).start()
+    end_with_parent()
+    outlive_readers()
     try:
         sys.exit(work())
     except Stopped as stopped:
@@ -49,12 +50,6 @@ def tell(status: int, text: str) -> None:
     partial = path.with_suffix(".partial")
     partial.write_text(json.dumps([status, text]), encoding="utf-8")
     partial.rename(path)
-
-
-def end_with_parent() -> None:
-    """Standard input is a pipe that the parent never writes to: it ends when the parent does."""
-    os.read(sys.stdin.fileno(), 1)
-    os._exit(1)
 
 
 if __name__ == "__main__":

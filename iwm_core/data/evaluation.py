@@ -5,13 +5,13 @@ from collections.abc import Iterator
 import torch
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor
-from torch.utils.data import DataLoader
 
 from iwm_core.config import Recipe
 from iwm_core.data.pairs import channels, has_action, known_actions, paired, sides
 from iwm_core.data.quarantine import Corrupt
 from iwm_core.data.training import open_split
 from iwm_core.data.view import centre_boxes, cut
+from iwm_core.data.workers import made_in_order
 from iwm_core.errors import UserError
 from iwm_core.interfaces import CorruptImage, EvaluationData, ImageBatch, Images
 
@@ -100,14 +100,9 @@ class RunData(EvaluationData):
     def batches(self, split: str, count: int, size: int) -> Iterator[ImageBatch]:
         images = self.split(split)
         index = self.spread(split, count)
-        loader = DataLoader(
-            SquareTask(images, self.recipe.image_size),  # pyright: ignore[reportArgumentType]
-            batch_size=None,
-            sampler=index.split(size),  # pyright: ignore[reportArgumentType]
-            num_workers=self.recipe.launch.workers,
-        )
+        made = made_in_order(SquareTask(images, self.recipe.image_size), index.split(size), self.recipe.launch.workers)
         found, limit = self._corrupt.setdefault(split, set()), self.recipe.data.max_corrupt
-        for batch, corrupt in loader:
+        for batch, corrupt in made:
             found.update(corrupt)
             if len(found) > limit * len(images):
                 raise UserError(

@@ -9,10 +9,10 @@ from collections.abc import Iterable
 import torch
 from jaxtyping import Int, UInt8
 from torch import Tensor
-from torch.utils.data import DataLoader
 
 from iwm_core.data.quarantine import Corrupt
 from iwm_core.data.store import CHUNK, check_memory, sample_sizes
+from iwm_core.data.workers import made_in_order
 from iwm_core.data.wrapped import WrappedImages
 from iwm_core.interfaces import CorruptImage, Images, Track
 
@@ -39,14 +39,8 @@ class KeptImages(WrappedImages):
         self.corrupt: list[Corrupt] = []
         self.blocks: list[Tensor] = []
         chunks = torch.arange(len(behind)).split(CHUNK)
-        loader = DataLoader(
-            PackTask(behind),  # pyright: ignore[reportArgumentType]
-            batch_size=None,
-            sampler=chunks,  # pyright: ignore[reportArgumentType]
-            num_workers=workers,
-        )
         known = []
-        for block, shapes, corrupt in track(loader, "reading images", len(chunks)):
+        for block, shapes, corrupt in track(made_in_order(PackTask(behind), chunks, workers), "reading images", len(chunks)):
             self.blocks.append(block.clone())  # what came from a worker lies in shared memory, of which there may be little
             known.append(shapes)
             self.corrupt += [Corrupt(*c) for c in corrupt]

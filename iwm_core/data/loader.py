@@ -7,18 +7,18 @@ Decisions:
   tensor (`iwm_core.data.store`), and crops are made on the device for a whole batch at once.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
-from torch.utils.data import DataLoader
 
 from iwm_core.config import View
 from iwm_core.data.pairs import known_actions, mirrored, sides
 from iwm_core.data.quarantine import Corrupt
 from iwm_core.data.view import cut, random_boxes
+from iwm_core.data.workers import made_in_order, warn
 from iwm_core.errors import UserError
 from iwm_core.interfaces import CorruptImage, Draws, Images
 
@@ -118,36 +118,42 @@ class DecodedViews:
         known: indices already known to be corrupt.
         workers: data workers; 0 decodes in this process.
         device: where batches go.
+        lost: told why there are no workers any more.
     """
 
-    def __init__(self, images: Images, view: View, size: int, seed: int, known: set[int], workers: int, device: torch.device) -> None:
+    def __init__(
+        self,
+        images: Images,
+        view: View,
+        size: int,
+        seed: int,
+        known: set[int],
+        workers: int,
+        device: torch.device,
+        lost: Callable[[str], None] = warn,
+    ) -> None:
         self.task = ViewTask(images, view, size, seed, known)
-        self.workers, self.device = workers, device
+        self.workers, self.device, self.lost = workers, device, lost
 
     def __call__(self, slices: Iterator[Slice]) -> Iterator[Batch]:
-        for images, index, epoch, corrupt, actions in made_by_workers(self.task, slices, self.task.images, self.workers, self.device):
+        made = made_by_workers(self.task, slices, self.task.images, self.workers, self.device, self.lost)
+        for images, index, epoch, corrupt, actions in made:
             pixels, known = sides(images.to(self.device, non_blocking=True).float().div_(255)), [Corrupt(*c) for c in corrupt]
             index, actions = index.to(self.device, non_blocking=True), actions.to(self.device, non_blocking=True)
             yield Batch(pixels.images, index, epoch, known, pixels.target, actions)
 
 
-def made_by_workers(task: Any, parts: Iterable[Any], images: Images, workers: int, device: torch.device) -> Iterator[Any]:
+def made_by_workers(
+    task: Any, parts: Iterable[Any], images: Images, workers: int, device: torch.device, lost: Callable[[str], None] = warn
+) -> Iterator[Any]:
     """What ``task`` makes of each of ``parts``, in their order, ready to be copied to ``device``.
 
     Raises:
         UserError: it gave a `Fault`, or not one of the images can be read.
     """
-    loader = DataLoader(
-        task,
-        batch_size=None,
-        sampler=parts,  # pyright: ignore[reportArgumentType]
-        num_workers=workers,
-        pin_memory=device.type == "cuda",
-        prefetch_factor=4 if workers else None,
-    )
     fault = ""
     try:
-        for made in loader:
+        for made in made_in_order(task, parts, workers, lost, pin=device.type == "cuda", ahead=4):
             if isinstance(made, Fault):
                 fault = made.text
                 break

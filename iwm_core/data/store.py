@@ -15,13 +15,13 @@ import torch
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 from torch.nn import functional as F
-from torch.utils.data import DataLoader
 
 from iwm_core.config import View
 from iwm_core.data.loader import Batch, Slice, read
 from iwm_core.data.pairs import channels, known_actions, mirrored, sides
 from iwm_core.data.quarantine import Corrupt
 from iwm_core.data.view import random_boxes
+from iwm_core.data.workers import made_in_order
 from iwm_core.errors import UserError
 from iwm_core.interfaces import Draws, Images, Track
 from iwm_core.resample import crop_resize, flip
@@ -91,8 +91,7 @@ class StoredViews:
         self.corrupt: list[Corrupt] = []
         chunks = torch.arange(len(images)).split(CHUNK)
         task: Any = FillTask(images, side)
-        loader = DataLoader(task, batch_size=None, sampler=chunks, num_workers=workers)
-        for index, pixels, sizes, corrupt, actions in track(loader, "reading images", len(chunks)):
+        for index, pixels, sizes, corrupt, actions in track(made_in_order(task, chunks, workers), "reading images", len(chunks)):
             self.images[index], self.sizes[index], self.actions[index] = pixels, sizes, actions
             self.corrupt += [Corrupt(*c) for c in corrupt]
         if on_device:

@@ -44,6 +44,8 @@ class WatchedData:
 
     def __init__(self, total: int, source: DataSource, run: Run, display: Display, quiet: bool) -> None:
         self.total, self.display = total, display
+        self.lost = ""
+        """Why there are no data workers any more; empty as long as they live."""
         # Each process decodes its own share of a step and tells what it meets; but a cache is filled by every process alike.
         self.tells = not quiet or source.cache == "none"
         self.quarantine = Quarantine(run.quarantine if self.tells else None, total, source.max_corrupt)
@@ -56,6 +58,10 @@ class WatchedData:
         """Corrupt images met so far, by all processes."""
         self.quarantine.take_over()
         return len(self.quarantine)
+
+    def lose(self, why: str) -> None:
+        """Note that there are no data workers any more."""
+        self.lost = why
 
     def report(self, batch: Any) -> None:
         """Quarantine the corrupt images met while this batch was made."""
@@ -86,7 +92,7 @@ class TrainingData(WatchedData):
         workers = recipe.launch.workers
         if recipe.data.cache == "none":
             known = set(self.quarantine.found)
-            self.views = DecodedViews(images, recipe.view, size, recipe.train.seed, known, workers, device)
+            self.views = DecodedViews(images, recipe.view, size, recipe.train.seed, known, workers, device, self.lose)
         else:
             on_device = recipe.data.cache == "device"
             self.views = StoredViews(images, recipe.view, size, recipe.train.seed, workers, device, on_device, display.track)

@@ -16,10 +16,10 @@ from typing import NamedTuple
 import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
-from torch.utils.data import DataLoader
 
 import iwm_core
 from iwm_core.data.folder import Folder, walk
+from iwm_core.data.workers import made_in_order
 from iwm_core.display import Display, make_display
 from iwm_core.errors import UserError
 from iwm_core.interfaces import NOT_COUNTED, CorruptImage
@@ -107,14 +107,8 @@ def predict(tuned: Tuned, paths: list[str], run: Path, asked: Asked, display: Di
 def answered(tuned: Tuned, paths: list[str], batch: int, workers: int) -> Iterator[Answered | Unreadable]:
     """What is answered for each image, in their order."""
     chunks = [list(range(start, min(start + batch, len(paths)))) for start in range(0, len(paths), batch)]
-    loader = DataLoader(
-        Squares(paths, tuned.image_size),  # pyright: ignore[reportArgumentType]
-        batch_size=None,
-        sampler=chunks,  # pyright: ignore[reportArgumentType]
-        num_workers=min(workers, len(chunks) - 1),
-        generator=torch.Generator(),  # else the global one is asked for a seed
-    )
-    for chunk, (pixels, found) in zip(chunks, loader, strict=True):
+    made = made_in_order(Squares(paths, tuned.image_size), chunks, min(workers, len(chunks) - 1))
+    for chunk, (pixels, found) in zip(chunks, made, strict=True):
         answers = tuned.predict(pixels.to(tuned.device).float().div_(255)) if len(pixels) else {}
         place = 0
         for index, what in zip(chunk, found, strict=True):

@@ -187,7 +187,7 @@ class TuneData(WatchedData):
         Raises:
             UserError: a target is wrong, or not one image can be read.
         """
-        for made in made_by_workers(self.task, slices, self.task.images, self.workers, self.device):
+        for made in made_by_workers(self.task, slices, self.task.images, self.workers, self.device, self.lose):
             yield made.on(self.device)
 
 

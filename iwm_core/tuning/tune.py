@@ -25,7 +25,7 @@ from iwm_core.files import write_atomically
 from iwm_core.interfaces import Images, Metric
 from iwm_core.launch import make_accelerator
 from iwm_core.lock import placing
-from iwm_core.objective import Objective
+from iwm_core.objective import Objective, first_not_finite
 from iwm_core.run import Run
 from iwm_core.saved import read_state
 from iwm_core.scorecard import FORMAT, MEASURED_WITH, form, place_of, tell_apart, title_of
@@ -158,6 +158,10 @@ class Tuning(Objective):
 
     def measured(self, step: int, steps: int) -> dict[str, Any]:
         return {f"loss.{name}": loss.item() for name, loss in self.losses.items()} if len(self.losses) > 1 else {}
+
+    def not_finite(self, batch: TuneBatch) -> str:
+        targets = {f"the targets of task {name}": target for name, target in batch.targets.items()}
+        return first_not_finite({f"the images of data={self.recipe.data.name}": batch.images} | targets)
 
     def due(self, done: int) -> bool:
         return bool(self.every) and done % self.every == 0

@@ -1,0 +1,148 @@
+"""What data workers make, in order, whatever becomes of the workers.
+
+Decisions:
+- Where a worker dies, or finds no shared memory, all that is left is made in this process: what a task makes of a part depends on
+  nothing else, so that not a bit changes. Who asked is told why, and a training ends after its step with a checkpoint.
+- Torch tells of a dead worker by an exception out of a signal handler, wherever the program is, such as within an optimizer's step. The
+  handler is put away again: the loader also looks, every five seconds, while it waits.
+- Workers move what they made to shared memory themselves. Left to the thread that sends it, a full ``/dev/shm`` ends in a traceback of that
+  thread and a loader that waits for ever.
+"""
+
+import signal
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, default_convert
+
+from iwm_core.files import cause
+from iwm_core.shown import tell
+
+NO_ROOM = "data workers find too little shared memory (/dev/shm): use launch.workers=0, or give a container more (docker: --shm-size=8g)"
+
+
+class WorkersLost(Exception):
+    """Workers cannot go on, for a reason that the text tells, with its remedy."""
+
+
+class Refused(NamedTuple):
+    """What a worker gives instead of what it made: why it cannot send that."""
+
+    why: str
+
+
+def warn(why: str) -> None:
+    """Tell that workers were lost where their work goes on without them."""
+    tell(f"warning: {why}; going on without workers", sys.stderr)
+
+
+def made_in_order(
+    task: Any, parts: Iterable[Any], workers: int, lost: Callable[[str], None] = warn, pin: bool = False, ahead: int = 2
+) -> Iterator[Any]:
+    """What ``task`` makes of each of ``parts``, in their order.
+
+    Args:
+        task: indexed by a part.
+        parts: each is asked for once.
+        workers: processes; 0 for none.
+        lost: told, once, why the rest is made in this process.
+        pin: into pinned memory, from which a GPU copies without waiting.
+        ahead: parts that each worker makes before they are asked for.
+    """
+    left, drawn = iter(parts), deque[Any]()
+
+    def drawing() -> Iterator[Any]:
+        for part in left:
+            drawn.append(part)
+            yield part
+
+    try:
+        for made in made_by_loader(task, drawing(), workers, pin, ahead):
+            drawn.popleft()
+            yield made
+        return
+    except WorkersLost as error:
+        lost(str(error))
+    while drawn:
+        yield default_convert(task[drawn.popleft()])
+    for part in left:
+        yield default_convert(task[part])
+
+
+def made_by_loader(task: Any, parts: Iterator[Any], workers: int, pin: bool, ahead: int) -> Iterator[Any]:
+    """The same, as long as the workers live.
+
+    Raises:
+        WorkersLost: they do not, or cannot be started.
+    """
+    loader = DataLoader(
+        task,
+        batch_size=None,
+        sampler=parts,  # pyright: ignore[reportArgumentType]
+        num_workers=workers,
+        pin_memory=pin,
+        prefetch_factor=ahead if workers else None,
+        collate_fn=into_shared_memory if workers else default_convert,
+        generator=torch.Generator(),  # else the global one is asked for a seed
+    )
+    before = signal.getsignal(signal.SIGCHLD)
+    try:
+        items: Any = iter(loader)
+    except OSError as error:
+        raise WorkersLost(f"data workers cannot be started ({cause(error)}): use launch.workers=0") from error
+    if workers and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGCHLD, before or signal.SIG_DFL)
+    while True:
+        try:
+            made = next(items)
+        except StopIteration:
+            return
+        except (RuntimeError, OSError, EOFError) as error:
+            died = how_it_died(items) if workers else ""
+            if not died:
+                raise
+            raise WorkersLost(died) from error
+        if isinstance(made, Refused):
+            raise WorkersLost(made.why)
+        yield made
+
+
+def into_shared_memory(made: Any) -> Any:
+    """In a worker: what it made, where the main process can read it."""
+    made = default_convert(made)
+    try:
+        share(made)
+    except RuntimeError as error:
+        if "shared memory" not in str(error):
+            raise
+        return Refused(NO_ROOM)
+    return made
+
+
+def share(made: Any) -> None:
+    """Move all tensors to shared memory."""
+    if isinstance(made, Tensor) and made.numel():
+        made.share_memory_()
+    for part in made.values() if isinstance(made, dict) else made if isinstance(made, list | tuple) else ():
+        share(part)
+
+
+def how_it_died(items: Any) -> str:
+    """How one of a loader's workers died, and what to do about it; nothing where all live."""
+    until = time.monotonic() + 1  # its connections may be closed a moment before it is known to have ended
+    while not (codes := [worker.exitcode for worker in items._workers if worker.exitcode]):
+        if time.monotonic() > until:
+            return ""
+        time.sleep(0.05)
+    if codes[0] == -signal.SIGBUS:
+        return NO_ROOM
+    if codes[0] == -signal.SIGKILL:
+        return "a data worker was killed, often for want of memory: use fewer launch.workers"
+    how = f"was ended by {signal.Signals(-codes[0]).name}" if codes[0] < 0 else f"ended with status {codes[0]}"
+    return f"a data worker {how}: use launch.workers=0, which tells why"
