@@ -6,6 +6,7 @@ import torch
 
 from iwm_core.checkpoint import load_weights
 from iwm_core.config import Recipe
+from iwm_core.errors import UserError
 from iwm_core.frozen import FrozenModel
 from iwm_core.launch import choose_device
 from iwm_core.run import Run
@@ -21,7 +22,8 @@ from iwm_core.world_model import build_model
 def load_run(path: str, device: str, checkpoint: str | None = None) -> FrozenModel | Tuned:
     """The model of a run: a world model, or one that was tuned for tasks."""
     run = Run.open(path, checkpoint)
-    recipe = thaw(run.config())
+    with run.blamed():
+        recipe = thaw(run.config())
     return load_tuned(run, recipe, device) if isinstance(recipe, TuneRecipe) else load_world_model(run, recipe, device)
 
 
@@ -51,6 +53,9 @@ def load_tuned(run: Run, recipe: TuneRecipe, device: str, checkpoint: Path | Non
 
     def read(checkpoint: Path) -> Tuned:
         state = read_state(checkpoint, "outputs")
+        for name in recipe.tasks:
+            if name not in state["outputs"]:
+                raise UserError(f"{checkpoint / 'state.json'} knows no task {name}; put back the config.yaml it was trained with")
         learned = {name: Lesson(task, tuple(state["outputs"][name])) for name, task in recipe.tasks.items()}
         with torch.random.fork_rng(devices=[]):
             model = build_tuned(recipe.protocol, recipe.heads, learned, world_model_parts(recipe.world_model, restored=True))

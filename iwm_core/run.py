@@ -2,7 +2,8 @@
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,11 +12,11 @@ from omegaconf import DictConfig, OmegaConf
 
 from iwm_core.errors import UserError
 from iwm_core.files import refuse_links, write_atomically, write_record, writing
-from iwm_core.saved import Logged, Step, latest_checkpoint, saved_steps
+from iwm_core.saved import Logged, Step, latest_checkpoint, read_config, saved_steps
 from iwm_core.scorecard import MEASURED_WITH, Place, measured_at, put_aside
 from iwm_core.settings import Settings
 from iwm_core.shapes import Name
-from iwm_core.stored import FORMAT, Damaged, check_folder, checksum, plain_yaml, read_json, read_log, read_yaml
+from iwm_core.stored import FORMAT, Damaged, check_folder, checksum, plain_yaml, read_json, read_log
 
 T = TypeVar("T")
 
@@ -63,7 +64,22 @@ class Run:
         Raises:
             UserError: it cannot be read.
         """
-        return read_yaml(self.path / "config.yaml", dict[Name, Any], BRING_BACK)
+        return read_config(self.path / "config.yaml")
+
+    @contextmanager
+    def blamed(self) -> Iterator[None]:
+        """Name the config in what is wrong with the recipe that it holds.
+
+        Raises:
+            UserError: what is raised meanwhile, with the name.
+        """
+        path = self.path / "config.yaml"
+        try:
+            yield
+        except Damaged:
+            raise
+        except UserError as error:
+            raise UserError(f"{path}: {error}") from error
 
     def latest(self) -> Path | None:
         """The newest checkpoint, or None; or the one that `open` was asked for."""
@@ -160,19 +176,15 @@ class Run:
         return folder
 
 
-BRING_BACK = "bring back a copy of it; without its settings, a run is lost"
-"""What to do where a config.yaml is damaged."""
-
-
 def frozen(config: DictConfig) -> str:
     """A composed config as the text of ``config.yaml``: plain data, with its format and its checksum.
 
     Raises:
         UserError: it holds what is no plain data.
     """
-    text = f"{OmegaConf.to_yaml(config, resolve=True)}format: {FORMAT}\n"
-    try:
-        return f"{text}checksum: '{checksum(plain_yaml(text))}'\n"
+    text = f"format: {FORMAT}\n{OmegaConf.to_yaml(config, resolve=True)}"
+    try:  # its checksum comes first, so that a file cut short has one
+        return f"checksum: '{checksum(plain_yaml(text))}'\n{text}"
     except (ValueError, yaml.YAMLError) as error:
         raise UserError(f"these settings cannot be kept: {' '.join(str(error).split())}") from error
 

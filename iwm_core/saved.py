@@ -6,8 +6,42 @@ from pathlib import Path
 from typing import Any, NotRequired, TypedDict
 
 from iwm_core.results import Metric
-from iwm_core.shapes import Name
-from iwm_core.stored import Damaged, check_folder, read_json, read_seal
+from iwm_core.shapes import Name, fitting
+from iwm_core.stored import Damaged, check_folder, read_json, read_seal, read_yaml
+
+
+class Frozen(TypedDict, total=False):
+    """The form of a config.yaml, as far as it is used before its recipe is thawed."""
+
+    recipe: str
+    encoder: dict[str, Any]
+    predictor: dict[str, Any]
+    targets: dict[str, Any]
+    protocol: dict[str, Any]
+    data: dict[str, Any]
+    view: dict[str, Any]
+    train: dict[str, Any]
+    launch: dict[str, Any]
+    world_model: dict[str, Any]
+    actions: dict[Name, dict[str, Any]]
+    evaluators: dict[Name, dict[str, Any]]
+    tasks: dict[Name, dict[str, Any]]
+    heads: dict[Name, dict[str, Any]]
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """A run's frozen config, as plain data.
+
+    Raises:
+        Damaged: it cannot be read.
+    """
+    back = "bring back a copy of it; without its settings, a run is lost"
+    config = read_yaml(path, dict[Name, Any], back)
+    try:
+        fitting(config, Frozen)
+    except ValueError as error:
+        raise Damaged(path, f"is damaged ({error})", back) from error
+    return config
 
 
 class Logged(TypedDict):

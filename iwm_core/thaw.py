@@ -29,22 +29,25 @@ def thaw(config: DictConfig) -> Any:
         raise UserError(f"{error.full_key}: {str(error).splitlines()[0]}") from error
     parts: dict[str, Any] = {}
     schema = schema_of(config)
+    for group in schema.several:
+        if not isinstance(plain.get(group), DictConfig):
+            raise UserError(f"{group} holds no components by their names; `iwm show recipe=NAME` shows what it looks like")
+        for key in plain[group]:
+            check_key(group, str(key))
     for group, kind in schema.single.items():
         if not plain.get(group):
             raise UserError(f"the recipe chooses no {group}: add {group}=NAME; `iwm components {kind}` lists what is installed")
         parts[group] = thaw_component(kind, config[group], group)
     for group, kind in schema.several.items():
-        for key in config[group]:
-            check_key(group, str(key))
         parts[group] = {str(key): thaw_component(kind, node, f"{group}.{key}") for key, node in config[group].items()}
     for section, cls in schema.sections.items():
-        parts[section] = instance(cls, config[section], section)
+        parts[section] = instance(cls, plain.get(section, {}), section)
     unknown = set(plain) - {f.name for f in dataclasses.fields(schema.recipe)}
     if unknown:
-        raise UserError(f"unknown key {min(unknown)!r} in the recipe; `iwm show recipe={plain['recipe']}` lists all keys")
+        raise UserError(f"unknown key {min(unknown)!r} in the recipe; `iwm show recipe={plain.get('recipe')}` lists all keys")
     scalars = [f for f in dataclasses.fields(schema.recipe) if f.name not in parts]
     plain_keys = dataclasses.make_dataclass("Keys", [(f.name, f.type, f) for f in scalars], bases=(Section,), kw_only=True)
-    top = instance(plain_keys, OmegaConf.create({f.name: plain[f.name] for f in scalars}), "")
+    top = instance(plain_keys, OmegaConf.create({f.name: plain[f.name] for f in scalars if f.name in plain}), "")
     return schema.recipe(**{f.name: getattr(top, f.name) for f in scalars}, **parts)
 
 

@@ -72,7 +72,8 @@ def resume(path: str, overrides: list[str]) -> int:
     display = make_display()
     named, overrides = checkpoint_in(overrides)
     run = Run.open(path)
-    recipe = changed(run.config(), overrides, ON_RESUME, "resume")
+    with nullcontext() if overrides else run.blamed():
+        recipe = changed(run.config(), overrides, ON_RESUME, "resume")
     display.say(str(run.path))  # alone on the first line, for scripts
     if named is None and run.latest() is not None and run.read_newest(lambda newest: is_complete(run, recipe, newest)):
         display.say(f"finished at step {run.newest().name.removeprefix('step_')}; nothing to do")
@@ -94,7 +95,8 @@ def measure(path: str, overrides: list[str]) -> int:
     run = Run.open(path, checkpoint)
     config = run.config()
     tuned = schema_of(config) is TUNING
-    recipe = changed(config, overrides, ON_RESUME if tuned else ("evaluators", *ON_RESUME), "eval")
+    with nullcontext() if overrides else run.blamed():
+        recipe = changed(config, overrides, ON_RESUME if tuned else ("evaluators", *ON_RESUME), "eval")
     if isinstance(recipe, Recipe) and not recipe.evaluators:
         raise UserError("the recipe has no evaluators; add evaluators=[NAME], `iwm components evaluator` lists what is installed")
     measure_run(run, recipe, display, measures(recipe), own=thaw(config))

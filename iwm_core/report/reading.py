@@ -13,11 +13,10 @@ from typing import Any, NamedTuple, TypedDict
 
 from iwm_core.errors import UserError
 from iwm_core.results import Chart, Constant, Metric, Series
-from iwm_core.saved import Logged, MeasuredLine, latest_checkpoint, read_state
+from iwm_core.saved import Logged, MeasuredLine, latest_checkpoint, read_config, read_state
 from iwm_core.scorecard import MEASURED_WITH, kept_otherwise, read_result, understand
 from iwm_core.settings import Settings, in_words, otherwise, settings_of
-from iwm_core.shapes import Name
-from iwm_core.stored import Damaged, Log, read_json, read_log, read_text, read_yaml
+from iwm_core.stored import Damaged, Log, read_json, read_log, read_text
 
 KINDS = ("lines", "bars", "points")
 
@@ -126,7 +125,7 @@ def read_run(path: Path, label: str) -> RunRecord:
     if not (path / "config.yaml").is_file():
         what = "has no config.yaml" if path.is_dir() else "does not exist"
         raise UserError(f"{path} is no run: it {what}; `iwm train` prints a run's directory on its first line")
-    config = read_yaml(path / "config.yaml", dict[Name, Any], "bring back a copy of it")
+    config = read_config(path / "config.yaml")
     text = read_text(path / "config.yaml")
 
     problems: list[str] = []
@@ -148,7 +147,9 @@ def read_run(path: Path, label: str) -> RunRecord:
     def readable(log: Log, file: Path) -> list[dict[str, Any]]:
         """The lines of a log that can be read; that there are others is told."""
         if log.bad:
-            problems.append(f"{file} holds {log.bad} lines that cannot be read and are left out; `iwm resume {path}` mends it")
+            problems.append(
+                f"{file} holds lines that cannot be read and are left out ({log.bad}); `iwm resume {path}` mends an unfinished run"
+            )
         return log.records
 
     def lines(file: Path) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ from iwm_core.interfaces import WorldModelParts
 from iwm_core.run import Run
 from iwm_core.saved import step_of
 from iwm_core.shapes import fitting
+from iwm_core.stored import Damaged
 from iwm_core.thaw import thaw_plain
 from iwm_core.world_model import build_model
 
@@ -32,7 +33,9 @@ def source_of(path: str, checkpoint: str | None = None) -> tuple[dict[str, Any],
     run = Run.open(path, checkpoint)
     config = run.plain_config()
     if "world_model" in config:
-        raise UserError(f"{path} is tuned already; tune the world model that it comes from: {config['world_model']['run']}")
+        raise UserError(f"{path} is tuned already; tune the world model that it comes from: {config['world_model'].get('run')}")
+    if "data" not in config:
+        raise Damaged(run.path / "config.yaml", "is damaged (it lacks data)", "bring back a copy of it")
     return {"run": str(Path(path).absolute()), "checkpoint": run.newest().name, "config": config}, config["data"]
 
 
@@ -48,7 +51,10 @@ def world_model_parts(source: dict[str, Any], restored: bool) -> WorldModelParts
             raise ValueError(f"world_model.checkpoint is {kept['checkpoint'][:60]!r}, not step_N")
     except ValueError as error:
         raise UserError(f"the recipe knows no world model: {error}") from error
-    recipe = thaw_plain(kept["config"])
+    try:
+        recipe = thaw_plain(kept["config"])
+    except UserError as error:
+        raise UserError(f"the world model {kept['run']}, by its config.yaml: {error}") from error
     model = build_model(recipe, restored=True)
     if not restored:
         checkpoint = Path(kept["run"]) / "checkpoints" / kept["checkpoint"]

@@ -90,6 +90,10 @@ def check_outputs(known: Mapping[str, Sequence[str]], learned: dict[str, Lesson]
         UserError: it has.
     """
     for name, lesson in learned.items():
+        if name not in known:
+            raise UserError(
+                f"the checkpoint knows no task {name}, but {', '.join(known) or 'none'}; put back the config.yaml it was trained with"
+            )
         if tuple(known[name]) != lesson.outputs:
             raise UserError(
                 f"the head of task {name} knows {len(known[name])} outputs ({brief(known[name])}), and this data has "
