@@ -11,7 +11,7 @@ import pluggy
 
 if TYPE_CHECKING:
     from iwm_core.frozen import FrozenModel
-    from iwm_core.report.reading import Measured
+    from iwm_core.report.measured import Measured
     from iwm_core.tuning.tuned import Tuned
 
 __version__ = version("iwm-core")

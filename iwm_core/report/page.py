@@ -18,9 +18,10 @@ from iwm_core.report.curves import mishaps, training_charts
 from iwm_core.report.differences import compare, config_differences, in_short
 from iwm_core.report.drawing import draw, draw_key
 from iwm_core.report.environment import make_environment
+from iwm_core.report.measured import Rows
 from iwm_core.report.numbers import interval, written
 from iwm_core.report.panels import alternative
-from iwm_core.report.reading import Rows, RunRecord
+from iwm_core.report.reading import RunRecord
 from iwm_core.report.reproduce import commands, report_command
 from iwm_core.report.sections import figures_of, headlines, history_figures, make_sections
 from iwm_core.report.tiles import Album

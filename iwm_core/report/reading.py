@@ -9,16 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, TypedDict
+from typing import Any, TypedDict
 
 from iwm_core.errors import UserError
-from iwm_core.results import Chart, Constant, Metric, Series
+from iwm_core.report.measured import Measured, read_controls, read_measured, read_metrics
 from iwm_core.saved import Logged, MeasuredLine, latest_checkpoint, read_config, read_state
-from iwm_core.scorecard import MEASURED_WITH, kept_otherwise, read_result, understand
-from iwm_core.settings import Settings, in_words, otherwise, settings_of
+from iwm_core.scorecard import kept_otherwise, understand
 from iwm_core.stored import Damaged, Log, read_json, read_log, read_text
-
-KINDS = ("lines", "bars", "points")
 
 
 class Environment(TypedDict, total=False):
@@ -30,54 +27,6 @@ class Environment(TypedDict, total=False):
     git_commit: str | None
     seed: int
     command: list[str]
-
-
-class Pictured(NamedTuple):
-    """A row of a gallery: as `iwm_core.results.Row`, with the files of its images."""
-
-    images: tuple[Path, ...]
-    numbers: dict[str, float]
-    verdict: str
-    right: bool | None
-
-
-class Rows(NamedTuple):
-    """A gallery: as `iwm_core.results.Gallery`."""
-
-    name: str
-    title: str
-    subtitle: str
-    headings: tuple[str, ...]
-    rows: tuple[Pictured, ...]
-    about: str
-
-
-class Measured(NamedTuple):
-    """What an evaluator has found: one file.
-
-    Attributes:
-        metrics, controls: by name, and by the name of what they control and what they say.
-        settings: the evaluator's own words on what it measured with.
-        asked: what it was measured with, as `iwm_core.settings` compares it.
-        old: an earlier version measured: ``asked`` is then what its recipe asks for and, as far as they say it, its ``settings``.
-        differing: what of it is not as the recipe has it, in words.
-        own: whether this is the recipe's result, and not one that other settings measured.
-    """
-
-    name: str
-    own: bool
-    step: int
-    metrics: dict[str, Metric]
-    controls: dict[str, dict[str, Metric]]
-    settings: dict[str, Any]
-    asked: Settings
-    old: bool
-    differing: str
-    summary: str
-    about: dict[str, str]
-    charts: dict[str, Chart]
-    galleries: dict[str, Rows]
-    pictures: list[tuple[Path, str]]
 
 
 @dataclass(frozen=True)
@@ -183,89 +132,3 @@ def read_run(path: Path, label: str) -> RunRecord:
         steps=state.get("steps"),
         problems=problems,
     )
-
-
-def read_measured(path: Path, name: str, config: dict[str, Any]) -> Measured:
-    """An evaluator's file; those of earlier versions have metrics and settings only, and a picture of the evaluator's name."""
-    content = read_result(path)
-    folder = path.parent
-    pictures = [(folder / picture["file"], picture["about"]) for picture in content.get("pictures", [])]
-    own = folder / f"{path.stem}.png"
-    if "galleries" not in content and own.exists():
-        pictures.append((own, f"the picture of {path.stem}"))
-    settings = dict(content.get("settings", {}))
-    usual = settings_of(config, name)
-    asked = settings.pop(MEASURED_WITH, None) or presumed(usual, settings)
-    return Measured(
-        name=name,
-        own=path.stem == name,
-        step=int(content["step"]),
-        metrics=read_metrics(content["metrics"]),
-        controls=read_controls(content["metrics"]),
-        settings=settings,
-        asked=asked,
-        old=content["format"] == 1,
-        differing=in_words(otherwise(asked, usual)),
-        summary=content.get("summary", ""),
-        about=dict(content.get("about", {})),
-        charts={chart["name"]: read_chart(chart) for chart in content.get("charts", [])},
-        galleries={gallery["name"]: read_gallery(gallery, folder) for gallery in content.get("galleries", [])},
-        pictures=pictures,
-    )
-
-
-def presumed(usual: Settings, told: dict[str, Any]) -> Settings:
-    """What an earlier version measured with, as far as is known; numbers of images that it tells may be what there was."""
-    options = {key: told.get(key, value) if not key.endswith("images") else value for key, value in usual["evaluator"].items()}
-    return {**usual, "evaluator": options}
-
-
-def read_metrics(content: dict[str, dict[str, Any]]) -> dict[str, Metric]:
-    """Metrics by name."""
-    return {name: read_metric(m) for name, m in content.items()}
-
-
-def read_controls(content: dict[str, dict[str, Any]]) -> dict[str, dict[str, Metric]]:
-    """The controls of metrics by name."""
-    return {name: read_metrics(m["controls"]) for name, m in content.items()}
-
-
-def read_metric(content: dict[str, Any]) -> Metric:
-    """A number with its bounds."""
-    return (Constant if content.get("exact") else Metric)(*(number(content[key]) for key in ("value", "low", "high")), n=int(content["n"]))
-
-
-def read_chart(content: dict[str, Any]) -> Chart:
-    """A chart that can be drawn."""
-    series = tuple(read_series(one, content["name"]) for one in content["series"])
-    if content["kind"] not in KINDS:
-        raise ValueError(f"chart {content['name']} is of an unknown kind, {content['kind']!r}")
-    levels = {name: number(value) for name, value in content.get("levels", {}).items()}
-    return Chart(**{**content, "series": series, "levels": levels})
-
-
-def read_series(content: dict[str, Any], chart: str) -> Series:
-    """One curve, as long everywhere."""
-    numbers = {key: [number(v) for v in content[key]] for key in ("y", "low", "high") if content.get(key) is not None}
-    if any(len(values) != len(content["x"]) for values in numbers.values()):
-        raise ValueError(f"series {content['label']!r} of chart {chart} has more numbers in one list than in another")
-    return Series(**{**content, **numbers})
-
-
-def read_gallery(content: dict[str, Any], folder: Path) -> Rows:
-    """A gallery, its files with their folder."""
-    rows = tuple(
-        Pictured(
-            images=tuple(folder / file for file in row["images"]),
-            numbers={name: number(value) for name, value in row["numbers"].items()},
-            verdict=row["verdict"],
-            right=row["right"],
-        )
-        for row in content["rows"]
-    )
-    return Rows(**{**content, "headings": tuple(content["headings"]), "rows": rows})
-
-
-def number(value: float | None) -> float:
-    """A number of JSON, where null stands for one that is not finite."""
-    return float("nan") if value is None else float(value)

@@ -13,8 +13,8 @@ import math
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+from iwm_core.report.measured import Measured
 from iwm_core.report.numbers import written
-from iwm_core.report.reading import Measured
 from iwm_core.results import CONTROLS, Metric, measure_and_part
 from iwm_core.settings import UNKNOWN, against
 
