@@ -64,9 +64,10 @@ class FrozenModel(WorldModel):
     def reinitialised(self, seed: int) -> "FrozenModel":
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            model = build_model(self.recipe, restored=True)
+            model = build_model(self.recipe, restored=True).eval().requires_grad_(False).to(self.device)
+        # Only now: the student may be in training, and is not to be frozen.
         model.student, model.teacher = self.model.student, self.model.teacher
-        return FrozenModel(self.recipe, model.eval().requires_grad_(False).to(self.device), self.checkpoint, self.step, self.device)
+        return FrozenModel(self.recipe, model, self.checkpoint, self.step, self.device)
 
     def imagine(self, images: Float[Tensor, "b 3 h w"], actions: dict[str, dict[str, float]]) -> Float[Tensor, "b n d"]:
         """The tokens that the images would have after an action, by the world model.

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,9 +14,12 @@ from one_line import assert_one_line
 from safetensors.torch import load_file
 
 from iwm_core.errors import UserError
+from iwm_core.frozen import FrozenModel
+from iwm_core.run import Run
 from iwm_core.schema import SCHEMAS
 from iwm_core.shapes import NAME
-from iwm_core.thaw import check_key, thaw_plain
+from iwm_core.thaw import check_key, thaw, thaw_plain
+from iwm_core.world_model import build_model
 
 TRAIN = ("train", "recipe=tiny", "train.keep=3")
 
@@ -102,6 +106,16 @@ def test_a_run_resolves_no_interpolation(iwm, begun, monkeypatch, text):
     for words in (("resume", "r"), ("eval", "r"), ("report", "r"), ("tune", "r", "recipe=tune/probe_linear", "run=new")):
         assert_one_line(iwm(*words), "r/config.yaml is damaged (data.name holds ${")
     assert not Path("new").exists()
+
+
+def test_measuring_in_training_freezes_nothing(iwm, begun):
+    """The control with a new predictor once froze the student that it shares: from the first measurement on, it was not trained."""
+    recipe = thaw(Run.open("r").config())
+    model = build_model(recipe, restored=True)
+    before = {name: parameter.requires_grad for name, parameter in model.named_parameters()}
+    FrozenModel(recipe, model.eval(), None, 1, torch.device("cpu")).reinitialised(1)
+    assert {name: parameter.requires_grad for name, parameter in model.named_parameters()} == before
+    assert before["student.vit.norm.weight"]
 
 
 MAPPINGS = sorted({group for schema in SCHEMAS for group in schema.several})

@@ -9,8 +9,9 @@ from markupsafe import Markup
 
 from iwm_core.report.curves import history_charts
 from iwm_core.report.differences import Difference, compare
+from iwm_core.report.measured import Measured, Rows
 from iwm_core.report.panels import Panel, panels
-from iwm_core.report.reading import Measured, Rows, RunRecord
+from iwm_core.report.reading import RunRecord
 from iwm_core.report.scores import Line, Scorecard, make_scorecard
 from iwm_core.results import Chart
 from iwm_core.settings import against, settings_of
