@@ -40,17 +40,22 @@ def test_an_evaluation_of_an_earlier_version(here):
     assert "In words" not in page.text
 
 
+WORDS = '"name": "c", "title": "t", "x": "x", "y": "y", "about": "a", '
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
         ('{"metrics": {', "Expecting"),
+        ('{"step": 6, "metrics": {}, "charts": [{"name": "c", "kind": "bars", "series": []}]}', "it lacks chart.title"),
+        ('{"step": 6, "metrics": {}, "charts": [{' + WORDS.replace('"c"', '"../c"') + '"kind": "bars", "series": []}]}', "is no name"),
         ("[]", "it is a list, not a mapping"),
         ('{"step": 6}', "it lacks 'metrics'"),
         ('{"step": 6, "metrics": {"x": {"value": 1}}}', "it lacks 'n'"),
         ('{"step": 6, "metrics": {"x": 3}}', "not of the form"),
-        ('{"step": 6, "metrics": {}, "charts": [{"name": "c", "kind": "pie", "series": []}]}', "unknown kind, 'pie'"),
+        ('{"step": 6, "metrics": {}, "charts": [{' + WORDS + '"kind": "pie", "series": []}]}', "unknown kind, 'pie'"),
         (
-            '{"step": 6, "metrics": {}, "charts": [{"name": "c", "kind": "bars", "series": [{"label": "s", "x": [1], "y": []}]}]}',
+            '{"step": 6, "metrics": {}, "charts": [{' + WORDS + '"kind": "bars", "series": [{"label": "s", "x": [1], "y": []}]}]}',
             "more numbers",
         ),
     ],
