@@ -1,6 +1,8 @@
 """Runs ``iwm`` command lines in forked processes, so that a test can kill many of them without paying for imports each time.
 
 Reads JSON lines ``{"args": […], "kill_after": seconds or null}`` and answers each with the exit status (negative: killed by that signal).
+``wait`` seconds go by before; with ``"victim": "child"``, one of the command's children (a data worker, a job) is killed instead.
+What is said goes to the file that is named on the command line.
 Only this process imports; it computes nothing before it forks, so that no thread pool is copied half-alive.
 """
 
@@ -9,11 +11,21 @@ import os
 import signal
 import sys
 import time
+from contextlib import suppress
+from pathlib import Path
 
 import tiny_command
 
 import iwm_core.work  # noqa: F401
 from iwm_core.plugins import KINDS, load_plugins
+
+
+def one_child(pid: int) -> int:
+    """The oldest child of a process."""
+    try:
+        return int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
+    except (OSError, IndexError):
+        raise ProcessLookupError from None
 
 
 def serve() -> None:
@@ -23,10 +35,11 @@ def serve() -> None:
     print("ready", flush=True)
     for line in sys.stdin:
         job = json.loads(line)
+        time.sleep(job.get("wait", 0))
         child = os.fork()
         if child == 0:
             os.setpgid(0, 0)
-            sink = os.open("output.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+            sink = os.open(sys.argv[1] if len(sys.argv) > 1 else "output.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
             os.dup2(sink, 1)
             os.dup2(sink, 2)
             from iwm_core.cli import dispatch, guarded
@@ -34,7 +47,8 @@ def serve() -> None:
             os._exit(guarded(lambda arguments=job["args"]: dispatch(arguments)))
         if job["kill_after"] is not None:
             time.sleep(job["kill_after"])
-            os.kill(child, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it has ended already
+                os.kill(one_child(child) if job.get("victim") == "child" else child, signal.SIGKILL)
         _, status = os.waitpid(child, 0)
         print(os.waitstatus_to_exitcode(status), flush=True)
 

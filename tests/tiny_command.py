@@ -9,6 +9,8 @@ def register() -> None:
     from iwm_core.plugins import Plugin, load_plugins
 
     plugins = load_plugins()
+    if any(plugin.distribution == "tiny-plugin" for plugin in plugins.plugins):  # installed
+        return
     plugins.plugins.append(Plugin("tiny", "tiny-plugin", "0", tiny_plugin))
     plugins.manager.register(tiny_plugin)
 
