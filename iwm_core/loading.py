@@ -6,6 +6,8 @@ import torch
 
 from iwm_core.checkpoint import load_weights
 from iwm_core.config import Recipe
+from iwm_core.data.folder import Folder
+from iwm_core.data.hub import Hub
 from iwm_core.errors import UserError
 from iwm_core.frozen import FrozenModel
 from iwm_core.launch import choose_device
@@ -60,6 +62,7 @@ def load_tuned(run: Run, recipe: TuneRecipe, device: str, checkpoint: Path | Non
         with torch.random.fork_rng(devices=[]):
             model = build_tuned(recipe.protocol, recipe.heads, learned, world_model_parts(recipe.world_model, restored=True))
         load_weights(checkpoint, model)
-        return Tuned(model, learned, model.image_size, checkpoint, state["step"], choose_device(device))
+        white = recipe.data.white if isinstance(recipe.data, Folder | Hub) else None  # so that files look as those that were learned from
+        return Tuned(model, learned, model.image_size, checkpoint, state["step"], choose_device(device), white)
 
     return read(checkpoint) if checkpoint is not None else run.read_newest(read)

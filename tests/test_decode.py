@@ -141,7 +141,7 @@ def test_other_wide_greys_are_scaled():
         assert np.array_equal(hwc(data), np.stack([NARROW] * 3, axis=-1))
 
 
-@pytest.mark.parametrize("value", [-1.0, 256.0, np.nan, np.inf])
+@pytest.mark.parametrize("value", [-1.0, 65536.0, np.nan, np.inf])
 def test_floats_without_a_known_white_are_corrupt(value):
     with pytest.raises(CorruptImage, match="grey values outside 0 to"):
         decode(encoded(Image.fromarray(np.array([[0.5, value]], dtype=np.float32)), "TIFF"))

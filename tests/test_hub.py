@@ -220,7 +220,7 @@ def test_wrong_columns(tmp_path):
     assert refusal(tmp_path, label_column="lable") == "there is no column lable: set data.label_column to one of image, text, size"
     assert refusal(tmp_path, image_column="img") == "there is no column img: set data.image_column to one of image, text, size"
     assert refusal(tmp_path, image_column="text") == "the column text holds string: set data.image_column to one of image, text, size"
-    assert refusal(tmp_path, label_column="size") == "the column size holds float: set data.label_column to one of image, text, size"
+    assert refusal(tmp_path, label_column="size") == "the column size holds float: set data.label_column to one of text"
     (tmp_path / "b").mkdir()
     pq.write_table(pa.table({"text": ["x"], "blob": [b"y"]}), tmp_path / "b" / "train.parquet")
     assert f"no column of {tmp_path}/b looks like images: set data.image_column to one of text, blob" in refusal(tmp_path / "b")

@@ -2,7 +2,7 @@
 
 Decisions:
 - A column that the user names must be there; one left open is found by its type, then by the usual names.
-- A cell holds a class, or a list of classes where an image may show several.
+- A cell holds a class, or a list of classes where an image may show several. A negative number is no class, as in most tables; it is told.
 """
 
 from collections.abc import Callable, Iterable
@@ -25,7 +25,8 @@ def find_column(
     if named is not None:
         if named not in types or not holds(types[named]):
             fault = f"the column {named} holds {types[named]}" if named in types else f"there is no column {named}"
-            raise ValueError(f"{fault}: set data.{field} to one of {', '.join(types)}")
+            able = [column for column, kind in types.items() if holds(kind)]
+            raise ValueError(f"{fault}: {f'set data.{field} to one of ' + ', '.join(able) if able else f'no column can be data.{field}'}")
         return named
     typed = [column for column, kind in table.features.items() if isinstance(kind, feature)]
     fitting = [column for column in usual if column in types and holds(types[column])]
@@ -72,10 +73,31 @@ def declared(table: Dataset, column: str) -> list[str] | None:
     return feature.names if isinstance(feature, ClassLabel) else None
 
 
+def is_class(value: Any) -> bool:
+    """Whether the value of a cell names a class: not where it is missing or below 0."""
+    return value is not None and not (isinstance(value, int) and value < 0)
+
+
+def nameless(table: Dataset, column: str) -> list[str]:
+    """A note where a column of numbers has some that are no class."""
+    if declared(table, column) is not None:  # where -1 says so itself
+        return []
+    below = sorted(value for value in values(table, column) if isinstance(value, int) and value < 0)
+    return [f"{', '.join(map(str, below[:3]))} in the column {column} is taken for no label"] if below else []
+
+
+def passed_over(table: Dataset, usual: tuple[str, ...], holds: Callable[[pa.DataType], bool]) -> list[str]:
+    """A note where columns that are called as labels usually are cannot be labels."""
+    types = {column.name: column.type for column in table.features.arrow_schema}
+    unfit = [f"{column} ({types[column]})" for column in usual if column in types and not holds(types[column])]
+    how = "labels are whole numbers, words, or lists of these; cast it, or name another column with data.label_column"
+    return [f"the column {', '.join(unfit)} is passed over: {how}"] if unfit else []
+
+
 def class_names(table: Dataset, column: str) -> tuple[str, ...]:
     """Names of the classes in a column: those it declares, else its values in order."""
     names = declared(table, column)
-    return tuple(str(name) for name in (sorted(values(table, column) - {None}) if names is None else names))
+    return tuple(str(name) for name in (sorted(filter(is_class, values(table, column))) if names is None else names))
 
 
 def class_numbers(table: Dataset, column: str, classes: tuple[str, ...]) -> np.ndarray:
@@ -100,4 +122,4 @@ def numbering(table: Dataset, column: str, classes: tuple[str, ...]) -> dict[Any
     names = declared(table, column)
     named = dict(enumerate(names)) if names is not None else {value: str(value) for value in values(table, column)}
     place = {name: number for number, name in enumerate(classes)}
-    return {value: place.get(name, -1) for value, name in named.items() if value is not None}
+    return {value: place.get(name, -1) for value, name in named.items() if is_class(value)}

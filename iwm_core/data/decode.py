@@ -5,15 +5,20 @@ Decisions:
 - The EXIF orientation is applied: the tensor is what a viewer shows. An orientation that cannot be read is none.
 - Transparency is dropped and the stored colours kept, as the field's other loaders do (`Image.convert("RGB")`), so that a model meets
   the same pixels here and there.
-- Grey of more than 8 bits is scaled, not clipped: white is 65535 for whole numbers; for floats it is 1 where no value is larger, else 255.
+- Grey of more than 8 bits is scaled. Where the user says what is white (``data.white``), larger values are white, too. Else it is the end
+  of the range of 8, 10, 12, 14 or 16 bits that the image's largest value lies in, since files of 16 bits often hold 12; for floats also 1.
   Values outside these ranges have no known white: such an image is corrupt rather than guessed.
-- A file may declare any size in a few bytes, so images above `MOST_PIXELS` are refused before memory is taken for them.
+- A file may declare any size in a few bytes, so images above `MOST_PIXELS` are refused before memory is taken for them; so are files above
+  `MOST_BYTES`, and what is no regular file is not waited for.
 - Pillow's warnings concern its own callers and are kept quiet. Python's warning filters belong to the process: decode in processes,
   not in threads at once.
 """
 
 import io
+import os
+import stat
 import warnings
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -21,10 +26,19 @@ from jaxtyping import UInt8
 from PIL import ExifTags, Image
 from torch import Tensor
 
-from iwm_core.interfaces import CorruptImage
+from iwm_core.interfaces import CorruptImage, Images
 
 MOST_PIXELS = 100_000_000
 """The largest image that is decoded, in pixels: 300 MB as RGB."""
+
+MOST_BYTES = 4 * MOST_PIXELS
+"""The largest file of an image that is read, in bytes: four for each pixel of the largest image."""
+
+WHITES = (255, 1023, 4095, 16383, 65535)
+"""What may be white in grey of more than 8 bits: the end of the range of as many bits as sensors have."""
+
+LOOKED_AT = 8
+"""Images of a split of which it is asked whether their white is known."""
 
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -38,8 +52,11 @@ TURNS = {
 """EXIF orientation (EXIF 2.32, tag 0x0112) to what brings the image upright; 1 is upright already."""
 
 
-def decode(data: bytes | Image.Image) -> UInt8[Tensor, "3 h w"]:
+def decode(data: bytes | Image.Image, white: float | None = None) -> UInt8[Tensor, "3 h w"]:
     """The upright RGB image in ``data``, the content of an image file or a Pillow image (left as it is).
+
+    Args:
+        white: what value is white in grey of more than 8 bits; None: see the decisions above.
 
     Returns a contiguous tensor with memory of its own.
 
@@ -49,7 +66,7 @@ def decode(data: bytes | Image.Image) -> UInt8[Tensor, "3 h w"]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            pixels = planes(upright(opened(data)))
+            pixels = planes(upright(opened(data)), white)
         except CorruptImage:
             raise
         except Exception as error:  # foreign bytes make Pillow's readers raise nearly anything: struct.error, SyntaxError, KeyError, ...
@@ -57,18 +74,62 @@ def decode(data: bytes | Image.Image) -> UInt8[Tensor, "3 h w"]:
     return torch.from_numpy(pixels)
 
 
-def decode_file(path: str) -> UInt8[Tensor, "3 h w"]:
+def decode_file(path: str, white: float | None = None) -> UInt8[Tensor, "3 h w"]:
     """The upright RGB image in a file.
 
     Raises:
         CorruptImage: the file cannot be read, or as in `decode`.
     """
     try:
-        with open(path, "rb") as file:  # noqa: PTH123 - a Path object costs as much as opening the file
-            data = file.read()
+        data = file_content(path)
     except OSError as error:
         raise CorruptImage(f"cannot be read: {error.strerror}") from error
-    return decode(data)
+    return decode(data, white)
+
+
+def file_content(path: str) -> bytes:
+    """The content of an image's file.
+
+    Raises:
+        OSError: it cannot be read.
+        CorruptImage: it is no regular file, or has more than `MOST_BYTES`.
+    """
+    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:  # noqa: PTH123 - so that a pipe is not waited for
+        about = os.fstat(file.fileno())
+        if not stat.S_ISREG(about.st_mode):
+            raise CorruptImage("is a folder" if stat.S_ISDIR(about.st_mode) else "is a pipe or a device, no file")
+        check_size(about.st_size)
+        return file.read()
+
+
+def check_size(size: int) -> None:
+    """Refuse the content of a file that no image within `MOST_PIXELS` needs."""
+    if size > MOST_BYTES:
+        raise CorruptImage(f"has {size / 1e6:,.0f} MB, more than the {MOST_BYTES / 1e6:g} MB that an image's file may have")
+
+
+def is_wide(data: bytes | str | None) -> bool:
+    """Whether an image, given as content or path, is grey of more than 8 bits; decodes nothing, and False where it cannot be read."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            content = file_content(data) if isinstance(data, str) else data
+            return content is not None and wide(Image.open(io.BytesIO(content)).mode)
+        except Exception:  # the reading that follows says what is wrong
+            return False
+
+
+def white_note(images: Images, content: Callable[[int], bytes | str | None]) -> tuple[str, ...]:
+    """What is told of images whose white nobody has named, asked of a few of them; ``content`` gives the file of one, or its path."""
+    some = range(0, len(images), max(1, len(images) // LOOKED_AT))
+    grey = next((images.describe(index) for index in some if is_wide(content(index))), None)
+    how = f"white is taken to be {', '.join(map(str, WHITES))}, whichever an image reaches first; name it with data.white=VALUE"
+    return () if grey is None else (f"grey of more than 8 bits, such as {grey}: {how}",)
+
+
+def wide(mode: str) -> bool:
+    """Whether images of a Pillow mode are grey of more than 8 bits."""
+    return mode in ("I", "F") or mode.startswith("I;16")
 
 
 def opened(data: bytes | Image.Image) -> Image.Image:
@@ -76,6 +137,7 @@ def opened(data: bytes | Image.Image) -> Image.Image:
     if isinstance(data, bytes):
         if not data:
             raise CorruptImage("the file is empty")
+        check_size(len(data))
         try:
             image = Image.open(io.BytesIO(data))
         except Image.UnidentifiedImageError:
@@ -102,23 +164,26 @@ def upright(image: Image.Image) -> Image.Image:
     return image if turn is None else image.transpose(turn)
 
 
-def planes(image: Image.Image) -> np.ndarray:
+def planes(image: Image.Image, white: float | None) -> np.ndarray:
     """A loaded image of any mode as new uint8 [3, h, w]."""
-    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        grey = eight_bits(np.asarray(image))
+    if wide(image.mode):
+        grey = eight_bits(np.asarray(image), white)
         return np.array(np.broadcast_to(grey, (3, *grey.shape)), order="C")
     if image.mode != "RGB":
         image = image.convert("RGB")
     return np.array(np.asarray(image).transpose(2, 0, 1), order="C")
 
 
-def eight_bits(grey: np.ndarray) -> np.ndarray:
+def eight_bits(grey: np.ndarray, white: float | None) -> np.ndarray:
     """Grey values of 16 or 32 bits to uint8, rounded; see the decisions above for what counts as white."""
-    whole = np.issubdtype(grey.dtype, np.integer)
-    white = 65535 if whole else 1 if grey.max() <= 1 else 255
-    if not (grey.min() >= 0 and grey.max() <= white):  # so written, NaN is refused too
-        raise CorruptImage(f"grey values outside 0 to {white}: what is white in them is not known")
-    return np.rint(grey * (255 / white)).astype(np.uint8)
+    if white is None:
+        ends = WHITES if np.issubdtype(grey.dtype, np.integer) else (1, *WHITES)
+        white = next((end for end in ends if grey.max() <= end), np.nan)
+        if not (grey.min() >= 0 and grey.max() <= white):  # so written, NaN is refused too
+            raise CorruptImage(f"grey values outside 0 to {WHITES[-1]}: say what is white in them with data.white=VALUE")
+    elif not np.isfinite(grey).all():
+        raise CorruptImage("grey values that are not finite")
+    return np.rint(np.clip(grey / white, 0, 1) * 255).astype(np.uint8)
 
 
 def reason(error: Exception) -> str:

@@ -5,9 +5,9 @@ Decisions:
   there is no validation folder, a hash of each image's relative path decides whether it is held out: adding files moves no other file.
 - What could be meant in two ways is refused: ``train`` among other folders may be a split or a class of trains.
 - The first level of folders names the classes (of the training folder, for both splits); images above it, and validation images of other
-  classes, have no label. Deeper levels mean nothing.
-- The order is by name at each level, whatever the file system. Links are followed, a link back to a folder above it is not. Names that
-  begin with a dot do not exist.
+  classes, have no label. Deeper levels mean nothing. A folder without an image is no class, which is told.
+- Folders are walked as `iwm_core.data.walk` does it.
+- What is trained on is not measured on: both splits share no folder, whatever its name.
 - The mask of an image has its path, from another folder and with the ending .png. That each image has one is checked when they are opened.
 - The paths of a split are one block of bytes: a million cost tens of MB, travel to the workers in one piece, and forked workers share them.
 """
@@ -15,7 +15,6 @@ Decisions:
 import hashlib
 import os
 from array import array
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -23,9 +22,10 @@ from typing import ClassVar
 from jaxtyping import UInt8
 from torch import Tensor
 
-from iwm_core.data.decode import decode_file
+from iwm_core.data.decode import decode_file, file_content, white_note
 from iwm_core.data.masks import check_mask_classes, decode_mask
-from iwm_core.interfaces import CorruptImage, DataSource, Images, option
+from iwm_core.data.walk import check_apart, entries, is_folder, walk
+from iwm_core.interfaces import NOT_COUNTED, CorruptImage, DataSource, Images, option
 
 VALIDATION = ("validation", "val", "valid", "test")
 NAMED = 10  # how many skipped files are kept by name
@@ -38,9 +38,13 @@ class FolderImages(Images):
         skipped: relative paths of the first files that are no images (by extension), links that lead nowhere or in a circle.
         skipped_count: how many there are of those.
         masks: the folder of the masks; None where there are none.
+        mask_ignore: values of masks that do not count.
+        white: what value is white in grey of more than 8 bits; None: not told.
     """
 
     masks: str | None = None
+    mask_ignore: tuple[int, ...] = (NOT_COUNTED,)
+    white: float | None = None
 
     def __init__(self, root: str, classes: tuple[str, ...]) -> None:
         self.root, self.classes = root, classes
@@ -66,7 +70,11 @@ class FolderImages(Images):
         return len(self._labels)
 
     def image(self, index: int) -> UInt8[Tensor, "3 h w"]:
-        return decode_file(f"{self.root}/{os.fsdecode(self._name(index))}")
+        return decode_file(self.file(index), self.white)
+
+    def file(self, index: int) -> str:
+        """Where an image lies."""
+        return f"{self.root}/{os.fsdecode(self._name(index))}"
 
     def describe(self, index: int) -> str:
         return self._name(index).decode("utf-8", "replace")
@@ -79,12 +87,14 @@ class FolderImages(Images):
             return None
         path = self.mask_file(index)
         try:
-            data = Path(path).read_bytes()
+            data = file_content(path)
+        except CorruptImage as error:
+            raise CorruptImage(f"the mask {path} {error}") from error
         except FileNotFoundError:
             raise ValueError(f"the mask of {self.describe(index)} is missing: there is no file {path}") from None
         except OSError as error:
             raise CorruptImage(f"the mask {path} cannot be read: {error.strerror}") from error
-        return decode_mask(data, self.mask_classes, f"the mask {path}")
+        return decode_mask(data, self.mask_classes, f"the mask {path}", self.mask_ignore)
 
     def mask_file(self, index: int) -> str:
         """Where the mask of an image lies."""
@@ -110,9 +120,13 @@ class Folder(DataSource):
     )
     holdout: float = option(0.1, "share of the images kept for validation where there is no validation folder", low=0, high=1)
     masks: str | None = option(
-        None, "folder of segmentation masks with the paths of the images in data.path, but .png: images of one channel, 255: not counted"
+        None, "folder of segmentation masks with the paths of the images in data.path, but .png: images of one channel"
     )
-    mask_classes: list[str] = option([], "names of the values of masks, from 0 on")
+    mask_classes: list[str] = option([], "names of the values of masks, from 0 on, without those of mask_ignore")
+    mask_ignore: list[int] = option([NOT_COUNTED], "values of masks whose pixels do not count, such as [0,255]")
+    white: float | None = option(
+        None, "value of white in grey of 16 or 32 bits, such as 4095; null: the end of the range of bits of each image", low=1e-6
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -120,7 +134,7 @@ class Folder(DataSource):
             raise ValueError("data.path is empty: name the folder that holds the images")
         if not self.extensions:
             raise ValueError("data.extensions is empty: name at least one, such as jpg")
-        check_mask_classes(self.mask_classes, self.masks, "masks")
+        check_mask_classes(self.mask_classes, self.masks, "masks", self.mask_ignore)
 
     def open(self, split: str) -> FolderImages:
         """The images of ``train`` or ``validation``.
@@ -131,15 +145,31 @@ class Folder(DataSource):
         assert split in ("train", "validation"), split
         root = str(Path(self.path).expanduser())
         train, validation = split_folders(root)
-        classes = tuple(entry.name for entry in entries(f"{root}/{train}") if entry.is_dir())
+        check_apart(root, train, validation)
+        folders = [entry.name for entry in entries(f"{root}/{train}") if is_folder(entry)]
+        classes = tuple(name for name in folders if self._has_image(root, f"{train}/{name}" if train else name))
         below = validation if split == "validation" and validation else train
         images = self._scan(root, below, classes, split if validation is None else None)
         if not len(images):
             raise ValueError(self._why_empty(images, f"{root}/{below}".rstrip("/"), split))
         if self.masks is not None:
             images.masks, images.mask_classes = str(Path(self.masks).expanduser()), tuple(self.mask_classes)
+            images.mask_ignore = tuple(self.mask_ignore)
             self._check_masks(images, f"{root}/{below}")
+        images.white = self.white
+        empty = [name for name in folders if name not in classes]
+        images.notes += (f"no image in {', '.join(empty[:NAMED])}, of {root}/{train}".rstrip("/") + ": no class",) if empty else ()
+        images.notes += white_note(images, images.file) if self.white is None else ()
         return images
+
+    def _has_image(self, root: str, below: str) -> bool:
+        """Whether there is an image in a folder, or in those below it."""
+        return any(is_file and self._is_image(path) for path, is_file in walk(root, below))
+
+    def _is_image(self, path: str) -> bool:
+        """Whether a file is an image by its name."""
+        ending = os.path.splitext(path)[1].lower().lstrip(".")  # noqa: PTH122 - a million Path objects take seconds
+        return any(ending == extension.lower().lstrip(".") for extension in self.extensions)
 
     def _check_masks(self, images: FolderImages, folder: str) -> None:
         """Refuse masks that would be taken for images, and images without a mask."""
@@ -157,10 +187,9 @@ class Folder(DataSource):
         """The images in the folder ``below`` the root; all, or those that the holdout gives to the split ``held``."""
         images = FolderImages(root, classes)
         number = {name: label for label, name in enumerate(classes)}
-        endings = {"." + extension.lower().lstrip(".") for extension in self.extensions}
         start = len(f"{below}/") if below else 0
         for path, is_file in walk(root, below):
-            if not is_file or os.path.splitext(path)[1].lower() not in endings:  # noqa: PTH122 - a million Path objects take seconds
+            if not (is_file and self._is_image(path)):
                 images.skip(path)
             elif held is None or (held_out(path, self.holdout) == (held == "validation")):
                 first, slash, _ = path[start:].partition("/")
@@ -185,7 +214,7 @@ def split_folders(root: str) -> tuple[str, str | None]:
         raise ValueError(f"there is no folder {root}: check data.path")
     if not os.path.isdir(root):  # noqa: PTH112
         raise ValueError(f"{root} is a file: data.path must name the folder that holds the images (for a parquet file choose data=hub)")
-    folders = [entry.name for entry in entries(root) if entry.is_dir()]
+    folders = [entry.name for entry in entries(root) if is_folder(entry)]
     validation = next((name for name in VALIDATION if name in folders), None)
     if "train" not in folders:
         if validation is not None:
@@ -198,35 +227,6 @@ def split_folders(root: str) -> tuple[str, str | None]:
             f"for a class, move all classes into a folder {root}/train"
         )
     return "train", validation
-
-
-def entries(folder: str) -> list[os.DirEntry[str]]:
-    """What is in a folder, by name, without hidden entries.
-
-    Raises:
-        ValueError: the folder cannot be read.
-    """
-    try:
-        with os.scandir(folder) as found:
-            return sorted((entry for entry in found if not entry.name.startswith(".")), key=lambda entry: entry.name)
-    except OSError as error:
-        raise ValueError(f"the folder {folder} cannot be read ({error.strerror}): allow it, or move it out of data.path") from error
-
-
-def walk(root: str, below: str, above: frozenset[tuple[int, int]] = frozenset()) -> Iterator[tuple[str, bool]]:
-    """Every path ``below`` the root, relative to it, and whether it is a file (else: a broken link, a circle of links, a device)."""
-    folder = f"{root}/{below}" if below else root
-    status = os.stat(folder)  # noqa: PTH116
-    identity = (status.st_dev, status.st_ino)
-    if identity in above:
-        yield below, False
-        return
-    for entry in entries(folder):
-        path = f"{below}/{entry.name}" if below else entry.name
-        if entry.is_dir():
-            yield from walk(root, path, above | {identity})
-        else:
-            yield path, entry.is_file()
 
 
 def held_out(path: str, share: float) -> bool:

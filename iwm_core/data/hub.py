@@ -4,6 +4,8 @@ Decisions:
 - What exists on this machine is read from this machine, without the network; anything else is a name on the hub.
 - `datasets` keeps an Arrow copy of parquet in its own cache (``HF_HOME``) and maps it into memory: rows are quick to reach in any order and
   shared by all processes. The folder of the data is never written to. What `save_to_disk` wrote is mapped in place.
+- No code of a dataset is run: `datasets` 4, the least that is asked for, knows no scripts, and its readers of other files (pickles among
+  them) cannot be named. Parquet is looked at before it is read: what it says of its rows has bounds.
 - Cells are handed over undecoded: `iwm_core.data.decode` treats them like any file.
 - A column or split that the user names must be there; one left open is found (`iwm_core.data.columns`), but masks are never guessed.
 - Class names belong to the training split, and other splits are numbered by name. A value it does not know has no label.
@@ -16,6 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -27,10 +30,21 @@ from datasets.exceptions import DatasetGenerationError
 from jaxtyping import Bool, UInt8
 from torch import Tensor
 
-from iwm_core.data.columns import class_lists, class_names, class_numbers, find_column, holds_class, holds_image, is_several
-from iwm_core.data.decode import decode, decode_file
+from iwm_core.data.columns import (
+    class_lists,
+    class_names,
+    class_numbers,
+    find_column,
+    holds_class,
+    holds_image,
+    is_several,
+    nameless,
+    passed_over,
+)
+from iwm_core.data.decode import decode, decode_file, file_content, white_note
 from iwm_core.data.masks import check_mask_classes, decode_mask
-from iwm_core.interfaces import CorruptImage, DataSource, Draws, Images, option
+from iwm_core.data.shards import check_shards
+from iwm_core.interfaces import NOT_COUNTED, CorruptImage, DataSource, Draws, Images, option
 
 VALIDATION = ("validation", "val", "valid", "test")
 IMAGE_NAMES = ("image", "img", "images", "picture", "jpg", "jpeg", "png", "webp")
@@ -48,13 +62,16 @@ class HubImages(Images):
         split: its name.
         column: the image column.
         rows: which rows of the table, in order.
+        white: what value is white in grey of more than 8 bits; None: not told.
 
     Attributes:
+        mask_ignore: values of masks that do not count.
         known: the label of each row of the table, or the several labels of each; None where there are none.
         masks: the column of masks, undecoded; None where there is none.
     """
 
-    def __init__(self, table: Dataset, split: str, column: str, rows: np.ndarray) -> None:
+    def __init__(self, table: Dataset, split: str, column: str, rows: np.ndarray, white: float | None = None) -> None:
+        self.white, self.mask_ignore = white, (NOT_COUNTED,)
         self._table, self._split, self._column, self._rows = undecoded(table, column), split, column, rows
         self.known: np.ndarray | list[np.ndarray | None] | None = None
         self.masks: Dataset | None = None
@@ -65,9 +82,9 @@ class HubImages(Images):
     def image(self, index: int) -> UInt8[Tensor, "3 h w"]:
         data, path = self._cell(index)
         if data is not None:
-            return decode(data)
+            return decode(data, self.white)
         if path is not None:
-            return decode_file(path)
+            return decode_file(path, self.white)
         raise CorruptImage("the row holds no image")
 
     def describe(self, index: int) -> str:
@@ -91,10 +108,20 @@ class HubImages(Images):
         what, column = f"the mask of {self.describe(index)}", self.masks.column_names[0]
         data, path = content(self.masks[int(self._rows[index])][column])
         if data is None and path is not None:
-            data = Path(path).read_bytes()
+            try:
+                data = file_content(path)
+            except FileNotFoundError:
+                raise ValueError(f"{what} is missing: there is no file {path}; add it, or take the row out") from None
+            except OSError as error:
+                raise CorruptImage(f"{what} cannot be read: {error.strerror}") from error
         if data is None:
             raise ValueError(f"{what} is missing: the column {column} is empty there; give it one, or take the row out")
-        return decode_mask(data, self.mask_classes, what)
+        return decode_mask(data, self.mask_classes, what, self.mask_ignore)
+
+    def file(self, index: int) -> bytes | str | None:
+        """The content of an image's file; its path where only that is told."""
+        data, path = self._cell(index)
+        return path if data is None else data
 
     def _cell(self, index: int) -> tuple[bytes | None, str | None]:
         """The image's bytes and the name of its file, None where they are not told."""
@@ -125,8 +152,12 @@ class Hub(DataSource):
     folder: str | None = option(None, "which folder of the hub's repository")
     image_column: str | None = option(None, "column of the images; found where not given")
     label_column: str | None = option(None, "column of the labels, or of lists of them; found, if there is one, where not given")
-    mask_column: str | None = option(None, "column of segmentation masks: images of one channel, 255 where pixels do not count")
-    mask_classes: list[str] = option([], "names of the values of masks, from 0 on")
+    mask_column: str | None = option(None, "column of segmentation masks: images of one channel")
+    mask_classes: list[str] = option([], "names of the values of masks, from 0 on, without those of mask_ignore")
+    mask_ignore: list[int] = option([NOT_COUNTED], "values of masks whose pixels do not count, such as [0,255]")
+    white: float | None = option(
+        None, "value of white in grey of 16 or 32 bits, such as 4095; null: the end of the range of bits of each image", low=1e-6
+    )
     train_split: str | None = option(None, "split to train on; train where not given")
     validation_split: str | None = option(None, "split for validation; validation, val, valid or test where not given")
     holdout: float = option(0.1, "share of the rows kept for validation where there is no validation split", low=0, high=1)
@@ -135,7 +166,7 @@ class Hub(DataSource):
         super().__post_init__()
         if not self.path:
             raise ValueError("data.path is empty: name a dataset of the hub (owner/name), a file or a folder")
-        check_mask_classes(self.mask_classes, self.mask_column, "mask_column")
+        check_mask_classes(self.mask_classes, self.mask_column, "mask_column", self.mask_ignore)
 
     def open(self, split: str) -> HubImages:
         """The images of ``train`` or ``validation``.
@@ -161,13 +192,19 @@ class Hub(DataSource):
                 rows = rows[held if split == "validation" else ~held]
             if not len(rows):
                 raise ValueError(self._why_empty(source, len(table), split))
-            images = HubImages(table, source, image, rows)
+            images = HubImages(table, source, image, rows, self.white)
             images.classes, images.mask_classes = classes, tuple(self.mask_classes)
             if label is not None:
                 images.known = (class_lists if is_several(table, label) else class_numbers)(table, label, classes)
             if self.mask_column is not None:
-                images.masks = undecoded(table, self.mask_column)
+                images.masks, images.mask_ignore = undecoded(table, self.mask_column), tuple(self.mask_ignore)
+            images.notes = self._notes(images, table, label)
             return images
+
+    def _notes(self, images: HubImages, table: Dataset, label: str | None) -> tuple[str, ...]:
+        """What the user should know of a split."""
+        notes = white_note(images, images.file) if self.white is None else ()
+        return (*notes, *(nameless(table, label) if label else passed_over(table, LABEL_NAMES, holds_class)))
 
     def _splits(self) -> Splits:
         local = Path(self.path).expanduser()
@@ -175,6 +212,8 @@ class Hub(DataSource):
             return local_splits(local.absolute(), self.config)
         if not re.fullmatch(r"\w[\w.-]*(/\w[\w.-]*)?", self.path) or local.suffix in (".parquet", ".arrow"):
             raise ValueError(f"there is no file or folder {self.path}: check data.path")
+        if "/" not in self.path and find_spec(f"datasets.packaged_modules.{self.path.partition('.')[0]}"):
+            raise ValueError(f"data.path={self.path} is a reader of files, no dataset, and such may run code: name a dataset, OWNER/NAME")
         fix = "check the name, data.config, data.revision and the network; or let data.path name a .parquet file or a folder of them"
         what = f"{self.path}, which is no file or folder here, on the Hugging Face hub"
         found = loaded(partial(datasets.load_dataset, self.path, self.config, revision=self.revision, data_dir=self.folder), what, fix)
@@ -188,6 +227,10 @@ class Hub(DataSource):
         for field, split in ("train_split", train), ("validation_split", validation):
             if split is not None and split not in names:
                 raise ValueError(f"{self.path} has no split {split}: set data.{field} to one of {', '.join(names)}")
+        if train == validation:
+            raise ValueError(
+                f"data.validation_split={validation} is what is trained on: name another split, or leave it out to hold rows out"
+            )
         return train, validation
 
     def _image_column(self, table: Dataset) -> str:
@@ -226,6 +269,7 @@ def local_splits(path: Path, config: str | None) -> Splits:
             if file.suffix == f".{kind}" and not file.name.startswith("."):
                 shards.setdefault(split_of(file.stem), []).append(glob.escape(str(file)))
         if shards:
+            check_shards(shards, kind)
             load = {name: partial(datasets.load_dataset, kind, data_files=names, split="train") for name, names in shards.items()}
             return {name: partial(loaded, load[name], f"the split {name} of {path}", fix) for name in load}
     raise ValueError(f"{path} neither is nor holds a .parquet or .arrow file: check data.path (for image files choose data=folder)")

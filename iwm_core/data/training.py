@@ -35,20 +35,22 @@ class WatchedData:
     """Training images whose corrupt ones are written down and named.
 
     Args:
-        total: how many there are.
+        images: the split that is trained on; what it notes is told.
         source: where they come from.
         run: where corrupt images are written down.
         display: for warnings.
         quiet: another process tells what all of them meet.
     """
 
-    def __init__(self, total: int, source: DataSource, run: Run, display: Display, quiet: bool) -> None:
-        self.total, self.display = total, display
+    def __init__(self, images: Images, source: DataSource, run: Run, display: Display, quiet: bool) -> None:
+        self.total, self.display = len(images), display
+        for note in () if quiet else images.notes:
+            display.warn(note)
         self.lost = ""
         """Why there are no data workers any more; empty as long as they live."""
         # Each process decodes its own share of a step and tells what it meets; but a cache is filled by every process alike.
         self.tells = not quiet or source.cache == "none"
-        self.quarantine = Quarantine(run.quarantine if self.tells else None, total, source.max_corrupt)
+        self.quarantine = Quarantine(run.quarantine if self.tells else None, self.total, source.max_corrupt)
 
     def __len__(self) -> int:
         return self.total
@@ -87,7 +89,7 @@ class TrainingData(WatchedData):
 
     def __init__(self, recipe: Recipe, run: Run, device: torch.device, display: Display, quiet: bool) -> None:
         images = paired(open_split(recipe.data, "train"), recipe.data)
-        super().__init__(len(images), recipe.data, run, display, quiet)
+        super().__init__(images, recipe.data, run, display, quiet)
         size = recipe.view.canvas or recipe.image_size
         workers = recipe.launch.workers
         if recipe.data.cache == "none":

@@ -20,6 +20,7 @@ class WrappedImages(Images):
     def __init__(self, behind: Images, chosen: Int[Tensor, "n"] | None = None) -> None:
         self.behind, self.chosen = behind, chosen
         self.classes, self.factors, self.mask_classes = behind.classes, behind.factors, behind.mask_classes
+        self.notes = behind.notes
 
     def place(self, index: int) -> int:
         """The index of an image behind."""

@@ -60,11 +60,13 @@ class Images(ABC):
         classes: names of the labels; empty where there are none.
         factors: the known factors of every image; empty where there are none.
         mask_classes: names of the values of masks, from 0 on; empty where there are no masks.
+        notes: what the user should know of this split, such as what is passed over, a line each; told once, as training begins.
     """
 
     classes: tuple[str, ...] = ()
     factors: tuple[Factor, ...] = ()
     mask_classes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @abstractmethod
     def __len__(self) -> int: ...

@@ -18,7 +18,8 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 import iwm_core
-from iwm_core.data.folder import Folder, walk
+from iwm_core.data.folder import Folder
+from iwm_core.data.walk import walk
 from iwm_core.data.workers import made_in_order
 from iwm_core.display import Display, make_display
 from iwm_core.errors import UserError
@@ -107,7 +108,7 @@ def predict(tuned: Tuned, paths: list[str], run: Path, asked: Asked, display: Di
 def answered(tuned: Tuned, paths: list[str], batch: int, workers: int) -> Iterator[Answered | Unreadable]:
     """What is answered for each image, in their order."""
     chunks = [list(range(start, min(start + batch, len(paths)))) for start in range(0, len(paths), batch)]
-    made = made_in_order(Squares(paths, tuned.image_size), chunks, min(workers, len(chunks) - 1))
+    made = made_in_order(Squares(paths, tuned.image_size, tuned.white), chunks, min(workers, len(chunks) - 1))
     for chunk, (pixels, found) in zip(chunks, made, strict=True):
         answers = tuned.predict(pixels.to(tuned.device).float().div_(255)) if len(pixels) else {}
         place = 0
@@ -123,8 +124,8 @@ def answered(tuned: Tuned, paths: list[str], batch: int, workers: int) -> Iterat
 class Squares:
     """Reads chunks of files, in workers: the squares of those that can be read, and of each its size or why it cannot be read."""
 
-    def __init__(self, paths: list[str], image_size: int) -> None:
-        self.paths, self.image_size = paths, image_size
+    def __init__(self, paths: list[str], image_size: int, white: float | None) -> None:
+        self.paths, self.image_size, self.white = paths, image_size, white
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -134,7 +135,7 @@ class Squares:
         found: list[tuple[int, int] | str] = []
         for index in chunk:
             try:
-                square = read_square(self.paths[index], self.image_size)
+                square = read_square(self.paths[index], self.image_size, self.white)
             except CorruptImage as error:
                 found.append(str(error))
             else:

@@ -172,7 +172,7 @@ class TuneData(WatchedData):
         display: Display,
         quiet: bool,
     ) -> None:
-        super().__init__(len(images), recipe.data, run, display, quiet)
+        super().__init__(images, recipe.data, run, display, quiet)
         check_augment(recipe.augment, tasks, image_size)
         self.workers, self.device = recipe.launch.workers, device
         if recipe.data.cache != "none":

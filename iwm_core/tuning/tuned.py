@@ -38,6 +38,7 @@ class Tuned:
         checkpoint: where the weights come from; None where they come from no run.
         step: the step they were saved at.
         device: where to compute.
+        white: what value is white in files of grey with more than 8 bits, as in training; None: not told.
 
     Attributes:
         tasks: the tasks, by name.
@@ -45,13 +46,20 @@ class Tuned:
     """
 
     def __init__(
-        self, model: TunedModel, lessons: dict[str, Lesson], image_size: int, checkpoint: Path | None, step: int, device: torch.device
+        self,
+        model: TunedModel,
+        lessons: dict[str, Lesson],
+        image_size: int,
+        checkpoint: Path | None,
+        step: int,
+        device: torch.device,
+        white: float | None = None,
     ) -> None:
         assert list(lessons) == list(model.heads), "one head for each task, in their order"
         self.model = model.eval().requires_grad_(False).to(device)
         self.tasks = {name: lesson.task for name, lesson in lessons.items()}
         self.outputs = {name: lesson.outputs for name, lesson in lessons.items()}
-        self.image_size, self.checkpoint, self.step, self.device = image_size, checkpoint, step, device
+        self.image_size, self.checkpoint, self.step, self.device, self.white = image_size, checkpoint, step, device, white
 
     @torch.no_grad()
     def predict(self, images: Float[Tensor, "b 3 h w"]) -> dict[str, Float[Tensor, "b ..."]]:
@@ -89,7 +97,7 @@ class Tuned:
         squares = []
         for path in paths:
             try:
-                squares.append(read_square(fspath(path), self.image_size).pixels)
+                squares.append(read_square(fspath(path), self.image_size, self.white).pixels)
             except CorruptImage as error:
                 raise ValueError(f"{fspath(path)}: {error}") from error
         pixels = torch.stack(squares) if squares else torch.empty(0, 3, self.image_size, self.image_size)
@@ -108,12 +116,12 @@ class Square(NamedTuple):
     size: tuple[int, int]
 
 
-def read_square(path: str, image_size: int) -> Square:
+def read_square(path: str, image_size: int, white: float | None = None) -> Square:
     """The centre square of an image file, as evaluation sees it.
 
     Raises:
         CorruptImage: the file cannot be read as an image.
     """
-    image = decode_file(path)
+    image = decode_file(path, white)
     height, width = image.shape[1:]
     return Square(cut(image, centre_boxes(torch.tensor([[height, width]]))[0], image_size), (height, width))
