@@ -88,8 +88,17 @@ class ActionSequence(Action):
         return images
 
     def encode(self, source: Float[Tensor, "b p"], target: Float[Tensor, "b p"]) -> Float[Tensor, "b a"]:
-        pairs = zip(self._split(source), self._split(target), strict=True)
-        return torch.cat([source[:, :0], *(action.encode(s, t) for (action, s), (_, t) in pairs)], dim=1)
+        told = [source[:, :0]]
+        sides = source.new_ones(len(source), 1)  # -1 where a later action mirrors the source
+        for (action, s), (_, t) in reversed(list(zip(self._split(source), self._split(target), strict=True))):
+            numbers = action.encode(s, t)
+            if action.mirror:
+                factors = constant(action.mirror, source.device)
+                numbers = torch.where(sides < 0, numbers * factors, numbers)
+            told.insert(1, numbers)
+            if (turned := action.mirrored(s)) is not None:
+                sides = torch.where(turned[:, None], -sides, sides)
+        return torch.cat(told, dim=1)
 
     def views(
         self,
@@ -131,12 +140,27 @@ def recipe_actions(recipe: Recipe) -> ActionSequence:
     return ActionSequence({observed.name: ObservedAction(observed), **recipe.actions})
 
 
+def check_order(actions: dict[str, Action]) -> None:
+    """Check that what mirrors images comes after what tells left from right: the other way round, no sign says where to.
+
+    Raises:
+        UserError: it does not.
+    """
+    names = list(actions)
+    for place, name in enumerate(names):
+        late = next((other for other in names[place + 1 :] if actions[other].mirror), None)
+        if late is not None and actions[name].mirrored(actions[name].identity[None]) is not None:
+            order = ",".join([*names[:place], late, *(other for other in names[place:] if other != late)])
+            raise UserError(f"{name} mirrors what {late} then shifts, and its signs would be wrong; use actions=[{order}]")
+
+
 def check_views(recipe: Recipe) -> None:
     """Check that training can make views of pairs.
 
     Raises:
         UserError: it cannot.
     """
+    check_order(recipe.actions)
     observed = recipe.data.observed
     if observed is not None and recipe.view.source_from != "view":
         raise UserError(f"data={recipe.data.name} has pairs of images, of which each side is given; use view.source_from=view")

@@ -2,6 +2,7 @@
 
 import math
 from pathlib import Path
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -12,6 +13,12 @@ from iwm_core.config import Recipe
 from iwm_core.interfaces import ActionParams, Targets, Views, WorldModel
 from iwm_core.planning import Plan, Search, plan
 from iwm_core.world_model import ImageWorldModel, build_model
+
+OVERSHOOT = 0.1
+"""How far outside [0, 1] the values of images may lie."""
+
+FARTHEST = 2.0
+"""The largest number of an action that may be imagined: training tells such about in [-1, 1], of two steps at most twice that."""
 
 
 class FrozenModel(WorldModel):
@@ -35,7 +42,7 @@ class FrozenModel(WorldModel):
         """The teacher's tokens of images in [0, 1] of ``image_size`` pixels.
 
         Raises:
-            ValueError: the images have another size.
+            ValueError: they are no such images: of another size or type, outside [0, 1], or not finite.
         """
         return self.model.teacher(self._checked(images))
 
@@ -43,7 +50,7 @@ class FrozenModel(WorldModel):
         """The student's tokens of images in [0, 1]; the teacher is its moving average.
 
         Raises:
-            ValueError: the images have another size.
+            ValueError: as of `encode`.
         """
         return self.model.student(self._checked(images))
 
@@ -51,6 +58,7 @@ class FrozenModel(WorldModel):
         return self.model.targets(self._checked(images))
 
     def predict(self, tokens: Float[Tensor, "b n d"], actions: Float[Tensor, "b c a"]) -> Float[Tensor, "b c n d"]:
+        check_numbers(tokens, actions, (self.grid[0] * self.grid[1], len(self.names)))
         b, c, _ = actions.shape
         n = tokens.shape[1]
         everywhere = torch.arange(n, device=tokens.device).expand(b * c, n)
@@ -78,13 +86,17 @@ class FrozenModel(WorldModel):
                 is 0 (no change). `encode` of a real transformation gives such numbers.
 
         Raises:
-            ValueError: the images have another size, or the model knows no such action or label.
+            ValueError: no images for this model, numbers that are not finite or far from [-1, 1], or an unknown action or label.
         """
         told = torch.zeros(len(self.names))
         places = [f"{name}.{label}" for name, label in zip(self.names, self.actions.labels, strict=True)]
         for name, values in actions.items():
-            if not isinstance(values, dict) or not all(math.isfinite(value) for value in values.values()):
+            if not isinstance(values, dict) or not all(
+                isinstance(value, int | float) and math.isfinite(value) for value in values.values()
+            ):
                 raise ValueError(f"numbers of an action are finite and by label, as in {{{name!r}: {{LABEL: 0.3}}}}; got {values}")
+            if far := [f"{label}={value:g}" for label, value in values.items() if abs(value) > FARTHEST]:
+                raise ValueError(f"numbers of an action lie about in [-1, 1], got {', '.join(far)} of {name}; give at most {FARTHEST:g}")
             for asked in [f"{name}.{label}" for label in values] if name in self.names else [name]:
                 if asked not in places:
                     raise ValueError(f"this model knows no action number {asked}; it knows: {', '.join(places) or 'none'}")
@@ -129,14 +141,47 @@ class FrozenModel(WorldModel):
         return fitting(images, self.image_size, self.device)
 
 
-def fitting(images: Tensor, size: int, device: torch.device) -> Tensor:
-    """Images that a model may be given, on its device.
+def fitting(images: Any, size: int, device: torch.device) -> Tensor:
+    """Images that a model may be given, float32 on its device.
+
+    Bicubic resizing overshoots [0, 1] at edges, by up to `OVERSHOOT`; what was normalised by mean and deviation, or has 255 for white, lies
+    much further out. Looking waits once for the device, which training never does: it calls no frozen model.
 
     Raises:
-        ValueError: another shape, or not in [0, 1] by their type.
+        ValueError: another shape or type, values that are not finite or outside [0, 1].
     """
+    if not isinstance(images, Tensor):
+        raise ValueError(f"this model takes a tensor of images [b, 3, {size}, {size}] in [0, 1], got a {type(images).__name__}")
     if images.ndim != 4 or images.shape[1:] != (3, size, size):
         raise ValueError(f"this model takes images [b, 3, {size}, {size}] in [0, 1], got {list(images.shape)}")
     if not images.is_floating_point():
         raise ValueError(f"this model takes images in [0, 1], got {str(images.dtype).removeprefix('torch.')}; give images / 255")
-    return images.to(device)
+    if images.is_meta:
+        raise ValueError("this model takes images in [0, 1], got a tensor without values, on the device meta")
+    if images.numel():
+        low, high = torch.stack(images.detach().aminmax()).tolist()
+        if not (math.isfinite(low) and math.isfinite(high)):
+            raise ValueError("this model takes images in [0, 1], got values that are not finite")
+        if low < -OVERSHOOT or high > 1 + OVERSHOOT:
+            how = "give images / 255" if low >= 0 else "undo their normalisation"
+            raise ValueError(f"this model takes images in [0, 1], got values from {low:.4g} to {high:.4g}; {how}")
+    return images.to(device, torch.float32)
+
+
+def check_numbers(tokens: Any, actions: Any, sizes: tuple[int, int]) -> None:
+    """Check what a predictor is asked: tokens [b, n, d] and encoded actions [b, c, a], of ``sizes`` n and a.
+
+    Raises:
+        ValueError: another shape or type, or actions that are not finite.
+    """
+    n, a = sizes
+    for what, given, last in (("tokens", tokens, f"[b, {n}, d]"), ("actions", actions, f"[b, c, {a}]")):
+        if not isinstance(given, Tensor) or not given.is_floating_point() or given.ndim != 3:
+            found = f"{str(given.dtype).removeprefix('torch.')} {list(given.shape)}" if isinstance(given, Tensor) else type(given).__name__
+            raise ValueError(f"predict takes {what} {last} of floats, got {found}")
+    if tokens.shape[1] != n or actions.shape[2] != a or len(tokens) != len(actions):
+        raise ValueError(
+            f"predict takes tokens [b, {n}, d] and actions [b, c, {a}] of as many images; got {list(tokens.shape)}, {list(actions.shape)}"
+        )
+    if not actions.detach().isfinite().all():
+        raise ValueError("predict takes finite numbers of actions, about in [-1, 1]; got some that are not finite")

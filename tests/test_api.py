@@ -11,7 +11,7 @@ import iwm_core
 from iwm_core import hookimpl
 from iwm_core.cli import dispatch
 from iwm_core.errors import UserError
-from iwm_core.frozen import FrozenModel
+from iwm_core.frozen import FrozenModel, check_numbers, fitting
 from iwm_core.interfaces import Draws
 from iwm_core.plugins import Plugin, load_plugins
 from iwm_core.run import Run
@@ -186,3 +186,79 @@ def test_a_reinitialised_model_keeps_the_encoder_and_forgets_the_predictor(model
     assert not torch.equal(other.imagine(pictures(), asked), model.reinitialised(2).imagine(pictures(), asked))
     sizes = [sum(p.numel() for p in m.model.predictor.parameters()) for m in (model, other)]
     assert sizes[0] == sizes[1] > 0
+
+
+MEAN, DEVIATION = torch.tensor([0.485, 0.456, 0.406])[:, None, None], torch.tensor([0.229, 0.224, 0.225])[:, None, None]
+WRONG = {
+    "normalised": (lambda images: (images - MEAN) / DEVIATION, "undo their normalisation"),
+    "from -1 to 1": (lambda images: 2 * images - 1, "undo their normalisation"),
+    "of 255": (lambda images: images * 255, "got values from .* give images / 255"),
+    "bytes": (lambda images: (images * 255).byte(), "got uint8; give images / 255"),
+    "not a number": (lambda images: images.clone().fill_(torch.nan), "not finite"),
+    "one infinite": (lambda images: torch.where(images == images.max(), torch.inf, images), "not finite"),
+    "an array": (lambda images: images.numpy(), "got a ndarray"),
+    "a list": (lambda images: images.tolist(), "got a list"),
+    "one image": (lambda images: images[0], r"got \[3, 16, 16\]"),
+    "channels last": (lambda images: images.permute(0, 2, 3, 1), r"got \[3, 16, 16, 3\]"),
+    "without values": (lambda images: images.to("meta"), "without values"),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+@pytest.mark.parametrize("call", ["encode", "student", "targets", "imagine"])
+def test_what_is_no_image_in_range_is_refused(model, call, wrong):
+    change, words = WRONG[wrong]
+    given = change(pictures())
+    ask = getattr(model, call)
+    if not (isinstance(given, torch.Tensor) and given.is_floating_point() and given.ndim == 4):
+        ask = fitting  # which all of them call, past the tests' own check of types
+        call = ""
+    more = {"": (16, torch.device("cpu")), "imagine": ({"gain": {"log2": 0.1}},)}.get(call, ())
+    with pytest.raises(ValueError, match=words) as told:
+        ask(given, *more)
+    assert len(str(told.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("wrong", ["normalised", "of 255", "not a number"])
+def test_planning_refuses_them_as_well(model, wrong):
+    change, words = WRONG[wrong]
+    for source, goal in ((change(pictures()), pictures()), (pictures(), change(pictures()))):
+        with pytest.raises(ValueError, match=words):
+            model.plan(source, goal)
+
+
+def test_resized_images_and_other_floats_are_taken(model):
+    images = pictures()
+    smooth = torch.nn.functional.interpolate((pictures(size=40) > 0.5).float(), (16, 16), mode="bicubic", antialias=True)
+    assert smooth.max() > 1
+    assert model.encode(smooth).isfinite().all()
+    assert torch.equal(model.encode(images.double()), model.encode(images))
+    assert model.encode(images.half()).dtype == torch.float32
+    assert len(model.encode(images[:0])) == 0
+    (slope,) = torch.autograd.grad(model.encode(leaf := images.clone().requires_grad_()).square().sum(), leaf)
+    assert slope.isfinite().all()
+
+
+@pytest.mark.parametrize(("numbers", "words"), [(30.0, "about in"), (-2.5, "log2=-2.5 of gain"), (torch.nan, "finite")])
+def test_numbers_of_an_action_have_a_range(model, numbers, words):
+    with pytest.raises(ValueError, match=words):
+        model.imagine(pictures(), {"gain": {"log2": numbers}})
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda tokens, actions: (tokens, actions[:, 0]), r"actions \[b, c, 1\] of floats, got float32 \[3, 1\]"),
+        (lambda tokens, actions: (tokens, actions.expand(-1, -1, 2)), r"got \[3, 16, 8\], \[3, 1, 2\]"),
+        (lambda tokens, actions: (tokens[:2], actions), "of as many images"),
+        (lambda tokens, actions: (tokens[:, :5], actions), r"tokens \[b, 16, d\]"),
+        (lambda tokens, actions: (tokens, actions.long()), "of floats, got int64"),
+        (lambda tokens, actions: (tokens, actions * torch.inf), "not finite"),
+        (lambda tokens, actions: (tokens.tolist(), actions), "got list"),
+    ],
+)
+def test_what_the_predictor_cannot_be_asked(model, change, words):
+    with pytest.raises(ValueError, match=words):
+        check_numbers(*change(torch.zeros(3, 16, 8), codes([0.5])), (16, 1))
+    with pytest.raises(ValueError, match="not finite"):
+        model.predict(model.encode(pictures()), codes([torch.inf]))

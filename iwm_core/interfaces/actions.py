@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from iwm_core.component import Component
@@ -27,12 +27,15 @@ class Action(Component, ABC):
         identity: the parameters that leave an image as it is, float [p], on the CPU.
         changes_target: False when ``sample`` always leaves the target as it is, so that the core need not apply it there.
         observed: True of the action that data shows in its pairs (`Observed`), which nobody can apply to an image.
+        mirror: what each encoded number is multiplied by where a later action mirrors the source, since actions are told as the source
+            sees them; empty: nothing changes.
     """
 
     labels: ClassVar[tuple[str, ...]]
     identity: ClassVar[Float[Tensor, "p"]]
     changes_target: ClassVar[bool] = True
     observed: ClassVar[bool] = False
+    mirror: ClassVar[tuple[float, ...]] = ()
 
     @abstractmethod
     def sample(self, draws: Draws) -> ActionParams:
@@ -45,6 +48,10 @@ class Action(Component, ABC):
     @abstractmethod
     def encode(self, source: Float[Tensor, "b p"], target: Float[Tensor, "b p"]) -> Float[Tensor, "b a"]:
         """What the predictor is told, each number about in [-1, 1]; equal sides give zeros, the null action."""
+
+    def mirrored(self, params: Float[Tensor, "b p"]) -> Bool[Tensor, "b"] | None:
+        """Which images these parameters exchange left and right of; None: this action never does."""
+        return None
 
     def candidates(self, draws: Draws) -> Float[Tensor, "b p"]:
         """Parameters of targets among which planning searches: those that ``sample`` draws."""

@@ -69,7 +69,7 @@ class Tuned:
         each pixel the probabilities of the classes.
 
         Raises:
-            ValueError: the images have another size.
+            ValueError: they are no such images: of another size or type, outside [0, 1], or not finite.
         """
         given = self.model.outputs(fitting(images, self.image_size, self.device))
         return {name: task.answer(given[name]) for name, task in self.tasks.items()}
@@ -79,7 +79,7 @@ class Tuned:
         """The tokens that a task's head is given (the first task's, where none is named).
 
         Raises:
-            ValueError: the images have another size, or there is no such task.
+            ValueError: no images as of `predict`, or there is no such task.
         """
         names = list(self.tasks)
         if task is not None and task not in names:

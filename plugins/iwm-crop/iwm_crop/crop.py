@@ -6,6 +6,7 @@ Decisions:
   area really is uniform, and every draw has one shape.
 - A box is told in units of the source's own sides, sizes by their logarithm: the same relation between two boxes gives the same numbers
   wherever and however large they are.
+- The source sees the target on its other side once it is flipped: `right` changes its sign (`mirror`).
 - Each number is divided by the largest value it can take with these fields (`Crop.reach`), so it lies in [-1, 1].
 """
 
@@ -26,6 +27,7 @@ class Crop(Action):
 
     name = "crop"
     labels = ("down", "right", "taller", "wider")
+    mirror = (1.0, -1.0, 1.0, 1.0)
     identity = torch.tensor([0.0, 0.0, 1.0, 1.0])
 
     scale: list[float] = option([0.3, 1.0], "area of a crop, share of the canvas, low and high", low=0.01, high=1)

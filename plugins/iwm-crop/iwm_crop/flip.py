@@ -6,7 +6,7 @@ Decision: a flip is its own inverse, so from source to target there is a flip or
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from iwm_core.interfaces import Action, ActionParams, Draws, option
@@ -29,6 +29,9 @@ class Flip(Action):
 
     def apply(self, images: Float[Tensor, "b 3 h w"], params: Float[Tensor, "b p"]) -> Float[Tensor, "b 3 h w"]:
         return flip(images, params[:, 0] > 0)
+
+    def mirrored(self, params: Float[Tensor, "b p"]) -> Bool[Tensor, "b"]:
+        return params[:, 0] > 0
 
     def encode(self, source: Float[Tensor, "b p"], target: Float[Tensor, "b p"]) -> Float[Tensor, "b a"]:
         """1 where the target is the source's mirror image."""
