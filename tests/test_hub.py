@@ -217,9 +217,9 @@ def test_unlabelled_data(tmp_path):
 
 def test_wrong_columns(tmp_path):
     rows(2, text=(Value("string"), ["x", "y"]), size=(Value("float32"), [0.5, 1.0])).to_parquet(tmp_path / "a.parquet")
-    assert refusal(tmp_path, label_column="lable") == "there is no column lable: set data.label_column to one of image, text, size"
-    assert refusal(tmp_path, image_column="img") == "there is no column img: set data.image_column to one of image, text, size"
-    assert refusal(tmp_path, image_column="text") == "the column text holds string: set data.image_column to one of image, text, size"
+    assert refusal(tmp_path, label_column="lable") == "there is no column lable: set data.label_column to one of text"
+    assert refusal(tmp_path, image_column="img") == "there is no column img: set data.image_column to one of image"
+    assert refusal(tmp_path, image_column="text") == "the column text holds string: set data.image_column to one of image"
     assert refusal(tmp_path, label_column="size") == "the column size holds float: set data.label_column to one of text"
     (tmp_path / "b").mkdir()
     pq.write_table(pa.table({"text": ["x"], "blob": [b"y"]}), tmp_path / "b" / "train.parquet")
