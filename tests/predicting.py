@@ -19,7 +19,7 @@ def asker(monkeypatch, capfd):
     Path("run/config.yaml").touch()
 
     def run(*words, tasks=("colour",), tuned=None):
-        monkeypatch.setattr(iwm_core, "load", lambda run, device: tuned or tiny_tuned(*tasks))
+        monkeypatch.setattr(iwm_core, "load", lambda run, device, checkpoint=None: tuned or tiny_tuned(*tasks))
         status = guarded(lambda: run_predict([str(word) for word in words]))
         return status, *capfd.readouterr()
 

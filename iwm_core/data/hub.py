@@ -71,7 +71,8 @@ class HubImages(Images):
     """
 
     def __init__(self, table: Dataset, split: str, column: str, rows: np.ndarray, white: float | None = None) -> None:
-        self.white, self.mask_ignore = white, (NOT_COUNTED,)
+        self.white = white
+        self.mask_ignore: tuple[int, ...] = (NOT_COUNTED,)
         self._table, self._split, self._column, self._rows = undecoded(table, column), split, column, rows
         self.known: np.ndarray | list[np.ndarray | None] | None = None
         self.masks: Dataset | None = None
