@@ -51,13 +51,13 @@ TABLE: dict[tuple[str, str], list[tuple[str, str]]] = {
         (r"eval/mrr(/.*)?\.png", "NNNNNNNRRN"),
     ],
     ("world", "eval"): [
-        ("config.yaml", "RRRRRRNRRR"),
+        *CONFIG,
         (r"checkpoints/NEWEST/(model.safetensors|state.json)", ALWAYS),
         (r"eval/mrr(/.*)?\.png", "NNNNNNNRRN"),
         (r"eval/mrr\.json", "NNNNNNNNRN"),
     ],
     ("world", "report"): [
-        ("config.yaml", "RRRRRRNRRR"),
+        ("config.yaml", "RRRRRRSRRR"),
         *SHOWN_LOG,
         (r"env\.json", "NSSlSSNSSS"),
         (r"eval/mrr\.json", "NSSlSSNSSS"),
@@ -83,7 +83,7 @@ TABLE: dict[tuple[str, str], list[tuple[str, str]]] = {
         (r"eval/classify_rows\.safetensors", "NNNNNNNNRN"),
     ],
     ("tuned", "report"): [
-        ("config.yaml", "RRRRRRNRRR"),
+        ("config.yaml", "RRRRRRSRRR"),
         *SHOWN_LOG,
         (r"env\.json", "NSSlSSNSSS"),
         (r"eval/classify\.json", "NSSlSSNSSS"),
@@ -96,7 +96,7 @@ TABLE: dict[tuple[str, str], list[tuple[str, str]]] = {
         (r"probe_linear-seed0/config.yaml", ALWAYS),
         (r"probe_linear-seed0/checkpoints/NEWEST/state.json", ALWAYS),
         (r"probe_linear-seed0/cost.json", "NRRlRRNRRR"),
-        (r"probe_linear-seed0/eval/classify\.json", "NSSlSSNSSS"),
+        (r"probe_linear-seed0/eval/classify\.json", "NMMlMMNMMM"),
         (r"probe_linear-seed0/eval/classify_rows\.safetensors", "NRRRRRRRRR"),
     ],
 }
