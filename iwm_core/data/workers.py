@@ -9,6 +9,7 @@ Decisions:
   thread and a loader that waits for ever.
 """
 
+import pickle
 import signal
 import sys
 import threading
@@ -82,9 +83,9 @@ def made_by_loader(task: Any, parts: Iterator[Any], workers: int, pin: bool, ahe
         WorkersLost: they do not, or cannot be started.
     """
     loader = DataLoader(
-        task,
+        Unpacked(task) if workers else task,  # pyright: ignore[reportArgumentType]
         batch_size=None,
-        sampler=parts,  # pyright: ignore[reportArgumentType]
+        sampler=map(pickle.dumps, parts) if workers else parts,  # pyright: ignore[reportArgumentType]
         num_workers=workers,
         pin_memory=pin,
         prefetch_factor=ahead if workers else None,
@@ -111,6 +112,16 @@ def made_by_loader(task: Any, parts: Iterator[Any], workers: int, pin: bool, ahe
         if isinstance(made, Refused):
             raise WorkersLost(made.why)
         yield made
+
+
+class Unpacked:
+    """A task whose parts come as bytes: a tensor has a connection of its own, which shows a traceback where a worker is killed."""
+
+    def __init__(self, task: Any) -> None:
+        self.task = task
+
+    def __getitem__(self, packed: bytes) -> Any:
+        return self.task[pickle.loads(packed)]
 
 
 def into_shared_memory(made: Any) -> Any:
