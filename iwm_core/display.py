@@ -184,8 +184,9 @@ def summary(line: dict[str, Any]) -> str:
     """The numbers of a logged line that matter while waiting."""
     words = f"loss {line['loss']:.4f}  {line['images_per_s']:.0f} images/s  data-wait {line['data_wait']:.0%}"
     if "gain" in line:  # a world model in training
-        gain = f"{line['gain']:+.2f}" if math.isfinite(line["gain"]) else "not available"
-        words += f"  std {line['target_std']:.2f}  rank {line['effective_rank']:.1f}  gain {gain}"
+        for word, key, form in (("std", "target_std", ".2f"), ("rank", "effective_rank", ".1f"), ("gain", "gain", "+.2f")):
+            words += f"  {word} {line[key]:{form}}" if math.isfinite(line[key]) else f"  {word} not available"
+            words += " (bounded by the batch)" if word == "rank" and line.get("rank_bounded") else ""
     return words
 
 

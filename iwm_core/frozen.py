@@ -19,6 +19,8 @@ OVERSHOOT = 0.1
 
 FARTHEST = 2.0
 """The largest number of an action that may be imagined: training tells such about in [-1, 1], of two steps at most twice that."""
+OTHER_SEED = 2**31
+"""Between the seed of a reinitialised predictor and the one it is asked for, which may be that of the training itself."""
 
 
 class FrozenModel(WorldModel):
@@ -71,7 +73,7 @@ class FrozenModel(WorldModel):
 
     def reinitialised(self, seed: int) -> "FrozenModel":
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+            torch.manual_seed((seed + OTHER_SEED) % 2**32)
             model = build_model(self.recipe, restored=True).eval().requires_grad_(False).to(self.device)
         # Only now: the student may be in training, and is not to be frozen.
         model.student, model.teacher = self.model.student, self.model.teacher
@@ -138,6 +140,10 @@ class FrozenModel(WorldModel):
         return plan(self, source, goal, search, seed, candidates, chunk)
 
     def _checked(self, images: Tensor) -> Tensor:
+        canvas = self.recipe.view.canvas or self.image_size
+        if canvas != self.image_size and isinstance(images, Tensor) and images.shape[2:] == (canvas, canvas):
+            images = fitting(images, canvas, self.device)  # what actions crop from, seen whole
+            images = self.actions.apply(images, self.actions.rest(len(images), images.device))
         return fitting(images, self.image_size, self.device)
 
 

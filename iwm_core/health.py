@@ -7,6 +7,7 @@ Decisions:
 - Limits are set by what collapse does, not by what is best: values above them do not rank models.
 """
 
+import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -16,14 +17,18 @@ from torch import Tensor
 
 from iwm_core.interfaces import Targets
 
+STILL = 1e-10  # of the square of tokens: a distance that is rounding
+ENOUGH = 4
+"""Images (or tokens) for each dimension from which on a rank says more of them than of their number."""
 ROWS = 4096
 """Tokens that the effective rank is computed on, at most."""
 
 
 def target_std(teacher: Float[Tensor, "b n d"]) -> Float[Tensor, ""]:
     """Standard deviation over images at one position, averaged over positions and dimensions: 0 when all images look the same to the
-    teacher (position alone does not count), about 1 when normalised tokens are all about the image."""
-    return teacher.std(dim=0, correction=0).mean()
+    teacher (position alone does not count), about 1 when normalised tokens are all about the image; NaN of one image, which has none to
+    differ from."""
+    return teacher.std(dim=0, correction=0).mean() if len(teacher) > 1 else teacher.new_tensor(torch.nan)
 
 
 def effective_rank(tokens: Float[Tensor, "r d"]) -> Float[Tensor, ""]:
@@ -47,6 +52,11 @@ def entropy_rank(weights: Float[Tensor, "d"]) -> Float[Tensor, ""]:
     return (-(share * share.clamp(min=1e-12).log()).sum()).exp()
 
 
+def bounded(images: int, width: int) -> str:
+    """What is said beside a RankMe that its images bound; nothing where there are enough of them for their width."""
+    return f"; RankMe is of {images} images for {width} dimensions, and bounded by them" if images < ENOUGH * width else ""
+
+
 def spread_rows(tokens: Float[Tensor, "b n d"], rows: int = ROWS) -> Float[Tensor, "r d"]:
     """At most ``rows`` tokens, taken at even distances."""
     flat = tokens.flatten(0, 1)
@@ -56,21 +66,20 @@ def spread_rows(tokens: Float[Tensor, "b n d"], rows: int = ROWS) -> Float[Tenso
 def gain(predicted: Float[Tensor, "b m t d"], teacher: Float[Tensor, "b n d"], where: Targets) -> Float[Tensor, ""]:
     """Share that the prediction saves of the squared error of "the batch's mean at this position": 1 is perfect, 0 no better.
 
-    NaN for a batch of one image, which is its own mean.
+    NaN where the mean makes no error to save, but for rounding: of one image, or where all images look the same to the teacher.
     """
-    if len(teacher) < 2:
-        return teacher.new_full((), torch.nan)
     index = where.target.flatten(1)[..., None].expand(-1, -1, teacher.shape[-1])
     wanted = teacher.gather(1, index).view_as(predicted)
     mean = teacher.mean(dim=0, keepdim=True).expand_as(teacher).gather(1, index).view_as(predicted)
-    return 1 - (predicted - wanted).square().mean() / (mean - wanted).square().mean().clamp(min=1e-12)
+    left = (mean - wanted).square().mean()
+    return torch.where(left > STILL * wanted.square().mean(), 1 - (predicted - wanted).square().mean() / left, torch.nan)
 
 
 class Verdict(NamedTuple):
     """What the numbers say.
 
     Attributes:
-        word: ``healthy``, ``watch`` (alive, but something is off), ``partial collapse`` or ``collapse``.
+        word: ``not available``, ``healthy``, ``watch`` (alive, but something is off), ``partial collapse`` or ``collapse``.
         reason: the number that decided, in words.
         advice: what to try; empty where all is well.
     """
@@ -105,6 +114,8 @@ def judge(
         teacher_distance: mean squared distance of the student's tokens from the teacher's, in units of the teacher's variance over images.
         rankme: `effective_rank` of the pooled tokens of images.
     """
+    if not math.isfinite(target_std + effective_rank):
+        return Verdict("not available", "one image, or tokens that are not finite, cannot be judged")
     if target_std < 0.02:
         return Verdict("collapse", f"the teacher gives every image the same tokens (target std {target_std:.3f})", STEADY)
     if effective_rank < max(2.0, 0.02 * width):
@@ -131,6 +142,8 @@ class Health:
     target_std: float
     effective_rank: float
     gain: float
+    rank_bounded: bool = False
+    """The rank is of fewer than `ENOUGH` tokens for each dimension: it would rise with more."""
 
     def verdict(self, width: int, images: int) -> str | None:
         """A warning in words with what to try, or None where nothing has collapsed. ``images`` is how many the numbers were measured on."""

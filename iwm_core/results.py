@@ -107,6 +107,7 @@ class Chart(NamedTuple):
         about: one or two sentences: what it shows, and what good and bad look like.
         levels: horizontal lines to compare with, by name, such as ``{"chance": 0.074}``.
         diagonal: what the line on which y is x means, such as ``truth``; empty: it is not drawn.
+        longest: bars are drawn to here at most, and numbered as they are; None: as long as they are.
     """
 
     name: str
@@ -118,6 +119,7 @@ class Chart(NamedTuple):
     about: str
     levels: dict[str, float] = {}  # noqa: RUF012  # never changed
     diagonal: str = ""
+    longest: float | None = None
 
 
 class Row(NamedTuple):

@@ -19,7 +19,7 @@ from iwm_core.display import Display
 from iwm_core.engine import compiled, fit
 from iwm_core.errors import UserError
 from iwm_core.evaluate import evaluate_in_training
-from iwm_core.health import Health, effective_rank, gain, spread_rows, target_std
+from iwm_core.health import ENOUGH, Health, effective_rank, gain, spread_rows, target_std
 from iwm_core.interfaces import Draws, Targets
 from iwm_core.launch import make_accelerator
 from iwm_core.objective import Objective, first_not_finite
@@ -102,7 +102,7 @@ class Pretraining(Objective):
 
     def warnings(self, line: dict[str, Any]) -> Iterator[str]:
         teacher = self.prediction.teacher
-        verdict = self.health.verdict(teacher.shape[-1], len(teacher))
+        verdict = self.health.verdict(min(teacher.shape[-1], len(spread_rows(teacher))), len(teacher))
         if verdict is not None:
             yield verdict
 
@@ -121,8 +121,10 @@ class Pretraining(Objective):
 def measure(prediction: Prediction, where: Targets) -> Health:
     """Health of a micro-batch; waits for the device."""
     teacher = prediction.teacher
+    rows = spread_rows(teacher)
     return Health(
         target_std=target_std(teacher).item(),
-        effective_rank=effective_rank(spread_rows(teacher)).item(),
+        effective_rank=effective_rank(rows).item(),
+        rank_bounded=len(rows) < ENOUGH * rows.shape[1],
         gain=gain(prediction.predicted.float(), teacher, where).item(),
     )

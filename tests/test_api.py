@@ -16,6 +16,7 @@ from iwm_core.interfaces import Draws
 from iwm_core.plugins import Plugin, load_plugins
 from iwm_core.run import Run
 from iwm_core.thaw import thaw
+from iwm_core.world_model import build_model
 
 
 @pytest.fixture(scope="module")
@@ -172,6 +173,15 @@ def test_what_is_no_run(trained, tmp_path):
         iwm_core.load(str(empty))
     with pytest.raises(UserError, match=r"launch.device=tpu9 is not to be had here"):
         iwm_core.load(trained[0], device="tpu9")
+
+
+def test_a_reinitialised_predictor_is_not_the_one_that_training_began_with(model):
+    seed = model.recipe.train.seed
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        begun = build_model(model.recipe).predictor
+    pairs = zip(begun.parameters(), model.reinitialised(seed).model.predictor.parameters(), strict=True)
+    assert not all(torch.equal(one, other) for one, other in pairs)
 
 
 def test_a_reinitialised_model_keeps_the_encoder_and_forgets_the_predictor(model):

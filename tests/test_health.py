@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from iwm_core.health import Health, effective_rank, entropy_rank, gain, judge, singular_values, spread_rows, target_std
+from iwm_core.display import summary
+from iwm_core.health import Health, bounded, effective_rank, entropy_rank, gain, judge, singular_values, spread_rows, target_std
 from iwm_core.interfaces import Targets
 
 
@@ -129,6 +130,27 @@ def test_verdict_in_words(change, words):
 
 def test_one_image_cannot_be_judged():
     assert Health(target_std=0.0, effective_rank=1.0, gain=0.0).verdict(width=192, images=1) is None
+
+
+def test_what_cannot_be_measured_is_no_number():
+    teacher, where, wanted, _ = predictions()
+    one = Targets(where.context[:1], where.target[:1])
+    assert gain(wanted[:1], teacher[:1], one).isnan(), "the mean of one image is the image itself"
+    assert target_std(teacher[:1]).isnan()
+    constant = teacher[:1].expand(6, -1, -1)
+    assert gain(wanted, constant, where).isnan(), "all images look the same"
+    assert gain(wanted, torch.zeros_like(teacher), where).isnan()
+    assert target_std(constant).item() == 0
+    assert effective_rank(torch.ones(1, 4)).item() == pytest.approx(1), "one token"
+    assert judge(192, float("nan"), 1.0).word == "not available"
+    line = {"loss": 1.0, "images_per_s": 1.0, "data_wait": 0.0, "target_std": float("nan"), "effective_rank": 3.0, "gain": float("nan")}
+    said = summary(line | {"rank_bounded": True})
+    assert "std not available  rank 3.0 (bounded by the batch)  gain not available" in said
+
+
+@pytest.mark.parametrize(("images", "told"), [(256, True), (3071, True), (3072, False)])
+def test_a_rank_of_few_images_says_so(images, told):
+    assert ("bounded by them" in bounded(images, 768)) == told
 
 
 ALIVE = {"target_std": 0.6, "effective_rank": 60.0, "prediction_std": 0.5, "teacher_distance": 0.1, "rankme": 20.0}

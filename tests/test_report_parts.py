@@ -1,9 +1,12 @@
 """The parts of a report: names, numbers, marks, axes and colours."""
 
+import math
 import re
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from report_page import report
 from report_runs import evaluation, make_run
 
@@ -201,3 +204,22 @@ def test_colours_are_seen_in_light_and_in_dark(here):
     used = set(re.findall(r"var\(--([\w-]+)\)", report(make_run("a", logs=False)).source))
     assert used <= light.keys()
     assert not re.search(r"(fill|stroke): #", report("a").source), "every drawing takes its colours from the page"
+
+
+@settings(deadline=None, derandomize=True, max_examples=25)
+@given(
+    st.lists(st.floats(-1e9, 1e9) | st.sampled_from([25.7, -25.7, 1e-7, 2.0, math.nan]), min_size=1, max_size=4),
+    st.sampled_from([None, 2.0]),
+)
+def test_bars_are_labelled_with_their_values(values, longest):
+    series = (Series("one", [f"bar {i}" for i in range(len(values))], values),)
+    (panel,) = panels([""], [Chart("c", "C", "x", "y", "bars", series, "", longest=longest)])
+    span = panel.axes.y[1] - panel.axes.y[0]
+    assert longest is None or span <= 2.5 * 2 * longest
+    texts = re.findall(r"<text[^>]*>([^<]*)</text>", draw(panel, 0))
+    for value in values:
+        if math.isfinite(value):
+            text = written(value, span)
+            assert text in texts
+            said = float(text.replace(",", "").replace("−", "-"))
+            assert said == pytest.approx(value, rel=6e-3, abs=6e-4 if span >= 1 else 0), "rounded, not cut"

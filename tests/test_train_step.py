@@ -137,7 +137,7 @@ def test_lifecycle_hooks(tiny, train):
 
 
 KEYS = {"step", "epoch", "loss", "lr", "weight_decay", "momentum", "grad_norm", "skipped", "corrupt"}
-KEYS |= {"target_std", "effective_rank", "gain", "images_per_s", "data_wait"}
+KEYS |= {"target_std", "effective_rank", "gain", "rank_bounded", "images_per_s", "data_wait"}
 
 
 def test_logged_lines(train):

@@ -34,7 +34,11 @@ def images(count=3):
 def numbers_that_changed(run):
     before, after = untrained(run).state_dict(), weights(run)
     assert before.keys() == after.keys()
-    return {name: after[name].numel() for name in after if not torch.equal(before[name], after[name])}
+    untold = untrained(run).untold()  # entries of trained parameters that the null action does not reach
+    for name, entries in untold.items():
+        assert torch.equal(before[name][entries], after[name][entries]), f"{name} decayed where it is not trained"
+    kept = {name: int(entries.sum()) for name, entries in untold.items()}
+    return {name: after[name].numel() - kept.get(name, 0) for name in after if not torch.equal(before[name], after[name])}
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
@@ -58,7 +62,8 @@ def test_what_is_frozen_stays_and_what_is_counted_changes(tiny, worlds, recipe, 
 
 
 @pytest.mark.parametrize(
-    ("predictor", "recipe"), [("sequence", "predictor"), ("adaln", "predictor_query"), ("none", "predictor"), ("identity", "predictor")]
+    ("predictor", "recipe"),
+    [("feature", "end_to_end"), ("sequence", "predictor"), ("adaln", "predictor_query"), ("none", "predictor"), ("identity", "predictor")],
 )
 def test_the_count_is_right_whatever_the_null_action_cannot_reach(tiny, worlds, predictor, recipe):
     own = ["protocol.drop_path=0"] if predictor == "identity" else []

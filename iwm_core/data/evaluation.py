@@ -100,7 +100,9 @@ class RunData(EvaluationData):
     def batches(self, split: str, count: int, size: int) -> Iterator[ImageBatch]:
         images = self.split(split)
         index = self.spread(split, count)
-        made = made_in_order(SquareTask(images, self.recipe.image_size), index.split(size), self.recipe.launch.workers)
+        made = made_in_order(
+            SquareTask(images, self.recipe.view.canvas or self.recipe.image_size), index.split(size), self.recipe.launch.workers
+        )
         found, limit = self._corrupt.setdefault(split, set()), self.recipe.data.max_corrupt
         for batch, corrupt in made:
             found.update(corrupt)

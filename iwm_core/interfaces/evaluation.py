@@ -17,7 +17,11 @@ from iwm_core.results import Evaluation
 
 
 class ImageBatch(NamedTuple):
-    """A batch of untransformed, centre-cropped images; where the data has an observed action, also its targets and its numbers."""
+    """A batch of untransformed, centre-cropped images, as large as the views from which training makes source and target (``view.canvas``).
+
+    A `WorldModel` takes them as they are: actions crop from them, and where none does they are seen whole. Where the data has an observed
+    action, also its targets and its numbers.
+    """
 
     index: Int[Tensor, "b"]  # pyright: ignore[reportIncompatibleMethodOverride]
     images: Float[Tensor, "b 3 h w"]

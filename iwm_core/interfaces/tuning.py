@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
-from jaxtyping import Float, Int, Shaped
+from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor, nn
 
 from iwm_core.component import Component
@@ -50,6 +50,10 @@ class Backbone(nn.Module, ABC):
 
     def lr_scales(self) -> dict[str, float]:
         """What multiplies the learning rate of a parameter, by its name in this module; 1 for those left out."""
+        return {}
+
+    def untold(self) -> dict[str, Bool[Tensor, "..."]]:
+        """Entries of its parameters that its tokens do not depend on, by name in this module: not trained, not decayed, not counted."""
         return {}
 
 

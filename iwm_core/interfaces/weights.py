@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar
 
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from iwm_core.component import Component
@@ -33,6 +33,11 @@ class Predictor(nn.Module, ABC):
     @abstractmethod
     def forward(self, context: Float[Tensor, "b k d"], where: Targets, action: Float[Tensor, "b a"]) -> Float[Tensor, "b m t d"]:
         """Predicted teacher tokens at ``where.target`` from tokens at ``where.context``."""
+
+    def untold(self) -> dict[str, Bool[Tensor, "..."]]:
+        """Which entries of its parameters multiply numbers of the action, by the parameter's name: the null action's zeros reach none of
+        them, so that tuning neither trains, decays nor counts them. What is a parameter as a whole is found without being named."""
+        return {}
 
 
 @dataclass(kw_only=True)

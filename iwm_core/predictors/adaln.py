@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from iwm_core.predictors.narrow_vit import NarrowViT, NarrowViTComponent
@@ -44,6 +44,11 @@ class AdaLNViT(NarrowViT):
         for block in self.blocks:
             tokens = block(tokens, condition)
         return tokens
+
+    def untold(self) -> dict[str, Bool[Tensor, "..."]]:
+        entries = torch.ones_like(self.condition[0].weight, dtype=torch.bool)  # pyright: ignore[reportArgumentType]
+        entries[:, -1] = False  # of the constant
+        return {"condition.0.weight": entries}
 
 
 @dataclass(kw_only=True)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from iwm_core.predictors.narrow_vit import NarrowViT, NarrowViTComponent, initialise
@@ -24,6 +24,13 @@ class FeatureViT(NarrowViT):
             return masks
         told = action[:, None, None, :].expand(*masks.shape[:3], -1)
         return self.mix(torch.cat([masks, told.to(masks.dtype)], dim=-1))
+
+    def untold(self) -> dict[str, Bool[Tensor, "..."]]:
+        if not self.action:
+            return {}
+        entries = torch.zeros_like(self.mix[0].weight, dtype=torch.bool)  # pyright: ignore[reportArgumentType]
+        entries[:, -self.action :] = True
+        return {"mix.0.weight": entries}
 
 
 @dataclass(kw_only=True)

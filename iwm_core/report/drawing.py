@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from matplotlib.figure import Figure
 
 from iwm_core.report.numbers import written
-from iwm_core.report.panels import Axes, Panel
+from iwm_core.report.panels import Axes, Panel, cut
 from iwm_core.report.svg import COLOURS, INK, PALE, PAPER, inline, own_settings
 from iwm_core.results import Series
 
@@ -168,13 +168,15 @@ def draw_bars(axes: Any, panel: Panel) -> None:
     for number, one in enumerate(series):
         look = style(panel.order.index(one.label))
         ys = [places.index(str(x)) - 0.4 + thick * (number + 0.5) for x in one.x]
-        axes.barh(ys, one.y, thick * 0.82, color=look.colour, alpha=BARS_FADED if len(series) > 1 else 1)
-        ends = list(one.y)
+        lengths = [cut(y, panel.chart) for y in one.y]
+        axes.barh(ys, lengths, thick * 0.82, color=look.colour, alpha=BARS_FADED if len(series) > 1 else 1)
+        ends = list(lengths)
         if one.low is not None and one.high is not None:
-            axes.hlines(ys, one.low, one.high, color=INK, linewidth=1.2)
-            ends = [max(y, high) if math.isfinite(high) else y for y, high in zip(one.y, one.high, strict=True)]
+            low, high = ([cut(end, panel.chart) for end in bounds] for bounds in (one.low, one.high))
+            axes.hlines(ys, low, high, color=INK, linewidth=1.2)
+            ends = [max(y, end) if math.isfinite(end) else y for y, end in zip(lengths, high, strict=True)]
         if len(series) > 1:
-            axes.plot(one.y, ys, color=look.colour, marker=look.marker, markersize=6, linestyle="none", markeredgecolor=PAPER)
+            axes.plot(lengths, ys, color=look.colour, marker=look.marker, markersize=6, linestyle="none", markeredgecolor=PAPER)
         for y, end, value in zip(ys, ends, one.y, strict=True) if numbered else []:
             if math.isfinite(value):
                 axes.text(

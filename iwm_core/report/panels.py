@@ -77,8 +77,14 @@ def axes_of(charts: Sequence[Chart]) -> Axes:
     places = [] if numeric else list(dict.fromkeys(str(x) for x in every))
     across = span(every) if numeric else (-0.5, max(len(places), 1) - 0.5)
     up = [v for one in series for values in (one.y, one.low or [], one.high or []) for v in values]
+    up = [cut(value, chart) for chart in charts[:1] for value in up]
     up += [level for chart in charts for level in chart.levels.values()]
     return Axes(across, span([*up, 0.0] if bars else up), places)
+
+
+def cut(value: float, chart: Chart) -> float:
+    """Where a bar of this value ends in a chart whose bars are no longer than `Chart.longest`."""
+    return value if chart.longest is None or not math.isfinite(value) else max(-chart.longest, min(value, chart.longest))
 
 
 def span(values: Iterable[float]) -> tuple[float, float]:

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from iwm_core.draws import Draws
-from iwm_core.interfaces import PredictorComponent, Targets
+from iwm_core.interfaces import Predictor, PredictorComponent, Targets
 from iwm_core.testing.components import check_component
 from iwm_core.testing.modules import check_module
 
@@ -32,6 +32,7 @@ def check_predictor(component: PredictorComponent) -> None:
             return component.build(WIDTH, GRID, numbers)
 
         module = check_module(f"{component.name} told {numbers} numbers", build, predict, given, (BATCH, GROUPS, 3, WIDTH))
+    check_untold(component.build(WIDTH, GRID, 3), component.name, tokens, Targets(context, target))
     with torch.no_grad():
         answer = predict(module, *given)
         order = torch.tensor([3, 0, 4, 2, 1])
@@ -41,6 +42,18 @@ def check_predictor(component: PredictorComponent) -> None:
         assert turned, f"{component.name} must answer in the order of `where.target`"
         apart = torch.allclose(predict(module, tokens, context, target[:, :1], action), answer[:, :1], atol=1e-4)
         assert apart, f"{component.name} must answer each group of targets by itself: groups must not see each other"
+
+
+def check_untold(predictor: Predictor, name: str, tokens: Tensor, where: Targets) -> None:
+    """Check that what a predictor names as untold is not reached by the null action."""
+    parameters = dict(predictor.named_parameters())
+    untold = predictor.untold()
+    assert untold.keys() <= parameters.keys(), f"{name}.untold() must name its own parameters, got {', '.join(untold)}"
+    predictor(tokens, where, tokens.new_zeros(len(tokens), 3)).square().sum().backward()
+    for key, entries in untold.items():
+        gradient = parameters[key].grad
+        free = gradient is None or not bool(gradient[entries.to(gradient.device)].any())
+        assert free, f"{name}.untold() names entries of {key} that the null action reaches: they would not be trained"
 
 
 def predict(module: nn.Module, tokens: Tensor, context: Tensor, target: Tensor, action: Tensor) -> Tensor:

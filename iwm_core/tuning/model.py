@@ -4,7 +4,7 @@ import copy
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -66,7 +66,13 @@ class TunedModel(nn.Module):
 
     def trained(self) -> int:
         """Numbers that training changes."""
-        return sum(parameter.numel() for parameter in self.parameters() if parameter.requires_grad)
+        kept = sum(int(entries.sum()) for entries in self.untold().values())
+        return sum(parameter.numel() for parameter in self.parameters() if parameter.requires_grad) - kept
+
+    def untold(self) -> dict[str, Bool[Tensor, "..."]]:
+        """Entries of trained parameters that stay as they are, since no answer depends on them."""
+        trained = {name for name, parameter in self.named_parameters() if parameter.requires_grad}
+        return {f"backbone.{name}": e for name, e in self.backbone.untold().items() if f"backbone.{name}" in trained}
 
     def total(self) -> int:
         """All numbers of the model."""

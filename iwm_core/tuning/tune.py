@@ -140,7 +140,12 @@ class Tuning(Objective):
             name: Mixer(recipe.augment, len(outputs), recipe.train.seed) for name, (task, outputs) in learned.items() if soft and task.mixes
         }
 
+        self.kept: list[tuple[torch.nn.Parameter, torch.Tensor, torch.Tensor]] | None = None
+
     def loss(self, prepared: Any, batch: TuneBatch, step: int) -> torch.Tensor:
+        if self.kept is None:  # now that a checkpoint's weights are there
+            named = dict(self.tuned.named_parameters())
+            self.kept = [(named[n], e.to(self.device), named[n].detach().clone()) for n, e in self.tuned.untold().items()]
         images, count = batch.images, len(self.learned)
         asked = (torch.arange(len(images), device=self.device) + step) % count
         wanted = {}
@@ -156,6 +161,12 @@ class Tuning(Objective):
 
     def weight_decay(self, step: int, steps: int) -> float:
         return self.recipe.train.weight_decay
+
+    @torch.no_grad()
+    def stepped(self, step: int, steps: int, finite: torch.Tensor) -> None:
+        """Weight decay, which goes by whole parameters, is taken back from entries that nothing depends on."""
+        for parameter, entries, before in self.kept or ():
+            parameter.copy_(torch.where(entries, before, parameter))
 
     def lr_scales(self) -> dict[str, float]:
         return {f"backbone.{name}": scale for name, scale in self.tuned.backbone.lr_scales().items()}

@@ -5,6 +5,8 @@ Decisions:
 - Everything is over validation images. Target std and the rank of tokens are taken on normalised tokens of *target* views and the
   prediction std on predictions of these from their source views with their actions, as in training, but from all patches to all patches.
 - RankMe (Garrido et al. 2023) and uniformity are of mean-pooled teacher tokens of the images themselves: what a user gets.
+- A rank of few images says how few they are: one distribution of width 768 reads 111, 206, 527 and 600 for 128, 256, 1,024 and 8,192
+  images. RankMe is asked of more images than all else, by default `ENOUGH` for each dimension; where the data has fewer, it is marked.
 - Student and teacher are compared by squared distance in units of the teacher's variance: unlike a cosine, it says how much of what tells
   images apart is at stake, and tokens that share a large mean do not look alike.
 - LiDAR needs views that training calls the same: targets; where no action changes a target, sources; without any action it is left out.
@@ -21,7 +23,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from iwm_core.health import ROWS, effective_rank, judge, singular_values, target_std
+from iwm_core.health import ENOUGH, ROWS, bounded, effective_rank, judge, singular_values, target_std
 from iwm_core.interfaces import (
     Chart,
     Draws,
@@ -45,7 +47,8 @@ TOKENS = 16384  # kept of all images together, at least one of each
 POINTS = 100  # of a curve
 FLOOR = 1e-4  # smaller singular values are drawn as this
 ABOUT = {
-    "rankme": "directions that the teacher's features span (tokens: of single patches); higher is richer, 1 is a collapse",
+    "rankme": "directions that the teacher's features span (tokens: of single patches); higher is richer, 1 is a collapse; bounded by its "
+    "images: with fewer than four for each dimension, compare it at equal numbers only",
     "lidar": "directions that tell images apart whatever the action; higher is better",
     "target_std": "how much the teacher's tokens differ between images; 0 is a collapse, 1 is all about the image",
     "prediction_std": "the same of predictions; far below target std, they ignore the image",
@@ -61,6 +64,7 @@ class Health(Evaluator):
     name = "health"
 
     images: int = option(256, "validation images measured; all of them where there are fewer", low=3)
+    rank_images: int = option(0, "validation images for RankMe, if more; 0: four for each dimension of the features", low=0)
     views: int = option(8, "views of each image for LiDAR; 0 leaves it out", low=0)
     chunk: int = option(64, "images encoded in one pass: bounds the memory", low=1)
 
@@ -87,11 +91,12 @@ class Health(Evaluator):
         if not all(part.isfinite().all() for part in (pooled, targets, predictions, pairs, versions)):
             raise ValueError("health cannot judge this model: its latents or predictions are not finite numbers; has training diverged?")
 
+        ranked = self.ranked(model, data, pooled, track)
         few = targets[:, : max(1, ROWS // len(targets))]
         width = min(few.shape[-1], few.shape[0] * few.shape[1])
         rank_of = partial(jackknife, least=1)
         metrics = {
-            "rankme": rank_of(effective_rank, pooled, most=min(pooled.shape)),
+            "rankme": rank_of(effective_rank, ranked, most=min(ranked.shape)),
             "rankme.tokens": rank_of(lambda tokens: effective_rank(tokens.flatten(0, 1)), few, most=width),
         }
         if views:
@@ -100,8 +105,18 @@ class Health(Evaluator):
         metrics["prediction_std"] = jackknife(target_std, predictions, least=0)
         metrics["uniformity"] = jackknife(uniformity, pooled, least=-8, most=0)
         metrics["teacher_distance"] = jackknife(relative_distance, pairs, least=0)
-        settings = {"images": len(pooled), "views": views, "positions": len(positions), "seed": data.seed}
-        return self.conclude(metrics, width, settings, draw_spectrum({"images": pooled, "patches": few.flatten(0, 1)}))
+        settings = {"images": len(pooled), "rank_images": len(ranked), "views": views, "positions": len(positions), "seed": data.seed}
+        return self.conclude(
+            metrics, width, settings, bounded(*ranked.shape), draw_spectrum({"images": pooled, "patches": few.flatten(0, 1)})
+        )
+
+    def ranked(self, model: WorldModel, data: EvaluationData, pooled: Float[Tensor, "m d"], track: Track) -> Float[Tensor, "r d"]:
+        """Pooled teacher tokens of the images that RankMe is asked of."""
+        count = min(self.rank_images or ENOUGH * pooled.shape[1], data.count("validation"))
+        if count <= len(pooled):
+            return pooled
+        batches = track(data.batches("validation", count, self.chunk), "health: RankMe", -(-count // self.chunk))
+        return torch.cat([model.encode(batch.images).float().mean(1) for batch in batches])
 
     def measure_batch(
         self, model: WorldModel, batch: ImageBatch, seed: int, positions: Int[Tensor, "k"], views: int
@@ -118,7 +133,7 @@ class Health(Evaluator):
             versions.append(model.encode(view).float().mean(1, keepdim=True))
         return tokens.mean(1), model.targets(pair.target)[:, positions], predicted[:, positions], pairs, torch.cat(versions, 1)
 
-    def conclude(self, metrics: dict[str, Metric], width: int, settings: dict[str, int], spectrum: Chart) -> Evaluation:
+    def conclude(self, metrics: dict[str, Metric], width: int, settings: dict[str, int], mark: str, spectrum: Chart) -> Evaluation:
         """The verdict, in words."""
         verdict = judge(
             width,
@@ -129,7 +144,7 @@ class Health(Evaluator):
             rankme=metrics["rankme"].value,
         )
         about = {measure: text for measure, text in ABOUT.items() if measure in metrics}
-        return Evaluation(metrics, settings | {"verdict": verdict.word}, about=about, summary=str(verdict), charts=(spectrum,))
+        return Evaluation(metrics, settings | {"verdict": verdict.word}, about=about, summary=f"{verdict}{mark}", charts=(spectrum,))
 
 
 def draw_spectrum(features: dict[str, Float[Tensor, "_ d"]]) -> Chart:

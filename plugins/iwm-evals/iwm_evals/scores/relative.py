@@ -2,7 +2,8 @@
 
 Decisions:
 - Where nothing lies apart but by rounding (a collapsed encoder), there is no distance to compare with, and no number is given.
-- Bars end at `LONGEST`. What moves the latents hardly at all gets an error of many times that, and the others would be too short to read.
+- Bars end at `LONGEST`, numbers stay as they are. What moves the latents hardly at all gets an error of many times that, and the other
+  bars would be too short to read.
 """
 
 from typing import NamedTuple
@@ -67,8 +68,8 @@ def chart_errors(
     names = {"all": measure} | {part: f"{measure}.{part}" for part in parts if f"{measure}.{part}" in metrics}
     series = []
     for label, told in TOLD.items():
-        bars = [[min(number, LONGEST) for number in metrics[name + told][:3]] for name in names.values()]
+        bars = [metrics[name + told][:3] for name in names.values()]
         series.append(Series(label, list(names), *map(list, zip(*bars, strict=True))))
     beyond = [f"{name} {metrics[metric].value:.3g}" for name, metric in names.items() if metrics[metric].value > LONGEST]
     cut = f" Bars end at {LONGEST:g}; beyond it: {', '.join(beyond)}." if beyond else ""
-    return Chart(measure, *titles, "bars", tuple(series), reading + cut, {level: 1.0})
+    return Chart(measure, *titles, "bars", tuple(series), reading + cut, {level: 1.0}, longest=LONGEST)

@@ -11,7 +11,7 @@ Decisions:
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from iwm_core.interfaces import Backbone, Encoder, Predictor, Protocol, Targets, WorldModelParts, option
@@ -64,6 +64,9 @@ class PredictorBackbone(Backbone):
     def lr_scales(self) -> dict[str, float]:
         own = {f"predictor.{name}": self.lr_scale for name, _ in self.predictor.named_parameters()}
         return own | {f"teacher.{name}": scale for name, scale in self.teacher.lr_scales().items()}
+
+    def untold(self) -> dict[str, Bool[Tensor, "..."]]:
+        return {f"predictor.{name}": entries for name, entries in self.predictor.untold().items()}
 
 
 @dataclass(kw_only=True)
