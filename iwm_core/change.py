@@ -5,22 +5,10 @@ from typing import Any
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
-from iwm_core.compose import component_defaults, parse, prune
-from iwm_core.errors import UserError
+from iwm_core.compose import component_defaults, prune
+from iwm_core.overrides import check_settings, parse_changes, ready_made
 from iwm_core.plugins import load_plugins
-from iwm_core.schema import GROUPS, SECTIONS, SEVERAL
-
-
-def checkpoint_in(words: list[str]) -> tuple[str | None, list[str]]:
-    """The checkpoint that a command line names (``checkpoint=step_N``), and the other words.
-
-    Raises:
-        UserError: it names several.
-    """
-    named = [word.partition("=")[2] for word in words if word.startswith("checkpoint=")]
-    if len(named) > 1 or "" in named:
-        raise UserError("checkpoint= names one checkpoint, once: checkpoint=step_N")
-    return named[0] if named else None, [word for word in words if not word.startswith("checkpoint=")]
+from iwm_core.schema import GROUPS, SEVERAL, schema_of
 
 
 def change(config: DictConfig, overrides: list[str], allowed: tuple[str, ...], verb: str) -> DictConfig:
@@ -36,37 +24,21 @@ def change(config: DictConfig, overrides: list[str], allowed: tuple[str, ...], v
         UserError: an override of anything else, or one that cannot be applied.
     """
     config = OmegaConf.create(OmegaConf.to_container(config))  # pyright: ignore[reportAssignmentType]
-    parsed = parse(overrides)
-    for override in parsed:
-        section = override.key_or_group.split(".")[0]
-        if section not in allowed:
-            raise UserError(f"iwm {verb} changes only {', '.join(allowed)}, not {override.key_or_group!r}; train another run for that")
-        if override.is_sweep_override() or override.is_delete():
-            raise UserError(f"iwm {verb} takes plain key=value, got {override.input_line!r}")
+    parsed = parse_changes(overrides, allowed, verb)
+    schema = schema_of(config)
+    check_settings(parsed, schema)
     # Choices first, whatever their place on the command line: options then land in the chosen components.
     for override in sorted(parsed, key=lambda o: "." in o.key_or_group):
         if override.key_or_group in GROUPS:
             choose(config, override)
-        elif override.key_or_group in SECTIONS:
-            config[override.key_or_group] = OmegaConf.merge(config[override.key_or_group], ready_made(override))
+        elif (section := override.key_or_group) in schema.sections:
+            value = override.value()
+            settings = value if isinstance(value, dict) else OmegaConf.load(ready_made(section, value, schema.sections[section]))
+            config[section] = OmegaConf.merge(config[section], settings)
         else:
             OmegaConf.update(config, override.key_or_group, override.value(), force_add=True)
     prune(config, parsed)
     return config
-
-
-def ready_made(override: Override) -> DictConfig:
-    """The settings that a recipe dir holds for a section under a name, such as ``launch=gpu``.
-
-    Raises:
-        UserError: none does.
-    """
-    section, value = override.key_or_group, str(override.value())
-    files = {path.stem: path for folder, _ in load_plugins().recipe_dirs() for path in sorted((folder / section).glob("*.yaml"))}
-    if value not in files:
-        known = f"there are {', '.join(files)}; or " if files else ""
-        raise UserError(f"there is no {section}={value}: {known}give single settings, {section}.key=value")
-    return OmegaConf.load(files[value])  # pyright: ignore[reportReturnType]
 
 
 def choose(config: DictConfig, override: Override) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from iwm_core.errors import UserError
 from iwm_core.files import OF_THE_MACHINE, cause, remedy
 from iwm_core.listing import list_plugins, run_components, run_recipes, tell_problems
+from iwm_core.near import did_you_mean
 from iwm_core.output import outlive_readers, refused
 from iwm_core.shown import tell
 from iwm_core.signals import Stopped, end_with_parent, ending_in_a_line
@@ -85,7 +86,8 @@ def dispatch(arguments: list[str]) -> int:
         return 0
     verb, rest = arguments[0], arguments[1:]
     if verb not in VERBS:
-        raise UserError(f"there is no verb {verb!r}; `iwm --help` lists all: {', '.join(VERBS)}")
+        meant = f"write iwm train {verb} …; " if verb.startswith("recipe=") else did_you_mean(verb, VERBS, "iwm {}")
+        raise UserError(f"there is no verb {verb!r}; {meant}`iwm --help` lists all: {', '.join(VERBS)}")
     if {"-h", "--help"} & set(rest):
         tell(USAGE.rstrip(), keep="\n")
         return 0
@@ -94,7 +96,9 @@ def dispatch(arguments: list[str]) -> int:
 
 def run_train(arguments: list[str]) -> int:
     many = {"-m", "--multirun"} & set(arguments)
-    name, overrides = split_recipe([a for a in arguments if a not in many])
+    from iwm_core.overrides import read_recipe
+
+    name, overrides = read_recipe([a for a in arguments if a not in many], bool(many))
     from iwm_core.sweep import sweep
     from iwm_core.work import start
 
@@ -103,7 +107,9 @@ def run_train(arguments: list[str]) -> int:
 
 
 def run_resume(arguments: list[str]) -> int:
-    path, overrides = split_run(arguments, "resume")
+    from iwm_core.overrides import read_changes
+
+    path, overrides = read_changes(arguments, "resume")
     from iwm_core.work import resume
 
     tell_problems()
@@ -111,7 +117,9 @@ def run_resume(arguments: list[str]) -> int:
 
 
 def run_eval(arguments: list[str]) -> int:
-    path, overrides = split_run(arguments, "eval")
+    from iwm_core.overrides import read_changes
+
+    path, overrides = read_changes(arguments, "eval")
     from iwm_core.work import measure
 
     tell_problems()
@@ -119,8 +127,10 @@ def run_eval(arguments: list[str]) -> int:
 
 
 def run_tune(arguments: list[str]) -> int:
-    path, rest = split_run(arguments, "tune")
-    name, overrides = split_recipe(rest)
+    from iwm_core.overrides import read_recipe, read_run
+
+    path, rest = read_run(arguments, "tune", "recipe=tune/NAME [key=value …]")
+    name, overrides = read_recipe(rest)
     from iwm_core.tuning.work import start
 
     tell_problems()
@@ -128,14 +138,21 @@ def run_tune(arguments: list[str]) -> int:
 
 
 def run_predict(arguments: list[str]) -> int:
+    from iwm_core.prediction.asked import read_arguments
+
+    asked = read_arguments(arguments)
     from iwm_core.prediction.work import run_predict
 
     tell_problems()
-    return run_predict(arguments)
+    return run_predict(asked)
 
 
 def run_compare(arguments: list[str]) -> int:
-    path, words = split_run(arguments, "compare")
+    from iwm_core.comparison.asked import read_words
+    from iwm_core.overrides import read_run
+
+    path, words = read_run(arguments, "compare")
+    read_words(words)
     from iwm_core.comparison.work import compare
 
     tell_problems()
@@ -150,13 +167,14 @@ def run_report(arguments: list[str]) -> int:
 
 
 def run_show(arguments: list[str]) -> int:
-    name, overrides = split_recipe(arguments)
     from omegaconf import OmegaConf
 
     from iwm_core.compose import compose, of_world_model
+    from iwm_core.overrides import read_recipe
     from iwm_core.recipes import find_recipes
     from iwm_core.thaw import thaw
 
+    name, overrides = read_recipe(arguments)
     config, notes = compose(name, overrides)
     if not of_world_model(config):  # which only `iwm tune RUN` knows
         thaw(config)
@@ -193,31 +211,6 @@ VERBS = {
     "components": run_components,
     "plugins": run_plugins,
 }
-
-
-def split_recipe(arguments: list[str]) -> tuple[str, list[str]]:
-    """The recipe's name and the overrides."""
-    names = [a.partition("=")[2] for a in arguments if a.startswith("recipe=")]
-    if len(names) != 1 or not names[0]:
-        raise UserError("say which recipe, once: recipe=NAME; `iwm recipes` lists all")
-    overrides = [a for a in arguments if not a.startswith("recipe=")]
-    check_overrides(overrides)
-    return names[0], overrides
-
-
-def split_run(arguments: list[str], verb: str) -> tuple[str, list[str]]:
-    """The run's directory and the overrides."""
-    if not arguments or "=" in arguments[0] or arguments[0].startswith("-"):
-        raise UserError(f"say which run: iwm {verb} RUN [key=value …]")
-    check_overrides(arguments[1:])
-    return arguments[0], arguments[1:]
-
-
-def check_overrides(overrides: list[str]) -> None:
-    """Only ``key=value`` texts (and Hydra's ``+key=value``, ``~key``) can be overrides."""
-    for text in overrides:
-        if text.startswith("-") or ("=" not in text and not text.startswith("~")):
-            raise UserError(f"cannot read {text!r}: overrides are key=value; `iwm --help` shows the options")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """What every component is: a dataclass with a name, whose fields are its config, its command line and its documentation."""
 
 import dataclasses
+import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -43,14 +44,18 @@ def check_option(label: str, value: Any, metadata: Any) -> None:
     """Raise ValueError when ``value`` lies outside the range or choices in an option's metadata."""
     if not metadata or value is None:
         return
+    if check := metadata.get("check"):
+        check(label, value)
     low, high, choices = metadata["low"], metadata["high"], metadata["choices"]
     for number in value if isinstance(value, list) else [value]:
+        if isinstance(number, float) and not math.isfinite(number) and (low, high) != (None, None):
+            raise ValueError(f"{label} must be a finite number, got {number}")
         if low is not None and number < low:
             raise ValueError(f"{label} must be at least {low:g}, got {number}")
         if high is not None and number > high:
             raise ValueError(f"{label} must be at most {high:g}, got {number}")
         if choices is not None and number not in choices:
-            raise ValueError(f"{label} must be one of {', '.join(choices)}, got {number}")
+            raise ValueError(f"{label} must be one of {', '.join(choices)}, got {number!r}")
 
 
 def required_options(component: type) -> list[str]:

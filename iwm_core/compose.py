@@ -9,8 +9,6 @@ Decisions:
 """
 
 import dataclasses
-import difflib
-import itertools
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +18,7 @@ from hydra import initialize_config_dir
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override, ValueType
+from hydra.core.override_parser.types import Override
 from hydra.core.plugins import Plugins as HydraPlugins
 from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException
 from hydra.plugins.search_path_plugin import SearchPathPlugin
@@ -29,6 +26,8 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from iwm_core.errors import UserError
+from iwm_core.near import did_you_mean
+from iwm_core.overrides import check_recipe
 from iwm_core.plugins import load_plugins
 from iwm_core.recipes import find_recipe
 from iwm_core.schema import GROUPS, SCHEMAS, SEVERAL, SINGLE, schema_of
@@ -81,7 +80,7 @@ def compose(name: str, overrides: list[str], data: dict[str, Any] | None = None)
         UserError: an unknown recipe, component or key, or a value that cannot be parsed.
     """
     path = find_recipe(name).path
-    parsed = parse(overrides)
+    parsed = check_recipe(name, overrides)
     for override in parsed:
         check_group(override)
     register(data)
@@ -111,41 +110,6 @@ def compose(name: str, overrides: list[str], data: dict[str, Any] | None = None)
 def of_world_model(config: DictConfig) -> bool:
     """Whether the data of a composed recipe is that of a world model which is not chosen yet."""
     return "data" in config and OmegaConf.is_missing(config.data, "name")
-
-
-def parse(overrides: list[str]) -> list[Override]:
-    """Overrides by Hydra's grammar.
-
-    Raises:
-        UserError: one cannot be parsed.
-    """
-    parser = OverridesParser.create()
-    parsed = []
-    for text in overrides:
-        try:
-            parsed.append(parser.parse_override(text))
-        except HydraException as error:
-            raise UserError(
-                f"cannot read {text!r}: write key=value, lists as key=[a,b], and quote a value with special signs: key='\"…\"'"
-            ) from error
-    return parsed
-
-
-def expand(overrides: list[str]) -> list[list[str]]:
-    """The overrides of each job of a sweep: one for each combination of ``key=a,b`` values.
-
-    Raises:
-        UserError: an override cannot be parsed, or its values are not written out.
-    """
-    choices = []
-    for override in parse(overrides):
-        if override.value_type is ValueType.GLOB_CHOICE_SWEEP:
-            raise UserError(f"cannot sweep {override.input_line!r}: write the values out, key=a,b")
-        if override.is_sweep_override():
-            choices.append([f"{override.get_key_element()}={value}" for value in override.sweep_string_iterator()])
-        else:
-            choices.append([override.input_line])
-    return [list(job) for job in itertools.product(*choices)]
 
 
 def check_group(override: Override) -> None:
@@ -218,27 +182,29 @@ def bad_override(error: ConfigCompositionException, name: str, path: Path) -> st
     first = str(error).splitlines()[0]
     if "Could not override" in first:
         key = first.split("'")[1]
-        return f"unknown key {key!r}; {unchosen(key)}`iwm show recipe={name}` lists all keys{suggestion(key, path)}"
+        return f"unknown key {key!r}; {unchosen(key) or suggestion(key, path)}`iwm show recipe={name}` lists all keys"
     cause = f": {one_line(error.__cause__)}" if error.__cause__ else ""
     return f"{first.rstrip('.')}{cause}"
 
 
 def unchosen(key: str) -> str:
-    """Of an option of a component that the recipe does not have, how to choose it, as the beginning of a sentence."""
+    """Of an option that components have which are not chosen, how to choose one, as the beginning of a sentence."""
     group, _, rest = key.partition(".")
     component, _, option = rest.partition(".")
-    if group not in SEVERAL or component not in load_plugins().entries(SEVERAL[group]):
+    if group in SEVERAL:
+        known = component in load_plugins().entries(SEVERAL[group]) and option in field_names(SEVERAL[group], component)
+        return f'the recipe has no {component} among its {group}, add it: "{group}=[…,{component}]"; ' if known else ""
+    if group not in SINGLE:
         return ""
-    known = option in field_names(SEVERAL[group], component)
-    return f"the recipe has no {component} among its {group}, add it to {group}=[…]; " if known else ""
+    givers = [name for name in load_plugins().entries(SINGLE[group]) if component in field_names(SINGLE[group], name)]
+    return f"it is an option of {', '.join(f'{group}={name}' for name in givers)}, add that; " if givers else ""
 
 
 def suggestion(key: str, path: Path) -> str:
-    """The nearest key that exists, as a half sentence."""
+    """The nearest key that exists, as a question."""
     with initialize_config_dir(str(path.parent.resolve()), version_base="1.3", job_name="iwm"):
         config = hydra_compose(path.stem)
-    near = difflib.get_close_matches(key, dotted(config), n=1, cutoff=0.7)
-    return f"; did you mean {near[0]}?" if near else ""
+    return did_you_mean(key, dotted(config))
 
 
 def dotted(config: DictConfig, prefix: str = "") -> list[str]:

@@ -8,7 +8,7 @@ Decisions:
 
 import re
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from iwm_core.component import check_option, option
 
@@ -23,6 +23,12 @@ class Section:
     def __post_init__(self) -> None:
         for f in fields(self):
             check_option(f.name, getattr(self, f.name), f.metadata)
+
+
+def duration(default: str, doc: str, at_least: int = 0) -> Any:
+    """An option that is a duration of at least some steps."""
+    checked = {"check": lambda label, value: steps_of(value, 1, label, at_least)}
+    return field(default=default, metadata={**option(default, f'{doc}: steps or "N epochs"').metadata, **checked})
 
 
 @dataclass(kw_only=True)
@@ -49,10 +55,13 @@ class View(Section):
 class LearningRate(Section):
     """Linear warm-up from start to peak, then a cosine to end."""
 
+    main: ClassVar[str] = "peak"
+    """The key that is meant where only one value is given."""
+
     start: float = option(2e-4, "at step 0", low=0)
     peak: float = option(1e-3, "after the warm-up", low=0)
     end: float = option(1e-6, "at the last step", low=0)
-    warmup: str = option("0", 'duration: steps or "N epochs"')
+    warmup: str = duration("0", "duration")
 
 
 @dataclass(kw_only=True)
@@ -77,9 +86,9 @@ class Train(Section):
     clip: float = option(1.0, "largest norm of the gradient; 0: no clipping", low=0)
     loss: str = option("l2", "squared L2 (IWM) or smooth L1 (I-JEPA's code)", choices=("l2", "smooth_l1"))
     normalise_targets: bool = option(True, "layer-normalise the teacher's tokens")
-    checkpoint_every: str = option("1 epochs", 'duration between checkpoints: steps or "N epochs"')
+    checkpoint_every: str = duration("1 epochs", "duration between checkpoints", at_least=1)
     keep: int = option(2, "checkpoints kept", low=1)
-    log_every: str = option("50", 'duration between logged lines: steps or "N epochs"')
+    log_every: str = duration("50", "duration between logged lines", at_least=1)
     seed: int = option(0, "of every random number", low=0, high=2**32 - 1)
 
     def __post_init__(self) -> None:
@@ -87,14 +96,13 @@ class Train(Section):
         check_length(self)
         if max(self.momentum.start, self.momentum.end) > 1:
             raise ValueError(f"train.momentum is at most 1, got {self.momentum.start:g} to {self.momentum.end:g}")
-        for name in ("checkpoint_every", "log_every"):
-            steps_of(getattr(self, name), 1, f"train.{name}", at_least=1)
-        steps_of(self.lr.warmup, 1, "train.lr.warmup")
 
 
 @dataclass(kw_only=True)
 class Launch(Section):
     """Where and how a run is computed; nothing here but ``precision`` and ``compile`` changes what is computed."""
+
+    main: ClassVar[str] = "processes"
 
     device: str = option("auto", "auto (an accelerator where there is one), cpu, cuda, cuda:1, mps")
     precision: str = option("fp32", "of the forward pass; weights stay fp32", choices=("fp32", "bf16"))
@@ -130,7 +138,10 @@ def check_length(train: Any) -> None:
         ValueError: they are missing, given twice, or out of range.
     """
     if (train.steps is None) == (train.epochs is None):
-        raise ValueError("train needs its length: set exactly one of train.steps and train.epochs (the other to null)")
+        both = f"it has steps={train.steps} and epochs={train.epochs}; empty the one that you do not mean, such as train.steps=null"
+        raise ValueError(
+            f"train needs exactly one of train.steps and train.epochs: {both if train.steps is not None else 'write train.steps=500'}"
+        )
     if train.epochs is not None and train.epochs <= 0:
         raise ValueError(f"train.epochs must be above 0, got {train.epochs:g}")
     if len(train.betas) != 2 or max(train.betas) >= 1:

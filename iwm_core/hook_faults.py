@@ -5,12 +5,12 @@ Decisions:
 - Components are looked at as classes: nothing is built here.
 """
 
-import difflib
 import inspect
 from dataclasses import is_dataclass
 from typing import Any
 
 from iwm_core import hookspecs
+from iwm_core.near import did_you_mean
 
 MARK = "iwm_impl"
 """The attribute that pluggy's marker leaves on a function."""
@@ -48,9 +48,8 @@ def wrong_hooks(module: Any) -> list[str]:
     wrong, known = [], hook_names()
     for name, function in hooks_of(module).items():
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"hooks: {', '.join(known)}"
-            wrong.append(f"there is no hook {name}; {hint}")
+            hint = did_you_mean(name, known) or f"hooks: {', '.join(known)}"
+            wrong.append(f"there is no hook {name}; {hint.rstrip()}")
             continue
         expected = list(inspect.signature(getattr(hookspecs, name)).parameters)
         strange = [argument for argument in needed(function) if argument not in expected]

@@ -5,6 +5,7 @@ import json
 import sys
 
 from iwm_core.errors import UserError
+from iwm_core.near import did_you_mean
 from iwm_core.shown import shown, tell
 
 
@@ -34,7 +35,7 @@ def run_components(arguments: list[str]) -> int:
     options = listing_options(arguments, "components", 2)
     kind, name = (*options.words, None, None)[:2]
     if kind is not None and kind not in KINDS:
-        raise UserError(f"there is no kind {kind!r}; kinds: {', '.join(KINDS)}")
+        raise UserError(f"there is no kind {kind!r}; {did_you_mean(kind, KINDS)}kinds: {', '.join(KINDS)}")
     plugins = load_plugins()
     if kind is not None and name is not None:
         component = plugins.component(kind, name)
@@ -83,8 +84,10 @@ def list_plugins(arguments: list[str]) -> int:
 def listing_options(arguments: list[str], verb: str, most: int) -> argparse.Namespace:
     """``--json`` and at most ``most`` words."""
     words = [a for a in arguments if a != "--json"]
-    if len(words) > most or any(w.startswith("-") for w in words):
-        raise UserError(f"cannot read {words[-1]!r}; `iwm --help` shows how `iwm {verb}` is used")
+    wrong = [word for word in words if word.startswith("-")] or words[most:]
+    if wrong:
+        hint = did_you_mean(wrong[0], ("--json", "new", "check") if verb == "plugins" else ("--json",), f"iwm {verb} {{}}")
+        raise UserError(f"cannot read {wrong[0]!r}; {hint}`iwm --help` shows how `iwm {verb}` is used")
     return argparse.Namespace(json="--json" in arguments, words=words)
 
 

@@ -37,7 +37,7 @@ def new_run(config: DictConfig, verb: str, warn: Callable[[str], None]) -> Itera
         UserError: the directory is taken, or cannot be written.
     """
     with ExitStack() as lock:
-        path = Path(config.run) if config.run is not None else None
+        path = Path(str(config.run)) if config.run is not None else None  # a number, in run=7
         if path is not None:
             refuse_taken(path)
             with writing(path, "make the run directory", ELSEWHERE):

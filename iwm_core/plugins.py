@@ -9,7 +9,6 @@ Decisions:
 - Nothing here imports torch: components are asked for only when a kind is needed.
 """
 
-import difflib
 import functools
 import importlib.metadata
 import os
@@ -23,6 +22,7 @@ import pluggy
 from iwm_core import hookspecs
 from iwm_core.errors import UserError
 from iwm_core.hook_faults import cause_of, component_fault, forgotten_marks, listed, wrong_hooks
+from iwm_core.near import did_you_mean
 
 CORE = "iwm-core"
 
@@ -99,9 +99,7 @@ class Plugins:
             return found[name].component
         if givers := self.clashing.get((kind, name)):
             raise UserError(clash_text(kind, name, givers))
-        words = kind.replace("_", " ")
-        near = difflib.get_close_matches(name, [*found, *ready], n=1)
-        hint = f"did you mean {near[0]!r}? " if near else ""
+        words, hint = kind.replace("_", " "), did_you_mean(name, [*found, *ready])
         made = f"; ready-made: {', '.join(ready)}" if ready else ""
         broken = f" ({'; '.join(self.problems)})" if self.problems else ""
         raise UserError(

@@ -6,11 +6,11 @@ Decisions:
 - Files are read when they are asked for: one that is no YAML hurts nobody else.
 """
 
-import difflib
 from dataclasses import dataclass
 from pathlib import Path
 
 from iwm_core.errors import UserError
+from iwm_core.near import did_you_mean
 from iwm_core.plugins import Plugin, clash_text, load_plugins, strict
 from iwm_core.schema import GROUPS
 
@@ -51,11 +51,14 @@ def find_recipe(name: str) -> RecipeFile:
     recipes = find_recipes()
     if name in recipes:
         return recipes[name]
+    if name.endswith((".yaml", ".yml")) or name.startswith((".", "/", "~")):
+        raise UserError(
+            f"recipe={name} is a file, and recipes are taken by their names in installed plugins, not from files yet: choose one of "
+            "`iwm recipes` and give your settings as key=value, or put the file into a plugin's folder of recipes"
+        )
     if givers := recipe_clashes().get(name):
         raise UserError(clash_text("recipe", name, givers))
-    near = difflib.get_close_matches(name, recipes, n=1)
-    hint = f"did you mean recipe={near[0]}? " if near else ""
-    raise UserError(f"there is no recipe {name!r}; {hint}`iwm recipes` lists all: {', '.join(recipes)}")
+    raise UserError(f"there is no recipe {name!r}; {did_you_mean(name, recipes, 'recipe={}')}`iwm recipes` lists all")
 
 
 def recipe_clashes() -> dict[str, list[Plugin]]:

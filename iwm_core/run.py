@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,10 +13,12 @@ from omegaconf import DictConfig, OmegaConf
 
 from iwm_core.errors import UserError
 from iwm_core.files import refuse_links, write_atomically, write_record, writing
+from iwm_core.near import did_you_mean
 from iwm_core.saved import Logged, Step, latest_checkpoint, read_config, saved_steps
 from iwm_core.scorecard import MEASURED_WITH, Place, measured_at, put_aside
 from iwm_core.settings import Settings
 from iwm_core.shapes import Name
+from iwm_core.shown import LONGEST
 from iwm_core.stored import FORMAT, Damaged, check_folder, checksum, plain_yaml, read_json, read_log
 
 T = TypeVar("T")
@@ -43,9 +46,8 @@ class Run:
         Raises:
             UserError: there is none.
         """
-        if not (Path(path) / "config.yaml").is_file():
-            what = "has no config.yaml" if Path(path).is_dir() else "does not exist"
-            raise UserError(f"{path} is no run: it {what}; `iwm train` prints a run's directory on its first line")
+        if not is_run(path):
+            raise UserError(f"{path} is no run: {why_no_run(path)}")
         run = cls(Path(path), checkpoint)
         run.latest()  # where there is no such checkpoint, it is said at once
         return run
@@ -187,6 +189,27 @@ def frozen(config: DictConfig) -> str:
         return f"checksum: '{checksum(plain_yaml(text))}'\n{text}"
     except (ValueError, yaml.YAMLError) as error:
         raise UserError(f"these settings cannot be kept: {' '.join(str(error).split())}") from error
+
+
+def is_run(path: str | Path) -> bool:
+    """Whether a directory is a run, as far as one may see."""
+    return os.path.isfile(os.path.join(path, "config.yaml"))  # noqa: PTH113, PTH118 - a Path raises for one that is too long
+
+
+def why_no_run(path: str) -> str:
+    """What a path is that is no run, with the words to type where a run is near: it lies above, or below, or elsewhere by this name."""
+    there = "it is a file" if os.path.exists(path) else "it does not exist"  # noqa: PTH110
+    what = "it has no config.yaml" if os.path.isdir(path) else there  # noqa: PTH112
+    if len(path) > LONGEST:
+        return what
+    above = [folder for folder in Path(path).absolute().parents[:3] if is_run(folder)]
+    below = sorted((file.parent for file in Path(path).glob("*/config.yaml")), key=lambda run: (run / "config.yaml").stat().st_mtime)
+    if above:
+        return f"{what}, and lies in the run {os.path.relpath(above[0])}; write that"
+    if below:
+        return f"{what}; it holds {len(below)} runs, of which {below[-1]} is the newest"
+    near = did_you_mean(Path(path).name, [file.parent.name for file in Path("runs").glob("*/config.yaml")], "runs/{}")
+    return f"{what}; {near}`iwm train` prints a run's directory on its first line"
 
 
 def append(path: Path, line: dict[str, Any]) -> None:

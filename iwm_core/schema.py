@@ -4,7 +4,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
-from iwm_core.config import Launch, Recipe, Train, View
+from iwm_core.config import Launch, Recipe, Section, Train, View
 from iwm_core.tuning.recipe import Augment, Tune, TuneRecipe
 
 
@@ -26,10 +26,19 @@ class Schema:
     single: dict[str, str]
     several: dict[str, str]
 
+    @property
+    def parts(self) -> dict[str, Any]:
+        """Sections and groups, by name."""
+        return self.sections | self.single | self.several
+
+    def plain_keys(self) -> Any:
+        """The keys that are neither a section nor a group, as a dataclass."""
+        plain = [(f.name, f.type, f) for f in dataclasses.fields(self.recipe) if f.name not in self.parts]
+        return dataclasses.make_dataclass("Keys", plain, bases=(Section,), kw_only=True)
+
     def empty(self) -> dict[str, Any]:
         """A config with every section's defaults and nothing chosen."""
-        chosen = self.sections | self.single | self.several
-        plain = {f.name: f.default for f in dataclasses.fields(self.recipe) if f.name not in chosen}
+        plain = {f.name: f.default for f in dataclasses.fields(self.recipe) if f.name not in self.parts}
         return {name: {} if value is dataclasses.MISSING else value for name, value in plain.items()} | {
             group: {} for group in self.several
         }
@@ -55,8 +64,6 @@ SINGLE = TRAINING.single | TUNING.single
 SEVERAL = TRAINING.several | TUNING.several
 GROUPS = SINGLE | SEVERAL
 """Groups of all kinds of recipes: one name means one kind of component everywhere."""
-
-SECTIONS = TRAINING.sections.keys() | TUNING.sections.keys()
 
 
 def schema_of(config: Any) -> Schema:

@@ -4,6 +4,7 @@ Decisions:
 - What comes from outside (names of files, classes, runs and plugins, values, texts of exceptions) may hold terminal escapes, line breaks or
   signs that turn the direction of writing: all of these are shown as JSON writes them, such as ``\\u001b``. So a line stays a line and a
   name can say nothing but itself.
+- A line on standard error is bounded in length.
 - Nothing else in the core prints: a test looks for it. Tables go through `iwm_core.display.NamesConsole`.
 """
 
@@ -14,6 +15,9 @@ from typing import Any
 
 JOINERS = "\u200c\u200d"
 """Invisible, but letters of Persian and Indic scripts and parts of emoji."""
+
+LONGEST = 400
+"""Signs of a line on standard error; a message's are no more, however long the value that it tells of."""
 
 
 def shown(text: str, keep: str = "") -> str:
@@ -30,4 +34,11 @@ def visible(sign: str) -> bool:
 
 def tell(text: str, to: Any = None, keep: str = "") -> None:
     """Print a line to a stream, standard output where none is named; ``keep`` as of `shown`."""
-    print(shown(text, keep), file=to or sys.stdout, flush=True)
+    line = shown(text, keep)
+    print(shortened(line) if to is sys.stderr and not keep else line, file=to or sys.stdout, flush=True)
+
+
+def shortened(line: str, most: int = LONGEST) -> str:
+    """A line cut in its middle where it is too long: what was wrong stands at its beginning, what to do at its end."""
+    kept = most // 2 - 2
+    return line if len(line) <= most else f"{line[:kept]} … {line[-kept:]}"

@@ -3,10 +3,11 @@
 import sys
 from pathlib import Path
 
-from iwm_core.compose import compose, expand
+from iwm_core.compose import compose
 from iwm_core.errors import UserError
 from iwm_core.jobs import at, run_job
 from iwm_core.new_run import reserve
+from iwm_core.overrides import expand
 from iwm_core.report import write_report
 from iwm_core.report.naming import common_folder
 from iwm_core.shown import tell
@@ -36,7 +37,7 @@ def run_jobs(name: str, jobs: list[list[str]], runs: list[Path]) -> int:
     for number, job in enumerate(jobs, 1):
         tell(f"job {number} of {len(jobs)}: {' '.join(job)}")
         config = compose(name, job)[0]
-        path = Path(config.run) if config.run else reserve(config.recipe)  # made here, so that it is known here
+        path = Path(str(config.run)) if config.run else reserve(config.recipe)  # made here, so that it is known here
         own = [] if config.run else [at(path)]
         old = (path / "config.yaml").exists()
         ended = run_job([sys.executable, "-m", "iwm_core.cli", "train", f"recipe={name}", *job, *own])

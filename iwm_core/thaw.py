@@ -4,17 +4,16 @@ Each node is merged into the structured config of its dataclass, which checks ke
 """
 
 import dataclasses
-import difflib
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import ConfigKeyError, MissingMandatoryValue, OmegaConfBaseException
+from omegaconf.errors import OmegaConfBaseException
 
-from iwm_core.config import Section
 from iwm_core.errors import UserError
 from iwm_core.plugins import load_plugins
 from iwm_core.schema import schema_of
 from iwm_core.shapes import check_name
+from iwm_core.typed import instance
 
 
 def thaw(config: DictConfig) -> Any:
@@ -45,10 +44,10 @@ def thaw(config: DictConfig) -> Any:
     unknown = set(plain) - {f.name for f in dataclasses.fields(schema.recipe)}
     if unknown:
         raise UserError(f"unknown key {min(unknown)!r} in the recipe; `iwm show recipe={plain.get('recipe')}` lists all keys")
-    scalars = [f for f in dataclasses.fields(schema.recipe) if f.name not in parts]
-    plain_keys = dataclasses.make_dataclass("Keys", [(f.name, f.type, f) for f in scalars], bases=(Section,), kw_only=True)
-    top = instance(plain_keys, OmegaConf.create({f.name: plain[f.name] for f in scalars if f.name in plain}), "")
-    return schema.recipe(**{f.name: getattr(top, f.name) for f in scalars}, **parts)
+    keys = schema.plain_keys()
+    names = [f.name for f in dataclasses.fields(keys)]
+    top = instance(keys, OmegaConf.create({name: plain[name] for name in names if name in plain}), "")
+    return schema.recipe(**{name: getattr(top, name) for name in names}, **parts)
 
 
 def check_key(group: str, key: str) -> None:
@@ -79,23 +78,3 @@ def thaw_component(kind: str, node: Any, label: str) -> Any:
         )
     fields = OmegaConf.masked_copy(node, [str(key) for key in node if key != "name"])
     return instance(load_plugins().component(kind, node.name), fields, label)
-
-
-def instance(cls: Any, node: Any, label: str) -> Any:
-    """A node merged into the structured config of ``cls`` and made an instance."""
-    prefix = f"{label}." if label else ""
-    try:
-        return OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(cls), node))
-    except ConfigKeyError as error:
-        key = str(error.full_key)
-        names = [f.name for f in dataclasses.fields(cls)]
-        near = difflib.get_close_matches(key, names, n=1)
-        hint = f"did you mean {prefix}{near[0]}?" if near else f"its keys: {', '.join(names)}"
-        raise UserError(f"unknown key {prefix}{key}; {hint}") from error
-    except MissingMandatoryValue as error:
-        raise UserError(f"{prefix}{error.full_key} must be given: add {prefix}{error.full_key}=VALUE") from error
-    except OmegaConfBaseException as error:
-        raise UserError(f"{prefix}{error.full_key}: {str(error).splitlines()[0]}") from error
-    except ValueError as error:
-        text = str(error)
-        raise UserError(text if not label or text.startswith(label.split(".")[0]) else f"{label}: {text}") from error

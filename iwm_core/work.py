@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from iwm_core.actions import check_views, recipe_actions
-from iwm_core.change import change, checkpoint_in
+from iwm_core.change import change
 from iwm_core.compose import compose
 from iwm_core.config import Launch, Recipe, steps_of
 from iwm_core.data.loader import Schedule, parts_of
@@ -27,6 +27,7 @@ from iwm_core.loading import load_tuned
 from iwm_core.lock import writer
 from iwm_core.mending import go_back, mend
 from iwm_core.new_run import new_run
+from iwm_core.overrides import ON_RESUME, allowed_to, checkpoint_in
 from iwm_core.run import Run
 from iwm_core.saved import read_state
 from iwm_core.schema import TUNING, schema_of
@@ -36,9 +37,6 @@ from iwm_core.tuning.cost import read_cost
 from iwm_core.tuning.recipe import TuneRecipe
 from iwm_core.tuning.tune import evaluate_tasks, tune
 from iwm_core.world_model import build_model
-
-ON_RESUME = ("launch", "data")
-"""What may change when a run goes on: how it is computed, and where its images lie now."""
 
 
 def start(name: str, overrides: list[str]) -> int:
@@ -94,9 +92,8 @@ def measure(path: str, overrides: list[str]) -> int:
     checkpoint, overrides = checkpoint_in(overrides)
     run = Run.open(path, checkpoint)
     config = run.config()
-    tuned = schema_of(config) is TUNING
     with nullcontext() if overrides else run.blamed():
-        recipe = changed(config, overrides, ON_RESUME if tuned else ("evaluators", *ON_RESUME), "eval")
+        recipe = changed(config, overrides, allowed_to("eval", schema_of(config)), "eval")
     if isinstance(recipe, Recipe) and not recipe.evaluators:
         raise UserError("the recipe has no evaluators; add evaluators=[NAME], `iwm components evaluator` lists what is installed")
     measure_run(run, recipe, display, measures(recipe), own=thaw(config))

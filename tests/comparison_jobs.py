@@ -45,7 +45,7 @@ def stand_in(tiny, monkeypatch):
         return Ended(0, 0)
 
     monkeypatch.setattr("iwm_core.comparison.work.run_job", run)
-    monkeypatch.setattr("iwm_core.tuning.work.check", lambda path, name, overrides: outside.checked.append((path, name, overrides)))
+    monkeypatch.setattr("iwm_core.tuning.work.check", lambda path, name, overrides, *_: outside.checked.append((path, name, overrides)))
     monkeypatch.setattr("iwm_core.report.comparison_page.render", lambda comparison: f"page of {comparison.tables}")
     monkeypatch.setattr("iwm_core.report.tradeoff.picture", lambda tables, order, kind: b"picture")  # drawn in test_comparison.py
     write_world_model("runs/pets")

@@ -8,6 +8,7 @@ from tiny_tuned import SIZE, tiny_tuned
 
 import iwm_core
 from iwm_core.cli import guarded
+from iwm_core.prediction.asked import read_arguments
 from iwm_core.prediction.work import run_predict
 
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
@@ -16,11 +17,11 @@ RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
 def asker(monkeypatch, capfd):
     """A function that runs ``iwm predict`` for a tuned run with some tasks and returns the status, what was printed, and what was told."""
     Path("run").mkdir()
-    Path("run/config.yaml").touch()
+    Path("run/config.yaml").write_text("recipe: tiny\n")
 
     def run(*words, tasks=("colour",), tuned=None):
         monkeypatch.setattr(iwm_core, "load", lambda run, device, checkpoint=None: tuned or tiny_tuned(*tasks))
-        status = guarded(lambda: run_predict([str(word) for word in words]))
+        status = guarded(lambda: run_predict(read_arguments([str(word) for word in words])))
         return status, *capfd.readouterr()
 
     return run

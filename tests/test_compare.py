@@ -27,7 +27,10 @@ def table(folder="runs/compare/pets"):
 def test_the_usual_protocols_are_tuned(outside, capsys):
     asked("seeds=1", "data=noise", "train.steps=8")
     assert outside.commands == [
-        ["tune", "runs/pets", f"recipe=tune/{name}", "train.seed=0", f"run='runs/compare/pets/{name}-seed0'", "data=noise", "train.steps=8"]
+        [
+            *("tune", "runs/pets", f"recipe=tune/{name}", "train.seed=0", f"run='runs/compare/pets/{name}-seed0'"),
+            *("checkpoint=step_4", "data=noise", "train.steps=8"),
+        ]
         for name in USUAL
     ]
     assert outside.checked == [("runs/pets", f"tune/{name}", ["data=noise", "train.steps=8"]) for name in USUAL]
@@ -57,7 +60,7 @@ def test_nothing_begins_where_a_recipe_does_not_fit(outside, monkeypatch, capsys
 
 def test_an_override_for_one_protocol_comes_last_and_reaches_it_alone(outside):
     asked(*TWO, "data=noise", "predictor:train.lr.peak=1e-3", "predictor:tasks=[a:b]", "data.note=a:b")
-    overrides = {words[2]: words[5:] for words in outside.commands}
+    overrides = {words[2]: words[6:] for words in outside.commands}
     assert overrides == {
         "recipe=tune/encoder": ["data=noise", "data.note=a:b"],
         "recipe=tune/predictor": ["data=noise", "data.note=a:b", "train.lr.peak=1e-3", "tasks=[a:b]"],
@@ -124,7 +127,10 @@ def test_another_checkpoint_of_the_world_model_is_another_comparison(outside, ca
     asked(*TWO, "run=here")
     (Path("runs/pets/checkpoints/step_9")).mkdir()
     told = refused(capsys, *TWO, "run=here")
-    assert told == "here holds a comparison at step_4 of runs/pets, which is at step_9 now; choose another folder with run=OTHER"
+    assert told == (
+        "here holds a comparison at step_4 of runs/pets, which is at step_9 now (ask for checkpoint=step_4 to go on with it); "
+        "choose another folder with run=OTHER"
+    )
     write_world_model("runs/cats")
     assert "here holds a comparison of runs/pets, not of runs/cats" in refused(capsys, *TWO, "run=here", run="runs/cats")
 

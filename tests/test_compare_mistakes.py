@@ -58,5 +58,5 @@ def test_what_cannot_be_compared_is_told_in_one_line(outside, capsys):
     assert refused(capsys, "run=notes") == "notes holds something that is no comparison; choose another folder with run=OTHER"
     assert "holds no runs, as it is a file" in refused(capsys, "run=notes/todo")
     Path("notes/comparison.yaml").write_text("[")
-    assert "notes holds a comparison.yaml that cannot be read" in refused(capsys, "run=notes")
+    assert refused(capsys, "run=notes").startswith("notes/comparison.yaml is damaged")
     assert outside.commands == []

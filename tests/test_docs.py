@@ -15,13 +15,13 @@ import torch
 import iwm_core
 from iwm_core import interfaces, testing
 from iwm_core.change import change
-from iwm_core.cli import dispatch, split_recipe
+from iwm_core.cli import dispatch
 from iwm_core.comparison.asked import prefix_of, read_protocols, read_seeds
-from iwm_core.compose import compose, expand, of_world_model
+from iwm_core.compose import compose, of_world_model
 from iwm_core.frozen import FrozenModel
+from iwm_core.overrides import ON_RESUME, checkpoint_in, expand, read_recipe
 from iwm_core.plugins import Plugin, load_plugins
 from iwm_core.thaw import thaw
-from iwm_core.work import ON_RESUME
 from iwm_core.world_model import build_model
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -142,7 +142,7 @@ def test_commands_in_pages_compose(page, capsys):
 
 def check_train(words: list[str]) -> None:
     many = "-m" in words
-    name, overrides = split_recipe([word for word in words if word != "-m"])
+    name, overrides = read_recipe([word for word in words if word != "-m"], many)
     jobs = expand(overrides) if many else [overrides]
     assert (len(jobs) > 1) == many
     places = [check_recipe(name, job).run for job in (jobs[0], jobs[-1])[: 1 + many]]
@@ -157,7 +157,7 @@ def check_recipe(name: str, overrides: list[str], data: dict[str, str] | None = 
 def check_tune(words: list[str]) -> None:
     run, *rest = words
     assert "=" not in run
-    name, overrides = split_recipe(rest)
+    name, overrides = read_recipe(rest)
     assert check_recipe(name, overrides, {"name": "scenes"})
 
 
@@ -175,7 +175,7 @@ def check_compare(words: list[str]) -> None:
 def check_change(verb: str, allowed: tuple[str, ...], words: list[str]) -> None:
     run, *overrides = words
     assert "=" not in run
-    thaw(change(quickstart(), overrides, allowed, verb))
+    thaw(change(quickstart(), checkpoint_in(overrides)[1], allowed, verb))
 
 
 @cache
@@ -185,7 +185,7 @@ def quickstart():
 
 CHECKS = {
     "train": check_train,
-    "show": lambda words: check_recipe(*split_recipe(words)),
+    "show": lambda words: check_recipe(*read_recipe(words)),
     "tune": check_tune,
     "compare": check_compare,
     "resume": lambda words: check_change("resume", ON_RESUME, words),

@@ -13,8 +13,8 @@ PLUGINS = sorted(p for p in (ROOT / "plugins").glob("*/iwm_*/**/*.py"))
 NAMES = sorted(p.name.replace("-", "_") for p in (ROOT / "plugins").iterdir() if p.is_dir())
 
 OWNERS = {
-    "hydra": {"compose.py", "change.py"},
-    "omegaconf": {"compose.py", "change.py", "thaw.py", "run.py", "new_run.py", "cli.py"},
+    "hydra": {"compose.py", "change.py", "overrides.py"},
+    "omegaconf": {"compose.py", "change.py", "overrides.py", "thaw.py", "typed.py", "run.py", "new_run.py", "cli.py"},
     "accelerate": {"launch.py"},
     "timm": {"encoder.py", "tuning/augment.py"},
     "datasets": {"data/hub.py", "data/columns.py"},
@@ -70,7 +70,7 @@ def test_interfaces_import_torch_and_jaxtyping_only():
     modules = set().union(*(imports(path) for path in (ROOT / "iwm_core" / "interfaces").glob("*.py")))
     assert {m.split(".")[0] for m in modules} - set(sys.stdlib_module_names) == {"torch", "jaxtyping", "iwm_core"}
     own = {m for m in modules if m.startswith("iwm_core") and not m.startswith("iwm_core.interfaces.")}
-    assert own == {"iwm_core.component", "iwm_core.constant", "iwm_core.draws", "iwm_core.results"}
+    assert own == {"iwm_core.component", "iwm_core.constant", "iwm_core.draws", "iwm_core.near", "iwm_core.results"}
 
 
 @pytest.mark.parametrize("path", PLUGINS, ids=lambda p: p.relative_to(ROOT).as_posix())

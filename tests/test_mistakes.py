@@ -33,11 +33,11 @@ def files(folder: Path) -> dict[str, bytes]:
         ((), ("recipe=NAME", "iwm recipes")),
         (("recipe=tinny",), ("did you mean recipe=tiny?",)),
         (("recipe=tiny", "train.stesp=3"), ("unknown key 'train.stesp'", "did you mean train.steps?")),
-        (("recipe=tiny", "encoder=vti"), ("no installed plugin gives the encoder 'vti'", "did you mean 'vit'?")),
+        (("recipe=tiny", "encoder=vti"), ("no installed plugin gives the encoder 'vti'", "did you mean vit?")),
         (("recipe=tiny", "actions=[gain,echo]"), ("no installed plugin gives the action 'echo'", "pip install")),
         (("recipe=tiny", "actions.gain.strength=-1"), ("actions.gain", "strength must be at least 0")),
         (("recipe=tiny", "train.seed=-1"), ("seed must be at least 0",)),
-        (("recipe=tiny", "train.batch_size=many"), ("train.batch_size", "many", "Integer")),
+        (("recipe=tiny", "train.batch_size=many"), ("train.batch_size is a whole number, got many", "write train.batch_size=128")),
         (("recipe=tiny", "train.lr.warmup=soon"), ("train.lr.warmup is a duration, such as 500 (steps)",)),
         (("recipe=tiny", "train.epochs=2"), ("exactly one of train.steps and train.epochs",)),
         (("recipe=tiny", "image_size=18"), ("image_size 18 is not divisible by the patch size 4", "use image_size=16")),
@@ -59,7 +59,7 @@ def files(folder: Path) -> dict[str, bytes]:
         (("recipe=tiny", "view.ratio=[1.0]"), ("view.ratio is [low, high]",)),
         (("recipe=tiny", "train.momentum.end=1.5"), ("train.momentum is at most 1",)),
         (("recipe=tiny", "run='r${sed}'"), ("sed", "not found")),
-        (("recipe=tiny", "train.steps"), ("overrides are key=value",)),
+        (("recipe=tiny", "train.steps"), ("cannot read 'train.steps': write train.steps=VALUE",)),
         (("recipe=tiny", "train.steps=[1"), ("cannot read 'train.steps=[1'",)),
     ],
     ids=lambda v: " ".join(v)[:48] if isinstance(v, tuple) else None,
@@ -181,7 +181,7 @@ def test_resume_and_eval_change_only_what_they_may(iwm):
     assert_one_line(iwm("eval", "r", "image_size=32"), "changes only evaluators, launch, data")
     assert_one_line(
         iwm("eval", "r", "evaluators=[mrr]", "evaluators.mrr.bnak=3"),
-        "unknown key evaluators.mrr.bnak",
+        "unknown key 'evaluators.mrr.bnak'",
         "did you mean evaluators.mrr.bank?",
     )
     assert_one_line(iwm("eval", "r"), "evaluators=[NAME]")

@@ -177,7 +177,9 @@ def test_a_run_can_be_launched_otherwise_by_name(tiny, capsys):
     assert config.launch.precision == "fp32"
     changed = change(config, ["launch.workers=3", "launch=gpu"], ("launch",), "resume")
     assert (changed.launch.precision, changed.launch.compile, changed.launch.workers) == ("bf16", True, 3)
-    with pytest.raises(UserError, match=r"there is no launch=tpu: there are auto, cpu, gpu; or give single settings"):
+    with pytest.raises(
+        UserError, match=r"there is no launch=tpu: did you mean launch=gpu\? there are auto, cpu, gpu; or give single settings"
+    ):
         change(config, ["launch=tpu"], ("launch",), "resume")
 
 

@@ -189,7 +189,7 @@ def test_recipes_compose(site, check, light):
     [
         ((), ("say which plugin", "NAME [--json]")),
         (("a", "b"), ("say which plugin",)),
-        (("iwm-cora",), ("did you mean 'iwm-core'?", "plugins: iwm-core")),
+        (("iwm-cora",), ("did you mean iwm-core?", "plugins: iwm-core")),
         (("numpy",), ("numpy is installed, and has no entry point in the group iwm", "[project.entry-points.iwm]")),
         (("iwm-masking",), ("left out by IWM_DISABLED_PLUGINS",)),
     ],

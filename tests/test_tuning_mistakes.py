@@ -46,14 +46,14 @@ def tune(iwm, worlds, capsys):
         (("tasks=[segment]", "data.validation='wrong mask'", "data.count=16"), ("mask of picture 3 has the value 7", "correct the mask")),
         (("tasks=[multilabel]", "data.train='no classes'"), ("does not tell all classes",)),
         (("tasks=[regress]", "tasks.regress.of=[amount]", "data.train='no factor'"), ("picture 3: its factor amount is nan",)),
-        (("tasks=[regress]", "tasks.regress.of=[amuont]"), ("no factor 'amuont'; did you mean 'amount'?",)),
+        (("tasks=[regress]", "tasks.regress.of=[amuont]"), ("no factor 'amuont'; did you mean amount?",)),
         (("data=noise", "tasks=[segment]"), ("this data has no masks",)),
         (("data.count=0",), ("has no images",)),
         (("train.batch_size=100",), ("larger than the 48 training images",)),
-        (("tasks=[clasify]",), ("no installed plugin gives the task 'clasify'", "did you mean 'classify'?")),
-        (("tasks=[textur]",), ("did you mean 'texture'?", "ready-made: colour, count, factors, shape, texture")),
-        (("heads=[linaer]",), ("no installed plugin gives the head 'linaer'", "did you mean 'linear'?")),
-        (("protocol=predictr",), ("no installed plugin gives the protocol 'predictr'", "did you mean 'predictor'?")),
+        (("tasks=[clasify]",), ("no installed plugin gives the task 'clasify'", "did you mean classify?")),
+        (("tasks=[textur]",), ("did you mean texture?", "ready-made: colour, count, factors, shape, texture")),
+        (("heads=[linaer]",), ("no installed plugin gives the head 'linaer'", "did you mean linear?")),
+        (("protocol=predictr",), ("no installed plugin gives the protocol 'predictr'", "did you mean predictor?")),
         (("tasks=[]",), ("the recipe has no task", "tasks=[NAME]", "iwm components task")),
         (
             ("tasks=[segment]", "heads=[attentive]"),
@@ -125,7 +125,7 @@ def test_recipes_and_runs_that_do_not_fit_each_other(iwm, worlds, capsys):
     assert_one_line(iwm("tune", "nowhere", "recipe=tune/predictor"), "nowhere is no run: it does not exist")
     assert_one_line(iwm("tune", world, "recipe=tune/predicter"), "did you mean recipe=tune/predictor?")
     assert_one_line(iwm("tune", world), "recipe=NAME")
-    assert_one_line(iwm("tune", "recipe=tune/predictor"), "say which run: iwm tune RUN")
+    assert_one_line(iwm("tune", "recipe=tune/predictor"), "say which run, before all else: iwm tune RUN")
     shutil.copytree(world, "young")
     shutil.rmtree("young/checkpoints")
     assert_one_line(iwm("tune", "young", "recipe=tune/predictor"), "young has no checkpoint yet", "iwm resume young")

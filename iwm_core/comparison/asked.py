@@ -1,11 +1,10 @@
 """Reads the command line of ``iwm compare``."""
 
-import difflib
-
 from iwm_core.comparison.folder import DEFAULT, Asked, in_order
 from iwm_core.errors import UserError
+from iwm_core.near import did_you_mean
+from iwm_core.overrides import check_recipe, check_words
 from iwm_core.recipes import find_recipes
-from iwm_core.tuning.source import source_of
 
 RECIPES = "tune/"
 OWN = ("recipe", "run", "train.seed", "world_model", "protocols", "seeds")
@@ -17,6 +16,18 @@ def read_asked(path: str, words: list[str]) -> tuple[Asked, str | None]:
 
     Raises:
         UserError: there is no such world model, protocol or number of seeds, or a word that means nothing here.
+    """
+    protocols, seeds, shared, own, folder, checkpoint = read_words(words)
+    from iwm_core.tuning.source import source_of  # which imports torch
+
+    return Asked(path, source_of(path, checkpoint)[0]["checkpoint"], protocols, seeds, shared, own), folder
+
+
+def read_words(words: list[str]) -> tuple[list[str], int, list[str], dict[str, list[str]], str | None, str | None]:
+    """The protocols, the number of seeds, the overrides for all and for each protocol, the folder and the checkpoint that are asked for.
+
+    Raises:
+        UserError: there is no such protocol or number of seeds, or a word that means nothing here.
     """
     single: dict[str, str] = {}
     overrides = []
@@ -34,13 +45,15 @@ def read_asked(path: str, words: list[str]) -> tuple[Asked, str | None]:
     known = known_protocols()
     for name in protocols:
         if name not in known:
-            raise UserError(f"there is no protocol {name!r}; {near(name, known)}there are {', '.join(known) or 'none: install some'}")
+            hint = did_you_mean(name, known)
+            raise UserError(f"there is no protocol {name!r}; {hint}there are {', '.join(known) or 'none: install some'}")
     shared = [word for word in overrides if not prefix_of(word)]
     own: dict[str, list[str]] = {}
     for word in overrides:
         name = prefix_of(word)
         if name and name not in protocols:
-            raise UserError(f"{word!r} is for {name!r}, which is not compared; {near(name, protocols)}compared are {', '.join(protocols)}")
+            hint = did_you_mean(name, protocols)
+            raise UserError(f"{word!r} is for {name!r}, which is not compared; {hint}compared are {', '.join(protocols)}")
         if name:
             own.setdefault(name, []).append(word.removeprefix(f"{name}:"))
     for word in [*shared, *(word for words in own.values() for word in words)]:
@@ -50,8 +63,10 @@ def read_asked(path: str, words: list[str]) -> tuple[Asked, str | None]:
                 f"iwm compare sets {key} of each tuning itself; leave {word!r} out (seeds=N trains with the seeds 0 to N-1, "
                 "run=FOLDER names the folder of all)"
             )
-    checkpoint = source_of(path, single.get("checkpoint"))[0]["checkpoint"]
-    return Asked(path, checkpoint, protocols, read_seeds(single.get("seeds", "3")), shared, own), single.get("run")
+    check_words([*shared, *(word for words in own.values() for word in words)])
+    for name in protocols:
+        check_recipe(f"{RECIPES}{name}", [*shared, *own.get(name, [])])
+    return protocols, read_seeds(single.get("seeds", "3")), shared, own, single.get("run"), single.get("checkpoint")
 
 
 def read_protocols(text: str) -> list[str]:
@@ -78,12 +93,6 @@ def prefix_of(word: str) -> str:
 def known_protocols() -> list[str]:
     """The names of the recipes of tunings."""
     return [name.removeprefix(RECIPES) for name in find_recipes() if name.startswith(RECIPES)]
-
-
-def near(name: str, known: list[str]) -> str:
-    """The nearest name, as a question."""
-    found = difflib.get_close_matches(name, known, n=1)
-    return f"did you mean {found[0]}? " if found else ""
 
 
 def about(protocol: str) -> str:

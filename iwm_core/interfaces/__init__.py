@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from iwm_core.interfaces.weights import HeadComponent as HeadComponent
     from iwm_core.interfaces.weights import Predictor as Predictor
     from iwm_core.interfaces.weights import PredictorComponent as PredictorComponent
+    from iwm_core.near import did_you_mean as did_you_mean
     from iwm_core.results import CONTROLS as CONTROLS
     from iwm_core.results import Chart as Chart
     from iwm_core.results import Evaluation as Evaluation
@@ -62,6 +63,7 @@ NAMES = {
     "iwm_core.interfaces.targets": "Targets TargetSelector",
     "iwm_core.interfaces.tuning": "Backbone Protocol Task WorldModelParts",
     "iwm_core.interfaces.weights": "Encoder EncoderComponent HeadComponent Predictor PredictorComponent",
+    "iwm_core.near": "did_you_mean",
     "iwm_core.results": "CONTROLS Chart Evaluation Gallery Metric NotApplicable Row Series",
 }
 """What each module gives."""

@@ -1,7 +1,6 @@
 """The list of what is checked of a plugin."""
 
 import contextlib
-import difflib
 import importlib.metadata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from typing import Any
 
 from iwm_core.errors import UserError
 from iwm_core.hook_faults import cause_of, component_fault, forgotten_marks, hook_names, hooks_of, listed, wrong_hooks
+from iwm_core.near import did_you_mean
 from iwm_core.plugin_check.metadata import check_metadata
 from iwm_core.plugin_check.modules import check_import, line_of
 from iwm_core.plugins import CORE, KINDS, Plugin, clash_text, disabled, entry_points, load_plugins
@@ -132,8 +132,7 @@ def points_of(name: str) -> list[Point]:
             f"{name} is installed, and has no entry point in the group iwm; add `[project.entry-points.iwm]` with "
             f'`NAME = "MODULE"` to its pyproject.toml and install it again'
         )
-    near = difflib.get_close_matches(name, known, n=1)
-    hint = f"did you mean {near[0]!r}? " if near else ""
+    hint = did_you_mean(name, known)
     raise UserError(f"no plugin {name!r} is installed; {hint}plugins: {', '.join(sorted({p.distribution for p, _ in points}))}")
 
 

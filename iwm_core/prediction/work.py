@@ -25,23 +25,10 @@ from iwm_core.display import Display, make_display
 from iwm_core.errors import UserError
 from iwm_core.interfaces import NOT_COUNTED, CorruptImage
 from iwm_core.prediction.answers import AnswerFiles, is_table, make_place, refuse_taken
+from iwm_core.prediction.asked import Asked
 from iwm_core.run import Run
 from iwm_core.signals import Stop, Stopped
 from iwm_core.tuning.tuned import Tuned, read_square
-
-USE = "iwm predict RUN IMAGE-or-FOLDER … [out=FOLDER|FILE.csv] [batch=64] [workers=2] [device=auto] [checkpoint=step_N]"
-
-
-class Asked(NamedTuple):
-    """A command line, read."""
-
-    run: str
-    images: list[str]
-    out: str | None
-    batch: int
-    workers: int
-    device: str
-    checkpoint: str | None = None
 
 
 class Answered(NamedTuple):
@@ -59,14 +46,13 @@ class Unreadable(NamedTuple):
     why: str
 
 
-def run_predict(arguments: list[str]) -> int:
+def run_predict(asked: Asked) -> int:
     """Carry out ``iwm predict``; returns the exit status.
 
     Raises:
-        UserError: a mistake in the command line, a run that is not tuned, no readable image, or no place to write to.
+        UserError: a run that is not tuned, no readable image, or no place to write to.
         Stopped: a signal ended the work early.
     """
-    asked = read_arguments(arguments)
     run = Run.open(asked.run, asked.checkpoint)
     paths = find_images(asked.images)
     refuse_taken(asked.out)
@@ -144,53 +130,16 @@ class Squares:
         return torch.stack(squares) if squares else torch.empty(0, 3, self.image_size, self.image_size, dtype=torch.uint8), found
 
 
-def read_arguments(arguments: list[str]) -> Asked:
-    """The run, the images and the options.
-
-    Raises:
-        UserError: something is missing or cannot be read.
-    """
-    options = {"batch": "64", "workers": "2", "device": "auto"}
-    words = []
-    for text in arguments:
-        key, equals, value = text.partition("=")
-        if equals and key in (*options, "out", "checkpoint"):
-            options[key] = value
-        elif text.startswith("-") or (equals and not exists(text)):
-            raise UserError(f"cannot read {text!r}: {USE}")
-        else:
-            words.append(text)
-    if len(words) < 2:
-        raise UserError(f"say which {'images' if words else 'run and which images'}: {USE}")
-    numbers = {}
-    for key, least in (("batch", 1), ("workers", 0)):
-        if not options[key].isdecimal() or int(options[key]) < least:
-            raise UserError(f"{key}={options[key]} must be a whole number, at least {least}")
-        numbers[key] = int(options[key])
-    if options.get("out") == "":
-        raise UserError("out= is empty: name a folder or a .csv file, or leave it out")
-    return Asked(
-        words[0], words[1:], options.get("out"), numbers["batch"], numbers["workers"], options["device"], options.get("checkpoint")
-    )
-
-
 def find_images(words: list[str]) -> list[str]:
     """The files named, and the images in the folders named.
 
     Raises:
-        UserError: there is no such file or folder, or a folder without images.
+        UserError: a folder without images.
     """
     found: list[str] = []
     for word in words:
-        if not exists(word):
-            raise UserError(f"there is no file or folder {word}")
         found += images_in(word) if Path(word).is_dir() else [word]
     return found
-
-
-def exists(path: str) -> bool:
-    """Whether there is such a file or folder, as far as one may see."""
-    return os.path.exists(path)  # noqa: PTH110 - a Path raises where a folder above may not be entered
 
 
 def images_in(folder: str) -> list[str]:

@@ -5,12 +5,12 @@ Nothing here imports torch; the templates do, which are read and not run (see `i
 
 import argparse
 import ast
-import difflib
 import shlex
 from pathlib import Path
 from typing import NoReturn
 
 from iwm_core.errors import UserError
+from iwm_core.near import did_you_mean
 from iwm_core.scaffold.installed import giver
 from iwm_core.scaffold.naming import Names, read_name
 from iwm_core.scaffold.package import HERE, USE, write_package
@@ -31,8 +31,7 @@ def run_new(arguments: list[str]) -> int:
     if given.kind is None:
         raise UserError(f"say of which kind it is, with --kind: {', '.join(USE)}")
     if given.kind not in USE:
-        near = difflib.get_close_matches(given.kind, USE, n=1)
-        hint = f"did you mean {near[0]}? " if near else ""
+        hint = did_you_mean(given.kind, USE)
         raise UserError(f"there is no template of the kind {given.kind!r}; {hint}kinds: {', '.join(USE)}")
     names = read_name(given.name)
     words = given.kind.replace("_", " ")

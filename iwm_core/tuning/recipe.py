@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from iwm_core.component import option
-from iwm_core.config import Launch, LearningRate, Section, View, check_length, steps_of
+from iwm_core.config import Launch, LearningRate, Section, View, check_length, duration
 
 if TYPE_CHECKING:
     from iwm_core.interfaces import DataSource, HeadComponent, Protocol, Task
@@ -31,10 +31,10 @@ class Tune(Section):
     weight_decay: float = option(0.1, "on weights of linear and convolutional layers", low=0)
     betas: list[float] = option([0.9, 0.999], "AdamW's moments", low=0, high=1)
     clip: float = option(3.0, "largest norm of the gradient; 0: no clipping", low=0)
-    checkpoint_every: str = option("1 epochs", 'duration between checkpoints: steps or "N epochs"')
+    checkpoint_every: str = duration("1 epochs", "duration between checkpoints", at_least=1)
     keep: int = option(1, "checkpoints kept", low=1)
-    log_every: str = option("50", 'duration between logged lines: steps or "N epochs"')
-    evaluate_every: str = option("0", 'also measure on validation images during training, each: steps or "N epochs"; 0: only at its end')
+    log_every: str = duration("50", "duration between logged lines", at_least=1)
+    evaluate_every: str = duration("0", "also measure on validation images during training, each (0: only at its end)")
     seed: int = option(0, "of every random number", low=0, high=2**32 - 1)
     train_images: int = option(0, "training images used, spread evenly over the split; 0: all of them", low=0)
     resamples: int = option(300, "bootstrap resamples of the validation images, for the 95 % intervals", low=1)
@@ -42,10 +42,6 @@ class Tune(Section):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_length(self)
-        for name in ("checkpoint_every", "log_every"):
-            steps_of(getattr(self, name), 1, f"train.{name}", at_least=1)
-        steps_of(self.lr.warmup, 1, "train.lr.warmup")
-        steps_of(self.evaluate_every, 1, "train.evaluate_every")
 
 
 @dataclass(kw_only=True)

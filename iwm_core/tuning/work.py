@@ -4,13 +4,13 @@ from typing import Any
 
 import torch
 
-from iwm_core.change import checkpoint_in
 from iwm_core.compose import compose
 from iwm_core.data.loader import Schedule, parts_of
 from iwm_core.data.training import open_split
 from iwm_core.display import make_display
 from iwm_core.errors import UserError
 from iwm_core.new_run import new_run
+from iwm_core.overrides import checkpoint_in
 from iwm_core.schema import TUNING, schema_of
 from iwm_core.thaw import thaw
 from iwm_core.tuning.augment import check_augment, check_shares

@@ -103,7 +103,7 @@ def test_answers_are_probabilities():
         (Classify(), Told([0]), "no labels; choose data that has, or a factor to classify by with of: NAME"),
         (Classify(), Told([0], ("cat",)), "at least two classes, and the labels of this data tell 1: cat"),
         (Classify(of="colour"), Told([0], ("a", "b")), "knows no factors, so none called 'colour'"),
-        (Classify(of="sise"), told(), "no factor 'sise'; did you mean 'size'\\? it has hue, size, kind"),
+        (Classify(of="sise"), told(), "no factor 'sise'; did you mean size\\? it has hue, size, kind"),
         (Classify(of="size"), told(), "the factor size is a number; give values.*or take the task regress"),
         (Classify(of="hue"), told(), "the factor hue is a turn; give bins"),
         (Classify(of="hue", values=[0.5]), told(), "the factor hue is a turn; give bins"),

@@ -121,7 +121,7 @@ def test_numbers_or_turns_alone(task):
         (Regress(), told(), "needs to know which factors to learn; this data has of=\\[size\\] and turns=\\[hue\\]"),
         (Regress(), Told([0], ("a", "b")), "knows no factors that are numbers; choose data that does"),
         (Regress(of=["size"]), Told([0], ("a", "b")), "knows no factors, so none called 'size'"),
-        (Regress(of=["sizes"]), told(), "no factor 'sizes'; did you mean 'size'\\?"),
+        (Regress(of=["sizes"]), told(), "no factor 'sizes'; did you mean size\\?"),
         (Regress(of=["hue"]), told(), "regress.of names the factor hue, which is a turn; name it in turns"),
         (Regress(turns=["size"]), told(), "regress.turns names the factor size, which is a number; name it in of"),
         (Regress(of=["kind"]), told(), "the factor kind, which is a class; learn it with the task classify"),

@@ -1,9 +1,8 @@
 """Finding a factor by name, and reading it of an image."""
 
-import difflib
 import math
 
-from iwm_core.interfaces import Factor, Images
+from iwm_core.interfaces import Factor, Images, did_you_mean
 
 
 def find(images: Images, name: str) -> Factor:
@@ -16,8 +15,7 @@ def find(images: Images, name: str) -> Factor:
     if not names:
         raise ValueError(f"this data knows no factors, so none called {name!r}; choose data that does, such as data=scenes")
     if name not in names:
-        near = difflib.get_close_matches(name, names, n=1)
-        raise ValueError(f"this data knows no factor {name!r}; {f'did you mean {near[0]!r}? ' if near else ''}it has {', '.join(names)}")
+        raise ValueError(f"this data knows no factor {name!r}; {did_you_mean(name, names)}it has {', '.join(names)}")
     return images.factors[names.index(name)]
 
 

@@ -1,0 +1,126 @@
+"""The slips that newcomers make most: each is answered with the words to type, most of them before torch is imported."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from one_line import assert_one_line
+
+from iwm_core.shown import LONGEST
+
+QUICK = [
+    ("trian", "did you mean iwm train?"),
+    ("recipe=quickstart", "write iwm train recipe=quickstart"),
+    ("train quickstart", "write recipe=quickstart"),
+    ("train recipe=quikstart", "did you mean recipe=quickstart?"),
+    ("train recipe=./my.yaml", "not from files yet"),
+    ("train recipe=quickstart train.lr=1e-3", "write train.lr.peak=0.001"),
+    ("train recipe=quickstart train.weight_decay=0.1", "train.weight_decay is a section with the keys start, end"),
+    ("train recipe=quickstart train.lr.warmup=soon", 'such as 500 (steps) or "15 epochs"'),
+    ("train recipe=quickstart actions=jitter,blur", '"actions=[jitter,blur]"'),
+    ("train recipe=quickstart train.seed=0,1", "iwm train -m recipe=quickstart train.seed=0,1"),
+    ("train recipe=quickstart launch=6", "launch.processes=6"),
+    ("train recipe=quickstart launch=gpuu", "did you mean launch=gpu?"),
+    ("train recipe=quickstart data.name=2", "data=NAME, not data.name=2"),
+    ("train recipe=quickstart evaluators.mrr.name=2", "evaluators=[NAME]"),
+    ("train recipe=quickstart train.steps 3", "write train.steps=3"),
+    ("train recipe=quickstart train.steps = 3", "without spaces"),
+    ("train recipe=quickstart train.steps= 3", "write train.steps=3"),
+    ("train recipe=quickstart --train.steps=3", "write train.steps=3, without dashes"),
+    ("train recipe=quickstart train.steps:3", "write train.steps=3"),
+    ("train recipe=quickstart train.steps=[", "write key=value"),
+    ("train recipe=quickstart train.steps@x=3", "without @"),
+    ("train recipe=quickstart train.batch_size=1e3", "write train.batch_size=1000"),
+    ("train recipe=quickstart train.betas=0.9", '"train.betas=[0.9,0.999]"'),
+    ("train recipe=quickstart train.batch_size=null", "write train.batch_size=128"),
+    ("train recipe=quickstart train.lr.peak=nan", "must be a finite number"),
+    ("train recipe=quickstart train.lr.peak=-1", "train.lr.peak must be at least 0"),
+    ("train recipe=quickstart launch.precision=fp16", "one of fp32, bf16"),
+    ("train recipe=quickstart view.canvas=big", "view.canvas is a whole number or null"),
+    ("train recipe=quickstart trian.steps=3", "did you mean train.steps?"),
+    ("train recipe=quickstart peak=3", "did you mean train.lr.peak?"),
+    ("train recipe=quickstart image_size=big", "write image_size=224"),
+    ("show recipe=quickstart train.stesp=3", "did you mean train.steps?"),
+    ("resume nowhere", "nowhere is no run: it does not exist"),
+    ("resume run=r", "write iwm resume r"),
+    ("resume file.txt", "it is a file"),
+    ("resume r/checkpoints/step_2", "lies in the run r"),
+    ("resume .", "holds 2 runs, of which"),
+    ("resume r launch=tpu", "there are auto, cpu, gpu"),
+    ("resume r train.steps=3", "iwm resume changes only launch, data"),
+    ("resume r launch.workers=many", "write launch.workers=2"),
+    ("eval evaluators=[mrr] r", "write iwm eval r"),
+    ("tune nowhere recipe=tune/predictor", "nowhere is no run"),
+    ("tune r recipe=tune/predicter", "did you mean recipe=tune/predictor?"),
+    ("compare r protocols=[predictr]", "did you mean predictor?"),
+    ("compare r train.lr=1e-3", "write train.lr.peak=0.001"),
+    ("predict nowhere x", "nowhere is no run"),
+    ("predict r x", "no file or folder x"),
+    ("report nowhere", "nowhere is no run"),
+    ("report damaged", "damaged/config.yaml"),
+    ("resume damaged", "damaged/config.yaml"),
+    ("components actoin", "did you mean action?"),
+    ("plugins chekc x", "did you mean"),
+]
+
+
+@pytest.fixture
+def place(here):
+    """A folder with a run that has a config alone, and one whose config is damaged."""
+    from iwm_core.compose import compose
+    from iwm_core.new_run import new_run
+
+    config = compose("quickstart", [])[0]
+    config.run = "r"
+    with new_run(config, "train", print):
+        pass
+    Path("r/checkpoints/step_2").mkdir(parents=True)
+    shutil.copytree("r", "damaged")
+    Path("damaged/config.yaml").write_text("a: [")
+    Path("file.txt").write_text("words")
+    return here
+
+
+def test_slips_are_answered_before_torch_is_imported(place):
+    """In one process, in which torch must not be found after any of the refusals."""
+    code = "\n".join(
+        (
+            "import sys",
+            "from iwm_core.cli import dispatch, guarded",
+            "for line in sys.stdin.read().splitlines():",
+            "    status = guarded(lambda: dispatch(line.split(' ')))",
+            "    print(status, 'torch' in sys.modules, flush=True)",
+        )
+    )
+    lines = "\n".join(line for line, _ in QUICK)
+    done = subprocess.run([sys.executable, "-c", code], input=lines, capture_output=True, text=True, check=False)
+    told = done.stderr.splitlines()
+    assert len(told) == len(QUICK), done.stderr
+    for (line, fix), ended, text in zip(QUICK, done.stdout.splitlines(), told, strict=True):
+        assert ended == "2 False", f"{line}: {text}"
+        assert text.startswith("iwm: "), line
+        assert fix in text, f"{line}: {text}"
+        assert len(text) <= LONGEST
+
+
+@pytest.mark.parametrize(
+    ("words", "fix"),
+    [
+        (["data.path=photos"], ("data=folder", "add that")),
+        (["train.epochs=2"], ("empty the one that you do not mean", "train.steps=null")),
+        (["data=folder", "data.path=" + "a" * 300], ("check data.path",)),
+        (["run=" + "a" * 300], ("File name too long", "run=PATH")),
+        (["encoder=" + "x" * 5000], ("no installed plugin gives the encoder", "see `iwm plugins`")),
+        (["train.lr.warmup=" + "x" * 5000], ("train.lr.warmup is a duration",)),
+    ],
+    ids=lambda words: words[-1][:30],
+)
+def test_slips_that_need_components(iwm, words, fix):
+    status, error = result = iwm("train", "recipe=tiny", *words)
+    assert_one_line(result, *fix)
+    assert status == 2
+    assert len(error.strip()) <= LONGEST
+    assert os.listdir() == []  # noqa: PTH208
