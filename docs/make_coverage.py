@@ -6,6 +6,7 @@ Decisions:
 - `WANTED` is what must be reached, also by the smaller simulation of the tests.
 """
 
+import math
 from pathlib import Path
 
 import torch
@@ -20,6 +21,7 @@ BEGIN, END = "<!-- coverage: made by python docs/make_coverage.py -->", "<!-- en
 IMAGES = (8, 16, 32, 256)
 DRAWS, FEW = 20_000, 1_000
 SHARES = (0.02, 0.1, 0.5)
+RANKS = 64  # of one question an image, whose answer is drawn at random
 WANTED = {
     images: {"normal": 0.94, "exponential": exponential, "ratio": 0.91}
     for images, exponential in zip(IMAGES, (0.89, 0.91, 0.92, 0.94), strict=True)
@@ -29,6 +31,9 @@ HEADINGS = {
     "exponential": "mean, exponential",
     **{f"right {share:g}": f"right with p = {share:g}" for share in SHARES},
     "ratio": "ratio of sums",
+    "lognormal": "mean, lognormal",
+    "heavy": "mean, heavy tails",
+    "rank": "1 / rank, at random",
     "bootstrap": "bootstrap, normal",
     "jackknife": "jackknife, normal",
 }
@@ -47,6 +52,12 @@ def simulate(images: int, draws: int, few: int = 0, seed: int = 0) -> dict[str, 
         found[f"right {share:g}"] = held(interval((uniform() < share).double(), least=0, most=1), share)
     below = 0.1 + uniform()
     found["ratio"] = held(ratio_interval(below * uniform().square(), below), 1 / 3)
+    found["lognormal"] = held(interval(normal.exp(), least=0), math.exp(0.5))
+    # Student's t of three degrees of freedom: no skewness, and outliers that feign one.
+    squares = torch.randn(3, images, draws, generator=generator, dtype=torch.float64).square()
+    found["heavy"] = held(interval(normal / squares.mean(0).sqrt()), 0)
+    ranks = 1 + (RANKS * uniform()).floor()
+    found["rank"] = held(interval(1 / ranks, least=1 / RANKS, most=1), sum(1 / (rank + 1) for rank in range(RANKS)) / RANKS)
     if few:
         sets = normal.T[:few, :, None]
         resampled = [bootstrap(lambda rows: {"mean": float(rows.mean())}, rows, number)["mean"] for number, rows in enumerate(sets)]

@@ -41,6 +41,16 @@ def test_rank_equals_rankme_by_numpys_svd(rows, width):
     assert effective_rank(7 * tokens).item() == pytest.approx(expected, rel=1e-3), "scale means nothing"
 
 
+@pytest.mark.parametrize(("images", "rank"), [(128, 110), (256, 207), (1024, 528), (8192, 600)])
+def test_one_distribution_has_the_rank_of_its_images_where_these_are_few(images, rank):
+    """Of width 768, with variances that fall as 1/k: its own rank is 608."""
+    deviations = torch.arange(1, 769).rsqrt()
+    assert entropy_rank(deviations).item() == pytest.approx(608, abs=0.5)
+    drawn = torch.randn(images, 768, generator=torch.Generator().manual_seed(0))
+    assert effective_rank(drawn * deviations).item() == pytest.approx(rank, abs=3)
+    assert bool(bounded(images, 768)) == (images < 4 * 768)
+
+
 def test_singular_values_are_numpys_the_largest_first():
     tokens = torch.randn(9, 5, generator=torch.Generator().manual_seed(2))
     assert singular_values(tokens).tolist() == pytest.approx(np.linalg.svd(tokens.double().numpy(), compute_uv=False).tolist())

@@ -5,7 +5,7 @@ Decisions:
 - Everything is over validation images. Target std and the rank of tokens are taken on normalised tokens of *target* views and the
   prediction std on predictions of these from their source views with their actions, as in training, but from all patches to all patches.
 - RankMe (Garrido et al. 2023) and uniformity are of mean-pooled teacher tokens of the images themselves: what a user gets.
-- A rank of few images says how few they are: one distribution of width 768 reads 111, 206, 527 and 600 for 128, 256, 1,024 and 8,192
+- A rank of few images says how few they are: one Gaussian of width 768, of rank 608, reads 110, 207, 528, 600 for 128, 256, 1,024, 8,192
   images. RankMe is asked of more images than all else, by default `ENOUGH` for each dimension; where the data has fewer, it is marked.
 - Student and teacher are compared by squared distance in units of the teacher's variance: unlike a cosine, it says how much of what tells
   images apart is at stake, and tokens that share a large mean do not look alike.
