@@ -129,6 +129,28 @@ def test_who_hears_the_action(scheme):
         assert (difference > 1e-3).all() if scheme in TOLD else (difference == 0).all()
 
 
+@pytest.mark.parametrize("scheme", NARROW)
+@pytest.mark.parametrize("action", [1, A])
+def test_untold_is_all_that_the_null_action_leaves_without_a_gradient(scheme, action):
+    """Whatever the weights: the entries named, and `sequence`'s scale, which is found as a parameter of its own."""
+    model, (context, where, _) = build(scheme, action), some_input(m=2, t=4)
+    reached = {name: torch.zeros_like(parameter, dtype=torch.bool) for name, parameter in model.named_parameters()}
+    for _ in range(12):  # a ReLU that is never open for these weights is for others
+        with torch.no_grad():
+            for parameter in model.parameters():
+                parameter.normal_(0, 0.3)
+        model.zero_grad()
+        answer = model(torch.randn_like(context), where, torch.zeros(B, action))
+        (answer * torch.randn_like(answer)).sum().backward()
+        for name, parameter in model.named_parameters():
+            if parameter.grad is not None:
+                reached[name] |= parameter.grad != 0
+    left = {name: ~moved for name, moved in reached.items() if not moved.all()}
+    told = model.untold() | ({"scale": torch.ones(action, W, dtype=torch.bool)} if scheme == "sequence" else {})
+    assert left.keys() == told.keys()
+    assert all(torch.equal(left[name], told[name]) for name in told)
+
+
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_all_patches_are_context_and_asked_for(scheme):
     """2N tokens, as for predictor finetuning (PAPER §7)."""
