@@ -2,10 +2,11 @@
 
 Reads JSON lines ``{"args": […], "kill_after": seconds or null}`` and answers each with the exit status (negative: killed by that signal).
 ``wait`` seconds go by before; with ``"victim": "child"``, one of the command's children (a data worker, a job) is killed instead.
-What is said goes to the file that is named on the command line.
+What is said goes to the file that is named on the command line. A command that takes longer than `PATIENCE` is aborted, and says where.
 Only this process imports; it computes nothing before it forks, so that no thread pool is copied half-alive.
 """
 
+import faulthandler
 import json
 import os
 import signal
@@ -13,11 +14,15 @@ import sys
 import time
 from contextlib import suppress
 from pathlib import Path
+from threading import Timer
 
 import tiny_command
 
 import iwm_core.work  # noqa: F401
 from iwm_core.plugins import KINDS, load_plugins
+
+PATIENCE = 300
+"""Seconds."""
 
 
 def one_child(pid: int) -> int:
@@ -42,14 +47,19 @@ def serve() -> None:
             sink = os.open(sys.argv[1] if len(sys.argv) > 1 else "output.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
             os.dup2(sink, 1)
             os.dup2(sink, 2)
+            faulthandler.enable(sink)
             from iwm_core.cli import dispatch, guarded
 
             os._exit(guarded(lambda arguments=job["args"]: dispatch(arguments)))
+        aborting = Timer(PATIENCE, os.killpg, (child, signal.SIGABRT))
+        aborting.start()
         if job["kill_after"] is not None:
             time.sleep(job["kill_after"])
             with suppress(ProcessLookupError):  # it has ended already
                 os.kill(one_child(child) if job.get("victim") == "child" else child, signal.SIGKILL)
         _, status = os.waitpid(child, 0)
+        aborting.cancel()
+        aborting.join()
         print(os.waitstatus_to_exitcode(status), flush=True)
 
 

@@ -2,7 +2,7 @@
 
 ::
 
-    python tests/slow/kills.py [--number 100] [--seed 0]
+    python tests/slow/kills.py [--number 100] [--seed 0] [--kinds train,workers]
 """
 
 import argparse
@@ -23,14 +23,14 @@ TRAIN = ["train", "recipe=tiny", "data=taught", "predictor=feature", "predictor.
 TUNE = ["tune", "whole", "recipe=tune/predictor", *SWIFT, "train.steps=40", "train.checkpoint_every=3", "train.log_every=3"]
 COMPARE = ["compare", "whole", "protocols=[probe_linear]", "seeds=1", *SWIFT, "train.steps=40", "train.checkpoint_every=3"]
 KINDS = {
-    "train": (TRAIN, "", "command"),
-    "workers": ([*TRAIN, "launch.workers=2"], "", "child"),
-    "train with workers": ([*TRAIN, "launch.workers=2"], "", "command"),
-    "tune": (TUNE, "", "command"),
-    "compare": (COMPARE, "probe_linear-seed0", "command"),
-    "jobs of compare": (COMPARE, "probe_linear-seed0", "child"),
+    "train": (TRAIN, "", "command", -9),
+    "workers": ([*TRAIN, "launch.workers=2"], "", "child", 1),
+    "train with workers": ([*TRAIN, "launch.workers=2"], "", "command", -9),
+    "tune": (TUNE, "", "command", -9),
+    "compare": (COMPARE, "probe_linear-seed0", "command", -9),
+    "jobs of compare": (COMPARE, "probe_linear-seed0", "child", 137),
 }
-"""The command; where its run lies in what it makes; and who is killed."""
+"""The command; where its run lies in what it makes; who is killed; and the command's status then."""
 
 
 class Kills:
@@ -45,7 +45,7 @@ class Kills:
 
     def __init__(self, server: Server, folder: Path, kind: str, rng: random.Random) -> None:
         self.server, self.folder, self.kind, self.rng = server, folder, kind, rng
-        self.words, self.inside, self.victim = KINDS[kind]
+        self.words, self.inside, self.victim, self.status = KINDS[kind]
         self.whole, self.counts, self.wrong = folder / f"whole-{kind.replace(' ', '-')}", Counter[str](), list[str]()
         begun = time.perf_counter()
         self.finish(self.whole)
@@ -69,18 +69,21 @@ class Kills:
         while done < number:
             runs += 1
             run = self.folder / f"{self.whole.name.replace('whole', 'killed')}-{runs}"
-            for _ in range(min(6, number - done)):
+            for attempt in range(min(6, number - done)):
                 after = self.rng.uniform(0.2, 1.0) * self.takes
                 ended = self.server.ask(*self.command(run), kill_after=after, victim=self.victim).result()
                 self.counts[f"status {ended.status}"] += 1
-                if "Traceback" in ended.text and ended.status >= 0:  # workers of a killed command may tell of their lost connection
-                    self.wrong.append(f"{run.name}: {ended.text}")
+                # Workers of a killed command may tell of their lost connection.
+                if ended.status not in (0, self.status) or ("Traceback" in ended.text and ended.status >= 0):
+                    self.wrong.append(f"{run.name}: status {ended.status}: {ended.text}")
                 if ended.status == 0:  # it was quicker
+                    self.takes *= 1 if attempt else 0.9
                     break
                 done += 1
             self.finish(run)
             self.wrong += faults(run / self.inside, self.whole / self.inside)
             shutil.rmtree(run)
+            print(f"{self.kind:20} {done:3} of {number} kills, in {runs} runs: {dict(self.counts)}, {len(self.wrong)} faults", flush=True)
 
 
 def kill(folder: Path, number: int, seed: int, kinds: list[str] | None = None) -> list[str]:
@@ -92,7 +95,6 @@ def kill(folder: Path, number: int, seed: int, kinds: list[str] | None = None) -
         for place, kind in enumerate(chosen):
             kills = Kills(server, folder, kind, random.Random(seed + place))
             kills.kill(-(-number * shares[kind] // sum(shares.values())))
-            print(f"{kind:20} {dict(kills.counts)}, {len(kills.wrong)} faults", flush=True)
             wrong += kills.wrong
     return wrong
 
@@ -101,8 +103,9 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--number", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--kinds", default=",".join(KINDS), help="such as 'tune,jobs of compare'")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
-        problems = kill(Path(place), asked.number, asked.seed)
+        problems = kill(Path(place), asked.number, asked.seed, asked.kinds.split(","))
     print(f"{asked.number} kills, {len(problems)} faults", *problems, sep="\n")
     sys.exit(bool(problems))
