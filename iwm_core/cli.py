@@ -14,31 +14,7 @@ from iwm_core.near import did_you_mean
 from iwm_core.output import outlive_readers, refused
 from iwm_core.shown import tell
 from iwm_core.signals import Stopped, end_with_parent, ending_in_a_line
-
-USAGE = """iwm: image world models
-
-  iwm train recipe=NAME [key=value …]      train and measure a recipe in a new run directory
-  iwm train -m recipe=NAME key=a,b …       a sweep: one run for each combination
-  iwm resume RUN [launch.key=value …]      go on after an interruption
-  iwm eval RUN [evaluators=[NAME] key=value …]
-                                           measure a run's newest checkpoint
-  iwm tune RUN recipe=tune/NAME [data=NAME tasks=[NAME] key=value …]
-                                           tune a world model for tasks, in a new run
-  iwm predict RUN IMAGE-or-FOLDER … [out=FOLDER|FILE.csv]
-                                           a tuned model's answers as a table and as masks
-  iwm compare RUN [protocols=[NAME,…] seeds=3 run=FOLDER key=value NAME:key=value …]
-                                           tune a world model by several protocols, into one table
-  iwm report RUN [RUN …] [out=FILE]        one HTML file about a run, or several side by side
-  iwm show recipe=NAME [key=value …]       print a recipe, composed
-  iwm recipes [--json]                     list recipes
-  iwm components [KIND] [--json]           list installed components
-  iwm components KIND NAME                 a component's options
-  iwm plugins [--json]                     list plugins, also those that failed to load
-  iwm plugins new NAME --kind KIND         write a package for a component of your own, with its tests
-  iwm plugins check NAME [--json]          check an installed plugin: entry points, hooks, components, recipes
-
-start with:  iwm train recipe=quickstart
-"""
+from iwm_core.usage import about, overview
 
 
 def main() -> None:
@@ -77,7 +53,7 @@ def guarded(action: Callable[[], int]) -> int:
 def dispatch(arguments: list[str]) -> int:
     """Carry out one command line; returns the exit status."""
     if not arguments or arguments[0] in ("-h", "--help", "help"):
-        tell(USAGE.rstrip(), keep="\n")
+        tell(overview(), keep="\n")
         return 0
     if arguments[0] == "--version":
         from iwm_core import __version__
@@ -89,7 +65,7 @@ def dispatch(arguments: list[str]) -> int:
         meant = f"write iwm train {verb} …; " if verb.startswith("recipe=") else did_you_mean(verb, VERBS, "iwm {}")
         raise UserError(f"there is no verb {verb!r}; {meant}`iwm --help` lists all: {', '.join(VERBS)}")
     if {"-h", "--help"} & set(rest):
-        tell(USAGE.rstrip(), keep="\n")
+        tell(about(verb), keep="\n")
         return 0
     return VERBS[verb](rest)
 

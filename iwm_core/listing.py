@@ -87,7 +87,7 @@ def listing_options(arguments: list[str], verb: str, most: int) -> argparse.Name
     wrong = [word for word in words if word.startswith("-")] or words[most:]
     if wrong:
         hint = did_you_mean(wrong[0], ("--json", "new", "check") if verb == "plugins" else ("--json",), f"iwm {verb} {{}}")
-        raise UserError(f"cannot read {wrong[0]!r}; {hint}`iwm --help` shows how `iwm {verb}` is used")
+        raise UserError(f"cannot read {wrong[0]!r}; {hint}`iwm {verb} --help` shows how it is used")
     return argparse.Namespace(json="--json" in arguments, words=words)
 
 

@@ -77,7 +77,10 @@ def test_help_names_every_verb_and_version_is_the_packages(capsys):
     text = told(capsys, "--help")
     for verb in VERBS:
         assert re.search(rf"^  iwm {verb}\b", text, re.MULTILINE), verb
-        assert told(capsys, verb, "--help") == text
+        own = told(capsys, verb, "--help")
+        assert told(capsys, verb, "x", "-h") == own
+        assert set(own.split("\n\n")[0].splitlines()) <= set(text.splitlines()), "the same forms"
+        assert 2 <= own.partition("examples:")[2].count(f"\n  iwm {verb}") <= 3
     assert told(capsys) == told(capsys, "-h") == text
     assert told(capsys, "--version") == f"iwm {__version__}\n"
 

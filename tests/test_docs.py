@@ -22,6 +22,7 @@ from iwm_core.frozen import FrozenModel
 from iwm_core.overrides import ON_RESUME, checkpoint_in, expand, read_recipe
 from iwm_core.plugins import Plugin, load_plugins
 from iwm_core.thaw import thaw
+from iwm_core.usage import USES
 from iwm_core.world_model import build_model
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -136,6 +137,16 @@ def test_commands_in_pages_compose(page, capsys):
         _, verb, *rest = words
         for name in made:  # what the reader has written by then, and we have not
             rest = [word.replace(f",{name}]", "]") for word in rest]
+        CHECKS[verb](rest)
+    capsys.readouterr()
+
+
+@pytest.mark.parametrize("verb", USES)
+def test_commands_in_help_compose(verb, capsys):
+    load_plugins.cache_clear()
+    for line in USES[verb].examples:
+        _, named, *rest = shlex.split(line)
+        assert named == verb
         CHECKS[verb](rest)
     capsys.readouterr()
 

@@ -83,8 +83,9 @@ def test_plugins_import_only_what_is_public(path):
 
 def test_help_and_plugins_do_not_import_torch():
     code = (
-        "import sys\nfrom iwm_core.cli import dispatch\n"
-        "for words in (['--help'], ['plugins'], ['plugins', '--json']):\n    assert dispatch(words) == 0\n"
+        "import sys\nfrom iwm_core.cli import VERBS, dispatch\n"
+        "for words in (['--help'], *([verb, '--help'] for verb in VERBS), ['plugins'], ['plugins', '--json']):\n"
+        "    assert dispatch(words) == 0\n"
         "assert not {'torch', 'hydra', 'timm', 'datasets', 'accelerate'} & set(sys.modules), sorted(sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
