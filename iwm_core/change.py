@@ -6,7 +6,8 @@ from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
 from iwm_core.compose import component_defaults, prune
-from iwm_core.overrides import check_settings, parse_changes, ready_made
+from iwm_core.overrides import parse_changes
+from iwm_core.own_settings import check_settings, ready_made
 from iwm_core.plugins import load_plugins
 from iwm_core.schema import GROUPS, SEVERAL, schema_of
 

@@ -9,7 +9,13 @@ REQUIRED = dataclasses.MISSING
 
 
 def option(
-    default: Any = REQUIRED, doc: str = "", *, low: float | None = None, high: float | None = None, choices: tuple[str, ...] | None = None
+    default: Any = REQUIRED,
+    doc: str = "",
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    choices: tuple[str, ...] | None = None,
+    path: bool = False,
 ) -> Any:
     """A documented field of a component, checked when the component is made.
 
@@ -18,8 +24,9 @@ def option(
         doc: one line for ``iwm components``, with units.
         low, high: the closed range of a number, or of every number in a list.
         choices: the words allowed.
+        path: it may name a file or folder; where there is one, a run keeps it absolute, so that it means the same from everywhere.
     """
-    metadata = {"doc": doc, "low": low, "high": high, "choices": choices}
+    metadata = {"doc": doc, "low": low, "high": high, "choices": choices, "path": path}
     if isinstance(default, list | dict):
         return dataclasses.field(default_factory=lambda: type(default)(default), metadata=metadata)
     return dataclasses.field(default=default, metadata=metadata)

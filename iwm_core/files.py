@@ -44,6 +44,16 @@ OF_THE_MACHINE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ESTA
 """Reasons that are no fault of the program, wherever they come from, such as a library's cache or a temporary file."""
 
 
+def exists(path: str) -> bool:
+    """Whether there is such a file or folder, as far as one may see."""
+    return os.path.exists(path)  # noqa: PTH110 - a Path raises for a long name, and where a folder above may not be entered
+
+
+def looked_for(path: str) -> str:
+    """A path and, where it is relative, from which folder: it may be another one than the user thinks of."""
+    return path if os.path.isabs(path) else f"{path} in {Path.cwd()}"  # noqa: PTH117
+
+
 @contextmanager
 def writing(path: Path | str, doing: str = "write", instead: str = "") -> Iterator[None]:
     """Turn the failure of a write into one line.

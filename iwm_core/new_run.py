@@ -2,10 +2,14 @@
 
 Decisions:
 - What the start of a run leaves when it is killed before there is a config.yaml counts as nothing: the next start takes the directory.
+- Paths of data are frozen absolute: a relative one would be other images, or none, once a run goes on from another folder. Where they
+  have moved, on another machine, say, ``data.path=`` of `iwm resume` and its like says so.
 - Without ``run``, ``runs/<recipe>``, with a number where that is taken; whoever makes the directory first has it.
 """
 
+import dataclasses
 import json
+import os
 import platform
 import subprocess
 import sys
@@ -18,10 +22,11 @@ from typing import Any
 from omegaconf import DictConfig
 
 from iwm_core.errors import UserError
-from iwm_core.files import write_atomically, writing
+from iwm_core.files import exists, write_atomically, writing
 from iwm_core.lock import WRITER, Taken, writer, writer_of
 from iwm_core.plugins import load_plugins
 from iwm_core.run import Run, frozen
+from iwm_core.schema import schema_of
 from iwm_core.stored import sealed
 
 LEFT = {WRITER, "env.json", ".env.json.partial", ".config.yaml.partial"}
@@ -47,10 +52,23 @@ def new_run(config: DictConfig, verb: str, warn: Callable[[str], None]) -> Itera
         else:
             path = next(free for free in numbered(config.recipe) if take(free, verb, warn, lock))
         config.run = str(path)
+        anchor(config)
         write_atomically(path / "env.json", json.dumps(sealed(environment(config.train.seed)), indent=1))
         # Last: a directory with a config.yaml is a run.
         write_atomically(path / "config.yaml", frozen(config))
         yield Run(path)
+
+
+def anchor(config: DictConfig) -> None:
+    """Make the paths among components' options absolute, so that a run reads the same files from whichever folder it goes on."""
+    schema = schema_of(config)
+    nodes = [(kind, config[group]) for group, kind in schema.single.items()]
+    nodes += [(kind, node) for group, kind in schema.several.items() for node in config[group].values()]
+    for kind, node in nodes:
+        for option in dataclasses.fields(load_plugins().component(kind, node.name)):
+            value = node.get(option.name)
+            if option.metadata.get("path") and value and exists(there := os.path.expanduser(str(value))):  # noqa: PTH111
+                node[option.name] = str(Path(there).absolute())
 
 
 def refuse_taken(path: Path) -> None:

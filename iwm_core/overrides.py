@@ -1,34 +1,27 @@
 """Reads the words of a command line after its verb: the recipe or run that it names, and overrides by Hydra's grammar.
 
 Decisions:
-- What needs no component is checked here, in the order of the words: components import torch, which takes seconds, and most slips are
-  slips of the grammar or of the core's own settings.
-- A setting is checked against its dataclass alone; how settings fit together is seen once they are composed (`iwm_core.thaw`).
+- What needs no component is checked before any is loaded, in the order of the words: components import torch, which takes seconds, and
+  most slips are slips of the grammar or of the core's own settings (`iwm_core.own_settings`).
 - A slip whose meaning is plain is answered with the words to type.
 """
 
-import dataclasses
 import itertools
-import os
 import shlex
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
 
-import yaml
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, ValueType
 from hydra.errors import HydraException
-from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from iwm_core.errors import UserError
+from iwm_core.files import exists
 from iwm_core.near import did_you_mean
-from iwm_core.plugins import load_plugins
+from iwm_core.own_settings import begun_with, check_length, check_settings
 from iwm_core.recipes import find_recipe, find_recipes
 from iwm_core.run import Run
-from iwm_core.schema import GROUPS, SCHEMAS, SEVERAL, SINGLE, Schema, schema_of
-from iwm_core.typed import as_typed, typed
+from iwm_core.schema import SEVERAL, SINGLE, Schema, schema_of
 
 ON_RESUME = ("launch", "data")
 """What may change when a run goes on: how it is computed, and where its images lie now."""
@@ -65,6 +58,7 @@ def check_recipe(name: str, overrides: list[str], many: bool = False) -> list[Ov
         refuse_sweeps(parsed, f"iwm train -m recipe={name}")
     if schema := begun_with(path):
         check_settings(parsed, schema)
+        check_length(parsed, path)
     return parsed
 
 
@@ -75,7 +69,7 @@ def read_run(words: list[str], verb: str, rest: str = "[key=value …]") -> tupl
         UserError: it is not, or no run is named.
     """
     first = words[0] if words else ""
-    if first and (os.path.exists(first) or ("=" not in first and not first.startswith("-"))):  # noqa: PTH110 - a Path raises for a long one
+    if first and (exists(first) or ("=" not in first and not first.startswith("-"))):
         Run.open(first).config()
         return first, words[1:]
     later = next((word for word in words if "=" not in word and not word.startswith("-")), None) or first.removeprefix("run=")
@@ -222,92 +216,3 @@ def refuse_sweeps(overrides: list[Override], many: str = "") -> None:
             if override.key_or_group in SEVERAL:
                 raise UserError(f'{key} takes a list, in brackets: "{key}=[{value}]"{sweep}')
             raise UserError(f'{line!r} gives several values; write one of them, or a list in brackets, "{key}=[{value}]"{sweep}')
-
-
-def begun_with(path: Path) -> Schema | None:
-    """The kind of a recipe by the file that its defaults begin with; None where that is another recipe, or cannot be read."""
-    try:
-        first = yaml.safe_load(path.read_text(encoding="utf-8"))["defaults"][0]
-    except (OSError, ValueError, yaml.YAMLError, KeyError, TypeError, IndexError):  # told once it is composed
-        return None
-    return next((schema for schema in SCHEMAS if schema.base == first), None)
-
-
-def check_settings(overrides: list[Override], schema: Schema) -> None:
-    """Check what overrides set of the core's own sections and keys; components are looked up later.
-
-    Raises:
-        UserError: an unknown key, a value of the wrong type or out of range.
-    """
-    plain = schema.plain_keys()
-    for override in overrides:
-        key = override.key_or_group
-        section, _, rest = key.partition(".")
-        group, _, name = key.rpartition(".")
-        if name == "name" and (group in SINGLE or group.partition(".")[0] in SEVERAL):
-            first = group.partition(".")[0]
-            raise UserError(f"components are chosen by name: {first}={'[NAME]' if first in SEVERAL else 'NAME'}, not {override.input_line}")
-        if section in schema.sections:
-            cls = schema.sections[section]
-            check_setting(cls, section, rest, override) if rest else check_choice(override, cls)
-        elif section in plain.__dataclass_fields__:
-            check_setting(plain, "", key, override)
-        elif section not in GROUPS and section.partition("/")[0] not in shared_folders():
-            raise UserError(f"unknown key {key!r}; {did_you_mean(key, keys_of(schema))}`iwm show recipe=NAME` lists all keys")
-
-
-def check_setting(cls: Any, section: str, key: str, override: Override) -> None:
-    """Check the value of one setting of a section; those of a sweep, and interpolations, are seen once they are composed."""
-    if override.is_sweep_override() or override.is_delete() or "${" in str(override.value()):
-        return
-    node = OmegaConf.create({})
-    OmegaConf.update(node, key, override.value(), force_add=True)
-    typed(cls, node, section)
-
-
-def check_choice(override: Override, cls: Any) -> None:
-    """Check that a section is given as a whole by the name of ready-made settings, such as ``launch=gpu``, or as a mapping."""
-    if override.is_sweep_override() or override.is_delete():
-        return
-    value = override.value()
-    if isinstance(value, dict):
-        typed(cls, OmegaConf.create(value), override.key_or_group)
-    else:
-        ready_made(override.key_or_group, value, cls)
-
-
-def ready_made(section: str, value: Any, cls: Any) -> Path:
-    """The file of settings that a recipe dir holds for a section, whose dataclass is ``cls``, under a name.
-
-    Raises:
-        UserError: none does.
-    """
-    files = {path.stem: path for folder, _ in load_plugins().recipe_dirs() for path in sorted((folder / section).glob("*.yaml"))}
-    if str(value) not in files:
-        known = f"there are {', '.join(files)}; or " if files else ""
-        keys = [f.name for f in dataclasses.fields(cls)]
-        raise UserError(
-            f"there is no {section}={as_typed(value)}: {did_you_mean(str(value), files, f'{section}={{}}')}{known}"
-            f"give single settings, such as {section}.{getattr(cls, 'main', keys[0])}={as_typed(value)}; its keys: {', '.join(keys)}"
-        )
-    return files[str(value)]
-
-
-def keys_of(schema: Schema) -> list[str]:
-    """The core's keys of a kind of recipe, as they are typed, and its groups."""
-    return [*schema.single, *schema.several, *keys_below(schema.plain_keys()), *keys_below(schema.sections)]
-
-
-def keys_below(parts: Any, prefix: str = "") -> list[str]:
-    """The keys of sections by name, or of a dataclass, and of those inside of it."""
-    named = parts if isinstance(parts, dict) else {f.name: f.type for f in dataclasses.fields(parts)}
-    found = []
-    for name, kind in named.items():
-        found.append(f"{prefix}{name}")
-        found += keys_below(kind, f"{prefix}{name}.") if dataclasses.is_dataclass(kind) else []
-    return found
-
-
-def shared_folders() -> set[str]:
-    """The folders of ready-made choices in recipe dirs, such as ``size``."""
-    return {path.name for folder, _ in load_plugins().recipe_dirs() for path in folder.iterdir() if path.is_dir()}

@@ -12,13 +12,12 @@ import yaml
 from omegaconf import DictConfig, OmegaConf
 
 from iwm_core.errors import UserError
-from iwm_core.files import refuse_links, write_atomically, write_record, writing
+from iwm_core.files import exists, refuse_links, write_atomically, write_record, writing
 from iwm_core.near import did_you_mean
 from iwm_core.saved import Logged, Step, latest_checkpoint, read_config, saved_steps
 from iwm_core.scorecard import MEASURED_WITH, Place, measured_at, put_aside
 from iwm_core.settings import Settings
 from iwm_core.shapes import Name
-from iwm_core.shown import LONGEST
 from iwm_core.stored import FORMAT, Damaged, check_folder, checksum, plain_yaml, read_json, read_log
 
 T = TypeVar("T")
@@ -198,12 +197,11 @@ def is_run(path: str | Path) -> bool:
 
 def why_no_run(path: str) -> str:
     """What a path is that is no run, with the words to type where a run is near: it lies above, or below, or elsewhere by this name."""
-    there = "it is a file" if os.path.exists(path) else "it does not exist"  # noqa: PTH110
+    there = "it is a file" if exists(path) else "it does not exist"
     what = "it has no config.yaml" if os.path.isdir(path) else there  # noqa: PTH112
-    if len(path) > LONGEST:
-        return what
     above = [folder for folder in Path(path).absolute().parents[:3] if is_run(folder)]
-    below = sorted((file.parent for file in Path(path).glob("*/config.yaml")), key=lambda run: (run / "config.yaml").stat().st_mtime)
+    inside = Path(path).glob("*/config.yaml") if os.path.isdir(path) else ()  # noqa: PTH112
+    below = sorted((file.parent for file in inside), key=lambda run: (run / "config.yaml").stat().st_mtime)
     if above:
         return f"{what}, and lies in the run {os.path.relpath(above[0])}; write that"
     if below:

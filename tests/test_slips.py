@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from one_line import assert_one_line
 
+from iwm_core.run import Run
 from iwm_core.shown import LONGEST
 
 QUICK = [
@@ -20,6 +21,12 @@ QUICK = [
     ("train recipe=quickstart train.lr=1e-3", "write train.lr.peak=0.001"),
     ("train recipe=quickstart train.weight_decay=0.1", "train.weight_decay is a section with the keys start, end"),
     ("train recipe=quickstart train.lr.warmup=soon", 'such as 500 (steps) or "15 epochs"'),
+    ("train recipe=quickstart train.epochs=2", "write train.epochs=2 train.steps=null"),
+    ("train recipe=repro/imagenette train.epochs=2", "the recipe has train.steps=4000"),
+    ("train recipe=repro/imagenette size=gpu train.steps=2", "write train.steps=2 train.epochs=null"),
+    ("train recipe=paper/ijepa_vitb16 train.steps=2", "write train.steps=2 train.epochs=null"),
+    ("tune r recipe=tune/predictor budget=cpu train.steps=9", "the recipe has train.epochs=10"),
+    ("compare r predictor:train.steps=2 protocols=[predictor]", "the recipe has train.epochs=100"),
     ("train recipe=quickstart actions=jitter,blur", '"actions=[jitter,blur]"'),
     ("train recipe=quickstart train.seed=0,1", "iwm train -m recipe=quickstart train.seed=0,1"),
     ("train recipe=quickstart launch=6", "launch.processes=6"),
@@ -44,6 +51,9 @@ QUICK = [
     ("train recipe=quickstart peak=3", "did you mean train.lr.peak?"),
     ("train recipe=quickstart image_size=big", "write image_size=224"),
     ("show recipe=quickstart train.stesp=3", "did you mean train.steps?"),
+    ("resume " + "a" * 300, "it does not exist"),
+    ("report " + "b/" * 150, "it does not exist"),
+    ("report r out=" + "a" * 300, "out=FILE"),
     ("resume nowhere", "nowhere is no run: it does not exist"),
     ("resume run=r", "write iwm resume r"),
     ("resume file.txt", "it is a file"),
@@ -110,7 +120,9 @@ def test_slips_are_answered_before_torch_is_imported(place):
     ("words", "fix"),
     [
         (["data.path=photos"], ("data=folder", "add that")),
-        (["train.epochs=2"], ("empty the one that you do not mean", "train.steps=null")),
+        (["~train.steps"], ("needs exactly one of", "write train.steps=500")),
+        (["data=hub", "data.path=" + "a" * 300], ("check data.path",)),
+        (["data=folder", "data.path=photos"], ("there is no folder photos in /", "data.path=FOLDER")),
         (["data=folder", "data.path=" + "a" * 300], ("check data.path",)),
         (["run=" + "a" * 300], ("File name too long", "run=PATH")),
         (["encoder=" + "x" * 5000], ("no installed plugin gives the encoder", "see `iwm plugins`")),
@@ -124,3 +136,21 @@ def test_slips_that_need_components(iwm, words, fix):
     assert status == 2
     assert len(error.strip()) <= LONGEST
     assert os.listdir() == []  # noqa: PTH208
+
+
+def test_a_run_reads_its_images_from_whichever_folder_it_goes_on(iwm, image_folder, monkeypatch):
+    """A relative data.path is frozen absolute: elsewhere it would be no images, or others; where they have moved, data.path= says so."""
+    words = ["recipe=tiny", "data=folder", "data.path=images", "train.steps=2", "train.lr.warmup=0", "run=r"]
+    assert iwm("train", *words) == (0, "")
+    run = Run.open("r").path.absolute()
+    shutil.rmtree("r/checkpoints")
+    elsewhere = image_folder.parent / "elsewhere"
+    shutil.copytree(image_folder / "validation", elsewhere / "images" / "train")  # others of the same name
+    monkeypatch.chdir(elsewhere)
+    assert iwm("resume", run) == (0, "")
+    assert iwm("eval", run, "evaluators=[probe]", "evaluators.probe.epochs=1")[0] == 0
+    shutil.rmtree(run / "checkpoints")
+    image_folder.rename(elsewhere / "moved")
+    assert_one_line(iwm("resume", run), f"there is no folder {image_folder}: check data.path", "data.path=FOLDER")
+    assert_one_line(iwm("resume", run, "data.path=moves"), f"there is no folder moves in {elsewhere}", "data.path=FOLDER")
+    assert iwm("resume", run, "data.path=moved") == (0, "")

@@ -25,6 +25,7 @@ from torch import Tensor
 from iwm_core.data.decode import decode_file, file_content, white_note
 from iwm_core.data.masks import check_mask_classes, decode_mask
 from iwm_core.data.walk import check_apart, entries, is_folder, walk
+from iwm_core.files import exists, looked_for
 from iwm_core.interfaces import NOT_COUNTED, CorruptImage, DataSource, Images, option
 
 VALIDATION = ("validation", "val", "valid", "test")
@@ -113,14 +114,16 @@ class Folder(DataSource):
     """Image files below a folder, one folder a class where there are classes."""
 
     name: ClassVar[str] = "folder"
-    path: str = option(doc="the folder: train/ and validation/ (val/, valid/, test/) in it, or images, or one folder of images a class")
+    path: str = option(
+        doc="the folder: train/ and validation/ (val/, valid/, test/) in it, or images, or one folder of images a class", path=True
+    )
     extensions: list[str] = option(
         ["jpg", "jpeg", "png", "webp", "bmp", "gif", "tif", "tiff", "ppm", "pgm", "avif"],
         "which files are images, by the end of their names",
     )
     holdout: float = option(0.1, "share of the images kept for validation where there is no validation folder", low=0, high=1)
     masks: str | None = option(
-        None, "folder of segmentation masks with the paths of the images in data.path, but .png: images of one channel"
+        None, "folder of segmentation masks with the paths of the images in data.path, but .png: images of one channel", path=True
     )
     mask_classes: list[str] = option([], "names of the values of masks, from 0 on, without those of mask_ignore")
     mask_ignore: list[int] = option([NOT_COUNTED], "values of masks whose pixels do not count, such as [0,255]")
@@ -210,8 +213,8 @@ def split_folders(root: str) -> tuple[str, str | None]:
     Raises:
         ValueError: there is no such folder, or it may be read in two ways.
     """
-    if not os.path.exists(root):  # noqa: PTH110
-        raise ValueError(f"there is no folder {root}: check data.path")
+    if not exists(root):
+        raise ValueError(f"there is no folder {looked_for(root)}: check data.path (data.path=FOLDER, where the images are)")
     if not os.path.isdir(root):  # noqa: PTH112
         raise ValueError(f"{root} is a file: data.path must name the folder that holds the images (for a parquet file choose data=hub)")
     folders = [entry.name for entry in entries(root) if is_folder(entry)]

@@ -44,6 +44,7 @@ from iwm_core.data.columns import (
 from iwm_core.data.decode import decode, decode_file, file_content, white_note
 from iwm_core.data.masks import check_mask_classes, decode_mask
 from iwm_core.data.shards import check_shards
+from iwm_core.files import exists, looked_for
 from iwm_core.interfaces import NOT_COUNTED, CorruptImage, DataSource, Draws, Images, option
 
 VALIDATION = ("validation", "val", "valid", "test")
@@ -146,7 +147,7 @@ class Hub(DataSource):
 
     name: ClassVar[str] = "hub"
     path: str = option(
-        doc="owner/name on the hub, or a .parquet or .arrow file, a folder of such (train*, validation*), a save_to_disk folder"
+        doc="owner/name on the hub, or a .parquet or .arrow file, a folder of such (train*, validation*), a save_to_disk folder", path=True
     )
     config: str | None = option(None, "which of the dataset's configurations")
     revision: str | None = option(None, "branch, tag or commit on the hub")
@@ -209,10 +210,10 @@ class Hub(DataSource):
 
     def _splits(self) -> Splits:
         local = Path(self.path).expanduser()
-        if local.exists():
+        if exists(str(local)):
             return local_splits(local.absolute(), self.config)
         if not re.fullmatch(r"\w[\w.-]*(/\w[\w.-]*)?", self.path) or local.suffix in (".parquet", ".arrow"):
-            raise ValueError(f"there is no file or folder {self.path}: check data.path")
+            raise ValueError(f"there is no file or folder {looked_for(str(local))}: check data.path (data.path=FOLDER, where the data is)")
         if "/" not in self.path and find_spec(f"datasets.packaged_modules.{self.path.partition('.')[0]}"):
             raise ValueError(f"data.path={self.path} is a reader of files, no dataset, and such may run code: name a dataset, OWNER/NAME")
         fix = "check the name, data.config, data.revision and the network; or let data.path name a .parquet file or a folder of them"

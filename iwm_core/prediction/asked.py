@@ -1,9 +1,9 @@
 """Reads the command line of ``iwm predict``."""
 
-import os
 from typing import NamedTuple
 
 from iwm_core.errors import UserError
+from iwm_core.files import exists
 from iwm_core.run import Run
 
 USE = "iwm predict RUN IMAGE-or-FOLDER … [out=FOLDER|FILE.csv] [batch=64] [workers=2] [device=auto] [checkpoint=step_N]"
@@ -53,8 +53,3 @@ def read_arguments(arguments: list[str]) -> Asked:
     return Asked(
         words[0], words[1:], options.get("out"), numbers["batch"], numbers["workers"], options["device"], options.get("checkpoint")
     )
-
-
-def exists(path: str) -> bool:
-    """Whether there is such a file or folder, as far as one may see."""
-    return os.path.exists(path)  # noqa: PTH110 - a Path raises where a folder above may not be entered

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from iwm_core.display import make_display
 from iwm_core.errors import UserError
-from iwm_core.files import write_atomically
+from iwm_core.files import exists, write_atomically, writing
 from iwm_core.lock import placing
 from iwm_core.report.naming import common_folder, label_runs
 from iwm_core.report.reading import read_run
@@ -28,8 +28,8 @@ def read_arguments(arguments: list[str]) -> tuple[list[Path], Path | None]:
     """
     places = [text.removeprefix("out=") for text in arguments if text.startswith("out=")]
     words = [text for text in arguments if not text.startswith("out=")]
-    wrong = [text for text in words if text.startswith("-") or ("=" in text and not Path(text).exists())]
-    runs = [Path(text) for text in words if not (Path(text).is_file() and begins_as_report(Path(text)))]
+    wrong = [text for text in words if text.startswith("-") or ("=" in text and not exists(text))]
+    runs = [Path(text) for text in words if not (exists(text) and Path(text).is_file() and begins_as_report(Path(text)))]
     if not runs or wrong or len(places) > 1 or "" in places:
         raise UserError(f"{f'cannot read {wrong[0]!r}; ' if wrong else ''}say which runs: iwm report RUN [RUN …] [out=FILE]")
     return runs, Path(places[0]) if places else None
@@ -67,6 +67,8 @@ def check_place(out: Path) -> None:
     Raises:
         UserError: the folder does not exist, or what is there now is no report.
     """
+    with writing(out, instead="choose another place with out=FILE"):  # such as a name that is too long
+        out.is_dir()
     if not out.parent.is_dir():
         raise UserError(f"there is no folder {out.parent} to write {out.name} into; make it, or choose another place with out=FILE")
     if out.is_dir():

@@ -13,6 +13,7 @@ from typing import Any, TypedDict
 
 from iwm_core.errors import UserError
 from iwm_core.report.measured import Measured, read_controls, read_measured, read_metrics
+from iwm_core.run import is_run, why_no_run
 from iwm_core.saved import Logged, MeasuredLine, latest_checkpoint, read_config, read_state
 from iwm_core.scorecard import kept_otherwise, understand
 from iwm_core.stored import Damaged, Log, read_json, read_log, read_text
@@ -71,9 +72,8 @@ def read_run(path: Path, label: str) -> RunRecord:
     Raises:
         UserError: there is none, or its config.yaml cannot be read.
     """
-    if not (path / "config.yaml").is_file():
-        what = "has no config.yaml" if path.is_dir() else "does not exist"
-        raise UserError(f"{path} is no run: it {what}; `iwm train` prints a run's directory on its first line")
+    if not is_run(path):
+        raise UserError(f"{path} is no run: {why_no_run(str(path))}")
     config = read_config(path / "config.yaml")
     text = read_text(path / "config.yaml")
 
