@@ -146,9 +146,12 @@ def prune(config: DictConfig, overrides: list[Override]) -> list[str]:
     for group in replaced & set(SINGLE):
         node = config[group]
         known = {"name", *field_names(SINGLE[group], node.name)}
-        for key in [k for k in node if k not in known and f"{group}.{k}" not in explicit]:
+        unknown = [k for k in node if k not in known and f"{group}.{k}" not in explicit]
+        for key in unknown:
             del node[key]
-            notes.append(f"{group}={node.name} has no {key!r}: the recipe's value is left out")
+        if unknown:
+            values = "recipe's values are" if len(unknown) > 1 else "recipe's value is"
+            notes.append(f"{group}={node.name} has no {', '.join(map(repr, unknown))}: the {values} left out")
     for group in replaced & set(SEVERAL):
         unchosen = [k for k, node in config[group].items() if "name" not in node and k in load_plugins().entries(SEVERAL[group])]
         for key in unchosen:

@@ -4,7 +4,8 @@ import math
 import sys
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from rich.console import Console, RenderableType
@@ -49,6 +50,24 @@ class Display(ABC):
     @abstractmethod
     def table(self, title: str, metrics: dict[str, Metric], controls: tuple[str, ...] | None = None) -> None:
         """An evaluator's numbers, its controls beside what they control; ``controls`` as in `Evaluation`."""
+
+
+class Recurring:
+    """Warnings that come again and again: of each kind the first three are told, the fourth, the eighth, the sixteenth and so on.
+
+    Args:
+        warn: tells one line.
+    """
+
+    def __init__(self, warn: Callable[[str], None]) -> None:
+        self.warn, self.times = warn, Counter[str]()
+
+    def __call__(self, kind: str, text: str) -> None:
+        """Tell a warning, or count it where enough of its kind were told."""
+        self.times[kind] += 1
+        times = self.times[kind]
+        if times <= 3 or times & (times - 1) == 0:
+            self.warn(text if times <= 3 else f"{text} (such warnings by now: {times}; the next is told at {2 * times})")
 
 
 class NamesConsole(Console):

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from iwm_core.checkpoint import load_optimizer, save_checkpoint
 from iwm_core.config import Launch, steps_of
 from iwm_core.data.loader import Schedule, parts_of
-from iwm_core.display import Display
+from iwm_core.display import Display, Recurring
 from iwm_core.errors import UserError
 from iwm_core.events import StepEnd, TrainEnd, TrainStart
 from iwm_core.launch import agreement, first_reason
@@ -90,6 +90,7 @@ def fit(
             f"train.lr.warmup is {plan.warmup} steps and the run {plan.steps}: the learning rate never reaches its peak; set a shorter one"
         )
 
+    warn = Recurring(display.warn)
     prepared = accelerator.prepare(compiled(launch, model))
     optimizer = make_optimizer(model, settings, objective.lr_scales())
     if checkpoint is not None:
@@ -142,9 +143,9 @@ def fit(
                 accelerator.log({k: v for k, v in line.items() if k != "step"}, step=done)
                 display.logged(done, line)
                 if line["skipped"]:
-                    display.warn(f"step {done}: {line['skipped']} of {plan.log_every} steps had no finite gradient and were skipped")
+                    warn("skipped", f"step {done}: {line['skipped']} of {plan.log_every} steps had no finite gradient and were skipped")
                 for warning in objective.warnings(line):
-                    display.warn(f"step {done}: {warning}")
+                    warn(warning.partition(":")[0], f"step {done}: {warning}")
             barren = int(tally.barren)
             if barren >= min(max(plan.log_every, 2), plan.steps):
                 cause = objective.not_finite(batch) or "lower train.lr.peak, or use launch.precision=fp32"

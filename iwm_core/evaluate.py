@@ -17,6 +17,7 @@ import torch
 from iwm_core.component import required_options
 from iwm_core.config import Recipe
 from iwm_core.data.evaluation import RunData
+from iwm_core.data.quarantine import Corrupt, listed, named
 from iwm_core.display import Display
 from iwm_core.errors import UserError
 from iwm_core.files import refuse_links, writing
@@ -29,6 +30,7 @@ from iwm_core.run import Run
 from iwm_core.saved import read_state
 from iwm_core.scorecard import FORMAT, MEASURED_WITH, Place, form, place_of, tell_apart, title_of
 from iwm_core.settings import Settings, digest, plain, settings_of
+from iwm_core.stored import Damaged
 from iwm_core.world_model import ImageWorldModel
 
 
@@ -82,12 +84,20 @@ def evaluate(
         for path in written:
             display.say(f"wrote {path}")
         tell_apart(run.path / "eval", name, place, display)
-    for corrupt in sorted(data.corrupt):
-        display.warn(f"cannot read {corrupt}; it is left out")
+    if corrupt := sorted(data.corrupt - known(run)):
+        display.warn(f"cannot read {named(corrupt)}; left out, as data.max_corrupt allows")
     if failed:
         raise UserError("; ".join(failed))
     if not measured:
         raise UserError(f"no evaluator of {', '.join(asked)} has anything to measure in this run; `iwm components evaluator` lists others")
+
+
+def known(run: Run) -> set[Corrupt]:
+    """The corrupt images that training has told of; none where their list is damaged: they are told again."""
+    try:
+        return set(listed(run.quarantine))
+    except Damaged:
+        return set()
 
 
 def usual_settings(own: Recipe, name: str, evaluator: Evaluator) -> Settings | None:

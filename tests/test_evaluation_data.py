@@ -107,9 +107,10 @@ def test_corrupt_images_are_left_out_and_told(data, folder):
     assert torch.cat([b.labels for b in batches]).bincount().tolist() == [8, 13]
     told = sorted(run.corrupt)
     assert len(told) == 3
-    for i, text in zip((0, 7, 23), told, strict=True):
-        assert files[i].name in text
-        assert "(" in text, "with the reason"
+    for i, one in zip((0, 7, 23), told, strict=True):
+        assert one.index == i
+        assert files[i].name in one.name
+        assert one.reason
 
 
 def test_a_batch_of_corrupt_images_is_left_out_whole(data, folder):

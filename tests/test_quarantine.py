@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from iwm_core.cli import dispatch, guarded
-from iwm_core.data.quarantine import Corrupt, Quarantine
+from iwm_core.data.quarantine import Corrupt, Quarantine, named
 from iwm_core.errors import UserError
 
 
@@ -35,8 +35,34 @@ def test_more_corrupt_images_than_allowed(tmp_path):
     with pytest.raises(UserError, match=r"3 of 100 images cannot be read, more than data.max_corrupt=0.02 .* image 7 \(broken\).*q.jsonl"):
         quarantine.add(corrupt(7))
     assert len((tmp_path / "q.jsonl").read_text().splitlines()) == 3, "the last one is written down too"
+
+
+def test_a_single_corrupt_image_stops_no_small_run_unless_none_is_allowed():
+    few = Quarantine(None, 9, 0.1)
+    few.add(corrupt(0))
+    with pytest.raises(UserError, match="2 of 9 images"):
+        few.add(corrupt(1))
     with pytest.raises(UserError, match="1 of 9 images"):
-        Quarantine(None, 9, 0.1).add(corrupt(0))
+        Quarantine(None, 9, 0).add(corrupt(0))
+
+
+def test_a_line_names_some_and_counts_all():
+    assert named(corrupt(4)) == "image 4 (broken)"
+    assert named(corrupt(*range(9))) == "image 0 (broken), image 1 (broken), image 2 (broken) and 6 more"
+
+
+@pytest.mark.parametrize("options", [["launch.workers=0"], ["data.cache=ram"]])
+def test_one_corrupt_file_among_sixty(tiny, folder, capsys, options):
+    """It is told in one line, by name and with the count, and the run goes on; evaluators do not tell it again."""
+    for extra in (*(f"train/a/{number}.png" for number in (40, 60, 61, 62)),):
+        (folder / extra).unlink()
+    words = ["recipe=tiny", "run=r", "data=folder", f"data.path={folder}", "train.epochs=2", "train.steps=null"]
+    measured = ["evaluators=[probe]", "evaluators.probe.epochs=1"]
+    assert guarded(lambda: dispatch(["train", *words, *measured, *options])) == 0
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if "cannot read" in line]
+    assert "07.png" in line
+    assert "1 of 60 images" in line
+    assert "r/quarantine.jsonl" in line
 
 
 @pytest.mark.parametrize("rest", [1, 2, 3, 9, 20, 33, 40, 48])
@@ -74,7 +100,8 @@ def test_a_run_names_each_corrupt_image_once_and_a_resumed_run_not_again(tiny, f
     words = ["recipe=tiny", "run=r", "data=folder", f"data.path={folder}", "data.max_corrupt=0.05", "train.steps=24"]
     assert guarded(lambda: dispatch(["train", *words, *options])) == 0
     told = [line for line in capsys.readouterr().err.splitlines() if "cannot read" in line]
-    assert len(told) == 2, told
+    assert len(told) <= 2, told
+    assert "2 of 64 images" in told[-1]
     assert [sum(f"{name}.png" in line for line in told) for name in ("07", "40")] == [1, 1]
     assert sorted(json.loads(line)["index"] for line in Path("r/quarantine.jsonl").read_text().splitlines()) == [7, 40]
     assert metrics()[-1]["corrupt"] == 2

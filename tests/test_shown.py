@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from iwm_core.cli import dispatch, guarded
-from iwm_core.display import NamesConsole, PlainDisplay, SilentDisplay, TerminalDisplay
+from iwm_core.display import NamesConsole, PlainDisplay, Recurring, SilentDisplay, TerminalDisplay
 from iwm_core.jobs import at
 from iwm_core.results import Metric
 from iwm_core.shown import shown
@@ -176,3 +176,13 @@ def test_what_predict_says(here, monkeypatch, capfd):
     status, printed, told = ask("run", "in", f"out=o{BROKEN}")
     assert status == 0
     assert_harmless(printed + told, "is left out")
+
+
+def test_warnings_that_come_again_are_told_less_and_less_and_counted():
+    told = []
+    warn = Recurring(told.append)
+    for number in range(1, 41):
+        warn("a", f"step {number}")
+    warn("b", "another kind")
+    assert [line.split(" (")[0] for line in told] == [*(f"step {n}" for n in (1, 2, 3, 4, 8, 16, 32)), "another kind"]
+    assert told[6] == "step 32 (such warnings by now: 32; the next is told at 64)"

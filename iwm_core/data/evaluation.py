@@ -8,7 +8,7 @@ from torch import Tensor
 
 from iwm_core.config import Recipe
 from iwm_core.data.pairs import channels, has_action, known_actions, paired, sides
-from iwm_core.data.quarantine import Corrupt
+from iwm_core.data.quarantine import Corrupt, named, too_many
 from iwm_core.data.training import open_split
 from iwm_core.data.view import centre_boxes, cut
 from iwm_core.data.workers import made_in_order
@@ -25,14 +25,14 @@ class SquareTask:
     def __len__(self) -> int:
         return len(self.images)
 
-    def __getitem__(self, index: torch.Tensor) -> tuple[ImageBatch, list[str]]:
+    def __getitem__(self, index: torch.Tensor) -> tuple[ImageBatch, list[Corrupt]]:
         kept, pixels, _, corrupt = squares(self.images, index, self.size)
         labels = torch.tensor([self.images.label(i) for i in kept], dtype=torch.int64)
         known = torch.stack([self.images.factor(i) for i in kept]) if kept else torch.empty(0, len(self.images.factors))
         images, target = sides(pixels)
         actions = None if target is None else known_actions(self.images, kept)
         batch = ImageBatch(torch.tensor(kept, dtype=torch.int64), images, labels, known, target, actions)
-        return batch, [f"{c.name} ({c.reason})" for c in corrupt]
+        return batch, corrupt
 
 
 def squares(
@@ -61,7 +61,7 @@ class RunData(EvaluationData):
 
     def __init__(self, recipe: Recipe, device: torch.device) -> None:
         self.recipe, self.device, self.seed = recipe, device, recipe.train.seed
-        self._corrupt: dict[str, set[str]] = {}
+        self._corrupt: dict[str, set[Corrupt]] = {}
         self._open: dict[str, Images] = {}
         self.classes, self.factors = self.split("validation").classes, self.split("validation").factors
 
@@ -72,8 +72,8 @@ class RunData(EvaluationData):
         return self._open[name]
 
     @property
-    def corrupt(self) -> set[str]:
-        """Descriptions of the corrupt images met so far."""
+    def corrupt(self) -> set[Corrupt]:
+        """The corrupt images met so far."""
         return set().union(*self._corrupt.values())
 
     def count(self, split: str) -> int:
@@ -105,11 +105,11 @@ class RunData(EvaluationData):
         )
         found, limit = self._corrupt.setdefault(split, set()), self.recipe.data.max_corrupt
         for batch, corrupt in made:
-            found.update(corrupt)
-            if len(found) > limit * len(images):
+            found.update(Corrupt(*one) for one in corrupt)  # plain lists, where workers sent them
+            if too_many(len(found), len(images), limit):
                 raise UserError(
                     f"{len(found)} of {len(images)} {split} images cannot be read, more than data.max_corrupt={limit:g} allows; "
-                    f"one is {min(found)}: repair or remove them"
+                    f"one is {named(sorted(found)[:1])}: repair or remove them"
                 )
             if len(batch.index):
                 yield self.sent(batch)

@@ -6,12 +6,16 @@ does not change. Above the share that the data source allows, training stops.
 
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from iwm_core.errors import UserError
 from iwm_core.files import writing
 from iwm_core.stored import open_stored, read_log
+
+NAMED = 3
+"""Corrupt images that a line names."""
 
 
 class Corrupt(NamedTuple):
@@ -20,6 +24,26 @@ class Corrupt(NamedTuple):
     index: int  # pyright: ignore[reportIncompatibleMethodOverride]
     name: str
     reason: str
+
+
+def named(corrupt: Sequence[Corrupt]) -> str:
+    """Corrupt images in words, the first of them by name."""
+    words = [f"{one.name} ({one.reason})" for one in corrupt[:NAMED]]
+    return ", ".join(words) + (f" and {len(corrupt) - NAMED} more" if len(corrupt) > NAMED else "")
+
+
+def listed(path: Path) -> list[Corrupt]:
+    """The corrupt images that a file lists; none where there is no file.
+
+    Raises:
+        Damaged: it cannot be read.
+    """
+    return [Corrupt(record["index"], record["name"], record["reason"]) for record in read_log(path, Corrupt).records]
+
+
+def too_many(corrupt: int, total: int, share: float) -> bool:
+    """Whether more images are corrupt than the share that is allowed; a single one is, of however few, unless none is."""
+    return corrupt > max(share * total, 1 if share else 0)
 
 
 class Quarantine:
@@ -47,8 +71,7 @@ class Quarantine:
     def take_over(self) -> None:
         """Learn what is written down: by this run before it was interrupted, or by another of its processes."""
         if self.path is not None and self.path.exists():
-            listed = (Corrupt(record["index"], record["name"], record["reason"]) for record in read_log(self.path, Corrupt).records)
-            self.found |= {corrupt.index: corrupt for corrupt in listed}
+            self.found |= {corrupt.index: corrupt for corrupt in listed(self.path)}
 
     def add(self, corrupt: list[Corrupt]) -> list[Corrupt]:
         """Note corrupt images; returns those that are new to all processes of the run.
@@ -66,11 +89,11 @@ class Quarantine:
                 file.writelines(json.dumps(c._asdict()) + "\n" for c in new)
                 file.flush()
                 os.fsync(file.fileno())
-        if len(self.found) > self.limit * self.total:
+        if too_many(len(self.found), self.total, self.limit):
             last = next(reversed(self.found.values()))
-            listed = f", all listed in {self.path}" if self.path is not None else ""
+            place = f", all listed in {self.path}" if self.path is not None else ""
             raise UserError(
                 f"{len(self.found)} of {self.total} images cannot be read, more than data.max_corrupt={self.limit:g} allows; "
-                f"one is {last.name} ({last.reason}){listed}: repair or remove them"
+                f"one is {last.name} ({last.reason}){place}: repair or remove them"
             )
         return new

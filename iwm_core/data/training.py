@@ -8,9 +8,9 @@ import torch
 from iwm_core.config import Recipe
 from iwm_core.data.loader import Batch, DecodedViews, Slice
 from iwm_core.data.pairs import paired
-from iwm_core.data.quarantine import Corrupt, Quarantine
+from iwm_core.data.quarantine import Corrupt, Quarantine, named
 from iwm_core.data.store import StoredViews
-from iwm_core.display import Display
+from iwm_core.display import Display, Recurring
 from iwm_core.errors import UserError
 from iwm_core.interfaces import DataSource, Images
 from iwm_core.run import Run
@@ -43,7 +43,7 @@ class WatchedData:
     """
 
     def __init__(self, images: Images, source: DataSource, run: Run, display: Display, quiet: bool) -> None:
-        self.total, self.display = len(images), display
+        self.total, self.display, self.warn = len(images), display, Recurring(display.warn)
         for note in () if quiet else images.notes:
             display.warn(note)
         self.lost = ""
@@ -70,10 +70,11 @@ class WatchedData:
         self.note(batch.corrupt)
 
     def note(self, corrupt: list[Corrupt]) -> None:
-        """Quarantine corrupt images and name each new one."""
+        """Quarantine corrupt images and name the new ones."""
         new = self.quarantine.add(corrupt)
-        for one in new if self.tells else ():
-            self.display.warn(f"cannot read {one.name} ({one.reason}); it is left out and listed in {self.quarantine.path}")
+        if new and self.tells:
+            count = f"{len(self.quarantine)} of {self.total} images so far"
+            self.warn("corrupt", f"cannot read {named(new)}: {count}, left out and listed in {self.quarantine.path}")
 
 
 class TrainingData(WatchedData):

@@ -17,6 +17,7 @@ from safetensors.torch import save
 from iwm_core.bootstrap import bootstrap
 from iwm_core.checkpoint import load_weights
 from iwm_core.config import steps_of
+from iwm_core.data.quarantine import Corrupt, named
 from iwm_core.data.training import open_split
 from iwm_core.display import Display
 from iwm_core.engine import fit
@@ -204,12 +205,14 @@ def measure(
     check_outputs({name: lesson.outputs for name, lesson in learned.items()}, lessons(recipe.tasks, images))
     tasks = {name: lesson.task for name, lesson in learned.items()}
     rows: dict[str, list[torch.Tensor]] = {name: [] for name in tasks}
+    corrupt: list[Corrupt] = []
     for batch in validation_batches(images, tasks, model.image_size, ANSWERED_AT_ONCE, recipe.launch.workers, device, display.track):
-        for corrupt in batch.corrupt:
-            display.warn(f"cannot read {corrupt.name} ({corrupt.reason}); it is left out")
+        corrupt += batch.corrupt
         given = model.outputs(batch.images)
         for name, task in tasks.items():
             rows[name].append(task.rows(given[name], batch.targets[name]).float().cpu())
+    if corrupt:
+        display.warn(f"cannot read {named(corrupt)}: {len(corrupt)} of {len(images)} validation images, left out")
     whole = {name: torch.cat(parts) for name, parts in rows.items()}
     train, found = recipe.train, {}
     for name, part in whole.items():
