@@ -154,7 +154,7 @@ def meaning(word: str, before: str, after: str) -> str:
     if colon and value and "." in key:  # train.steps:3
         return shlex.quote(f"{key}={value}")
     if bare == "recipe" or ("." in bare[1:-1] and not bare.endswith((".yaml", ".yml"))):  # recipe quickstart, train.steps 3
-        return shlex.quote(f"{bare}={after or 'VALUE'}")
+        return shlex.quote(f"{bare}={'VALUE' if '=' in after or not after else after}")
     recipes = find_recipes()
     name = bare if bare in recipes else did_you_mean(bare, recipes).removeprefix("did you mean ").rstrip("? ")
     return f"recipe={name}" if name else ""

@@ -62,6 +62,10 @@ def typed(cls: Any, node: Any, label: str) -> DictConfig:
         raise UserError(f"{prefix}{error.full_key}: {str(error).splitlines()[0]}") from error
     except ValueError as error:
         raise UserError(str(error)) from error
+    except OverflowError as error:  # a whole number of hundreds of digits
+        raise UserError(
+            f"{label or 'the recipe'} has a number that is too large: {str(error).splitlines()[0]}; write a smaller one"
+        ) from error
     return merged
 
 

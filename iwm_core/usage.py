@@ -35,10 +35,10 @@ USES = {
     "resume": Use(
         {"resume RUN [launch.key=value …]": "go on after an interruption"},
         (
-            "Only launch= and data= may change: how the rest is computed, and where the images lie now.",
+            "Only launch= and data= may change: how the rest is computed, and where the images lie now (data.path=FOLDER).",
             f"{CHECKPOINT} Later ones are set aside.",
         ),
-        ("iwm resume runs/quickstart", "iwm resume runs/quickstart launch.accumulate=2", "iwm resume RUN data.path=MY_IMAGES"),
+        ("iwm resume runs/quickstart", "iwm resume runs/quickstart launch.accumulate=2", "iwm resume runs/quickstart checkpoint=step_400"),
     ),
     "eval": Use(
         {"eval RUN [evaluators=[NAME] key=value …]": "measure a run's newest checkpoint"},

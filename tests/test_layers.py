@@ -13,7 +13,7 @@ PLUGINS = sorted(p for p in (ROOT / "plugins").glob("*/iwm_*/**/*.py"))
 NAMES = sorted(p.name.replace("-", "_") for p in (ROOT / "plugins").iterdir() if p.is_dir())
 
 OWNERS = {
-    "hydra": {"compose.py", "change.py", "overrides.py"},
+    "hydra": {"compose.py", "change.py", "overrides.py", "own_settings.py"},
     "omegaconf": {"compose.py", "change.py", "overrides.py", "thaw.py", "typed.py", "run.py", "new_run.py", "cli.py"},
     "accelerate": {"launch.py"},
     "timm": {"encoder.py", "tuning/augment.py"},

@@ -39,7 +39,7 @@ def files(folder: Path) -> dict[str, bytes]:
         (("recipe=tiny", "train.seed=-1"), ("seed must be at least 0",)),
         (("recipe=tiny", "train.batch_size=many"), ("train.batch_size is a whole number, got many", "write train.batch_size=128")),
         (("recipe=tiny", "train.lr.warmup=soon"), ("train.lr.warmup is a duration, such as 500 (steps)",)),
-        (("recipe=tiny", "train.epochs=2"), ("exactly one of train.steps and train.epochs",)),
+        (("recipe=tiny", "train.epochs=2"), ("write train.epochs=2 train.steps=null",)),
         (("recipe=tiny", "image_size=18"), ("image_size 18 is not divisible by the patch size 4", "use image_size=16")),
         (("recipe=tiny", "image_size=big"), ("image_size", "big")),
         (("recipe=tiny", "targets.share=1.0"), ("leaves no context or no target", "use 0.5")),

@@ -43,6 +43,7 @@ QUICK = [
     ("train recipe=quickstart train.batch_size=1e3", "write train.batch_size=1000"),
     ("train recipe=quickstart train.betas=0.9", '"train.betas=[0.9,0.999]"'),
     ("train recipe=quickstart train.batch_size=null", "write train.batch_size=128"),
+    ("train recipe=quickstart train.epochs=" + "9" * 400, "train has a number that is too large"),
     ("train recipe=quickstart train.lr.peak=nan", "must be a finite number"),
     ("train recipe=quickstart train.lr.peak=-1", "train.lr.peak must be at least 0"),
     ("train recipe=quickstart launch.precision=fp16", "one of fp32, bf16"),
@@ -121,7 +122,7 @@ def test_slips_are_answered_before_torch_is_imported(place):
     [
         (["data.path=photos"], ("data=folder", "add that")),
         (["~train.steps"], ("needs exactly one of", "write train.steps=500")),
-        (["data=hub", "data.path=" + "a" * 300], ("check data.path",)),
+        (["data=hub", "data.path=" + "a" * 300], ("check the name", "let data.path name")),
         (["data=folder", "data.path=photos"], ("there is no folder photos in /", "data.path=FOLDER")),
         (["data=folder", "data.path=" + "a" * 300], ("check data.path",)),
         (["run=" + "a" * 300], ("File name too long", "run=PATH")),

@@ -1,9 +1,9 @@
 """Random command lines, plausible and hostile: each is carried out or refused in one line, whatever stands in it.
 
-    python tests/slow/command_lines.py [--number 1000] [--seed 0] [--first 0]
+    python tests/slow/command_lines.py [--number 1000] [--seed 0] [--first 0] [--show]
 
 Decisions:
-- Lines come from `random_lines`: half of them are right but for one slip, so that they get past the first refusal; the table that is
+- Lines come from `random_lines`: most are right but for one slip or none, so that they get past the first refusal; the table that is
   printed at the end says how many of each verb began their work.
 - All lines run in one process, in a folder that is put back after each change (`furnished`).
 - Work that would be long is cut short where it would begin: trainings of more than a few steps, several processes, jobs.
@@ -194,6 +194,7 @@ def main() -> int:
     options.add_argument("--number", type=int, default=1000)
     options.add_argument("--seed", type=int, default=0)
     options.add_argument("--first", type=int, default=0)
+    options.add_argument("--show", action="store_true", help="print every line")
     given = options.parse_args()
     os.environ["HF_HUB_OFFLINE"] = "1"
     resource.setrlimit(resource.RLIMIT_AS, (32 << 30, 32 << 30))
@@ -201,9 +202,11 @@ def main() -> int:
     tally, kinds, bad = Counter[tuple[str, str]](), Counter[str](), 0
     with tempfile.TemporaryDirectory() as folder:
         for done, (line, wrong) in enumerate(fuzz(given.seed, given.number, Path(folder), given.first), given.first):
-            if wrong:
-                bad += 1
-                print(f"{done}: {[word[:60] for word in line.words]}", *wrong, line.err[-300:].strip(), sep="\n    ", flush=True)
+            bad += bool(wrong)
+            if wrong or given.show:
+                print(
+                    f"{done}: {line.status} {[word[:60] for word in line.words]}", *wrong, line.err[-300:].strip(), sep="\n    ", flush=True
+                )
                 kinds.update(text.partition(": ")[0] for text in wrong)
             ended = str(line.status) if line.status in (0, 1, 2, 3, 130) else "other"
             for verb in (line.words[0] if line.words[:1] and line.words[0] in VERBS else "(no verb)", "all"):

@@ -4,6 +4,7 @@ import contextlib
 import io
 import os
 import shutil
+import stat
 from pathlib import Path
 
 from PIL import Image
@@ -51,6 +52,9 @@ def put_back(whole: Path, folder: Path) -> None:
 
 
 def contents(folder: Path) -> dict[str, tuple[int, int]]:
-    """What lies in a folder and beside it, by path; not the text of a run's lock, which tells who had it last."""
+    """What lies in a folder and beside it, by path, with size and time of files; not a run's lock, whose text tells who had it last."""
     entries = (entry for entry in folder.parents[1].rglob("*") if entry.name not in (WRITER, PLACING))
-    return {os.path.relpath(entry, folder): ((about := entry.lstat()).st_size, about.st_mtime_ns) for entry in entries}
+    return {
+        os.path.relpath(entry, folder): (0, 0) if stat.S_ISDIR((about := entry.lstat()).st_mode) else (about.st_size, about.st_mtime_ns)
+        for entry in entries
+    }

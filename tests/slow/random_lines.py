@@ -1,4 +1,4 @@
-"""A grammar of random command lines: half of them plausible, such as are right but for one slip, and half of them hostile."""
+"""A grammar of random command lines: most of them plausible, right but for one slip or none, the others hostile."""
 
 import random
 
@@ -68,7 +68,7 @@ KINDS = ("action", "predictor", "task", "actoin", "evaluator", "data_source", "h
 def line_of(seed: int, number: int) -> list[str]:
     """A command line, the same for the same numbers."""
     draw = random.Random(f"{seed} {number}")
-    return plausible(draw) if draw.random() < 0.5 else hostile(draw)
+    return plausible(draw) if draw.random() < 0.6 else hostile(draw)
 
 
 def plausible(draw: random.Random) -> list[str]:
@@ -79,7 +79,7 @@ def plausible(draw: random.Random) -> list[str]:
     key, equals, _ = word.partition("=")
     other = f"{key}={value(draw)}" if equals else path(draw)
     slips = (
-        *(words, words, [*before, *after], [*before, word, word, *after], [*before, misspelt(draw, word), *after]),
+        *(words, words, words, words, [*before, *after], [*before, word, word, *after], [*before, misspelt(draw, word), *after]),
         *([*before, other, *after], [*before, other, *after], [*words, settings(draw)], [*words, draw.choice(WORDS)]),
     )
     return draw.choice(slips)
