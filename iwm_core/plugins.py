@@ -5,7 +5,7 @@ Decisions:
 - A plugin that fails is recorded with its cause and a remedy; the rest works. ``IWM_STRICT_PLUGINS=1`` makes it an error.
 - ``IWM_DISABLED_PLUGINS=a,b`` leaves plugins out, by entry-point name or distribution.
 - A name given by two plugins is an error that names both; neither wins. It is told by every command that loads components.
-- Whatever a third party's code raises is the plugin's problem, `SystemExit` too; Ctrl-C is not.
+- Whatever a third party's code raises is the plugin's problem, `SystemExit` too; Ctrl-C and signals are not.
 - Nothing here imports torch: components are asked for only when a kind is needed.
 """
 
@@ -23,6 +23,7 @@ from iwm_core import hookspecs
 from iwm_core.errors import UserError
 from iwm_core.hook_faults import cause_of, component_fault, forgotten_marks, listed, wrong_hooks
 from iwm_core.near import did_you_mean
+from iwm_core.signals import Stopped
 
 CORE = "iwm-core"
 
@@ -162,7 +163,7 @@ class Plugins:
             plugin = self._of(implementation)
             try:
                 results.append((plugin, listed(hook, implementation.function())))
-            except KeyboardInterrupt:
+            except (KeyboardInterrupt, Stopped):
                 raise
             except BaseException as error:  # a third party's import may fail in any way; recorded and shown, never hidden
                 record(plugin, error)
@@ -234,7 +235,7 @@ def load_plugins() -> Plugins:
             plugin.module = module
             if forgotten := forgotten_marks(module):
                 raise TypeError(f"{', '.join(forgotten)} is no hook without its mark; write @hookimpl above it")
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, Stopped):
             raise
         except BaseException as error:  # as above: any failure of a third party's module, SystemExit too, is recorded and shown
             record(plugin, error)

@@ -16,8 +16,11 @@ from types import FrameType, TracebackType
 from typing import Any
 
 
-class Stopped(Exception):
-    """The run has ended early, for a reason that ``text`` tells in one line; ``status`` is the exit status."""
+class Stopped(BaseException):
+    """The run has ended early, for a reason that ``text`` tells in one line; ``status`` is the exit status.
+
+    As KeyboardInterrupt, it is no `Exception`: raised by a signal's handler inside of a library, it must not be taken for a fault there.
+    """
 
     def __init__(self, text: str, status: int) -> None:
         super().__init__(text)

@@ -14,7 +14,7 @@ NAMES = sorted(p.name.replace("-", "_") for p in (ROOT / "plugins").iterdir() if
 
 OWNERS = {
     "hydra": {"compose.py", "change.py", "overrides.py", "own_settings.py"},
-    "omegaconf": {"compose.py", "change.py", "overrides.py", "thaw.py", "typed.py", "run.py", "new_run.py", "cli.py"},
+    "omegaconf": {"compose.py", "change.py", "overrides.py", "own_settings.py", "thaw.py", "typed.py", "run.py", "new_run.py", "cli.py"},
     "accelerate": {"launch.py"},
     "timm": {"encoder.py", "tuning/augment.py"},
     "datasets": {"data/hub.py", "data/columns.py"},

@@ -18,6 +18,8 @@ from tiny_tuning import weights
 
 from iwm_core.cli import guarded
 from iwm_core.output import Lasting
+from iwm_core.plugins import load_plugins
+from iwm_core.signals import Stopped, ending_in_a_line
 from iwm_core.world_model import ImageWorldModel
 
 TINY = [sys.executable, str(Path(__file__).parent / "tiny_command.py")]
@@ -46,6 +48,16 @@ def test_a_signal_between_trainings_is_a_line_too(tmp_path):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 143
     assert done.stderr == "iwm: ended by SIGTERM; a run that has begun goes on with `iwm resume RUN`\n"
+
+
+def test_a_signal_is_taken_for_nobodys_fault(monkeypatch):
+    """Plugins load for seconds, and what goes wrong in them is recorded; libraries turn what they catch into errors of their own."""
+    load_plugins.cache_clear()
+    monkeypatch.setattr("iwm_core.plugins.wrong_hooks", lambda _: os.kill(os.getpid(), signal.SIGTERM))
+    with pytest.raises(Stopped, match="ended by SIGTERM"), ending_in_a_line():
+        load_plugins()
+    load_plugins.cache_clear()
+    assert not issubclass(Stopped, Exception)
 
 
 def test_a_training_outlives_both_of_its_readers(tmp_path):

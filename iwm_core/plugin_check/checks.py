@@ -12,6 +12,7 @@ from iwm_core.near import did_you_mean
 from iwm_core.plugin_check.metadata import check_metadata
 from iwm_core.plugin_check.modules import check_import, line_of
 from iwm_core.plugins import CORE, KINDS, Plugin, clash_text, disabled, entry_points, load_plugins
+from iwm_core.signals import Stopped
 
 Point = tuple[Plugin, Any]
 """A plugin and its `importlib.metadata.EntryPoint`."""
@@ -67,7 +68,7 @@ class Check:
             return Result(problem=(str(error) or f"an assertion fails at {line_of(error)}").splitlines()[0])
         except UserError as error:
             return Result(problem=str(error))
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, Stopped):
             raise
         except BaseException as error:  # a third party's code may fail in any way; this is where it is told
             return Result(problem=f"raises {cause_of(error)} at {line_of(error)}; repair it")
@@ -145,7 +146,7 @@ def loaded(point: Any) -> Any:
     """The module of an entry point; None where it cannot be imported, which the check of the entry point tells."""
     try:
         return point.load()
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, Stopped):
         raise
     except BaseException:  # told by `check_import`, which imports it again
         return None
@@ -175,7 +176,7 @@ def given(hook: str, function: Any) -> list[Any]:
     """What a hook returns; nothing where it fails, which its own check tells."""
     try:
         return listed(hook, function())
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, Stopped):
         raise
     except BaseException:  # told by `check_given`
         return []
