@@ -197,7 +197,7 @@ def test_mistakes_in_the_path(tmp_path, monkeypatch):
     (tmp_path / "texts" / "a.txt").write_text("x")
     (tmp_path / "halves" / "train").mkdir(parents=True)
     put(tmp_path / "halves", "val/a.png")
-    assert refusal(tmp_path / "gone") == f"there is no folder {tmp_path}/gone: check data.path"
+    assert refusal(tmp_path / "gone") == f"there is no folder {tmp_path}/gone: check data.path (data.path=FOLDER, where the images are)"
     assert "is a file: data.path must name the folder" in refusal(tmp_path / "file.png")
     assert refusal(tmp_path / "empty").startswith(f"{tmp_path}/empty holds no images (jpg, jpeg, png, ")
     assert refusal(tmp_path / "empty").endswith("): check data.path, or set data.extensions")
@@ -205,7 +205,7 @@ def test_mistakes_in_the_path(tmp_path, monkeypatch):
     assert refusal(tmp_path / "halves").startswith(f"{tmp_path}/halves/train holds no images")
     assert "data.path is empty" in refusal("")
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert refusal("~/gone") == f"there is no folder {tmp_path}/gone: check data.path"
+    assert refusal("~/gone") == f"there is no folder {tmp_path}/gone: check data.path (data.path=FOLDER, where the images are)"
 
 
 def test_ambiguous_layouts_are_refused(tmp_path):

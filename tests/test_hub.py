@@ -14,6 +14,7 @@ from datasets import ClassLabel, Dataset, DatasetDict, Features, Value
 from PIL import Image
 
 from iwm_core.data.hub import Hub
+from iwm_core.files import looked_for
 from iwm_core.interfaces import CorruptImage
 
 
@@ -265,7 +266,8 @@ def test_mistakes_in_the_path(tmp_path):
     assert refusal(tmp_path / "pictures").endswith("check data.path (for image files choose data=folder)")
     assert "neither is nor holds a .parquet or .arrow file" in refusal(tmp_path / "pictures" / "a.jpg")
     for path in f"{tmp_path}/gone", "./gone", "../gone", "gone.parquet", "~/gone", "a/b/c", "two words", f"{tmp_path}/gone.arrow":
-        assert refusal(path) == f"there is no file or folder {path}: check data.path"
+        place = looked_for(str(Path(path).expanduser()))
+        assert refusal(path) == f"there is no file or folder {place}: check data.path (data.path=FOLDER, where the data is)"
     assert "data.path is empty" in refusal("")
 
 
