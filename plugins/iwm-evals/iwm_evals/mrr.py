@@ -13,7 +13,8 @@ Decisions:
 - The predictor sees 2N tokens for each of images × bank queries, and that is most of the cost: the controls reuse its predictions (null
   adds one an image).
 - A bank holds distinct elements alone, two for a flip, and chance is that of its own size, the mean over images where sizes differ. An
-  image of whose bank one element alone was drawn asks nothing and is left out.
+  image of whose bank one element alone was drawn asks nothing and is left out. Elements are distinct where their images are, too: an action
+  may round its parameters after it has encoded them, and versions of a black image may all be black.
 """
 
 from collections.abc import Iterator
@@ -27,7 +28,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from iwm_core.interfaces import Draws, Evaluation, EvaluationData, Evaluator, Metric, NotApplicable, Row, Track, WorldModel, option
-from iwm_evals.questions.bank import Bank, banked_parts, draw_bank
+from iwm_evals.questions.bank import Bank, banked_parts, draw_bank, first_of_each
 from iwm_evals.questions.images import validation_images
 from iwm_evals.questions.parts import Part, whole
 from iwm_evals.scores.ranking import MEASURES, distances, gains, mean_chances, rank, stand
@@ -49,8 +50,12 @@ class Question(NamedTuple):
 
 
 class Ranking(NamedTuple):
-    """Distances of one image's bank (columns) from its elements' predictions (rows), from that of the null action, from the clean image."""
+    """Distances of one image's bank (columns) from its elements' predictions (rows), from that of the null action, from the clean image.
 
+    The bank holds those elements alone that look different.
+    """
+
+    bank: Bank
     asked: Float[Tensor, "k k"]
     null: Float[Tensor, "1 k"]
     identity: Float[Tensor, "1 k"]
@@ -93,9 +98,10 @@ class Mrr(Evaluator):
         rows = []
         for question in track(ask(model, data, count, parts, chosen), "mrr", count + part_images * len(parts)):
             bank = draw_bank(model.actions, question.part, data.seed, question.number, self.bank, model.device)
+            ranking = self.rank_bank(model, question.image, bank)
+            bank = ranking.bank
             if len(bank.actions) < 2:
                 continue
-            ranking = self.rank_bank(model, question.image, bank)
             sizes[question.part.name].append(len(bank.actions))
             scores[question.part.name].append(self.score(ranking, data.seed, question.number))
             if question.part.name:
@@ -129,12 +135,16 @@ class Mrr(Evaluator):
 
     def rank_bank(self, model: WorldModel, image: Float[Tensor, "1 3 h w"], bank: Bank) -> Ranking:
         """Every prediction against every element of the bank of one image."""
-        latents = torch.cat([self.compared(model.targets(augment(model, image, part))) for part in bank.params.split(self.chunk)])
+        made = (augment(model, image, part) for part in bank.params.split(self.chunk))
+        seen = [(self.compared(model.targets(versions)), looks_of(versions)) for versions in made]
+        latents, looks = map(torch.cat, zip(*seen, strict=True))
+        kept = first_of_each(looks)
+        bank, latents = Bank(bank.params[kept], bank.actions[kept]), latents[kept]
         tokens = model.encode(image)
         queries = torch.cat([bank.actions, torch.zeros_like(bank.actions[:1])])  # the last one asks with the null action
         predictions = (self.compared(model.predict(tokens, part[None])[0]) for part in queries.split(self.chunk))
         by_query = distances(chain(predictions, [self.compared(model.targets(image))]), latents)
-        return Ranking(by_query[:-2], by_query[-2:-1], by_query[-1:])
+        return Ranking(bank, by_query[:-2], by_query[-2:-1], by_query[-1:])
 
     def compared(self, tokens: Float[Tensor, "c n d"]) -> Float[Tensor, "c f"]:
         """The numbers that distances are taken between."""
@@ -188,6 +198,14 @@ def ask(model: WorldModel, data: EvaluationData, count: int, parts: list[Part], 
     for place, (index, image) in enumerate(one_by_one):
         for part in (whole(model.parts), *(parts if place in chosen else [])):
             yield Question(place, index, image, part)
+
+
+def looks_of(images: Float[Tensor, "c 3 h w"]) -> Float[Tensor, "c 1"]:
+    """A number for each image, the same for the same image alone: a sum of its pixels with random weights."""
+    exact = torch.device("cpu") if images.device.type == "mps" else images.device
+    pixels = images.flatten(1).to(exact).double()
+    weights = Draws(0, 0, torch.zeros(1, dtype=torch.int64), "mrr/looks").uniform(pixels.shape[1]).to(pixels)
+    return (pixels * weights).sum(1, keepdim=True)
 
 
 def augment(model: WorldModel, image: Float[Tensor, "1 3 h w"], params: Float[Tensor, "c p"]) -> Float[Tensor, "c 3 h2 w2"]:

@@ -50,6 +50,17 @@ class Steps(Action):
         return target - source
 
 
+class Rounded(Steps):
+    """The same, told numbers that it rounds only when it adds them."""
+
+    def sample(self, draws: Draws) -> ActionParams:
+        source, step = super().sample(draws)
+        return ActionParams(source, step + draws.uniform(1, -0.2, 0.2))
+
+    def apply(self, images: Tensor, params: Tensor) -> Tensor:
+        return super().apply(images, params.round())
+
+
 class Pixels(KnownModel):
     """Knows what each action does: draws targets until it has seen all values, and applies the one that it is told."""
 
@@ -77,6 +88,7 @@ ACTIONS = {
     "grayscale": (lambda: {"grayscale": on_targets(Grayscale)}, 2),
     "solarize": (lambda: {"solarize": on_targets(Solarize)}, 2),
     "three values": (lambda: {"steps": Steps()}, 3),
+    "three looks": (lambda: {"steps": Rounded()}, 3),
     "several": (lambda: {"flip": Flip(), "steps": Steps()}, 6),
 }
 
