@@ -1,6 +1,7 @@
 """A trained model, frozen: what `iwm_core.load` returns and what evaluators measure (PAPER §6)."""
 
 import math
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -90,20 +91,21 @@ class FrozenModel(WorldModel):
         Raises:
             ValueError: no images for this model, numbers that are not finite or far from [-1, 1], or an unknown action or label.
         """
+        images = self._checked(images)
         told = torch.zeros(len(self.names))
+        if not isinstance(actions, dict):
+            raise ValueError(f"imagine takes numbers by action and label, as in {{ACTION: {{LABEL: 0.3}}}}; got a {type(actions).__name__}")
         places = [f"{name}.{label}" for name, label in zip(self.names, self.actions.labels, strict=True)]
         for name, values in actions.items():
-            if not isinstance(values, dict) or not all(
-                isinstance(value, int | float) and math.isfinite(value) for value in values.values()
-            ):
+            if not isinstance(values, dict) or not all(isinstance(value, Real) and abs(value) < math.inf for value in values.values()):
                 raise ValueError(f"numbers of an action are finite and by label, as in {{{name!r}: {{LABEL: 0.3}}}}; got {values}")
-            if far := [f"{label}={value:g}" for label, value in values.items() if abs(value) > FARTHEST]:
+            if far := [f"{label}={value!s:.20}" for label, value in values.items() if abs(value) > FARTHEST]:
                 raise ValueError(f"numbers of an action lie about in [-1, 1], got {', '.join(far)} of {name}; give at most {FARTHEST:g}")
             for asked in [f"{name}.{label}" for label in values] if name in self.names else [name]:
                 if asked not in places:
                     raise ValueError(f"this model knows no action number {asked}; it knows: {', '.join(places) or 'none'}")
             for label, value in values.items():
-                told[places.index(f"{name}.{label}")] = value
+                told[places.index(f"{name}.{label}")] = float(value)
         told = told.to(self.device).expand(len(images), 1, -1)
         with torch.no_grad():
             return self.predict(self.encode(images), told)[:, 0]
@@ -137,9 +139,9 @@ class FrozenModel(WorldModel):
         Raises:
             ValueError: an unknown search, no action that ever changes a target, images of another size, or latents that are not finite.
         """
-        return plan(self, source, goal, search, seed, candidates, chunk)
+        return plan(self, self._checked(source), self._checked(goal), search, seed, candidates, chunk)
 
-    def _checked(self, images: Tensor) -> Tensor:
+    def _checked(self, images: Any) -> Tensor:
         canvas = self.recipe.view.canvas or self.image_size
         if canvas != self.image_size and isinstance(images, Tensor) and images.shape[2:] == (canvas, canvas):
             images = fitting(images, canvas, self.device)  # what actions crop from, seen whole

@@ -1,8 +1,10 @@
 """`iwm_core.load`: a saved model is the trained one to the bit, and says in one line what it does not know."""
 
 import copy
+import inspect
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import tiny_plugin
 import torch
@@ -253,6 +255,25 @@ def test_resized_images_and_other_floats_are_taken(model):
 def test_numbers_of_an_action_have_a_range(model, numbers, words):
     with pytest.raises(ValueError, match=words):
         model.imagine(pictures(), {"gain": {"log2": numbers}})
+
+
+@pytest.mark.parametrize("wrong", ["an array", "a list", "one image", "bytes"])
+def test_no_images_are_refused_before_all_else(model, wrong):
+    change, words = WRONG[wrong]
+    for call, more in (("plan", (pictures(),)), ("imagine", ({},))):
+        with pytest.raises(ValueError, match=words):  # past the tests' own check of types
+            inspect.unwrap(getattr(type(model), call))(model, change(pictures()), *more)
+
+
+@pytest.mark.parametrize("actions", [None, [0.3], "gain", {"gain": [0.3]}, {"gain": {"log2": 10**400}}, {"gain": {"log2": "0.3"}}])
+def test_what_are_no_numbers_of_actions_is_refused(model, actions):
+    with pytest.raises(ValueError, match=r"as in \{.*: 0\.3\}|about in"):
+        inspect.unwrap(type(model).imagine)(model, pictures(), actions)
+
+
+def test_numbers_of_an_action_may_come_from_numpy(model):
+    told, asked = ({"gain": {"log2": number}} for number in (0.25, np.float32(0.25)))
+    assert torch.equal(inspect.unwrap(type(model).imagine)(model, pictures(), asked), model.imagine(pictures(), told))
 
 
 @pytest.mark.parametrize(

@@ -214,9 +214,9 @@ def test_mistakes_are_told_in_one_line(network):
         ((source, source, "annealing"), "^plan knows no search 'annealing'; it knows: bank, cem, gradient$"),
         (
             (source[:, :, :8], source),
-            r"^plan takes as many sources as goals, images \[b, 3, 16, 16\] in \[0, 1\]; got sources \[2, 3, 8, 16\]",
+            r"^this model takes images \[b, 3, 16, 16\] in \[0, 1\], got \[2, 3, 8, 16\]$",
         ),
-        ((source, source[..., :8]), r"and goals \[2, 3, 16, 8\]$"),
+        ((source, source[..., :8]), r"got \[2, 3, 16, 8\]$"),
         ((source, source[:1]), r"got sources \[2, 3, 16, 16\] and goals \[1, 3, 16, 16\]$"),
         ((source[:0], source[:0]), r"got sources \[0, 3, 16, 16\]"),
         ((source, source, "bank", 0, 1), "^plan needs at least 2 candidates and a chunk of at least 1, got 1 and 64$"),

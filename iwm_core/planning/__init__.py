@@ -89,6 +89,8 @@ def plan(
     if source.shape[1:] != wanted or goal.shape != source.shape or len(source) == 0:
         sizes = f"got sources {list(source.shape)} and goals {list(goal.shape)}"
         raise ValueError(f"plan takes as many sources as goals, images [b, {', '.join(map(str, wanted))}] in [0, 1]; {sizes}")
+    if not (isinstance(search, Search) and all(type(number) is int for number in (seed, candidates, chunk))):
+        raise ValueError(f"plan takes a search and whole numbers, got {search!r}, seed {seed}, candidates {candidates}, chunk {chunk}")
     if candidates < 2 or chunk < 1:
         raise ValueError(f"plan needs at least 2 candidates and a chunk of at least 1, got {candidates} and {chunk}")
     pieces = torch.arange(len(source)).split(chunk)
