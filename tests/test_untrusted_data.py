@@ -159,6 +159,16 @@ def test_circles_and_bundles_of_links_end(tmp_path):
     assert ("/".join(["deep", *"d" * walking.DEEPEST]), False) in list(walk(str(tmp_path), "deep"))
 
 
+@pytest.mark.parametrize("below", ["", "train"])
+def test_a_link_back_to_all_classes_is_none(tmp_path, below):
+    folder = tmp_path / below
+    picture(folder / "cat/1.png", RED)
+    (folder / "self").symlink_to(folder)
+    images = Folder(path=str(tmp_path), holdout=0).open("train")
+    assert (images.classes, len(images), images.skipped) == (("cat",), 1, [f"{below}/self".lstrip("/")])
+    assert "no image in self" in images.notes[0]
+
+
 def test_content_of_a_cell_has_a_bound():
     with pytest.raises(CorruptImage, match=r"has [\d,]+ MB, more than"):
         decode(bytes(MOST_BYTES + 1))
@@ -254,8 +264,10 @@ def test_labels_that_are_none_are_told_with_advice_that_works(tmp_path):
         Hub(path=path, holdout=0, label_column="label").open("train")
     advised = str(told.value).rpartition(" ")[2]
     assert Hub(path=path, holdout=0, label_column=advised).open("train").classes == ("a", "b")
-    with pytest.raises(ValueError, match="no column can be"):
-        Hub(path=table(tmp_path / "s", label=[[0.5], [1.0]]), holdout=0, label_column="label").open("train")
+    for name, column in ("s", [[0.5], [1.0]]), ("n", [[[0]], [[1]]]):
+        with pytest.raises(ValueError, match="no column can be"):
+            Hub(path=table(tmp_path / name, label=column), holdout=0, label_column="label").open("train")
+        assert Hub(path=str(tmp_path / name), holdout=0).open("train").notes[0].startswith("the column label (list")
 
 
 def test_a_class_folder_without_images_is_no_class(tmp_path, iwm, here):

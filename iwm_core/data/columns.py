@@ -41,7 +41,7 @@ def holds_image(kind: pa.DataType) -> bool:
 def holds_class(kind: pa.DataType) -> bool:
     """Whether cells of this type may be classes: whole numbers, words, yes or no; or lists of these."""
     if holds_list(kind):
-        return holds_class(kind.value_type)
+        return not holds_list(kind.value_type) and holds_class(kind.value_type)
     return any(test(kind) for test in (pa.types.is_integer, pa.types.is_string, pa.types.is_large_string, pa.types.is_boolean))
 
 

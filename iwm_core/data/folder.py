@@ -24,7 +24,7 @@ from torch import Tensor
 
 from iwm_core.data.decode import decode_file, file_content, white_note
 from iwm_core.data.masks import check_mask_classes, decode_mask
-from iwm_core.data.walk import check_apart, entries, is_folder, walk
+from iwm_core.data.walk import check_apart, entries, identity_of, is_folder, walk
 from iwm_core.files import exists, looked_for
 from iwm_core.interfaces import NOT_COUNTED, CorruptImage, DataSource, Images, option
 
@@ -150,7 +150,7 @@ class Folder(DataSource):
         train, validation = split_folders(root)
         check_apart(root, train, validation)
         folders = [entry.name for entry in entries(f"{root}/{train}") if is_folder(entry)]
-        classes = tuple(name for name in folders if self._has_image(root, f"{train}/{name}" if train else name))
+        classes = tuple(name for name in folders if self._has_image(f"{root}/{train}".rstrip("/"), name))
         below = validation if split == "validation" and validation else train
         images = self._scan(root, below, classes, split if validation is None else None)
         if not len(images):
@@ -165,9 +165,9 @@ class Folder(DataSource):
         images.notes += white_note(images, images.file) if self.white is None else ()
         return images
 
-    def _has_image(self, root: str, below: str) -> bool:
-        """Whether there is an image in a folder, or in those below it."""
-        return any(is_file and self._is_image(path) for path, is_file in walk(root, below))
+    def _has_image(self, folder: str, name: str) -> bool:
+        """Whether there is an image in one of a folder's folders, or in those below it: by a link back to the folder there is none."""
+        return any(is_file and self._is_image(path) for path, is_file in walk(folder, name, frozenset({identity_of(folder)})))
 
     def _is_image(self, path: str) -> bool:
         """Whether a file is an image by its name."""
