@@ -61,7 +61,7 @@ def evaluate(
     asked = names if names is not None else list(recipe.evaluators)
     failed, measured = [], 0
     for name in asked:
-        settings = settings_of(plain(recipe), name)
+        settings = settings_of(plain(recipe), name) | run.older()
         place = place_of(folder, name, settings, usual_settings(own or recipe, name, recipe.evaluators[name]))
         try:
             with folder_of(place):

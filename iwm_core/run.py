@@ -86,6 +86,11 @@ class Run:
         """The newest checkpoint, or None; or the one that `open` was asked for."""
         return self.checkpoint(self.chosen) if self.chosen else latest_checkpoint(self.checkpoints)
 
+    def older(self) -> dict[str, str]:
+        """The checkpoint that `open` was asked for, as a setting of what is measured; nothing where it is the newest, or none was."""
+        newest = latest_checkpoint(self.checkpoints)
+        return {"checkpoint": self.chosen} if self.chosen and newest and newest.name != self.chosen else {}
+
     def newest(self) -> Path:
         """The newest checkpoint, or the one that `open` was asked for.
 

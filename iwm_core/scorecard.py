@@ -3,7 +3,7 @@
 Decisions:
 - ``eval/<name>.json`` is what the recipe's own settings measured; of an evaluator that the recipe lacks, its defaults on the recipe's data.
   What other settings measured is ``eval/<name>/<digest of the settings>.json``. So a file is replaced only by a newer measurement with
-  the same settings: the step is no part of the digest.
+  the same settings: the step is no part of the digest, but where an older checkpoint is asked for, which is measured beside the newest.
 - A result's pictures lie beside it: of another's in ``eval/<name>/<digest>/``. Files that a result names are relative to its own folder.
 - `iwm resume RUN data.path=…` says where the recipe's own images lie now, so that what it measures is the recipe's; to `iwm eval` it may
   be other data, and what it measures is kept as such.

@@ -3,7 +3,8 @@
 Decisions:
 - Settings are ``{"evaluator": {"name", options}, "data": {"name", options}, "image_size", "view"}``: all that could change a value of one
   checkpoint, and all that must be alike in two runs before their values are ranked. What says how and when to compute (``launch``,
-  ``every``, ``data.cache``) is none of it; nor are the seed, the number of images and the step, which are told beside a value.
+  ``every``, ``data.cache``) is none of it; nor are the seed, the number of images and the step, which are told beside a value. Where
+  an older checkpoint than the newest is asked for, ``"checkpoint": "step_N"`` stands beside them.
 - The digest is of JSON with sorted keys: it depends neither on the order of keys nor on the process. Of 64 bits: a run would need millions
   of measurements before two were likely to share a file.
 """
@@ -107,8 +108,11 @@ def alike(kept: Settings, wanted: Settings) -> bool:
 
 
 def otherwise(settings: Settings, usual: Settings) -> dict[str, str]:
-    """What of some settings is not as usual: by key (an evaluator's options without its name) the value, where both have one."""
-    own, other = leaves(settings), leaves(usual)
+    """What of some settings is not as usual: by key (an evaluator's options without its name) the value, where both have one.
+
+    Usual is the newest checkpoint, which no settings name.
+    """
+    own, other = leaves(settings), {"checkpoint": "newest", **leaves(usual)}
     return {key.removeprefix("evaluator."): text_of(value) for key, value in own.items() if key in other and other[key] != value}
 
 

@@ -12,6 +12,7 @@ from comparison_runs import write_tuned, write_world_model
 
 from iwm_core.errors import UserError
 from iwm_core.jobs import Ended, run_job
+from iwm_core.stored import sealed
 
 
 @pytest.fixture
@@ -133,6 +134,19 @@ def test_another_checkpoint_of_the_world_model_is_another_comparison(outside, ca
     )
     write_world_model("runs/cats")
     assert "here holds a comparison of runs/pets, not of runs/cats" in refused(capsys, *TWO, "run=here", run="runs/cats")
+
+
+def test_another_run_in_the_world_models_place_is_another_comparison(outside, capsys):
+    path = Path("runs/pets/config.yaml")
+    config = yaml.safe_load(path.read_text())
+    path.write_text(yaml.safe_dump(sealed(config)))
+    asked(*TWO, "run=here")
+    asked(*TWO, "run=here")
+    path.write_text(yaml.safe_dump(sealed(config | {"recipe": "other"})))
+    told = refused(capsys, *TWO, "run=here")
+    assert told == ("here holds a comparison of another run that was runs/pets, with another recipe; choose another folder with run=OTHER")
+    path.write_text(yaml.safe_dump(config))
+    asked(*TWO, "run=here")
 
 
 def test_a_job_that_fails_does_not_stop_the_others(outside, capsys):

@@ -17,6 +17,7 @@ from report_runs import config, make_run, metric
 
 import iwm_core
 from iwm_core import hookimpl
+from iwm_core.cli import dispatch
 from iwm_core.component import option
 from iwm_core.evaluate import usual_settings
 from iwm_core.interfaces import Chart, Evaluation, Evaluator, Gallery, Metric, NotApplicable, Row, Series
@@ -178,8 +179,6 @@ def test_other_settings_leave_the_recipes_result_and_pictures_as_they_are(dial, 
 
 
 def test_it_is_said_what_is_the_recipes(dial, capsys):
-    from iwm_core.cli import dispatch
-
     assert dispatch(["eval", "r", "evaluators.dial.at=2"]) == 0
     out = capsys.readouterr().out
     (other,) = Path("r/eval/dial").glob("*.json")
@@ -206,6 +205,20 @@ def test_a_newer_checkpoint_replaces_the_same_settings_alone(dial):
     assert [content(path)["step"] for path in (other, Path("r/eval/dial.json"))] == [6, 4]
     assert dial("resume", "r") == (0, ""), "what other settings measured is not what the recipe asks for"
     assert content("r/eval/dial.json")["step"] == 6
+
+
+def test_an_older_checkpoint_is_measured_beside_the_newest(dial, capsys):
+    assert dial("train", "recipe=tiny", "evaluators=[dial]", "train.checkpoint_every=2", "run=r2") == (0, "")
+    before = content("r2/eval/dial.json")
+    assert dial("eval", "r2", "checkpoint=step_6") == (0, ""), "the newest, by its name"
+    assert not list(Path("r2/eval/dial").glob("*.json"))
+    assert dispatch(["eval", "r2", "checkpoint=step_4"]) == 0
+    assert "measured with checkpoint=step_4: kept apart" in capsys.readouterr().out
+    assert content("r2/eval/dial.json") == before
+    (other,) = Path("r2/eval/dial").glob("*.json")
+    assert (content(other)["checkpoint"], content(other)["step"]) == ("step_4", 4)
+    assert [one.differing for one in iwm_core.measured("r2")] == ["", "checkpoint=step_4"]
+    assert "measured otherwise: checkpoint=step_4" in report("r2").text
 
 
 def test_nothing_to_measure_with_other_settings_says_nothing_of_the_recipes(dial):

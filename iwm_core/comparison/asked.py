@@ -1,10 +1,13 @@
 """Reads the command line of ``iwm compare``."""
 
+from pathlib import Path
+
 from iwm_core.comparison.folder import DEFAULT, Asked, in_order
 from iwm_core.errors import UserError
 from iwm_core.near import did_you_mean
 from iwm_core.overrides import check_recipe, check_words
 from iwm_core.recipes import find_recipes
+from iwm_core.stored import read_seal
 
 RECIPES = "tune/"
 OWN = ("recipe", "run", "train.seed", "world_model", "protocols", "seeds")
@@ -20,7 +23,8 @@ def read_asked(path: str, words: list[str]) -> tuple[Asked, str | None]:
     protocols, seeds, shared, own, folder, checkpoint = read_words(words)
     from iwm_core.tuning.source import source_of  # which imports torch
 
-    return Asked(path, source_of(path, checkpoint)[0]["checkpoint"], protocols, seeds, shared, own), folder
+    source = source_of(path, checkpoint)[0]
+    return Asked(path, source["checkpoint"], protocols, seeds, shared, own, read_seal(Path(path) / "config.yaml") or ""), folder
 
 
 def read_words(words: list[str]) -> tuple[list[str], int, list[str], dict[str, list[str]], str | None, str | None]:

@@ -35,6 +35,7 @@ class Asked:
         seeds: trainings of each protocol, with the seeds from 0 on.
         overrides: of every tuning.
         own: of single protocols, by name.
+        config: checksum of the world model's config.yaml, as another run may lie in its place one day; empty where that tells none.
     """
 
     world_model: str
@@ -43,6 +44,7 @@ class Asked:
     seeds: int
     overrides: list[str]
     own: dict[str, list[str]]
+    config: str = ""
 
     def overrides_of(self, protocol: str) -> list[str]:
         """All overrides of a protocol; its own come last, so that they win."""
@@ -58,6 +60,8 @@ class Asked:
         """How the runs of another comparison differ from those of this one, in words; nothing where they can lie in one folder."""
         if Path(self.world_model).resolve() != Path(other.world_model).resolve():
             return f"a comparison of {other.world_model}, not of {self.world_model}"
+        if self.config and other.config and self.config != other.config:
+            return f"a comparison of another run that was {other.world_model}, with another recipe"
         if self.checkpoint != other.checkpoint:
             now = f"which is at {self.checkpoint} now (ask for checkpoint={other.checkpoint} to go on with it)"
             return f"a comparison at {other.checkpoint} of {other.world_model}, {now}"

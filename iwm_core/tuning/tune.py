@@ -229,7 +229,7 @@ def evaluate_tasks(run: Run, recipe: TuneRecipe, model: Tuned, display: Display,
     found = measure(recipe, model.model, learned, model.device, display)
     assert model.checkpoint is not None, "a run's model comes from its checkpoint"
     for name, (metrics, rows) in found.items():
-        asked = settings_of(plain(recipe), name)
+        asked = settings_of(plain(recipe), name) | run.older()
         place = place_of(run.evaluations(), name, asked, settings_of(plain(own or recipe), name))
         settings = {"main": model.tasks[name].main, "images": len(rows), "resamples": recipe.train.resamples, "seed": recipe.train.seed}
         content = {"format": FORMAT, "evaluator": name, "step": model.step, "checkpoint": model.checkpoint.name}
