@@ -242,7 +242,9 @@ def test_ctrl_c_while_starting(tmp_path):
     # A shell ignores Ctrl-C for what it starts in the background, tests among it; a process inherits that.
     heed = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
     with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True, preexec_fn=heed) as process:
-        time.sleep(1.0)
+        until = time.monotonic() + 60
+        while "libtorch" not in Path(f"/proc/{process.pid}/maps").read_text() and time.monotonic() < until:  # it is being imported
+            time.sleep(0.05)
         process.send_signal(signal.SIGINT)
         _, error = process.communicate(timeout=60)
     assert process.returncode == 130

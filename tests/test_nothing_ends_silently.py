@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import lost_workers
@@ -32,7 +33,9 @@ def newest(run):
 
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2])
 def test_a_signal_ends_a_training_after_its_step(tmp_path, number):
-    with subprocess.Popen([*TINY, *LONG], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    heed = partial(signal.signal, number, signal.SIG_DFL)  # nohup ignores a lost connection for all that it starts, tests among it
+    pipe = subprocess.PIPE
+    with subprocess.Popen([*TINY, *LONG], cwd=tmp_path, stdout=pipe, stderr=pipe, text=True, preexec_fn=heed) as process:
         while "step 5/" not in process.stdout.readline():
             assert process.poll() is None
         process.send_signal(number)

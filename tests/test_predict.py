@@ -9,7 +9,7 @@ import torch
 from predicting import BLUE, RED, asker, picture, table
 from tiny_tuned import COLOURS, SHARP, TASKS, tiny_tuned
 
-from iwm_core.prediction import work as predict
+from iwm_core.prediction import asked
 from iwm_core.prediction.work import find_images
 
 
@@ -103,4 +103,4 @@ def test_images_that_cannot_be_read_are_left_out(ask):
 
 def test_every_kind_of_answer_has_columns():
     assert {task.answer_kind for task in TASKS.values()} == {"class", "labels", "numbers"}
-    assert predict.USE.startswith("iwm predict RUN")
+    assert asked.USE.startswith("iwm predict RUN")

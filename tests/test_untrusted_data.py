@@ -190,8 +190,8 @@ def test_no_code_of_a_dataset_is_run(tmp_path, monkeypatch):
 def test_nothing_unpickles():
     """Weights are safetensors; what is read as YAML is data alone."""
     for path in (file for folder in (CORE, *CORE.parent.glob("plugins/*/iwm_*")) for file in folder.rglob("*.py")):
-        if path.is_relative_to(CORE / "testing"):
-            continue  # sends images through a pickle of its own making, as data workers do
+        if path.is_relative_to(CORE / "testing") or path == CORE / "data/workers.py":
+            continue  # unpickle what they have just pickled themselves, for data workers
         text = path.read_text(encoding="utf-8")
         for word in (
             "pickle.load",

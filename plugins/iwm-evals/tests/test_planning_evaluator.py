@@ -183,5 +183,5 @@ def test_what_cannot_be_measured(tmp_path):
         measure(KnownModel(broken), tmp_path, images=2)
     with pytest.raises(ValueError, match=r"^planning.searches is empty; name some of bank, cem, gradient$"):
         measure(KnownModel(), tmp_path, searches=[])
-    with pytest.raises(ValueError, match=r"^planning.searches must be one of bank, cem, gradient, got sleep$"):
+    with pytest.raises(ValueError, match=r"^planning.searches must be one of bank, cem, gradient, got 'sleep'$"):
         Planning(searches=["sleep"])
