@@ -27,6 +27,7 @@ from iwm_core.files import cause, writing
 WRITER, PLACING = ".lock", ".placing"
 PATIENCE = 1.0
 """Seconds that a writer waits: a process that was killed may take a moment to end."""
+COPY = "copy the run to where it can be written"
 PLACED_WITHIN = 30.0
 """Seconds that files take to be put in place, at most."""
 
@@ -40,41 +41,46 @@ class Taken(UserError):
 
 
 @contextmanager
-def writer(folder: Path, verb: str, warn: Callable[[str], None]) -> Iterator[None]:
+def writer(folder: Path, verb: str, warn: Callable[[str], None], instead: str = COPY) -> Iterator[None]:
     """Be the one writer of a folder, such as a run's.
 
     Args:
         folder: which exists.
         verb: of the command line, told to others who come.
         warn: told where the file system cannot lock.
+        instead: what to do where the folder cannot be written.
 
     Raises:
         Taken: there is another; its line names it.
         UserError: the folder cannot be written.
     """
-    with locked(folder / WRITER, verb, PATIENCE, warn):
+    with locked(folder / WRITER, verb, PATIENCE, warn, instead):
         yield
 
 
 @contextmanager
-def placing(folder: Path, verb: str, warn: Callable[[str], None]) -> Iterator[None]:
-    """Put finished files in place in a run that may be in training; waits for others who do, half a minute at most.
+def placing(folder: Path, verb: str, warn: Callable[[str], None], instead: str = COPY) -> Iterator[None]:
+    """Put finished files in place in a run that may be in training; waits for others who do, half a minute at most, and says so.
 
     Raises:
         Taken: they do not end.
         UserError: the folder cannot be written.
     """
-    with locked(folder / PLACING, verb, PLACED_WITHIN, warn):
+    with locked(folder / PLACING, verb, PLACED_WITHIN, warn, instead):
         yield
 
 
 @contextmanager
-def locked(file: Path, verb: str, patience: float, warn: Callable[[str], None]) -> Iterator[None]:
-    key, until = (os.getpid(), file.parent.resolve() / file.name), time.monotonic() + patience
-    with writing(file):
+def locked(file: Path, verb: str, patience: float, warn: Callable[[str], None], instead: str) -> Iterator[None]:
+    key, begun, told = (os.getpid(), file.parent.resolve() / file.name), time.monotonic(), False
+    with writing(file, instead=instead):
         while (descriptor := attempt(key, warn)) is None:
-            if time.monotonic() > until:
+            waited = time.monotonic() - begun
+            if waited > patience:
                 raise Taken(f"{file.parent} is in use by {holder(file)}; wait until that ends, or choose another")
+            if waited > PATIENCE and not told:
+                told = True
+                warn(f"waiting for {holder(file)}, to put files in place in {file.parent}")
             time.sleep(0.05)
     try:
         with suppress(OSError):  # a full disk takes no text: it is locked all the same

@@ -47,7 +47,7 @@ def new_run(config: DictConfig, verb: str, warn: Callable[[str], None]) -> Itera
             refuse_taken(path)
             with writing(path, "make the run directory", ELSEWHERE):
                 path.mkdir(parents=True, exist_ok=True)
-            lock.enter_context(writer(path, verb, warn))
+            lock.enter_context(writer(path, verb, warn, ELSEWHERE))
             refuse_taken(path)  # another start may have been quicker
         else:
             path = next(free for free in numbered(config.recipe) if take(free, verb, warn, lock))
@@ -123,7 +123,7 @@ def take(path: Path, verb: str, warn: Callable[[str], None], lock: ExitStack) ->
         return False
     try:
         with ExitStack() as attempt:
-            attempt.enter_context(writer(path, verb, warn if made else doubts.append))
+            attempt.enter_context(writer(path, verb, warn if made else doubts.append, ELSEWHERE))
             if left_behind(path) and not doubts:  # where nothing can be locked, it is its maker's
                 lock.push(attempt.pop_all())
                 return True

@@ -217,6 +217,7 @@ def why_no_run(path: str) -> str:
 
 def append(path: Path, line: dict[str, Any]) -> None:
     """Add one line of JSON to a file."""
+    refuse_links(path)
     with writing(path), path.open("a", encoding="utf-8") as file:
         file.write(json.dumps(finite(line)) + "\n")
 

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,17 @@ def test_files_are_put_in_place_beside_a_writer_and_one_after_another(tmp_path):
         other.stdin.close()
         with placing(tmp_path, "eval", silent):  # waits
             pass
+
+
+def test_waiting_for_another_who_puts_files_in_place_is_said_once(tmp_path):
+    told = []
+    with hold(tmp_path, "placing") as other:
+        threading.Timer(1.5, other.stdin.close).start()
+        with placing(tmp_path, "eval", told.append):
+            pass
+    (line,) = told
+    assert line.startswith(f"waiting for iwm train, process {other.pid} on ")
+    assert line.endswith(f", to put files in place in {tmp_path}")
 
 
 def test_a_file_system_without_locks_is_said(tmp_path, monkeypatch):

@@ -10,6 +10,7 @@ from PIL import Image
 from iwm_core.cli import dispatch, guarded
 from iwm_core.data.quarantine import Corrupt, Quarantine, named
 from iwm_core.errors import UserError
+from iwm_core.run import Run
 
 
 def corrupt(*indices):
@@ -27,6 +28,20 @@ def test_each_image_is_named_once_and_survives_a_restart(tmp_path):
     assert set(again.found) == {3, 8, 9}
     assert again.add(corrupt(9, 3, 8)) == []
     assert len(path.read_text().splitlines()) == 3
+
+
+@pytest.mark.parametrize("to", ["mine", "nowhere"])
+def test_no_log_of_a_run_is_written_through_a_link(tmp_path, to):
+    (tmp_path / "mine").write_text("precious\n")
+    run = Run(tmp_path)
+    quarantine = Quarantine(run.quarantine, 100, 0.05)
+    for path in (run.metrics, run.history, run.quarantine):
+        path.symlink_to(to)
+    for write in (lambda: run.log({"step": 1}), lambda: run.log_evaluation({"step": 1}), lambda: quarantine.add(corrupt(1))):
+        with pytest.raises(UserError, match="is a link"):
+            write()
+    assert (tmp_path / "mine").read_text() == "precious\n"
+    assert not (tmp_path / "nowhere").exists()
 
 
 def test_more_corrupt_images_than_allowed(tmp_path):

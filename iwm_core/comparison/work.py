@@ -23,6 +23,8 @@ from iwm_core.jobs import Ended, at, run_job
 from iwm_core.lock import writer
 from iwm_core.report.numbers import written
 
+ELSEWHERE = "choose another with run=FOLDER"
+
 
 class Job(NamedTuple):
     """A tuning of a comparison."""
@@ -44,9 +46,9 @@ def compare(path: str, words: list[str]) -> int:
     folder, asked = find_folder(wanted, named)
     jobs = jobs_of(wanted, folder)
     check_all(asked, [job for job in jobs if not job.begun])
-    with writing(folder, "make the folder", "choose another with run=FOLDER"):
+    with writing(folder, "make the folder", ELSEWHERE):
         folder.mkdir(parents=True, exist_ok=True)
-    with writer(folder, "compare", display.warn):
+    with writer(folder, "compare", display.warn, ELSEWHERE):
         asked = find_folder(wanted, str(folder))[1]  # by now, another may have been here
         write_folder(folder, asked)
         display.say(str(folder))  # alone on the first line, for scripts

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from iwm_core.errors import UserError
-from iwm_core.files import writing
+from iwm_core.files import refuse_links, writing
 from iwm_core.stored import open_stored, read_log
 
 NAMED = 3
@@ -85,6 +85,7 @@ class Quarantine:
         new = list({c.index: c for c in corrupt if c.index not in self.found}.values())
         self.found |= {c.index: c for c in new}
         if new and self.path is not None:
+            refuse_links(self.path)
             with writing(self.path), self.path.open("a", encoding="utf-8") as file:
                 file.writelines(json.dumps(c._asdict()) + "\n" for c in new)
                 file.flush()

@@ -18,6 +18,7 @@ from iwm_core.report.naming import common_folder, label_runs
 from iwm_core.report.reading import read_run
 
 START = "<!doctype html>"
+ELSEWHERE = "choose another place with out=FILE"
 
 
 def read_arguments(arguments: list[str]) -> tuple[list[Path], Path | None]:
@@ -56,8 +57,8 @@ def write_report(paths: list[Path], out: Path | None = None) -> Path:
     text, problems = render(runs, display.track)
     for problem in [problem for run in runs for problem in run.problems] + problems:
         display.warn(problem)
-    with placing(out.parent, "report", display.warn) if (out.parent / "config.yaml").is_file() else nullcontext():
-        write_atomically(out, text, "choose another place with out=FILE")
+    with placing(out.parent, "report", display.warn, ELSEWHERE) if (out.parent / "config.yaml").is_file() else nullcontext():
+        write_atomically(out, text, ELSEWHERE)
     return out
 
 
@@ -70,11 +71,11 @@ def check_place(out: Path) -> None:
     with writing(out, instead="choose another place with out=FILE"):  # such as a name that is too long
         out.is_dir()
     if not out.parent.is_dir():
-        raise UserError(f"there is no folder {out.parent} to write {out.name} into; make it, or choose another place with out=FILE")
+        raise UserError(f"there is no folder {out.parent} to write {out.name} into; make it, or {ELSEWHERE}")
     if out.is_dir():
         raise UserError(f"{out} is a folder; name a file in it: out={out / 'report.html'}")
     if out.exists() and not (out.is_file() and begins_as_report(out)):
-        raise UserError(f"{out} exists and is no report; choose another place with out=FILE")
+        raise UserError(f"{out} exists and is no report; {ELSEWHERE}")
 
 
 def begins_as_report(path: Path) -> bool:
@@ -83,4 +84,4 @@ def begins_as_report(path: Path) -> bool:
         with path.open("rb") as file:
             return file.read(len(START)) == START.encode()
     except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror}; choose another place with out=FILE") from error
+        raise UserError(f"cannot read {path}: {error.strerror}; {ELSEWHERE}") from error
