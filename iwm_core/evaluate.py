@@ -4,10 +4,12 @@ Decisions:
 - One evaluator that finds nothing to measure, or cannot, does not keep the others from measuring; what failed is told at the end.
 - What is found is kept by the settings that it was measured with (`iwm_core.scorecard`): `iwm eval` with others leaves the recipe's alone.
 - The images of a gallery are written one by one for reports, and together as one picture, ``eval/<gallery>.png``, for the eye.
+- Files of an evaluator's own are made elsewhere, and put in place with what it returns: so no two evaluations mix theirs, a failed one
+  leaves none, and what is measured in training leaves those of the newest result alone.
 """
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+import tempfile
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -20,7 +22,7 @@ from iwm_core.data.evaluation import RunData
 from iwm_core.data.quarantine import Corrupt, listed, named
 from iwm_core.display import Display
 from iwm_core.errors import UserError
-from iwm_core.files import refuse_links, writing
+from iwm_core.files import refuse_links, write_atomically, writing
 from iwm_core.frozen import FrozenModel
 from iwm_core.gallery import draw_gallery, pixels_of
 from iwm_core.interfaces import Evaluation, Evaluator, Gallery, NotApplicable
@@ -57,33 +59,34 @@ def evaluate(
     """
     model = load_world_model(run, recipe, recipe.launch.device, checkpoint)
     data = RunData(recipe, model.device)
-    folder = run.evaluations()
+    with placing(run.path, "eval", display.warn):  # a run that cannot be written is refused before the work
+        folder = run.evaluations()
     asked = names if names is not None else list(recipe.evaluators)
     failed, measured = [], 0
     for name in asked:
         settings = settings_of(plain(recipe), name) | run.older()
         place = place_of(folder, name, settings, usual_settings(own or recipe, name, recipe.evaluators[name]))
-        try:
-            with folder_of(place):
-                result = measure(recipe.evaluators[name], model, data, place.folder, display)
-        except NotApplicable as error:
-            display.say(f"nothing to measure for evaluator {name}: {error}")
-            if place.own:
-                with placing(run.path, "eval", display.warn):
-                    run.note_not_applicable(name, model.step, str(error))
-            continue
-        except (ValueError, OSError, UserError) as error:  # what cannot be measured; a picture that cannot be written; a missing plugin
-            failed.append(f"evaluator {name}: {error}")
-            continue
-        measured += 1
-        with placing(run.path, "eval", display.warn):
-            written = write(run, name, place, settings, model, result)
+        with tempfile.TemporaryDirectory() as made:
+            try:
+                result = measure(recipe.evaluators[name], model, data, Path(made), display)
+            except NotApplicable as error:
+                display.say(f"nothing to measure for evaluator {name}: {error}")
+                if place.own:
+                    with placing(run.path, "eval", display.warn):
+                        run.note_not_applicable(name, model.step, str(error))
+                continue
+            except (ValueError, OSError, UserError) as error:  # what cannot be measured; a picture that cannot be written; a missing plugin
+                failed.append(f"evaluator {name}: {error}")
+                continue
+            measured += 1
+            with placing(run.path, "eval", display.warn):
+                written = write(run, name, place, settings, model, put_in_place(result, Path(made), place))
         display.table(title_of(name, model.step, place), result.metrics, result.controls)
         for text in [result.summary] if result.summary else []:
             display.say(text)
         for path in written:
             display.say(f"wrote {path}")
-        tell_apart(run.path / "eval", name, place, display)
+        tell_apart(folder, name, place, display)
     if corrupt := sorted(data.corrupt - known(run)):
         display.warn(f"cannot read {named(corrupt)}; left out, as data.max_corrupt allows")
     if failed:
@@ -110,24 +113,23 @@ def usual_settings(own: Recipe, name: str, evaluator: Evaluator) -> Settings | N
     return settings_of(config, name)
 
 
-@contextmanager
-def folder_of(place: Place) -> Iterator[None]:
-    """Make the folder of a result, for files of the evaluator's own; one that nothing comes into goes again."""
-    refuse_links(place.file.parent, place.folder)
-    with writing(place.folder):
-        place.folder.mkdir(parents=True, exist_ok=True)
-    try:
-        yield
-    finally:
-        for folder in () if place.own else (place.folder, place.folder.parent):
-            if not any(folder.iterdir()):
-                folder.rmdir()
-
-
 def measure(evaluator: Evaluator, model: FrozenModel, data: RunData, folder: Path, display: Display) -> Evaluation:
     """One evaluator's findings; what it does to the global random generator is undone."""
     with torch.no_grad(), torch.random.fork_rng(devices=[model.device] if model.device.type == "cuda" else []):
         return evaluator.evaluate(model, data, folder, display.track)
+
+
+def put_in_place(result: Evaluation, made: Path, place: Place) -> Evaluation:
+    """Put the files that an evaluator has made into the folder of its result; returns its findings with its pictures there."""
+    refuse_links(place.file.parent, place.folder)
+    for file in sorted(made.rglob("*")):
+        there = place.folder / file.relative_to(made)
+        refuse_links(there)
+        with writing(there.parent):
+            there.parent.mkdir(parents=True, exist_ok=True)
+        if file.is_file():
+            write_atomically(there, file.read_bytes())
+    return result._replace(pictures=tuple((place.folder / path.name, about) for path, about in result.pictures))
 
 
 def write(run: Run, name: str, place: Place, settings: Settings, model: FrozenModel, result: Evaluation) -> list[Path]:
@@ -185,7 +187,8 @@ def evaluate_in_training(
     frozen, data = FrozenModel(recipe, model.eval(), None, step, device), RunData(recipe, device)
     for name in names:
         try:
-            result = measure(recipe.evaluators[name], frozen, data, run.evaluations(), display)
+            with tempfile.TemporaryDirectory() as unused:
+                result = measure(recipe.evaluators[name], frozen, data, Path(unused), display)
         except NotApplicable as error:
             display.say(f"nothing to measure for evaluator {name}: {error}")
             continue

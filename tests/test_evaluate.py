@@ -16,6 +16,9 @@ from iwm_core.display import PlainDisplay
 from iwm_core.interfaces import Chart, Evaluation, Evaluator, Gallery, Metric, NotApplicable, Row, Series, option
 from iwm_core.plugins import Plugin
 
+SEEN: list[list[str]] = []
+"""What lies in the run's folder of results whenever `Full` has written a file."""
+
 
 @dataclasses.dataclass(kw_only=True)
 class Full(Evaluator):
@@ -29,6 +32,7 @@ class Full(Evaluator):
         spread = tokens.std().item()
         picture = folder / "full_own.svg"
         picture.write_text("<svg/>")
+        SEEN.append([path.name for path in Path("r/eval").glob("*")])
         curve = Series("a", [0.0, 1.0], [0.5, float("nan")], low=[0.4, 0.4], high=[0.6, 0.6])
         grey, white = torch.full((3, 5, 7), 0.5), torch.ones(3, 5, 5)
         return Evaluation(
@@ -60,6 +64,7 @@ class Unable(Evaluator):
     disk: bool = option(False, "fail as a full disk does")
 
     def evaluate(self, model, data, folder, track):
+        (folder / "unable_half.png").write_bytes(b"half")
         raise OSError(28, "No space left on device") if self.disk else ValueError("latents are not finite; has training diverged?")
 
 
@@ -150,6 +155,19 @@ def test_one_that_cannot_measure_keeps_none_from_measuring(evaluators, capsys, d
     assert last.startswith("iwm: evaluator unable: ")
     assert cause in last
     assert Path("r/eval/full.json").is_file()
+    assert not list(Path("r").rglob("unable*")), "what it wrote before it failed is no result"
+
+
+def test_an_evaluators_own_files_are_put_in_place_with_its_result(evaluators):
+    SEEN.clear()
+    assert train("evaluators=[full]", "evaluators.full.every=2") == 0
+    assert SEEN == [[], [], []], "in training, and at its end"
+    assert Path("r/eval/full_own.svg").read_text() == "<svg/>"
+    Path("mine").write_text("precious")
+    Path("r/eval/full_own.svg").unlink()
+    Path("r/eval/full_own.svg").symlink_to(Path("mine").absolute())
+    assert guarded(lambda: dispatch(["eval", "r"])) == 2
+    assert Path("mine").read_text() == "precious"
 
 
 def test_they_measure_in_training_and_change_nothing(evaluators):

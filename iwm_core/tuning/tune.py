@@ -226,11 +226,13 @@ def evaluate_tasks(run: Run, recipe: TuneRecipe, model: Tuned, display: Display,
     ``own``: the recipe as the run has it, where ``recipe`` may differ.
     """
     learned = {name: Lesson(task, model.outputs[name]) for name, task in model.tasks.items()}
+    with placing(run.path, "eval", display.warn):  # a run that cannot be written is refused before the work
+        folder = run.evaluations()
     found = measure(recipe, model.model, learned, model.device, display)
     assert model.checkpoint is not None, "a run's model comes from its checkpoint"
     for name, (metrics, rows) in found.items():
         asked = settings_of(plain(recipe), name) | run.older()
-        place = place_of(run.evaluations(), name, asked, settings_of(plain(own or recipe), name))
+        place = place_of(folder, name, asked, settings_of(plain(own or recipe), name))
         settings = {"main": model.tasks[name].main, "images": len(rows), "resamples": recipe.train.resamples, "seed": recipe.train.seed}
         content = {"format": FORMAT, "evaluator": name, "step": model.step, "checkpoint": model.checkpoint.name}
         content |= {"metrics": form(metrics, ()), "settings": {**settings, MEASURED_WITH: asked}}
@@ -243,7 +245,7 @@ def evaluate_tasks(run: Run, recipe: TuneRecipe, model: Tuned, display: Display,
         display.table(title_of(name, model.step, place), metrics, ())
         display.say(content["summary"])
         display.say(f"wrote {place.file}")
-        tell_apart(run.path / "eval", name, place, display)
+        tell_apart(folder, name, place, display)
 
 
 def in_words(name: str, model: Tuned, metrics: dict[str, Metric], run: Run) -> str:
