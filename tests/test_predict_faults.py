@@ -8,6 +8,7 @@ import signal
 from pathlib import Path
 from types import SimpleNamespace
 
+import lost_workers
 import pytest
 import tiny_tuned as tiny_tuned_module
 import torch
@@ -41,6 +42,18 @@ def test_where_none_can_be_read_nothing_is_written(ask):
     assert status == 2
     assert told.splitlines()[-1] == "iwm: none of the 2 images can be read, such as a.png: not an image in a format that Pillow reads"
     assert not Path("there").exists()
+
+
+def test_lost_workers_are_told_by_the_name_of_this_verbs_option(ask, monkeypatch):
+    words = ["run", picture("a.png", RED), picture("b.png", BLUE), "batch=1", "workers=1"]
+    with monkeypatch.context() as patch:
+        patch.setattr(*lost_workers.no_room())
+        status, _, told = ask(*words, "out=there")
+    assert status == 0
+    assert "use workers=0, or give a container more (docker: --shm-size=8g); going on without workers\n" in told
+    assert len(told.splitlines()) == 1
+    assert ask(*words, "out=here")[0] == 0
+    assert Path("there/predictions.csv").read_bytes() == Path("here/predictions.csv").read_bytes()
 
 
 def test_nothing_is_overwritten(ask):

@@ -20,7 +20,7 @@ from torch import Tensor
 import iwm_core
 from iwm_core.data.folder import Folder
 from iwm_core.data.walk import walk
-from iwm_core.data.workers import made_in_order
+from iwm_core.data.workers import made_in_order, warn
 from iwm_core.display import Display, make_display
 from iwm_core.errors import UserError
 from iwm_core.interfaces import NOT_COUNTED, CorruptImage
@@ -94,7 +94,7 @@ def predict(tuned: Tuned, paths: list[str], run: Path, asked: Asked, display: Di
 def answered(tuned: Tuned, paths: list[str], batch: int, workers: int) -> Iterator[Answered | Unreadable]:
     """What is answered for each image, in their order."""
     chunks = [list(range(start, min(start + batch, len(paths)))) for start in range(0, len(paths), batch)]
-    made = made_in_order(Squares(paths, tuned.image_size, tuned.white), chunks, min(workers, len(chunks) - 1))
+    made = made_in_order(Squares(paths, tuned.image_size, tuned.white), chunks, min(workers, len(chunks) - 1), lost)
     for chunk, (pixels, found) in zip(chunks, made, strict=True):
         answers = tuned.predict(pixels.to(tuned.device).float().div_(255)) if len(pixels) else {}
         place = 0
@@ -105,6 +105,11 @@ def answered(tuned: Tuned, paths: list[str], batch: int, workers: int) -> Iterat
                 height, width = what  # a list by now: the loader makes lists of tuples
                 yield Answered(paths[index], (height, width), {name: answer[place].cpu() for name, answer in answers.items()})
                 place += 1
+
+
+def lost(why: str) -> None:
+    """Tell that workers were lost, and what to do about it, as this verb calls it."""
+    warn(why.replace("launch.workers", "workers"))
 
 
 class Squares:
