@@ -13,6 +13,16 @@ from typing import NamedTuple
 HERE = Path(__file__).parent
 
 
+def with_tiny_plugin(folder: Path) -> dict[str, str]:
+    """The environment of a process that finds the tiny plugin as pip would install it; its metadata lies in ``folder``."""
+    site = folder / "site/tiny_plugin-0.dist-info"
+    if not site.exists():
+        site.mkdir(parents=True)
+        (site / "METADATA").write_text("Metadata-Version: 2.1\nName: tiny-plugin\nVersion: 0\n")
+        (site / "entry_points.txt").write_text("[iwm]\ntiny = tiny_plugin\n")
+    return {**os.environ, "PYTHONPATH": f"{site.parent}:{HERE}", "OMP_NUM_THREADS": "1"}
+
+
 class Ended(NamedTuple):
     """Exit status (negative: killed by that signal) and what was said."""
 
@@ -24,16 +34,12 @@ class Server:
     """One command at a time; a job that a command starts is a process of its own, which finds the tiny plugin as pip would install it."""
 
     def __init__(self, folder: Path, name: str) -> None:
-        site = folder / "site/tiny_plugin-0.dist-info"
-        if not site.exists():
-            site.mkdir(parents=True)
-            (site / "METADATA").write_text("Metadata-Version: 2.1\nName: tiny-plugin\nVersion: 0\n")
-            (site / "entry_points.txt").write_text("[iwm]\ntiny = tiny_plugin\n")
         self.log = folder / f"{name}.log"
         self.log.touch()
-        environment = {**os.environ, "PYTHONPATH": f"{site.parent}:{HERE}", "OMP_NUM_THREADS": "1"}
         command = [sys.executable, str(HERE / "fork_server.py"), str(self.log)]
-        self.process = subprocess.Popen(command, cwd=folder, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(
+            command, cwd=folder, env=with_tiny_plugin(folder), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
         self.pool = ThreadPoolExecutor(1)
         self.answer()
 
