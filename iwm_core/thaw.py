@@ -28,15 +28,14 @@ def thaw(config: DictConfig) -> Any:
         raise UserError(f"{error.full_key}: {str(error).splitlines()[0]}") from error
     parts: dict[str, Any] = {}
     schema = schema_of(config)
-    for group, kind in schema.single.items():
-        if not plain.get(group):
-            raise UserError(f"the recipe chooses no {group}: add {group}=NAME; `iwm components {kind}` lists what is installed")
     for group in schema.several:
         if not isinstance(plain.get(group), DictConfig):
             raise UserError(f"{group} holds no components by their names; `iwm show recipe=NAME` shows what it looks like")
         for key in plain[group]:
             check_key(group, str(key))
     for group, kind in schema.single.items():
+        if not plain.get(group):
+            raise UserError(f"the recipe chooses no {group}: add {group}=NAME; `iwm components {kind}` lists what is installed")
         parts[group] = thaw_component(kind, config[group], group)
     for group, kind in schema.several.items():
         parts[group] = {str(key): thaw_component(kind, node, f"{group}.{key}") for key, node in config[group].items()}

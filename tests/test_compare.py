@@ -26,15 +26,15 @@ def table(folder="runs/compare/pets"):
 
 
 def test_the_usual_protocols_are_tuned(outside, capsys):
-    asked("seeds=1", "data=noise", "train.steps=8")
+    asked("seeds=1", "data=noise", "train.epochs=8")
     assert outside.commands == [
         [
             *("tune", "runs/pets", f"recipe=tune/{name}", "train.seed=0", f"run='runs/compare/pets/{name}-seed0'"),
-            *("checkpoint=step_4", "data=noise", "train.steps=8"),
+            *("checkpoint=step_4", "data=noise", "train.epochs=8"),
         ]
         for name in USUAL
     ]
-    assert outside.checked == [("runs/pets", f"tune/{name}", ["data=noise", "train.steps=8"]) for name in USUAL]
+    assert outside.checked == [("runs/pets", f"tune/{name}", ["data=noise", "train.epochs=8"]) for name in USUAL]
     lines = capsys.readouterr().out.splitlines()
     assert lines[:3] == ["runs/compare/pets", "tuning 1 of 6: probe_linear, seed 0", "probe_linear-seed0: shape accuracy 0.780, in 1:00"]
     assert lines[-1].startswith("wrote runs/compare/pets/comparison.md, ")
@@ -99,12 +99,12 @@ def test_a_finished_comparison_shows_its_table_again(outside, capsys):
 def test_seeds_and_protocols_may_be_added_and_what_is_there_stays_in_the_table(outside):
     asked("protocols=[predictor]", "seeds=1")
     asked("protocols=[predictor,encoder]", "seeds=2")
-    asked("protocols=[multitask]", "seeds=1", "multitask:train.steps=8")
+    asked("protocols=[multitask]", "seeds=1", "multitask:train.epochs=8")
     begun = [words[4].rpartition("/")[2].strip("'") for words in outside.commands]
     assert begun == ["predictor-seed0", "encoder-seed0", "encoder-seed1", "predictor-seed1", "multitask-seed0"]
     assert table() == {"encoder": ["0", "1"], "predictor": ["0", "1"], "multitask": ["0"]}
     held = yaml.safe_load(Path("runs/compare/pets/comparison.yaml").read_text())
-    assert (held["protocols"], held["seeds"], held["own"]) == (["encoder", "predictor", "multitask"], 2, {"multitask": ["train.steps=8"]})
+    assert (held["protocols"], held["seeds"], held["own"]) == (["encoder", "predictor", "multitask"], 2, {"multitask": ["train.epochs=8"]})
 
 
 @pytest.mark.parametrize(
@@ -112,11 +112,11 @@ def test_seeds_and_protocols_may_be_added_and_what_is_there_stays_in_the_table(o
     [
         (["data=other"], "a comparison with data=noise, not with data=other"),
         ([], "a comparison with data=noise, not with no overrides"),
-        (["data=noise", "predictor:train.steps=9"], "tunings by predictor with train.steps=8, not with train.steps=9"),
+        (["data=noise", "predictor:train.epochs=9"], "tunings by predictor with train.epochs=8, not with train.epochs=9"),
     ],
 )
 def test_another_comparison_has_a_folder_of_its_own(outside, capsys, words, difference):
-    asked(*TWO, "data=noise", "predictor:train.steps=8")
+    asked(*TWO, "data=noise", "predictor:train.epochs=8")
     asked(*TWO, *words)
     assert table("runs/compare/pets-2") == table()
     assert refused(capsys, *TWO, *words, "run=runs/compare/pets") == (

@@ -281,7 +281,7 @@ def test_a_class_folder_without_images_is_no_class(tmp_path, iwm, here):
         "train", "recipe=tiny", "data=folder", "data.path=in", "data.holdout=0.01", "train.batch_size=4", "train.steps=3", "run=r"
     )
     assert status == 0
-    assert told == "warning: no image in b, of in: no class\n"
+    assert told == f"warning: no image in b, of {tmp_path / 'in'}: no class\n"
 
 
 # ---------------------------------------------------------------------------------------------------------------- pixels
