@@ -32,7 +32,7 @@ from iwm_core.run import Run
 from iwm_core.saved import read_state
 from iwm_core.scorecard import FORMAT, MEASURED_WITH, Place, form, place_of, tell_apart, title_of
 from iwm_core.settings import Settings, digest, plain, settings_of
-from iwm_core.stored import Damaged
+from iwm_core.stored import Damaged, checksum_of_file
 from iwm_core.world_model import ImageWorldModel
 
 
@@ -159,6 +159,9 @@ def write(run: Run, name: str, place: Place, settings: Settings, model: FrozenMo
         "galleries": [write_tiles(gallery, place.folder, beside) for gallery in result.galleries],
         "pictures": [{"file": (beside / path.name).as_posix(), "about": about} for path, about in result.pictures],
     }
+    files = [one for gallery in content["galleries"] for row in gallery["rows"] for one in row["images"]]
+    files += [picture["file"] for picture in content["pictures"]]
+    content["files"] = {one: checksum_of_file(place.file.parent / one) for one in files}
     run.write_evaluation(place, content)
     return [place.file, *pictures, *(path for path, _ in result.pictures)]
 
@@ -168,12 +171,13 @@ def write_tiles(gallery: Gallery, folder: Path, beside: Path) -> dict[str, Any]:
     rows = []
     with writing(folder / gallery.name):
         (folder / gallery.name).mkdir(exist_ok=True)
-        for number, row in enumerate(gallery.rows):
-            files = [f"{gallery.name}/{number:02}_{column}.png" for column in range(len(row.images))]
-            for file, image in zip(files, row.images, strict=True):
-                refuse_links(folder / file)
+    for number, row in enumerate(gallery.rows):
+        files = [f"{gallery.name}/{number:02}_{column}.png" for column in range(len(row.images))]
+        for file, image in zip(files, row.images, strict=True):
+            refuse_links(folder / file)
+            with writing(folder / file):
                 pixels_of(image).save(folder / file)
-            rows.append({**row._asdict(), "images": [(beside / file).as_posix() for file in files]})
+        rows.append({**row._asdict(), "images": [(beside / file).as_posix() for file in files]})
     return {**gallery._asdict(), "rows": rows}
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from iwm_core.errors import UserError
-from iwm_core.stored import sealed
+from iwm_core.stored import read_seal, sealed
 
 ELSEWHERE = "choose another place"
 
@@ -105,6 +105,19 @@ def write_atomically(path: Path, content: str | bytes, instead: str = "") -> Non
         sync(path.parent)
 
 
+def append(path: Path, *lines: dict[str, Any]) -> None:
+    """Add lines of JSON to a log; the first one tells the checksum of the config.yaml of the run that it is of.
+
+    Raises:
+        UserError: it cannot be written.
+    """
+    refuse_links(path)
+    with writing(path), path.open("a", encoding="utf-8") as file:
+        for line in lines:
+            owner = read_seal(path.parent / "config.yaml") if not file.tell() else None
+            file.write(json.dumps(line | ({"config": owner} if owner else {})) + "\n")
+
+
 def sync(path: Path) -> None:
     """Flush a file or directory to disk."""
     descriptor = os.open(path, os.O_RDONLY)
@@ -114,21 +127,24 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def write_record(path: Path, content: dict[str, Any]) -> None:
-    """Replace a record in JSON, with the checksum of its content.
+def write_record(path: Path, content: dict[str, Any], config: Path | None = None) -> None:
+    """Replace a record in JSON, with the checksum of its content and that of the config.yaml of the run that it is of.
 
     Raises:
         UserError: it cannot be written.
     """
-    write_atomically(path, json.dumps(sealed(content), indent=1))
+    owner = {"config": read_seal(config)} if config is not None else {}
+    write_atomically(path, json.dumps(sealed({**content, **owner}), indent=1))
 
 
 def refuse_links(*paths: Path) -> None:
-    """Refuse to write through a link that somebody has left in a run: it may lead anywhere.
+    """Refuse to write through a link that somebody has left in a run: it may lead anywhere; and into a FIFO, which waits for a reader.
 
     Raises:
-        UserError: one of the paths is a link.
+        UserError: one of the paths is a link, or neither a file nor a folder.
     """
     for path in paths:
         if path.is_symlink():
             raise UserError(f"{path} is a link, and what is written there would land elsewhere; remove it")
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise UserError(f"{path} is no regular file; remove it")

@@ -5,7 +5,7 @@ Decisions:
 - Weights, state and config are never mended: a run that cannot go on as it was is refused.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,10 @@ from iwm_core.data.quarantine import Corrupt
 from iwm_core.errors import UserError
 from iwm_core.files import write_atomically, writing
 from iwm_core.run import Run
-from iwm_core.saved import Logged, MeasuredLine, Step, read_state, saved_steps, step_of
-from iwm_core.shapes import Name
-from iwm_core.stored import Damaged, check_folder, read_json, read_log
+from iwm_core.saved import Logged, MeasuredLine, Step, read_not_applicable, read_state, saved_steps, step_of
+from iwm_core.scorecard import read_result
+from iwm_core.shapes import fitting
+from iwm_core.stored import Damaged, check_folder, read_log
 
 LOGS = {"metrics.jsonl": Logged, "evaluations.jsonl": MeasuredLine, "quarantine.jsonl": Corrupt}
 
@@ -28,8 +29,8 @@ def mend(run: Run, names: Iterable[str]) -> list[str]:
     """
     done = [mended_log(run.path / name, shape) for name, shape in LOGS.items()]
     check_folder(run.path / "eval")
-    records = {run.path / "eval" / f"{name}.json": Step for name in names}
-    done += [without(path, shape) for path, shape in {**records, run.path / "not_applicable.json": dict[Name, Step]}.items()]
+    done += [without(run.path / "eval" / f"{name}.json", lambda path: fitting(read_result(path), Step)) for name in names]
+    done += [without(run.path / "not_applicable.json", read_not_applicable)]
     if (run.checkpoints / "latest").is_dir():  # which is written anew with the next checkpoint, over anything but this
         done.append(f"{run.checkpoints / 'latest'} is a directory, not a file; it is kept as {set_aside(run.checkpoints / 'latest').name}")
     return [line for line in done if line]
@@ -38,7 +39,7 @@ def mend(run: Run, names: Iterable[str]) -> list[str]:
 def mended_log(path: Path, shape: Any) -> str:
     """Keep the lines of a log that can be read; returns what was done, or nothing."""
     try:
-        log = read_log(path, shape)
+        log = read_log(path, shape, path.parent / "config.yaml")
         if not log.bad:
             return ""
         kept, problem = log.lines, f"holds {log.bad} lines that cannot be read" if log.bad > 1 else "holds a line that cannot be read"
@@ -50,14 +51,17 @@ def mended_log(path: Path, shape: Any) -> str:
     return f"{path} {problem}; {f'the other {len(kept)} are kept' if kept else 'it begins anew'}, and it is there as {aside.name}"
 
 
-def without(path: Path, shape: Any) -> str:
-    """Set a record aside that cannot be read; returns what was done, or nothing."""
+def without(path: Path, read: Callable[[Path], object]) -> str:
+    """Set a record aside that ``read`` cannot read; returns what was done, or nothing."""
     try:
         if path.exists() or path.is_symlink():
-            read_json(path, shape)
+            read(path)
         return ""
     except Damaged as error:
-        return f"{error}; it is measured again, and the file is kept as {set_aside(path).name}"
+        told = str(error)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        told = f"{path} is damaged ({f'it lacks {error}' if isinstance(error, KeyError) else error})"
+    return f"{told}; it is measured again, and the file is kept as {set_aside(path).name}"
 
 
 def go_back(run: Run, name: str) -> list[str]:

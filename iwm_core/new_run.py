@@ -8,7 +8,6 @@ Decisions:
 """
 
 import dataclasses
-import json
 import os
 import platform
 import subprocess
@@ -22,12 +21,11 @@ from typing import Any
 from omegaconf import DictConfig
 
 from iwm_core.errors import UserError
-from iwm_core.files import exists, write_atomically, writing
+from iwm_core.files import exists, write_atomically, write_record, writing
 from iwm_core.lock import WRITER, Taken, writer, writer_of
 from iwm_core.plugins import load_plugins
 from iwm_core.run import Run, frozen
 from iwm_core.schema import schema_of
-from iwm_core.stored import sealed
 
 LEFT = {WRITER, "env.json", ".env.json.partial", ".config.yaml.partial"}
 """What a start that was killed may leave."""
@@ -53,9 +51,10 @@ def new_run(config: DictConfig, verb: str, warn: Callable[[str], None]) -> Itera
             path = next(free for free in numbered(config.recipe) if take(free, verb, warn, lock))
         config.run = str(path)
         anchor(config)
-        write_atomically(path / "env.json", json.dumps(sealed(environment(config.train.seed)), indent=1))
+        text, seal = frozen(config)
+        write_record(path / "env.json", {**environment(config.train.seed), "config": seal})
         # Last: a directory with a config.yaml is a run.
-        write_atomically(path / "config.yaml", frozen(config))
+        write_atomically(path / "config.yaml", text)
         yield Run(path)
 
 

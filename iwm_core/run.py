@@ -1,6 +1,5 @@
 """A run's directory: what was asked (config.yaml), where it ran (env.json), how it went (metrics.jsonl), what came of it."""
 
-import json
 import math
 import os
 from collections.abc import Callable, Iterator
@@ -12,13 +11,13 @@ import yaml
 from omegaconf import DictConfig, OmegaConf
 
 from iwm_core.errors import UserError
-from iwm_core.files import exists, refuse_links, write_atomically, write_record, writing
+from iwm_core.files import append, exists, refuse_links, write_atomically, write_record, writing
 from iwm_core.near import did_you_mean
-from iwm_core.saved import Logged, Step, latest_checkpoint, read_config, saved_steps
+from iwm_core.plain import plain_yaml
+from iwm_core.saved import Logged, latest_checkpoint, read_config, read_not_applicable, saved_steps
 from iwm_core.scorecard import MEASURED_WITH, Place, measured_at, put_aside
 from iwm_core.settings import Settings
-from iwm_core.shapes import Name
-from iwm_core.stored import FORMAT, Damaged, check_folder, checksum, plain_yaml, read_json, read_log
+from iwm_core.stored import FORMAT, Damaged, check_folder, checksum, read_log
 
 T = TypeVar("T")
 
@@ -129,11 +128,11 @@ class Run:
 
     def log(self, line: dict[str, Any]) -> None:
         """Append a line to metrics.jsonl."""
-        append(self.metrics, line)
+        append(self.metrics, finite(line))
 
     def log_evaluation(self, line: dict[str, Any]) -> None:
         """Append a measurement made during training to evaluations.jsonl."""
-        append(self.history, line)
+        append(self.history, finite(line))
 
     def rewind(self, step: int) -> None:
         """Drop metrics of steps after ``step``, which a resumed run does again, and a line that a kill cut short."""
@@ -151,14 +150,14 @@ class Run:
     def not_applicable(self) -> dict[str, dict[str, Any]]:
         """Which evaluators found nothing to measure: at which step, for which reason."""
         try:
-            return read_json(self.path / "not_applicable.json", dict[Name, Step])
+            return read_not_applicable(self.path / "not_applicable.json")
         except Damaged:
             return {}
 
     def note_not_applicable(self, name: str, step: int, reason: str) -> None:
         """Note that an evaluator has nothing to measure in a checkpoint, so that `iwm resume` need not ask again."""
         noted = {**self.not_applicable(), name: {"step": step, "reason": reason}}
-        write_atomically(self.path / "not_applicable.json", json.dumps(noted, indent=1))
+        write_record(self.path / "not_applicable.json", noted, self.path / "config.yaml")
 
     def write_evaluation(self, place: Place, content: dict[str, Any]) -> None:
         """Write what an evaluator has found in its place."""
@@ -167,7 +166,7 @@ class Run:
             put_aside(place.file, content["settings"][MEASURED_WITH])
         with writing(place.file.parent):
             place.file.parent.mkdir(exist_ok=True)
-        write_record(place.file, finite(content))
+        write_record(place.file, finite(content), self.path / "config.yaml")
 
     def evaluations(self) -> Path:
         """The folder of evaluators' numbers and pictures, made if need be.
@@ -182,22 +181,23 @@ class Run:
         return folder
 
 
-def frozen(config: DictConfig) -> str:
-    """A composed config as the text of ``config.yaml``: plain data, with its format and its checksum.
+def frozen(config: DictConfig) -> tuple[str, str]:
+    """A composed config as the text of ``config.yaml``: plain data, with its format and its checksum; and the checksum.
 
     Raises:
         UserError: it holds what is no plain data.
     """
     text = f"format: {FORMAT}\n{OmegaConf.to_yaml(config, resolve=True)}"
     try:  # its checksum comes first, so that a file cut short has one
-        return f"checksum: '{checksum(plain_yaml(text))}'\n{text}"
+        seal = checksum(plain_yaml(text))
+        return f"checksum: '{seal}'\n{text}", seal
     except (ValueError, yaml.YAMLError) as error:
         raise UserError(f"these settings cannot be kept: {' '.join(str(error).split())}") from error
 
 
 def is_run(path: str | Path) -> bool:
     """Whether a directory is a run, as far as one may see."""
-    return os.path.isfile(os.path.join(path, "config.yaml"))  # noqa: PTH113, PTH118 - a Path raises for one that is too long
+    return os.path.lexists(os.path.join(path, "config.yaml"))  # noqa: PTH118 - a Path raises for one that is too long
 
 
 def why_no_run(path: str) -> str:
@@ -213,13 +213,6 @@ def why_no_run(path: str) -> str:
         return f"{what}; it holds {len(below)} runs, of which {below[-1]} is the newest"
     near = did_you_mean(Path(path).name, [file.parent.name for file in Path("runs").glob("*/config.yaml")], "runs/{}")
     return f"{what}; {near}`iwm train` prints a run's directory on its first line"
-
-
-def append(path: Path, line: dict[str, Any]) -> None:
-    """Add one line of JSON to a file."""
-    refuse_links(path)
-    with writing(path), path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(finite(line)) + "\n")
 
 
 def finite(content: Any) -> Any:

@@ -7,7 +7,7 @@ from typing import Any, NotRequired, TypedDict
 
 from iwm_core.results import Metric
 from iwm_core.shapes import Name, fitting
-from iwm_core.stored import Damaged, check_folder, read_json, read_seal, read_yaml
+from iwm_core.stored import SEALS, Damaged, check_folder, check_owner, read_json, read_yaml
 
 
 class Frozen(TypedDict, total=False):
@@ -67,6 +67,19 @@ class Step(TypedDict):
     reason: NotRequired[str]
 
 
+def read_not_applicable(path: Path) -> dict[str, dict[str, Any]]:
+    """Which evaluators found nothing to measure: at which step, for which reason.
+
+    Raises:
+        Damaged: it cannot be read, or is of another run.
+    """
+    content = read_json(path, dict[str, Any], config=path.parent / "config.yaml")
+    try:
+        return fitting({key: value for key, value in content.items() if key not in (*SEALS, "config")}, dict[Name, Step])
+    except ValueError as error:
+        raise Damaged(path, f"is damaged ({error})") from error
+
+
 class State(TypedDict):
     """The numbers in ``state.json``.
 
@@ -121,10 +134,8 @@ def read_state(checkpoint: Path, *needed: str) -> dict[str, Any]:
         raise Damaged(path, f"is damaged (it lacks {lacking[0]})", back)
     if step_of(checkpoint.name) >= 0 and checkpoint.name != f"step_{state['step']}":
         raise Damaged(path, f"is of step {state['step']}, not of its folder's", back)
-    config = checkpoint.parent.parent / "config.yaml"
-    trained, now = state.get("config"), read_seal(config)
-    if trained and now and trained != now:
-        raise Damaged(path, f"is of another recipe than {config}", "put back the config.yaml and the checkpoints that belong together")
+    together = "put back the config.yaml and the checkpoints that belong together"
+    check_owner(path, state, checkpoint.parent.parent / "config.yaml", together)
     return state
 
 

@@ -57,6 +57,11 @@ def kept_otherwise(folder: Path) -> Iterator[Path]:
             yield file
 
 
+def rows_of(file: Path) -> Path:
+    """Beside a task's result: what it did on each image."""
+    return file.with_name(f"{file.stem}_rows.safetensors")
+
+
 def form(metrics: dict[str, Metric], said: tuple[str, ...] | None = None) -> dict[str, dict[str, Any]]:
     """Metrics as files have them: each with its controls; ``said`` as in `Evaluation.controls`."""
     return {
@@ -87,16 +92,22 @@ def read_result(file: Path) -> dict[str, Any]:
     """A result's file, in the form of today; one of format 1 says so and has no `MEASURED_WITH`.
 
     Raises:
-        Damaged: it cannot be read.
+        Damaged: it cannot be read, or is of another run.
         ValueError, KeyError, TypeError, AttributeError: it is of another form.
     """
-    return understand(read_json(file, dict[str, Any]))
+    folder = file.parent if file.parent.name == "eval" else file.parent.parent
+    return understand(read_json(file, dict[str, Any], config=folder.parent / "config.yaml"))
 
 
 def measured_at(file: Path, wanted: Settings) -> int | None:
-    """The step that a result of these settings was measured at, whatever its data: what lies here is the recipe's; None: there is none."""
+    """The step that a result of these settings was measured at, whatever its data: what lies here is the recipe's; None: there is none.
+
+    A task's result is none without its rows, which `iwm compare` needs.
+    """
     try:
         kept = read_result(file)
+        if "rows" in kept and not rows_of(file).exists():
+            return None
         known = kept["settings"][MEASURED_WITH]
         return kept["step"] if alike({key: value for key, value in known.items() if key != "data"}, wanted) else None
     except (Damaged, ValueError, KeyError, TypeError, AttributeError):  # none, or not ours: it is measured again and written anew
@@ -117,7 +128,7 @@ def put_aside(file: Path, settings: Settings) -> Path | None:
     refuse_links(aside.parent)
     with writing(aside.parent):
         aside.parent.mkdir(exist_ok=True)
-    write_record(aside, {**raw, "galleries": [], "pictures": []})
+    write_record(aside, {**raw, "galleries": [], "pictures": []} | ({"files": {}} if "files" in raw else {}))
     return aside
 
 

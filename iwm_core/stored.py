@@ -6,31 +6,28 @@ Decisions:
 - A record carries the checksum of its content. One without is believed: earlier versions wrote none, and who edits a file takes it out.
 - CRC-32 finds every flip within 32 neighbouring bits and keeps up with the disk: zlib's makes 5.7 GB/s where hashlib's SHA-256 makes 1.9
   and BLAKE2b 1.4 (one core of a server, 128 MiB). It guards against damage, not against malice.
-- YAML is plain data: no alias (nested ones grow without bounds), no tag, no interpolation.
+- A record that belongs to a run tells by which config.yaml: its checksum is the record's ``config`` (earlier versions wrote none).
 """
 
 import errno
 import json
 import os
-import re
 import stat
 import zlib
 from pathlib import Path
-from typing import Any, BinaryIO, ClassVar, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import yaml
 
 from iwm_core.errors import UserError
-from iwm_core.shapes import check_name, fitting
+from iwm_core.plain import plain_yaml
+from iwm_core.shapes import fitting
 
 FORMAT = 2
 """Of config.yaml and state.json; 1 had neither a format nor checksums."""
 
 LARGEST = {".yaml": 1 << 20, ".json": 64 << 20, ".jsonl": 1 << 30}
 """Bytes that are read of a file at most, by its ending."""
-
-DEPTH = 40
-"""Levels of mappings and lists in YAML."""
 
 SEALS = ("format", "checksum")
 
@@ -98,14 +95,17 @@ def read_text(path: Path, remedy: str = "") -> str:
         raise Damaged(path, f"is damaged ({error})", remedy) from error
 
 
-def read_json(path: Path, shape: Any, remedy: str = "") -> Any:
-    """A record in JSON, as an instance of ``shape`` (see `iwm_core.shapes.fitting`).
+def read_json(path: Path, shape: Any, remedy: str = "", config: Path | None = None) -> Any:
+    """A record in JSON, as an instance of ``shape`` (see `iwm_core.shapes.fitting`); ``config`` is that of the run that it must be of.
 
     Raises:
-        Damaged: see `open_stored`; it is no JSON, of another shape, or not what its checksum tells; or a newer version wrote it.
+        Damaged: see `open_stored`; it is no JSON, of another shape or run, or not what its checksum tells; or a newer version wrote it.
     """
     try:
-        return fitting(unsealed(path, json.loads(read_text(path, remedy))), shape)
+        content = unsealed(path, json.loads(read_text(path, remedy)))
+        if config is not None and isinstance(content, dict):
+            check_owner(path, content, config, remedy)
+        return fitting(content, shape)
     except (ValueError, RecursionError) as error:
         raise _damaged(path, error, remedy) from error
 
@@ -137,11 +137,11 @@ class Log(NamedTuple):
     bad: int
 
 
-def read_log(path: Path, shape: Any) -> Log:
-    """The lines of a log that are of a shape; none where there is no file.
+def read_log(path: Path, shape: Any, config: Path | None = None) -> Log:
+    """The lines of a log that are of a shape; none where there is no file; ``config`` is that of the run that it must be of.
 
     Raises:
-        Damaged: see `open_stored`.
+        Damaged: see `open_stored`; or it is of another run.
     """
     log, bad = Log([], [], 0), 0
     if not (path.exists() or path.is_symlink()):
@@ -160,6 +160,8 @@ def read_log(path: Path, shape: Any) -> Log:
                 log.records.append(record)
     except OSError as error:
         raise Damaged(path, f"cannot be read ({error.strerror})") from error
+    if config is not None and log.records:  # the first line tells, see `iwm_core.files.append`
+        check_owner(path, log.records[0], config, "")
     return log._replace(bad=bad)
 
 
@@ -188,6 +190,17 @@ def read_seal(path: Path) -> str | None:
     except (Damaged, ValueError, RecursionError, yaml.YAMLError):  # whoever reads the record says so
         return None
     return str(content["checksum"]) if isinstance(content, dict) and "checksum" in content else None
+
+
+def check_owner(path: Path, content: dict[str, Any], config: Path, remedy: str) -> None:
+    """Check that a record is of the run of a config.yaml, as far as both tell.
+
+    Raises:
+        Damaged: it is of another.
+    """
+    told, own = content.get("config"), read_seal(config)
+    if told and own and told != own:
+        raise Damaged(path, f"is of another recipe than {config}", remedy)
 
 
 def unsealed(path: Path, content: Any) -> Any:
@@ -220,61 +233,3 @@ def checksum_of_file(path: Path, remedy: str = "") -> str:
     except OSError as error:
         raise Damaged(path, f"cannot be read ({error.strerror})", remedy) from error
     return f"{value:08x}"
-
-
-class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # pyright: ignore[reportGeneralTypeIssues]
-    """As OmegaConf reads: ``1e-3`` is a number, and a date is a text."""
-
-    yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {
-        first: [(tag, pattern) for tag, pattern in resolvers if tag not in ("tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:float")]
-        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-    }
-
-
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(
-        r"[-+]?(?:(?:[0-9][0-9_]*\.[0-9_]*|[0-9]+(?=[eE]))(?:[eE][-+]?[0-9]+)?|\.(?:inf|Inf|INF))\Z"
-        r"|\.(?:[0-9][0-9_]*(?:[eE][-+][0-9]+)?|nan|NaN|NAN)\Z"
-    ),
-    list("-+0123456789."),
-)
-
-
-def plain_yaml(text: str) -> Any:
-    """What a YAML text holds: mappings by text, lists, texts, numbers, truth values and nulls.
-
-    Raises:
-        ValueError, yaml.YAMLError: it is no YAML, or holds more than that.
-    """
-    depth = 0
-    for event in yaml.parse(text, Loader=_Loader):
-        if isinstance(event, yaml.AliasEvent):
-            raise ValueError(f"it holds an alias, *{event.anchor}")
-        if getattr(event, "tag", None) is not None:
-            raise ValueError(f"it holds a tag, {event.tag}")
-        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        if depth > DEPTH:
-            raise ValueError("it is nested too deeply")
-    content = yaml.load(text, Loader=_Loader)
-    check_plain(content, "")
-    return content
-
-
-def check_plain(content: Any, place: str) -> None:
-    """Check that there is no interpolation, which would be resolved here, and that keys are names.
-
-    Raises:
-        ValueError: there is.
-    """
-    if isinstance(content, dict):
-        for key, value in content.items():
-            if not isinstance(key, str):
-                raise ValueError(f"the key {key!r} is no text")
-            check_name(key, "the key")
-            check_plain(value, f"{place}.{key}".lstrip("."))
-    elif isinstance(content, list):
-        for number, value in enumerate(content):
-            check_plain(value, f"{place}[{number}]")
-    elif isinstance(content, str) and "${" in content:
-        raise ValueError(f"{place} holds ${{, and a run's settings are plain data")

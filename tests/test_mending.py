@@ -97,6 +97,21 @@ def test_logs_are_mended_and_a_copy_is_kept(iwm, begun, name, damage):
         assert Path("elsewhere").read_bytes() == before
 
 
+def test_a_log_of_another_run_is_none_of_this_one(iwm, begun):
+    assert iwm(*TRAIN, "run=other", "train.seed=1")[0] == 0
+    shutil.copy("other/metrics.jsonl", "r/metrics.jsonl")
+    told = "r/metrics.jsonl is of another recipe than r/config.yaml"
+    status, error = iwm("report", "r")
+    assert status == 0
+    assert f"{told} and is left out" in error
+    status, error = iwm("resume", "r")
+    assert status == 0
+    assert f"{told}; it begins anew, and it is there as metrics.jsonl.damaged" in error
+    assert same(begun)
+    assert [json.loads(line)["step"] for line in Path("r/metrics.jsonl").read_text().splitlines()] == [6]
+    assert Path("r/metrics.jsonl.damaged").read_bytes() == Path("other/metrics.jsonl").read_bytes()
+
+
 @pytest.mark.parametrize("text", ["${oc.env:HOME}", "x ${data.name}", "${oc.decode:'[1]'}"])
 def test_a_run_resolves_no_interpolation(iwm, begun, monkeypatch, text):
     config = yaml.safe_load(Path("r/config.yaml").read_text())

@@ -78,6 +78,18 @@ def test_only_whole_images_of_the_run_are_shown(here, capsys, damage, file):
     assert base64.b64encode(SECRET).decode() not in page.source
 
 
+def test_a_picture_is_the_one_that_was_measured(here, capsys):
+    path = make_run("a", charts=(), logs=False)
+    content = json.loads(Path("a/eval/rank.json").read_text())
+    own = Path("a/eval/grid/00_0.png").read_bytes()
+    Path("a/eval/rank.json").write_text(json.dumps(content | {"files": {"grid/00_0.png": f"{zlib.crc32(own):08x}"}}))
+    report(path)
+    assert not capsys.readouterr().err
+    png(Path("a/eval"), "grid/00_0.png", colour=(1, 2, 3))
+    report(path)
+    assert "cannot show a/eval/grid/00_0.png: it is not the picture that was measured" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     "name", ["../../outside.png", "/proc/self/environ", "grid/../../../outside.png", "away/outside.png", "\0", "a" * 5000]
 )

@@ -13,8 +13,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
+from iwm_core.files import append, write_record
+from iwm_core.plain import plain_yaml
 from iwm_core.shapes import NAME, Name, fitting
-from iwm_core.stored import Damaged, checksum_of_file, plain_yaml, read_json, read_text, read_yaml, sealed
+from iwm_core.stored import Damaged, checksum_of_file, read_json, read_log, read_text, read_yaml, sealed
 
 
 class Point(NamedTuple):
@@ -119,6 +121,29 @@ def test_a_flipped_bit_is_found(tmp_path_factory, content, data):
         return
     del before["checksum"], found[next(reversed(found))]  # the flip was in the word "checksum", and nothing else is harmed
     assert repr(found) == repr(before)
+
+
+@pytest.mark.parametrize("name", ["a.json", "a.jsonl"])
+def test_a_record_tells_whose_it_is(tmp_path, name):
+    """As far as both tell: runs of earlier versions do not, nor does a config.yaml that was edited on purpose."""
+    config, path = tmp_path / "config.yaml", tmp_path / name
+
+    def read():
+        return read_json(path, dict[str, Any], config=config) if name == "a.json" else read_log(path, dict[str, Any], config).records[0]
+
+    config.write_text("a: 1\n")
+    write_record(path, {"step": 1}, config) if name == "a.json" else append(path, {"step": 1}, {"step": 2})
+    assert read()["step"] == 1
+    config.write_text("a: 1\nchecksum: '0000000f'\n")
+    assert read()["step"] == 1
+    path.unlink()
+    write_record(path, {"step": 1}, config) if name == "a.json" else append(path, {"step": 1}, {"step": 2})
+    assert read()["config"] == "0000000f"
+    config.write_text("a: 2\nchecksum: '0000000e'\n")
+    with pytest.raises(Damaged, match=rf"{name} is of another recipe than .*config\.yaml"):
+        read()
+    config.write_text("a: 2\n")
+    assert read()["step"] == 1
 
 
 @pytest.mark.parametrize("kind", ["missing", "directory", "link", "link to nowhere", "fifo", "socket", "device", "below a file", "huge"])

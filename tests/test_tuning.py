@@ -119,6 +119,18 @@ def test_new_weights_depend_on_the_seed_alone(tiny, worlds):
     assert all(not torch.equal(one[name], other[name]) for name in drawn)
 
 
+def test_a_tuning_without_its_rows_is_measured_again(tiny, worlds, capsys):
+    """`iwm compare` needs them, and can only ask for a resume."""
+    run = tune(worlds(), "probe_linear")
+    rows = run / "eval/classify_rows.safetensors"
+    before = rows.read_bytes()
+    assert dispatch(["resume", str(run)]) == 0
+    assert "nothing to do" in capsys.readouterr().out
+    rows.unlink()
+    assert dispatch(["resume", str(run)]) == 0
+    assert rows.read_bytes() == before
+
+
 @pytest.mark.parametrize("recipe", ["predictor", "end_to_end"])
 def test_a_model_from_disk_answers_as_it_did_before_it_was_saved(tiny, worlds, recipe, monkeypatch):
     """To the bit: what training held at its end, and what `iwm_core.load` gives."""

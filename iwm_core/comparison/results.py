@@ -15,9 +15,10 @@ from iwm_core.comparison.interval import interval_over
 from iwm_core.comparison.records import MEAN, Entry, Table
 from iwm_core.errors import UserError
 from iwm_core.interfaces import Task
+from iwm_core.new_run import left_behind
 from iwm_core.run import Run
 from iwm_core.saved import read_state
-from iwm_core.scorecard import MEASURED_WITH, read_result
+from iwm_core.scorecard import MEASURED_WITH, read_result, rows_of
 from iwm_core.settings import Settings, against, settings_of
 from iwm_core.stored import Damaged, checksum_of_file
 from iwm_core.thaw import thaw_component
@@ -49,9 +50,12 @@ def read_tuned(path: Path) -> Tuned | None:
     Raises:
         UserError: a file of it is damaged.
     """
-    if not (path / "config.yaml").is_file():
+    frozen = path / "config.yaml"
+    if not (frozen.exists() or frozen.is_symlink()):
+        if path.is_dir() and not left_behind(path):
+            raise Damaged(frozen, "is missing", f"bring back a copy of it, or remove {path} to tune anew")
         return None
-    run = Run.open(str(path))
+    run = Run(path)
     config, checkpoint, cost = run.config(), run.latest(), read_cost(path)
     if checkpoint is None or cost is None:
         return None
@@ -60,7 +64,7 @@ def read_tuned(path: Path) -> Tuned | None:
         return None
     tasks, asked, plain = {}, {}, run.plain_config()
     for name, node in config.tasks.items():
-        evaluation, rows = path / "eval" / f"{name}.json", path / "eval" / f"{name}_rows.safetensors"
+        evaluation, rows = path / "eval" / f"{name}.json", rows_of(path / "eval" / f"{name}.json")
         if run.evaluated(str(name), settings_of(plain, str(name))) != state["step"] or not rows.exists():
             return None
         again = f"remove {evaluation.name} and {rows.name} there, then `iwm resume {path}` measures again"

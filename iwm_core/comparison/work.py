@@ -45,6 +45,8 @@ def compare(path: str, words: list[str]) -> int:
     wanted, named = read_asked(path, words)
     folder, asked = find_folder(wanted, named)
     jobs = jobs_of(wanted, folder)
+    for job in jobs_of(asked, folder):  # what is damaged is told before anything is trained
+        read_tuned(job.path)
     check_all(asked, [job for job in jobs if not job.begun])
     with writing(folder, "make the folder", ELSEWHERE):
         folder.mkdir(parents=True, exist_ok=True)

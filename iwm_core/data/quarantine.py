@@ -4,14 +4,13 @@ A slot of a batch whose image is corrupt shows the next readable image instead, 
 does not change. Above the share that the data source allows, training stops.
 """
 
-import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from iwm_core.errors import UserError
-from iwm_core.files import refuse_links, writing
+from iwm_core.files import append, sync, writing
 from iwm_core.stored import open_stored, read_log
 
 NAMED = 3
@@ -85,11 +84,9 @@ class Quarantine:
         new = list({c.index: c for c in corrupt if c.index not in self.found}.values())
         self.found |= {c.index: c for c in new}
         if new and self.path is not None:
-            refuse_links(self.path)
-            with writing(self.path), self.path.open("a", encoding="utf-8") as file:
-                file.writelines(json.dumps(c._asdict()) + "\n" for c in new)
-                file.flush()
-                os.fsync(file.fileno())
+            append(self.path, *(c._asdict() for c in new))
+            with writing(self.path):
+                sync(self.path)
         if too_many(len(self.found), self.total, self.limit):
             last = next(reversed(self.found.values()))
             place = f", all listed in {self.path}" if self.path is not None else ""

@@ -64,6 +64,7 @@ class Measured(NamedTuple):
         old: an earlier version measured: ``asked`` is then what its recipe asks for and, as far as they say it, its ``settings``.
         differing: what of it is not as the recipe has it, in words.
         own: whether this is the recipe's result, and not one that other settings measured.
+        checksums: of its pictures; earlier versions wrote none.
     """
 
     name: str
@@ -80,6 +81,7 @@ class Measured(NamedTuple):
     charts: dict[str, Chart]
     galleries: dict[str, Rows]
     pictures: list[tuple[Path, str]]
+    checksums: dict[Path, str]
 
 
 def read_measured(path: Path, name: str, config: dict[str, Any]) -> Measured:
@@ -108,6 +110,7 @@ def read_measured(path: Path, name: str, config: dict[str, Any]) -> Measured:
         charts={chart["name"]: read_chart(chart) for chart in content.get("charts", [])},
         galleries={gallery["name"]: read_gallery(gallery, folder) for gallery in content.get("galleries", [])},
         pictures=pictures,
+        checksums={folder / file: value for file, value in fitting(content.get("files", {}), dict[str, str], "files").items()},
     )
 
 

@@ -49,7 +49,7 @@ def render(runs: list[RunRecord], track: Track) -> tuple[str, list[str]]:
 
         return one
 
-    environment, album = make_environment(), Album(run.path for run in runs)
+    environment, album = make_environment(), Album([run.path for run in runs], checksums(runs))
     environment.filters |= {"written": written, "interval": interval, "signed": signed, "breakable": breakable}
     environment.filters |= {"shown_numbers": shown_numbers}
     environment.globals |= {
@@ -84,6 +84,12 @@ def render(runs: list[RunRecord], track: Track) -> tuple[str, list[str]]:
         report_command=report_command(runs),
     )
     return shown(text, keep="\n"), problems
+
+
+def checksums(runs: list[RunRecord]) -> dict[Path, str]:
+    """Of the pictures of all results."""
+    results = (one for run in runs for one in (*run.measured.values(), *(other for others in run.others.values() for other in others)))
+    return {path: value for result in results for path, value in result.checksums.items()}
 
 
 def title_of(labels: list[str]) -> str:

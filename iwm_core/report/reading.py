@@ -72,17 +72,17 @@ def read_run(path: Path, label: str) -> RunRecord:
     Raises:
         UserError: there is none, or its config.yaml cannot be read.
     """
+    config_file = path / "config.yaml"
     if not is_run(path):
         raise UserError(f"{path} is no run: {why_no_run(str(path))}")
-    config = read_config(path / "config.yaml")
-    text = read_text(path / "config.yaml")
+    config, text = read_config(config_file), read_text(config_file)
 
     problems: list[str] = []
 
-    def attempt(read: Callable[[Path], Any], file: Path, otherwise: Any) -> Any:
-        """What a file holds; a damaged one is named and left out."""
+    def attempt(read: Callable[[Path], Any], file: Path, otherwise: Any, needed: bool = False) -> Any:
+        """What a file holds; a damaged one, or a missing one that is ``needed``, is named and left out."""
         try:
-            return read(file) if file.exists() or file.is_symlink() else otherwise
+            return read(file) if needed or file.exists() or file.is_symlink() else otherwise
         except Damaged as error:
             problems.append(f"{file} {error.problem} and is left out")
         except KeyError as error:
@@ -102,10 +102,10 @@ def read_run(path: Path, label: str) -> RunRecord:
         return log.records
 
     def lines(file: Path) -> list[dict[str, Any]]:
-        return readable(read_log(file, Logged), file)
+        return readable(read_log(file, Logged, config_file), file)
 
     def history(file: Path) -> list[dict[str, Any]]:
-        found = [understand(line) for line in readable(read_log(file, MeasuredLine), file)]
+        found = [understand(line) for line in readable(read_log(file, MeasuredLine, config_file), file)]
         return [{**line, "metrics": read_metrics(line["metrics"]), "controls": read_controls(line["metrics"])} for line in found]
 
     asked = list(config.get("evaluators") or config.get("tasks") or {})
@@ -117,13 +117,13 @@ def read_run(path: Path, label: str) -> RunRecord:
         if one is not None:
             others.setdefault(one.name, []).append(one)
     newest = latest_checkpoint(path / "checkpoints")
-    state = attempt(lambda file: read_state(file.parent), newest / "state.json", {}) if newest else {}
+    state = attempt(lambda file: read_state(file.parent), newest / "state.json", {}, needed=True) if newest else {}
     return RunRecord(
         path=path,
         label=label,
         config=config,
         text=text,
-        environment=attempt(partial(read_json, shape=Environment), path / "env.json", {}),
+        environment=attempt(partial(read_json, shape=Environment, config=config_file), path / "env.json", {}),
         log=attempt(lines, path / "metrics.jsonl", []),
         history=attempt(history, path / "evaluations.jsonl", []),
         measured={one.name: one for one in found if one is not None},

@@ -15,6 +15,7 @@ import io
 import os
 import stat
 import warnings
+import zlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
@@ -40,10 +41,11 @@ class Album:
 
     Args:
         folders: the directories of its runs.
+        checksums: of pictures, as far as their results tell.
     """
 
-    def __init__(self, folders: Iterable[Path]) -> None:
-        self.folders = [folder.resolve() for folder in folders]
+    def __init__(self, folders: Iterable[Path], checksums: dict[Path, str]) -> None:
+        self.folders, self.checksums = [folder.resolve() for folder in folders], checksums
         self.left = MOST_IN_ALL
 
     def tile(self, path: Path) -> Tile:
@@ -89,7 +91,10 @@ class Album:
                 raise ValueError("it is no regular file")
             if about.st_size > MOST_BYTES:
                 raise ValueError(f"it has more than {MOST_BYTES / 1e6:g} MB")
-            return file.read(MOST_BYTES)
+            content = file.read(MOST_BYTES)
+        if self.checksums.get(path, told := f"{zlib.crc32(content):08x}") != told:
+            raise ValueError("it is not the picture that was measured: its checksum is another")
+        return content
 
     def address(self, content: bytes, kind: str) -> str:
         """Bytes as a data address."""

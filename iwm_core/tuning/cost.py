@@ -130,16 +130,17 @@ def write_cost(run: Path, cost: Cost) -> None:
     Raises:
         UserError: it cannot be written.
     """
-    write_record(run / "cost.json", cost._asdict())
+    write_record(run / "cost.json", cost._asdict(), run / "config.yaml")
 
 
 def read_cost(run: Path) -> Cost | None:
     """What ``cost.json`` tells; None where there is none yet.
 
     Raises:
-        UserError: it cannot be read.
+        UserError: it cannot be read, or is of another run.
     """
     path = run / "cost.json"
     if not (path.exists() or path.is_symlink()):
         return None
-    return read_json(path, Cost, f"remove it, and `iwm resume {shlex.quote(str(run))}` writes it anew")
+    again = f"remove it, and `iwm resume {shlex.quote(str(run))}` writes it anew"
+    return read_json(path, Cost, again, run / "config.yaml")

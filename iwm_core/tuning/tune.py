@@ -29,7 +29,7 @@ from iwm_core.lock import placing
 from iwm_core.objective import Objective, first_not_finite
 from iwm_core.run import Run
 from iwm_core.saved import read_state
-from iwm_core.scorecard import FORMAT, MEASURED_WITH, form, place_of, tell_apart, title_of
+from iwm_core.scorecard import FORMAT, MEASURED_WITH, form, place_of, rows_of, tell_apart, title_of
 from iwm_core.settings import digest, plain, settings_of
 from iwm_core.signals import Stop
 from iwm_core.stored import checksum_of_file
@@ -239,9 +239,8 @@ def evaluate_tasks(run: Run, recipe: TuneRecipe, model: Tuned, display: Display,
         content |= {"summary": in_words(name, model, metrics, run), "about": {}, "charts": [], "galleries": [], "pictures": []}
         with placing(run.path, "eval", display.warn):
             place.file.parent.mkdir(exist_ok=True)
-            table = place.file.with_name(f"{place.file.stem}_rows.safetensors")
-            write_atomically(table, save({"rows": rows}))
-            run.write_evaluation(place, content | {"rows": checksum_of_file(table)})
+            write_atomically(rows_of(place.file), save({"rows": rows}))
+            run.write_evaluation(place, content | {"rows": checksum_of_file(rows_of(place.file))})
         display.table(title_of(name, model.step, place), metrics, ())
         display.say(content["summary"])
         display.say(f"wrote {place.file}")
