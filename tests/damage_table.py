@@ -51,7 +51,7 @@ SHOWN: Rows = [
     (r"(env|eval/mrr|eval/classify)\.json", "ASSSSSSSSS"),
     (r"eval/mrr/.*\.png", "SSSSSSSSSS"),
     (r"checkpoints/NEWEST/state\.json", "SSSSSSSSSS"),
-    (r"report\.html", "NNNNNNNNRN"),
+    (r"report\.html", "NRNNRRNNRR"),
     *PLACING,
 ]
 PICTURES: Rows = [(r"eval/mrr(/.*)?\.png", "NNNNNNNRRR")]

@@ -109,8 +109,9 @@ class Table:
         found = run(self.place, *COMMANDS[cell.run, cell.verb])
         after = tree(self.place)
         told = f"{cell.run}/{cell.file}"
-        untouched = {path for path in after if path == told and after[path] == before.get(path)}
         kept = any(path.startswith(f"{told}.damaged") for path in after)
+        # What nobody needed stays as it was; what a run of this kind does not write anew is gone once it is put aside.
+        untouched = {told} if after.get(told) == before.get(told) or (kept and told not in after) else set[str]()
         differing = {
             path
             for path in {*after, *reference} - untouched
