@@ -93,7 +93,9 @@ def test_all_that_was_found_is_written(evaluators, capsys):
         "image_size": 16,
         "view": {"canvas": None, "source_from": "view"},
     }
-    assert {key: value for key, value in found.items() if key not in ("metrics", "charts", "galleries", "pictures", "checksum")} == {
+    assert sorted(found.pop("files")) == ["full_own.svg", "pair/00_0.png", "pair/00_1.png"], "each with its checksum"
+    owned = ("config", "checksum")
+    assert {key: value for key, value in found.items() if key not in ("metrics", "charts", "galleries", "pictures", *owned)} == {
         "format": 2,
         "evaluator": "full",
         "step": 6,

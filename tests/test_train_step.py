@@ -143,6 +143,7 @@ KEYS |= {"target_std", "effective_rank", "gain", "rank_bounded", "images_per_s",
 def test_logged_lines(train):
     logged = train("train.steps=7", "train.weight_decay={start: 0.1, end: 0.4}", "train.momentum={start: 0.9, end: 1.0}")
     assert [line["step"] for line in logged] == [2, 4, 6, 7], "every log_every steps, and the last"
+    assert logged[0].pop("config"), "the first line tells of which run it is"
     for line in logged:
         assert set(line) == KEYS
         assert all(math.isfinite(value) for value in line.values())
