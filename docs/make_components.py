@@ -12,7 +12,7 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
-from iwm_core.listing import run_components
+from iwm_core.cli.listing import run_components
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "components.md"

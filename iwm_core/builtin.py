@@ -7,26 +7,26 @@ from iwm_core import hookimpl
 
 @hookimpl
 def iwm_encoders() -> list[type]:
-    from iwm_core.encoder import TimmViT
+    from iwm_vit.encoder import TimmViT
 
     return [TimmViT]
 
 
 @hookimpl
 def iwm_predictors() -> list[type]:
-    from iwm_core.predictors.adaln import AdaLN
-    from iwm_core.predictors.feature import Feature
-    from iwm_core.predictors.identity import Identity
-    from iwm_core.predictors.sequence import Sequence
-    from iwm_core.predictors.unconditioned import Unconditioned
+    from iwm_vit.predictors.adaln import AdaLN
+    from iwm_vit.predictors.feature import Feature
+    from iwm_vit.predictors.identity import Identity
+    from iwm_vit.predictors.sequence import Sequence
+    from iwm_vit.predictors.unconditioned import Unconditioned
 
     return [Feature, Sequence, Unconditioned, AdaLN, Identity]
 
 
 @hookimpl
 def iwm_data_sources() -> list[type]:
-    from iwm_core.data.folder import Folder
-    from iwm_core.data.hub import Hub
+    from iwm_data.folder import Folder
+    from iwm_data.hub import Hub
 
     return [Folder, Hub]
 

@@ -13,8 +13,8 @@ import tiny_plugin
 from PIL import Image
 from tiny_tuning import Worlds
 
-from iwm_core.cli import dispatch, guarded
-from iwm_core.plugins import Plugin, load_plugins
+from iwm_core.cli.main import dispatch, guarded
+from iwm_core.plugins.loader import Plugin, load_plugins
 
 
 @pytest.fixture

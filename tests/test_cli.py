@@ -11,10 +11,10 @@ import pytest
 from omegaconf import OmegaConf
 
 from iwm_core import __version__
-from iwm_core.cli import VERBS, dispatch, guarded
-from iwm_core.compose import compose
-from iwm_core.plugins import KINDS
-from iwm_core.thaw import thaw
+from iwm_core.cli.main import VERBS, dispatch, guarded
+from iwm_core.plugins.loader import KINDS
+from iwm_core.recipe.compose import compose
+from iwm_core.recipe.thaw import thaw
 
 
 def told(capsys, *words):
@@ -125,7 +125,7 @@ def tiny_header():
 def test_a_reader_that_leaves_early_is_no_error(words, monkeypatch):
     """As `iwm … | head -1`, but the reader is gone before the first byte; output is buffered, as it is for users."""
     monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
-    command = [sys.executable, "-c", "import sys; sys.stdin.read(); from iwm_core.cli import main; main()", *words]
+    command = [sys.executable, "-c", "import sys; sys.stdin.read(); from iwm_core.cli.main import main; main()", *words]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         process.stdout.close()
         _, error = process.communicate("", timeout=60)

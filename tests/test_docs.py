@@ -11,19 +11,19 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 import torch
+from iwm_tasks.comparison.asked import prefix_of, read_protocols, read_seeds
 
 import iwm_core
 from iwm_core import interfaces, testing
-from iwm_core.change import change
-from iwm_core.cli import dispatch
-from iwm_core.comparison.asked import prefix_of, read_protocols, read_seeds
-from iwm_core.compose import compose, of_world_model
-from iwm_core.frozen import FrozenModel
-from iwm_core.overrides import ON_RESUME, checkpoint_in, expand, read_recipe
-from iwm_core.plugins import Plugin, load_plugins
-from iwm_core.thaw import thaw
-from iwm_core.usage import USES
-from iwm_core.world_model import build_model
+from iwm_core.cli.main import dispatch
+from iwm_core.cli.usage import USES
+from iwm_core.model.frozen import FrozenModel
+from iwm_core.model.world_model import build_model
+from iwm_core.plugins.loader import Plugin, load_plugins
+from iwm_core.recipe.change import change
+from iwm_core.recipe.compose import compose, of_world_model
+from iwm_core.recipe.overrides import ON_RESUME, checkpoint_in, expand, read_recipe
+from iwm_core.recipe.thaw import thaw
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import pytest
 from fresh_environment import OURS, ROOT, Environment, fresh_environment
 
-from iwm_core.plugins import Plugin, clash_text
+from iwm_core.plugins.loader import Plugin, clash_text
 
 GUIDE = (ROOT / "docs/writing-plugins.md").read_text(encoding="utf-8")
 FENCE = re.compile(r"^```(?P<language>\w*)\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL)

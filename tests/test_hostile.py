@@ -11,8 +11,8 @@ import pytest
 from plugin_packages import GAIN, HOOKS, package
 
 from iwm_core import hookimpl
-from iwm_core.cli import dispatch, guarded
-from iwm_core.plugins import Plugin, load_plugins
+from iwm_core.cli.main import dispatch, guarded
+from iwm_core.plugins.loader import Plugin, load_plugins
 
 DIRS = "\n@hookimpl\ndef iwm_recipe_dirs():\n    from pathlib import Path\n\n    return [Path(__file__).parent / 'recipes']\n"
 TINY = """
@@ -61,7 +61,9 @@ def command(folder, *words, **environment):
     others = ",".join(p.distribution for p in load_plugins().plugins if p.distribution != "iwm-core" and "try" not in p.distribution)
     path = os.pathsep.join([str(folder / "site"), str(Path(__file__).parent)])
     told = os.environ | {"PYTHONPATH": path, "IWM_DISABLED_PLUGINS": others, "OMP_NUM_THREADS": "1", **environment}
-    done = subprocess.run([sys.executable, "-m", "iwm_core.cli", *words], cwd=folder, env=told, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "iwm_core.cli.main", *words], cwd=folder, env=told, capture_output=True, text=True, check=False
+    )
     return done.returncode, done.stdout, done.stderr
 
 

@@ -5,14 +5,14 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Literal
 
+import iwm_devkit as testing
 import pytest
+from iwm_devkit import CHECKS, check_component
 from kit_examples import Brighter, Halves, Letters, MeanHead, Patches, Spread, Told, broken, caught
 from kit_tuning import Name, Probe
 
-from iwm_core import testing
 from iwm_core.interfaces import Component, option
-from iwm_core.plugins import KINDS, load_plugins
-from iwm_core.testing import CHECKS, check_component
+from iwm_core.plugins.loader import KINDS, load_plugins
 
 SMALL = {"width": 24, "depth": 2, "heads": 2, "patch_size": 16}
 MODULES = ("encoder", "predictor", "head")

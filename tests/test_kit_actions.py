@@ -6,6 +6,7 @@ import sys
 
 import pytest
 import torch
+from iwm_devkit.conduct import check_compiles
 from kit_examples import (
     Brighter,
     Halves,
@@ -14,7 +15,6 @@ from kit_examples import (
 )
 
 from iwm_core.interfaces import ActionParams, Targets
-from iwm_core.testing.conduct import check_compiles
 
 COUNTER = itertools.count()
 IMAGES = torch.linspace(0, 1, 2 * 3 * 4 * 4).reshape(2, 3, 4, 4)
@@ -144,8 +144,8 @@ def test_compilation(function, words):
 def test_installed_actions_compile():
     """In a process whose functions do not check shapes as they run, which cannot be compiled."""
     code = """if True:
-        from iwm_core.plugins import load_plugins
-        from iwm_core.testing import check_action
+        from iwm_core.plugins.loader import load_plugins
+        from iwm_devkit import check_action
         entries = load_plugins().entries("action")
         for entry in entries.values():
             assert not hasattr(entry.component.apply, "__wrapped__")

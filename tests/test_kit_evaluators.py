@@ -2,10 +2,10 @@
 
 import pytest
 import torch
+from iwm_devkit import CHECKS
 from kit_examples import Spread, broken, caught
 
 from iwm_core.interfaces import Chart, Metric, NotApplicable
-from iwm_core.testing import CHECKS
 
 
 def finds(**changes):

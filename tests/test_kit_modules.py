@@ -4,10 +4,9 @@ import itertools
 
 import pytest
 import torch
+from iwm_devkit import CHECKS
 from kit_examples import Mean, MeanHead, PatchEncoder, Patches, Told, ToldPredictor, broken, caught
 from torch import nn
-
-from iwm_core.testing import CHECKS
 
 
 def module_of(good, forward, **more):

@@ -2,10 +2,10 @@
 
 import pytest
 import torch
+from iwm_devkit import check_data_source
 from seen_pairs import Seen, SeenImages
 
 from iwm_core.interfaces import Images
-from iwm_core.testing import check_data_source
 
 OBSERVED = Seen().observed
 

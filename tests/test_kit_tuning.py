@@ -4,11 +4,10 @@ import itertools
 
 import pytest
 import torch
+from iwm_devkit import CHECKS
 from kit_examples import broken, caught
 from kit_tuning import Name, Probe, ProbeBackbone
 from torch import nn
-
-from iwm_core.testing import CHECKS
 
 COUNTER = itertools.count()
 SHOWN = {"mixes": False, "answer_kind": "labels", "answer": lambda self, x: x.sigmoid()}

@@ -26,9 +26,9 @@ OWNERS = {
 
 PUBLIC = {
     "iwm_core",
-    *("iwm_core.interfaces", "iwm_core.events", "iwm_core.testing"),
-    *("iwm_core.intervals", "iwm_core.bootstrap", "iwm_core.jackknife"),
-    *("iwm_core.predictors", "iwm_core.resample", "iwm_core.health", "iwm_core.planning"),
+    *("iwm_core.interfaces", "iwm_core.interfaces.events", "iwm_devkit"),
+    *("iwm_core.evaluation.intervals", "iwm_core.evaluation.bootstrap", "iwm_core.evaluation.jackknife"),
+    *("iwm_vit.predictors", "iwm_core.data.resample", "iwm_core.training.health", "iwm_core.model.planning"),
 }
 """What plugins may import: the interfaces, the test kit, and building blocks."""
 
@@ -70,7 +70,13 @@ def test_interfaces_import_torch_and_jaxtyping_only():
     modules = set().union(*(imports(path) for path in (ROOT / "iwm_core" / "interfaces").glob("*.py")))
     assert {m.split(".")[0] for m in modules} - set(sys.stdlib_module_names) == {"torch", "jaxtyping", "iwm_core"}
     own = {m for m in modules if m.startswith("iwm_core") and not m.startswith("iwm_core.interfaces.")}
-    assert own == {"iwm_core.component", "iwm_core.constant", "iwm_core.draws", "iwm_core.near", "iwm_core.results"}
+    assert own == {
+        "iwm_core.interfaces.component",
+        "iwm_core.interfaces.constant",
+        "iwm_core.interfaces.draws",
+        "iwm_core.interfaces.near",
+        "iwm_core.interfaces.results",
+    }
 
 
 @pytest.mark.parametrize("path", PLUGINS, ids=lambda p: p.relative_to(ROOT).as_posix())
@@ -78,12 +84,12 @@ def test_plugins_import_only_what_is_public(path):
     own = path.relative_to(ROOT / "plugins").parts[1]
     for module in imports(path):
         if module.split(".")[0].startswith("iwm_") and module.split(".")[0] != own:
-            assert module in PUBLIC or module.startswith("iwm_core.predictors."), f"{path} imports {module}"
+            assert module in PUBLIC or module.startswith("iwm_vit.predictors."), f"{path} imports {module}"
 
 
 def test_help_and_plugins_do_not_import_torch():
     code = (
-        "import sys\nfrom iwm_core.cli import VERBS, dispatch\n"
+        "import sys\nfrom iwm_core.cli.main import VERBS, dispatch\n"
         "for words in (['--help'], *([verb, '--help'] for verb in VERBS), ['plugins'], ['plugins', '--json']):\n"
         "    assert dispatch(words) == 0\n"
         "assert not {'torch', 'hydra', 'timm', 'datasets', 'accelerate'} & set(sys.modules), sorted(sys.modules)\n"

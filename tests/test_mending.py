@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from one_line import assert_one_line
 from safetensors.torch import load_file
 
-from iwm_core.errors import UserError
-from iwm_core.frozen import FrozenModel
-from iwm_core.run import Run
-from iwm_core.schema import SCHEMAS
-from iwm_core.shapes import NAME
-from iwm_core.thaw import check_key, thaw, thaw_plain
-from iwm_core.world_model import build_model
+from iwm_core.interfaces.errors import UserError
+from iwm_core.model.frozen import FrozenModel
+from iwm_core.model.world_model import build_model
+from iwm_core.recipe.schema import SCHEMAS
+from iwm_core.recipe.shapes import NAME
+from iwm_core.recipe.thaw import check_key, thaw, thaw_plain
+from iwm_core.run.directory import Run
 
 TRAIN = ("train", "recipe=tiny", "train.keep=3")
 

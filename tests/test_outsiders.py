@@ -10,7 +10,7 @@ import pytest
 from fresh_environment import OURS, Environment, fresh_environment
 from one_line import assert_one_line
 
-from iwm_core.plugins import load_plugins
+from iwm_core.plugins.loader import load_plugins
 
 TESTS = Path(__file__).parent
 TINY = [

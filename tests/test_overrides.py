@@ -10,15 +10,15 @@ import pytest
 from omegaconf import OmegaConf
 
 from iwm_core import hookimpl
-from iwm_core.change import change
-from iwm_core.cli import dispatch, guarded
-from iwm_core.compose import compose
-from iwm_core.errors import UserError
+from iwm_core.cli.main import dispatch, guarded
 from iwm_core.interfaces import Evaluation, Evaluator, Metric, option
-from iwm_core.plugins import Plugin
-from iwm_core.run import Run
-from iwm_core.signals import Children
-from iwm_core.thaw import thaw
+from iwm_core.interfaces.errors import UserError
+from iwm_core.plugins.loader import Plugin
+from iwm_core.process.signals import Children
+from iwm_core.recipe.change import change
+from iwm_core.recipe.compose import compose
+from iwm_core.recipe.thaw import thaw
+from iwm_core.run.directory import Run
 
 
 def test_options_of_a_replaced_component_are_left_out_with_a_note(tiny, capsys):
@@ -75,14 +75,14 @@ def jobs(monkeypatch):
         def statuses(self):
             return [3 if "train.seed=7" in done[-1] else 0]
 
-    monkeypatch.setattr("iwm_core.jobs.Children", Recorded)
+    monkeypatch.setattr("iwm_core.process.jobs.Children", Recorded)
     return done
 
 
 def test_a_sweep_runs_each_job_in_a_process_of_its_own(tiny, jobs):
     words = ["train", "-m", "recipe=tiny", "train.seed=0,1", "predictor=shift,identity", "train.lr.peak=2e-3"]
     assert guarded(lambda: dispatch(words)) == 0
-    assert all(job[:5] == [sys.executable, "-m", "iwm_core.cli", "train", "recipe=tiny"] for job in jobs)
+    assert all(job[:5] == [sys.executable, "-m", "iwm_core.cli.main", "train", "recipe=tiny"] for job in jobs)
     pairs = [(s, p) for s in ("train.seed=0", "train.seed=1") for p in ("predictor=shift", "predictor=identity")]
     assert [job[5:] for job in jobs] == [[*pair, "train.lr.peak=2e-3", "run='runs/tiny'"] for pair in pairs]
     assert list(Path("runs").iterdir()) == [], "a directory that a job has not used is removed"

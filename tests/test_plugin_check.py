@@ -6,8 +6,8 @@ import pytest
 from one_line import assert_one_line
 from plugin_packages import GAIN, HOOKS, package
 
-from iwm_core.cli import dispatch, guarded
-from iwm_core.plugins import load_plugins
+from iwm_core.cli.main import dispatch, guarded
+from iwm_core.plugins.loader import load_plugins
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def check(site, capsys):
 @pytest.fixture
 def light(monkeypatch):
     """No interpreters of their own for imports, which take a quarter of a second each."""
-    monkeypatch.setattr("iwm_core.plugin_check.checks.check_import", lambda point: None)
+    monkeypatch.setattr("iwm_devkit.plugin_check.checks.check_import", lambda point: None)
 
 
 def test_two_entry_points_of_one_module(site, check, light):
@@ -117,7 +117,10 @@ def test_what_is_wrong_is_named(site, check, light, given, kind, name, words):
         ("raise SystemExit(3)\n", ("cannot import iwm_try_heavy: SystemExit: 3",)),
         ("import torch\n", ("imports torch", "inside the hooks")),
         ("print('hello')\n", ("prints 'hello'", "--json")),
-        ("import os\nos._exit(7) if 'iwm_core.plugin_check' not in __import__('sys').modules else None\n", ("ends Python with status 7",)),
+        (
+            "import os\nos._exit(7) if 'iwm_devkit.plugin_check' not in __import__('sys').modules else None\n",
+            ("ends Python with status 7",),
+        ),
     ],
 )
 def test_modules_import_lightly(site, check, text, words):

@@ -8,9 +8,9 @@ import pytest
 import tiny_plugin
 
 from iwm_core import builtin, hookimpl
-from iwm_core.cli import dispatch, guarded
-from iwm_core.errors import UserError
-from iwm_core.plugins import Plugin
+from iwm_core.cli.main import dispatch, guarded
+from iwm_core.interfaces.errors import UserError
+from iwm_core.plugins.loader import Plugin
 
 
 def hooks(**functions):

@@ -4,16 +4,15 @@ import subprocess
 import sys
 
 import pytest
+from iwm_devkit import CHECKS
+from iwm_devkit.plugin_check import components, recipes
 from plugin_packages import GAIN, package
-
-from iwm_core.plugin_check import components, recipes
-from iwm_core.testing import CHECKS
 
 pytest_plugins = "pytester"
 LOADED = components, recipes, CHECKS
 """What is imported within a pytest of `pytester` is forgotten after it: this must not be imported twice."""
 
-SHIM = {"metadata": "Name: iwm-try-shim\n", "entry_points": "[pytest11]\niwm = iwm_core.testing.pytest_plugin\n"}
+SHIM = {"metadata": "Name: iwm-try-shim\n", "entry_points": "[pytest11]\niwm = iwm_devkit.pytest_plugin\n"}
 
 
 @pytest.fixture
@@ -22,8 +21,8 @@ def tests(site, pytester, monkeypatch):
     package(site, "iwm-try-shim", "", **SHIM)
     package(site, "iwm-try-good")
     package(site, "iwm-try-bad", gain__py=GAIN.replace("gain", "glare").replace(".clamp(0, 1)", ""))
-    monkeypatch.setattr("iwm_core.plugin_check.checks.check_import", lambda point: None)  # tested elsewhere, and slow
-    monkeypatch.setattr("iwm_core.testing.actions.check_compiles", lambda *given: None)  # what torch imports for it is forgotten, too
+    monkeypatch.setattr("iwm_devkit.plugin_check.checks.check_import", lambda point: None)  # tested elsewhere, and slow
+    monkeypatch.setattr("iwm_devkit.actions.check_compiles", lambda *given: None)  # what torch imports for it is forgotten, too
     monkeypatch.chdir(pytester.path)
     pytester.makepyfile(test_own="def test_own(): pass")
 
@@ -80,5 +79,5 @@ def test_processes_of_xdist_agree(tests, pytester, site, monkeypatch):
 
 def test_it_is_light():
     """Every pytest of the environment imports it."""
-    code = "import sys\nimport iwm_core.testing.pytest_plugin\nassert not {'torch', 'iwm_core.plugins'} & set(sys.modules)\n"
+    code = "import sys\nimport iwm_devkit.pytest_plugin\nassert not {'torch', 'iwm_core.plugins.loader'} & set(sys.modules)\n"
     subprocess.run([sys.executable, "-c", code], check=True)

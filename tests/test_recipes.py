@@ -7,15 +7,15 @@ from pathlib import Path
 import pytest
 import torch
 
-from iwm_core.compose import compose
-from iwm_core.config import steps_of
-from iwm_core.engine import Plan
-from iwm_core.plugins import load_plugins
-from iwm_core.recipes import find_recipes
-from iwm_core.schema import TUNING, schema_of
-from iwm_core.thaw import thaw
-from iwm_core.work import check_fit
-from iwm_core.world_model import build_model
+from iwm_core.cli.work import check_fit
+from iwm_core.model.world_model import build_model
+from iwm_core.plugins.loader import load_plugins
+from iwm_core.recipe.compose import compose
+from iwm_core.recipe.config import steps_of
+from iwm_core.recipe.files import find_recipes
+from iwm_core.recipe.schema import TUNING, schema_of
+from iwm_core.recipe.thaw import thaw
+from iwm_core.training.loop import Plan
 
 load_plugins.cache_clear()
 RECIPES = find_recipes()

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 from fresh_environment import OURS
+from iwm_devkit.scaffold.installed import giver
+from iwm_devkit.scaffold.naming import LONGEST, read_name
+from iwm_devkit.scaffold.package import USE, core_bounds
 from one_line import assert_one_line
 
 from iwm_core import __version__, scaffold
-from iwm_core.cli import dispatch, guarded
-from iwm_core.plugins import KINDS, load_plugins
-from iwm_core.scaffold.installed import giver
-from iwm_core.scaffold.naming import LONGEST, read_name
-from iwm_core.scaffold.package import USE, core_bounds
+from iwm_core.cli.main import dispatch, guarded
+from iwm_core.plugins.loader import KINDS, load_plugins
 
 LONG = "a" * LONGEST
 NAMES = dict(zip(USE, ("gamma", "iwm-film-grain", "x", LONG, "iwm_d2", "zoom9", "stripes"), strict=True))
@@ -23,7 +23,7 @@ NAMES = dict(zip(USE, ("gamma", "iwm-film-grain", "x", LONG, "iwm_d2", "zoom9", 
 
 EACH = """
 import os, sys
-import pytest, torch._dynamo, iwm_core.testing, iwm_core.predictors.narrow_vit, iwm_core.bootstrap  # once, for all packages
+import pytest, torch._dynamo, iwm_devkit, iwm_vit.predictors.narrow_vit, iwm_core.evaluation.bootstrap  # once, for all packages
 for folder in sys.argv[1:]:
     child = os.fork()
     if child == 0:
@@ -122,7 +122,7 @@ def test_bounds_on_the_core(version, bounds):
 
 def test_no_torch(tmp_path):
     code = (
-        "import sys\nfrom iwm_core.cli import dispatch\nassert dispatch(['plugins', 'new', 'gamma', '--kind', 'action']) == 0\n"
+        "import sys\nfrom iwm_core.cli.main import dispatch\nassert dispatch(['plugins', 'new', 'gamma', '--kind', 'action']) == 0\n"
         "assert not {'torch', 'hydra', 'timm', 'jaxtyping'} & set(sys.modules), sorted(sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, cwd=tmp_path)

@@ -13,11 +13,11 @@ from predicting import RED, asker, picture
 from rich.console import Console
 from rich.table import Table
 
-from iwm_core.cli import dispatch, guarded
-from iwm_core.display import NamesConsole, PlainDisplay, Recurring, SilentDisplay, TerminalDisplay
-from iwm_core.jobs import at
-from iwm_core.results import Metric
-from iwm_core.shown import shown
+from iwm_core.cli.main import dispatch, guarded
+from iwm_core.interfaces.results import Metric
+from iwm_core.process.display import NamesConsole, PlainDisplay, Recurring, SilentDisplay, TerminalDisplay
+from iwm_core.process.jobs import at
+from iwm_core.process.shown import shown
 
 CORE = Path(__file__).parent.parent / "iwm_core"
 TURN = "\u202e"  # right to left from here on
@@ -56,7 +56,7 @@ def test_nothing_else_prints():
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             called = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
             assert called not in ("print", "sys.stdout.write", "sys.stderr.write") or inside == "shown.py", f"{inside}: use tell()"
-            assert called != "Console", f"{inside}: use iwm_core.display.NamesConsole"
+            assert called != "Console", f"{inside}: use iwm_core.process.display.NamesConsole"
 
 
 @pytest.mark.parametrize("display", [PlainDisplay, TerminalDisplay, SilentDisplay])

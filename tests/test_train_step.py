@@ -13,10 +13,10 @@ from safetensors.torch import load_file
 from torch import nn
 
 from iwm_core import hookimpl, work
-from iwm_core.compose import compose
-from iwm_core.engine import make_optimizer
-from iwm_core.thaw import thaw
-from iwm_core.world_model import ImageWorldModel, build_model
+from iwm_core.model.world_model import ImageWorldModel, build_model
+from iwm_core.recipe.compose import compose
+from iwm_core.recipe.thaw import thaw
+from iwm_core.training.loop import make_optimizer
 
 EVERY = ["train.log_every=1", "train.checkpoint_every=1", "train.keep=20"]
 

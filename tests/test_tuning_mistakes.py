@@ -12,7 +12,7 @@ from one_line import assert_one_line
 from PIL import Image
 from tiny_tuning import SWIFT, content, moments
 
-from iwm_core import checkpoint
+from iwm_core.run import checkpoint
 
 
 @pytest.fixture

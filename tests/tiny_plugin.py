@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from iwm_vit.predictors.narrow_vit import NarrowViT, NarrowViTComponent
 from seen_pairs import Seen
 from taught_images import Taught
 from torch import Tensor
 
 from iwm_core import hookimpl
 from iwm_core.interfaces import Action, ActionParams, DataSource, Draws, Images, Targets, TargetSelector, option
-from iwm_core.predictors.narrow_vit import NarrowViT, NarrowViTComponent
 
 
 @dataclass(kw_only=True)

@@ -5,15 +5,15 @@ from typing import Any
 
 import torch
 
-from iwm_core.config import Recipe
 from iwm_core.data.loader import Batch, DecodedViews, Slice
 from iwm_core.data.pairs import paired
 from iwm_core.data.quarantine import Corrupt, Quarantine, named
 from iwm_core.data.store import StoredViews
-from iwm_core.display import Display, Recurring
-from iwm_core.errors import UserError
 from iwm_core.interfaces import DataSource, Images
-from iwm_core.run import Run
+from iwm_core.interfaces.errors import UserError
+from iwm_core.process.display import Display, Recurring
+from iwm_core.recipe.config import Recipe
+from iwm_core.run.directory import Run
 
 
 def open_split(source: DataSource, split: str) -> Images:

@@ -29,16 +29,16 @@ import psutil
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from furnished import contents, furnish, put_back
+from iwm_report.report import page
+from iwm_tasks.comparison import work as comparison
+from iwm_tasks.prediction import work as prediction
 from random_lines import line_of
 
 from iwm_core import sweep, work
-from iwm_core.cli import VERBS, dispatch, guarded
-from iwm_core.comparison import work as comparison
-from iwm_core.jobs import Ended
-from iwm_core.prediction import work as prediction
-from iwm_core.report import page
-from iwm_core.shown import LONGEST
-from iwm_core.signals import Stopped
+from iwm_core.cli.main import VERBS, dispatch, guarded
+from iwm_core.process.jobs import Ended
+from iwm_core.process.shown import LONGEST
+from iwm_core.process.signals import Stopped
 
 SECONDS = 60
 """After which a line hangs."""

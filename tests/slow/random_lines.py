@@ -2,9 +2,9 @@
 
 import random
 
-from iwm_core.cli import VERBS
-from iwm_core.own_settings import keys_of
-from iwm_core.schema import SCHEMAS
+from iwm_core.cli.main import VERBS
+from iwm_core.recipe.own_settings import keys_of
+from iwm_core.recipe.schema import SCHEMAS
 
 LINE = "\x1b[31mred", "two\nlines", "tab\there", "ü☃", "\udcff", "\u202eabc"
 PATHS = (

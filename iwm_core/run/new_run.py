@@ -1,0 +1,159 @@
+"""The directory of a new run: found, locked, and its config frozen in it.
+
+Decisions:
+- What the start of a run leaves when it is killed before there is a config.yaml counts as nothing: the next start takes the directory.
+- Paths of data are frozen absolute: a relative one would be other images, or none, once a run goes on from another folder. Where they
+  have moved, on another machine, say, ``data.path=`` of `iwm resume` and its like says so.
+- Without ``run``, ``runs/<recipe>``, with a number where that is taken; whoever makes the directory first has it.
+"""
+
+import dataclasses
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
+
+from iwm_core.interfaces.errors import UserError
+from iwm_core.plugins.loader import load_plugins
+from iwm_core.recipe.schema import schema_of
+from iwm_core.run.directory import Run, frozen
+from iwm_core.run.files import exists, write_atomically, write_record, writing
+from iwm_core.run.lock import WRITER, Taken, writer, writer_of
+
+LEFT = {WRITER, "env.json", ".env.json.partial", ".config.yaml.partial"}
+"""What a start that was killed may leave."""
+ELSEWHERE = "choose another directory with run=PATH"
+
+
+@contextmanager
+def new_run(config: DictConfig, verb: str, warn: Callable[[str], None]) -> Iterator[Run]:
+    """A new run, its config frozen in its directory, of which this process is the one writer.
+
+    Raises:
+        UserError: the directory is taken, or cannot be written.
+    """
+    with ExitStack() as lock:
+        path = Path(str(config.run)) if config.run is not None else None  # a number, in run=7
+        if path is not None:
+            refuse_taken(path)
+            with writing(path, "make the run directory", ELSEWHERE):
+                path.mkdir(parents=True, exist_ok=True)
+            lock.enter_context(writer(path, verb, warn, ELSEWHERE))
+            refuse_taken(path)  # another start may have been quicker
+        else:
+            path = next(free for free in numbered(config.recipe) if take(free, verb, warn, lock))
+        config.run = str(path)
+        anchor(config)
+        text, seal = frozen(config)
+        write_record(path / "env.json", {**environment(config.train.seed), "config": seal})
+        # Last: a directory with a config.yaml is a run.
+        write_atomically(path / "config.yaml", text)
+        yield Run(path)
+
+
+def anchor(config: DictConfig) -> None:
+    """Make the paths among components' options absolute, so that a run reads the same files from whichever folder it goes on."""
+    schema = schema_of(config)
+    nodes = [(kind, config[group]) for group, kind in schema.single.items()]
+    nodes += [(kind, node) for group, kind in schema.several.items() for node in config[group].values()]
+    for kind, node in nodes:
+        for option in dataclasses.fields(load_plugins().component(kind, node.name)):
+            value = node.get(option.name)
+            if option.metadata.get("path") and value and exists(there := os.path.expanduser(str(value))):  # noqa: PTH111
+                node[option.name] = str(Path(there).absolute())
+
+
+def refuse_taken(path: Path) -> None:
+    """Refuse a directory that holds anything that is not left by a killed start.
+
+    Raises:
+        UserError: it does.
+    """
+    with writing(path, "look into", ELSEWHERE):
+        if (path / "config.yaml").exists():
+            busy = writer_of(path)
+            if busy:
+                raise Taken(f"{path} is in use by {busy}; {ELSEWHERE}")
+            raise UserError(f"the run {path} exists; continue it with `iwm resume {path}`, or {ELSEWHERE}")
+        if path.is_file():
+            raise UserError(f"run={path} is a file; {ELSEWHERE}")
+        if path.is_dir() and not left_behind(path):
+            raise UserError(f"run={path} is not empty and no run; {ELSEWHERE}")
+
+
+def left_behind(path: Path) -> bool:
+    """Whether a directory holds nothing but what a killed start may leave."""
+    return {file.name for file in path.iterdir()} <= LEFT
+
+
+def numbered(recipe: str) -> Iterator[Path]:
+    """``runs/<recipe>``, ``runs/<recipe>-2`` and so on."""
+    path, number = Path("runs") / recipe, 1
+    while True:
+        yield path
+        number += 1
+        path = path.with_name(f"{Path(recipe).name}-{number}")
+
+
+def make(path: Path) -> bool:
+    """Make a directory; False where there is something already."""
+    try:
+        with writing(path, "make the run directory", ELSEWHERE):
+            path.mkdir(parents=True)
+    except UserError as error:
+        if isinstance(error.__cause__, FileExistsError):
+            return False
+        raise
+    return True
+
+
+def take(path: Path, verb: str, warn: Callable[[str], None], lock: ExitStack) -> bool:
+    """Make a directory, or take over what a killed start left there, and lock it; False where it is taken."""
+    made, doubts = make(path), list[str]()
+    # One without a lock file was made a moment ago, by a sweep or a start that is about to lock it.
+    if not made and not (path.is_dir() and (path / WRITER).exists() and left_behind(path)):
+        return False
+    try:
+        with ExitStack() as attempt:
+            attempt.enter_context(writer(path, verb, warn if made else doubts.append, ELSEWHERE))
+            if left_behind(path) and not doubts:  # where nothing can be locked, it is its maker's
+                lock.push(attempt.pop_all())
+                return True
+    except Taken:
+        pass
+    return False
+
+
+def reserve(recipe: str) -> Path:
+    """Make the directory of a run that another process will begin."""
+    return next(path for path in numbered(recipe) if make(path))
+
+
+def environment(seed: int) -> dict[str, Any]:
+    """Versions of what computes a run."""
+    names = ("iwm-core", "torch", "torchvision", "timm", "accelerate", "hydra-core", "datasets", "safetensors")
+    plugins = {plugin.distribution: plugin.version for plugin in load_plugins().plugins}
+    return {
+        "versions": {**{name: version(name) for name in names}, **plugins},
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "git_commit": git_commit(),
+        "seed": seed,
+        "command": sys.argv,
+    }
+
+
+def git_commit() -> str | None:
+    """The commit of the working directory's repository, if it is one."""
+    try:
+        found = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        return None
+    return found.stdout.strip() or None

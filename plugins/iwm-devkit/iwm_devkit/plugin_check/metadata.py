@@ -1,0 +1,53 @@
+"""What a plugin's distribution says of itself."""
+
+import importlib.metadata
+from typing import Any
+
+from packaging.requirements import InvalidRequirement, Requirement
+
+from iwm_core.plugins.loader import CORE
+
+LOWER = (">=", ">", "==", "~=", "===")
+
+
+def check_metadata(distribution: Any) -> str:
+    """Check a distribution's version, and that it asks for a core that is installed.
+
+    Returns:
+        What it asks for.
+
+    Raises:
+        AssertionError: something is missing, or not satisfied.
+    """
+    installed = importlib.metadata.version(CORE)
+    line = f'"{CORE}>={".".join(installed.split(".")[:2])}"'
+    told = distribution.metadata or {}
+    assert told.get("Name"), "its metadata has no name: set `name` in pyproject.toml and install it again"
+    assert told.get("Version"), "its metadata has no version: set `version` in pyproject.toml and install it again"
+    texts = distribution.requires or []
+    broken = [text for text in texts if read(text) is None]
+    assert not broken, f"cannot read the dependency {broken[0]!r}: write it as {line}"
+    asked = [r for text in texts if (r := read(text)) and r.name.lower().replace("_", "-") == CORE and applies(r)]
+    assert asked, f"does not say that it needs {CORE}: add {line} to `dependencies` in pyproject.toml"
+    for requirement in asked:
+        bounds = requirement.specifier
+        assert any(bound.operator in LOWER for bound in bounds), (
+            f"says no lowest version of {CORE} that it works with: write {line} in `dependencies`"
+        )
+        assert bounds.contains(installed, prereleases=True), (
+            f"needs {CORE}{bounds}, and {installed} is installed: pip install '{CORE}{bounds}', or widen its dependency"
+        )
+    return ", ".join(str(requirement) for requirement in asked)
+
+
+def read(text: str) -> Requirement | None:
+    """A dependency; None where it is no valid one."""
+    try:
+        return Requirement(text)
+    except InvalidRequirement:
+        return None
+
+
+def applies(requirement: Requirement) -> bool:
+    """Whether it is needed here, without extras."""
+    return requirement.marker is None or requirement.marker.evaluate({"extra": ""})
