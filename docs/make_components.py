@@ -48,7 +48,7 @@ def told(*words: str) -> list[dict[str, str]]:
 
 def distributions() -> set[str]:
     """The names of this repository's distributions."""
-    files = [ROOT / "pyproject.toml", *ROOT.glob("plugins/*/pyproject.toml")]
+    files = [ROOT / "pyproject.toml", ROOT / "recipes/pyproject.toml", *ROOT.glob("plugins/*/pyproject.toml")]
     return {tomllib.loads(file.read_text(encoding="utf-8"))["project"]["name"] for file in files}
 
 

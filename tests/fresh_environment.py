@@ -17,8 +17,8 @@ from pathlib import Path
 import hatchling.build
 
 ROOT = Path(__file__).parent.parent
-OURS = ["iwm-core", *sorted(path.parent.name for path in (ROOT / "plugins").glob("*/pyproject.toml"))]
-"""The distributions of this repository."""
+OURS = {"iwm-core": ROOT, **{path.name: path for path in sorted((ROOT / "plugins").glob("iwm-*"))}, "iwm": ROOT / "recipes"}
+"""The distributions of this repository, and where each lies; pip installs them in any order when it is given all at once."""
 LEFT_OUT = ("iwm", "_editable", "__editable", "__pycache__")
 """What a path in the outer environment begins with that has to do with iwm, or with where packages are."""
 
@@ -97,7 +97,7 @@ def fresh_environment(folder: Path, distributions: Iterable[str]) -> Environment
 def wheel(distribution: str, folder: Path) -> Path:
     """The wheel of one of `OURS`, built into a folder."""
     folder.mkdir(exist_ok=True)
-    with contextlib.chdir(ROOT if distribution == "iwm-core" else ROOT / "plugins" / distribution):
+    with contextlib.chdir(OURS[distribution]):
         return folder / hatchling.build.build_wheel(str(folder))
 
 

@@ -21,12 +21,6 @@ def test_the_known_versions_are_those_of_all_dependencies_and_within_their_bound
     assert all(known()[name] >= version for name, version in lowest().items())
 
 
-def test_torch_and_torchvision_are_a_pair():
-    """torchvision 0.N goes with torch 2.(N - 15): another pair fails at import."""
-    for pins in (lowest(), known()):
-        assert pins["torchvision"].minor == pins["torch"].minor + 15
-
-
 def test_the_readme_and_contributing_say_how_they_are_run():
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     assert "tests/slow/versions.py lowest" in text

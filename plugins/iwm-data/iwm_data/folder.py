@@ -19,14 +19,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from iwm_data.decode import decode_file, file_content, white_note
-from iwm_data.masks import check_mask_classes, decode_mask
-from iwm_data.walk import check_apart, entries, identity_of, is_folder, walk
 from jaxtyping import UInt8
 from torch import Tensor
 
 from iwm_core.interfaces import NOT_COUNTED, CorruptImage, DataSource, Images, option
 from iwm_core.run.files import exists, looked_for
+from iwm_data.decode import decode_file, file_content, white_note
+from iwm_data.masks import check_mask_classes, decode_mask
+from iwm_data.walk import check_apart, entries, identity_of, is_folder, walk
 
 VALIDATION = ("validation", "val", "valid", "test")
 NAMED = 10  # how many skipped files are kept by name

@@ -27,6 +27,11 @@ import numpy as np
 import torch
 from datasets import ClassLabel, Dataset, Image
 from datasets.exceptions import DatasetGenerationError
+from jaxtyping import Bool, UInt8
+from torch import Tensor
+
+from iwm_core.interfaces import NOT_COUNTED, CorruptImage, DataSource, Draws, Images, option
+from iwm_core.run.files import exists, looked_for
 from iwm_data.columns import (
     class_lists,
     class_names,
@@ -41,11 +46,6 @@ from iwm_data.columns import (
 from iwm_data.decode import decode, decode_file, file_content, white_note
 from iwm_data.masks import check_mask_classes, decode_mask
 from iwm_data.shards import check_shards
-from jaxtyping import Bool, UInt8
-from torch import Tensor
-
-from iwm_core.interfaces import NOT_COUNTED, CorruptImage, DataSource, Draws, Images, option
-from iwm_core.run.files import exists, looked_for
 
 VALIDATION = ("validation", "val", "valid", "test")
 IMAGE_NAMES = ("image", "img", "images", "picture", "jpg", "jpeg", "png", "webp")

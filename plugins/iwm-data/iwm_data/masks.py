@@ -12,11 +12,11 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from iwm_data.decode import opened, reason, upright
 from jaxtyping import UInt8
 from torch import Tensor
 
 from iwm_core.interfaces import NOT_COUNTED, CorruptImage
+from iwm_data.decode import opened, reason, upright
 
 MODES = ("1", "L", "P", "I", "I;16", "I;16L", "I;16B", "I;16N")
 

@@ -10,12 +10,12 @@ import textwrap
 from functools import cache
 from typing import Any, NamedTuple
 
-from iwm_report.numbers import written
-from iwm_report.panels import Axes, Panel, cut
-from iwm_report.svg import COLOURS, INK, PALE, PAPER, inline, own_settings
 from matplotlib.figure import Figure
 
 from iwm_core.interfaces.results import Series
+from iwm_report.numbers import written
+from iwm_report.panels import Axes, Panel, cut
+from iwm_report.svg import COLOURS, INK, PALE, PAPER, inline, own_settings
 
 WIDTH, HEIGHT = 4.6, 3.0  # inches of 72 units
 BAR_ROW, BAR_LEAST, BAR_REST = 0.26, 0.13, 1.0  # inches: of a bar, of one of many, and of what is not bars

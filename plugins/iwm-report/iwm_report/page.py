@@ -12,6 +12,11 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from markupsafe import Markup, escape
+
+from iwm_core.evaluation.measured import Rows
+from iwm_core.evaluation.reading import RunRecord
+from iwm_core.process.shown import shown
 from iwm_report.curves import mishaps, training_charts
 from iwm_report.differences import compare, config_differences, in_short
 from iwm_report.drawing import draw, draw_key
@@ -21,11 +26,6 @@ from iwm_report.panels import alternative
 from iwm_report.reproduce import commands, report_command
 from iwm_report.sections import figures_of, headlines, history_figures, make_sections
 from iwm_report.tiles import Album
-from markupsafe import Markup, escape
-
-from iwm_core.evaluation.measured import Rows
-from iwm_core.evaluation.reading import RunRecord
-from iwm_core.process.shown import shown
 
 Track = Callable[[Iterable[Any], str, int], Iterable[Any]]
 MANY = 3

@@ -10,9 +10,8 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from iwm_report.numbers import written
-
 from iwm_core.interfaces.results import Chart
+from iwm_report.numbers import written
 
 MARGIN = 0.05  # of the axis, beyond what is drawn
 POINTS_TOLD = 8  # of a series, in alternative texts

@@ -10,13 +10,12 @@ Decisions:
 from contextlib import nullcontext
 from pathlib import Path
 
-from iwm_report.naming import common_folder, label_runs
-
 from iwm_core.evaluation.reading import read_run
 from iwm_core.interfaces.errors import UserError
 from iwm_core.process.display import make_display
 from iwm_core.run.files import exists, write_atomically, writing
 from iwm_core.run.lock import placing
+from iwm_report.naming import common_folder, label_runs
 
 START = "<!doctype html>"
 ELSEWHERE = "choose another place with out=FILE"

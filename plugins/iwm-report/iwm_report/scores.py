@@ -13,11 +13,10 @@ import math
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from iwm_report.numbers import written
-
 from iwm_core.evaluation.measured import Measured
 from iwm_core.interfaces.results import CONTROLS, Metric, measure_and_part
 from iwm_core.run.settings import UNKNOWN, against
+from iwm_report.numbers import written
 
 FEW = 6
 

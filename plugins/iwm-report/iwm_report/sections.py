@@ -5,16 +5,16 @@ An evaluator has one section for all runs; evaluators come in the order of the f
 
 from dataclasses import dataclass, field
 
-from iwm_report.curves import history_charts
-from iwm_report.differences import Difference, compare
-from iwm_report.panels import Panel, panels
-from iwm_report.scores import Line, Scorecard, make_scorecard
 from markupsafe import Markup
 
 from iwm_core.evaluation.measured import Measured, Rows
 from iwm_core.evaluation.reading import RunRecord
 from iwm_core.interfaces.results import Chart
 from iwm_core.run.settings import against, settings_of
+from iwm_report.curves import history_charts
+from iwm_report.differences import Difference, compare
+from iwm_report.panels import Panel, panels
+from iwm_report.scores import Line, Scorecard, make_scorecard
 
 
 @dataclass

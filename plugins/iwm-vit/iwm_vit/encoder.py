@@ -13,7 +13,6 @@ from typing import Any
 
 import timm
 import torch
-from iwm_vit.positions import sincos_2d
 from jaxtyping import Float, Int
 from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from timm.layers.patch_embed import PatchEmbed
@@ -22,6 +21,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from iwm_core.interfaces import Encoder, EncoderComponent, option
+from iwm_vit.positions import sincos_2d
 
 
 class ViTEncoder(Encoder):

@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 
 import torch
-from iwm_vit.predictors.narrow_vit import NarrowViT, NarrowViTComponent
-from iwm_vit.transformer import MLP, Attention
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
+
+from iwm_vit.predictors.narrow_vit import NarrowViT, NarrowViTComponent
+from iwm_vit.transformer import MLP, Attention
 
 
 class ModulatedBlock(nn.Module):

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 
 import torch
-from iwm_vit.predictors.narrow_vit import NarrowViT, NarrowViTComponent, initialise
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
+
+from iwm_vit.predictors.narrow_vit import NarrowViT, NarrowViTComponent, initialise
 
 
 class FeatureViT(NarrowViT):

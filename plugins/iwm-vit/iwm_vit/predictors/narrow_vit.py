@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
-from iwm_vit.positions import sincos_2d
-from iwm_vit.transformer import Block
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from iwm_core.interfaces import Predictor, PredictorComponent, Targets, option
+from iwm_vit.positions import sincos_2d
+from iwm_vit.transformer import Block
 
 
 class NarrowViT(Predictor):

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 
 import torch
-from iwm_vit.predictors.narrow_vit import NarrowViT, NarrowViTComponent
 from jaxtyping import Float
 from torch import Tensor, nn
+
+from iwm_vit.predictors.narrow_vit import NarrowViT, NarrowViTComponent
 
 
 class SequenceViT(NarrowViT):
