@@ -10,21 +10,19 @@ from typing import TYPE_CHECKING, Any
 import pluggy
 
 if TYPE_CHECKING:
-    from iwm_tasks.tuning.tuned import Tuned
 
     from iwm_core.evaluation.measured import Measured
-    from iwm_core.model.frozen import FrozenModel
 
 __version__ = version("iwm-core")
 hookimpl = pluggy.HookimplMarker("iwm")
 """Marks a function of a plugin as the implementation of one of the hooks in `iwm_core.plugins.hookspecs`."""
 
 
-def load(run: str | Path, device: str = "auto", checkpoint: str | None = None) -> "FrozenModel | Tuned":
+def load(run: str | Path, device: str = "auto", checkpoint: str | None = None) -> Any:
     """The model of a run: its newest checkpoint, ready to `encode` and `imagine`, or, of a tuned run, to `predict`.
 
     Args:
-        run: the run's directory.
+        run: the run's directory, or an address such as ``hf://NAME`` where a plugin brings such models.
         device: ``auto`` (an accelerator where there is one), ``cpu``, ``cuda``, …
         checkpoint: ``step_N`` in place of the newest.
 

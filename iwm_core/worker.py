@@ -15,9 +15,9 @@ import sys
 from pathlib import Path
 
 from iwm_core.cli.main import guarded
-from iwm_core.interfaces.errors import UserError
+from iwm_core.interfaces.errors import Stopped, UserError
 from iwm_core.process.output import outlive_readers
-from iwm_core.process.signals import Stopped, end_with_parent
+from iwm_core.process.signals import end_with_parent
 
 
 def main() -> None:
@@ -38,7 +38,7 @@ def main() -> None:
 
 def work() -> int:
     """This process's part of the training."""
-    from iwm_core.cli.work import work_here  # takes seconds, in which a signal may come
+    from iwm_core.training.course import work_here  # takes seconds, in which a signal may come
 
     folder, *overrides = sys.argv[1:]
     return work_here(folder, overrides, quiet=os.environ["RANK"] != "0")

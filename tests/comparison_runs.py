@@ -9,7 +9,7 @@ import yaml
 from safetensors.torch import save_file
 
 from iwm_core import hookimpl
-from iwm_core.interfaces import Task
+from iwm_tasks.interfaces import Task
 from iwm_core.interfaces.draws import Draws
 from iwm_core.run.settings import settings_of
 

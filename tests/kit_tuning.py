@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from iwm_core.interfaces import Backbone, Protocol, Task
+from iwm_tasks.interfaces import Backbone, Protocol, Task
 
 
 @dataclass(kw_only=True)

@@ -3,7 +3,8 @@
 import torch
 from torch.nn import functional as F
 
-from iwm_core.interfaces import CorruptImage, Draws, Images, Task
+from iwm_core.interfaces import CorruptImage, Draws, Images
+from iwm_tasks.interfaces import Task
 
 COUNT = 24
 

@@ -10,7 +10,7 @@ from iwm_tasks.tuning.model import TunedModel
 from torch import nn
 from torch.nn import functional as F
 
-from iwm_core.interfaces import Backbone
+from iwm_tasks.interfaces import Backbone
 from iwm_core.interfaces.errors import UserError
 
 CPU = torch.device("cpu")

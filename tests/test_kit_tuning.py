@@ -145,7 +145,7 @@ def forward(function):
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"build": lambda self, parts, tasks: nn.Linear(1, 1)}, ("must return an iwm_core.interfaces.Backbone, got Linear",)),
+        ({"build": lambda self, parts, tasks: nn.Linear(1, 1)}, ("must return an iwm_tasks.interfaces.Backbone, got Linear",)),
         (made(width=None), ("probe for 1 task needs `width`",)),
         (made(grid=9), ("needs `grid`, rows and columns of the tokens",)),
         (forward(lambda t, task: t.mean(1)), ("must give tokens [b, n, d], got [3, 16]",)),

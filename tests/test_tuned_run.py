@@ -18,7 +18,7 @@ from torch.nn import functional as F
 import iwm_core
 from iwm_core import hookimpl
 from iwm_core.cli.main import dispatch, guarded
-from iwm_core.interfaces import Backbone, Protocol, Task
+from iwm_tasks.interfaces import Backbone, Protocol, Task
 from iwm_core.model.frozen import FrozenModel
 from iwm_core.plugins.loader import Plugin, load_plugins
 

@@ -30,13 +30,13 @@ def run_recipes(arguments: list[str]) -> int:
 
 
 def run_components(arguments: list[str]) -> int:
-    from iwm_core.plugins.loader import KINDS, load_plugins
+    from iwm_core.plugins.loader import load_plugins
 
     options = listing_options(arguments, "components", 2)
     kind, name = (*options.words, None, None)[:2]
-    if kind is not None and kind not in KINDS:
-        raise UserError(f"there is no kind {kind!r}; {did_you_mean(kind, KINDS)}kinds: {', '.join(KINDS)}")
     plugins = load_plugins()
+    if kind is not None and kind not in plugins.kinds:
+        raise UserError(f"there is no kind {kind!r}; {did_you_mean(kind, plugins.kinds)}kinds: {', '.join(plugins.kinds)}")
     if kind is not None and name is not None:
         component = plugins.component(kind, name)
         from iwm_core.cli.describe import option_rows
@@ -48,7 +48,7 @@ def run_components(arguments: list[str]) -> int:
             tell("")
         show_rows(rows, options.json, ("name", "type", "default", "range", "doc"))
         return 0
-    entries = [entry for k in ([kind] if kind else KINDS) for entry in plugins.entries(k).values()]
+    entries = [entry for k in ([kind] if kind else plugins.kinds) for entry in plugins.entries(k).values()]
     rows = [
         {
             "kind": e.kind,
@@ -69,7 +69,7 @@ def about(component: type) -> str:
     return (component.__doc__ or "").partition("\n")[0]
 
 
-def list_plugins(arguments: list[str]) -> int:
+def run_plugins(arguments: list[str]) -> int:
     as_json = listing_options(arguments, "plugins", 0).json
     from iwm_core.plugins.loader import load_plugins
 
@@ -103,11 +103,11 @@ def show_rows(rows: list[dict[str, str]], as_json: bool, columns: tuple[str, ...
 
 def tell_problems() -> None:
     """One warning for each plugin that does not work, and for each name that two give, once all of their hooks have been asked."""
-    from iwm_core.plugins.loader import KINDS, load_plugins
+    from iwm_core.plugins.loader import load_plugins
     from iwm_core.recipe.files import recipe_problems
 
     plugins = load_plugins()
-    for kind in KINDS:
+    for kind in plugins.kinds:
         plugins.entries(kind)
     clashes = recipe_problems()  # which also finds folders that are missing
     warn([*plugins.problems, *plugins.clashes, *clashes])

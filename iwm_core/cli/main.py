@@ -5,15 +5,18 @@ A user's mistake ends in one line on standard error and status 2; Ctrl-C in stat
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from importlib import import_module
 
-from iwm_core.cli.listing import list_plugins, run_components, run_recipes, tell_problems
+from iwm_core import __version__
+from iwm_core.cli.listing import warn
 from iwm_core.cli.usage import about, overview
-from iwm_core.interfaces.errors import UserError
+from iwm_core.interfaces.errors import Stopped, UserError
 from iwm_core.interfaces.near import did_you_mean
+from iwm_core.plugins.loader import load_plugins
 from iwm_core.process.output import outlive_readers, refused
 from iwm_core.process.shown import tell
-from iwm_core.process.signals import Stopped, end_with_parent, ending_in_a_line
+from iwm_core.process.signals import end_with_parent, ending_in_a_line
 from iwm_core.run.files import OF_THE_MACHINE, cause, remedy
 
 
@@ -52,142 +55,32 @@ def guarded(action: Callable[[], int]) -> int:
 
 def dispatch(arguments: list[str]) -> int:
     """Carry out one command line; returns the exit status."""
+    commands = load_plugins().commands
     if not arguments or arguments[0] in ("-h", "--help", "help"):
-        tell(overview(), keep="\n")
+        tell(overview(commands.values()), keep="\n")
+        warn(load_plugins().problems)
         return 0
     if arguments[0] == "--version":
-        from iwm_core import __version__
-
         tell(f"iwm {__version__}")
         return 0
-    verb, rest = arguments[0], arguments[1:]
-    if verb not in VERBS:
-        meant = f"write iwm train {verb} …; " if verb.startswith("recipe=") else did_you_mean(verb, VERBS, "iwm {}")
-        raise UserError(f"there is no verb {verb!r}; {meant}`iwm --help` lists all: {', '.join(VERBS)}")
+    name = next((name for name in (" ".join(arguments[:2]), arguments[0]) if name in commands), None)
+    if name is None:
+        raise UserError(unknown(arguments[0], commands))
+    rest = arguments[len(name.split()) :]
     if {"-h", "--help"} & set(rest):
-        tell(about(verb), keep="\n")
+        tell(about(command for other, command in commands.items() if f"{other} ".startswith(f"{name} ")), keep="\n")
         return 0
-    return VERBS[verb](rest)
+    module, _, function = commands[name].run.partition(":")
+    return getattr(import_module(module), function)(rest)
 
 
-def run_train(arguments: list[str]) -> int:
-    many = {"-m", "--multirun"} & set(arguments)
-    from iwm_core.recipe.overrides import read_recipe
-
-    name, overrides = read_recipe([a for a in arguments if a not in many], bool(many))
-    from iwm_core.cli.sweep import sweep
-    from iwm_core.cli.work import start
-
-    tell_problems()
-    return sweep(name, overrides) if many else start(name, overrides)
-
-
-def run_resume(arguments: list[str]) -> int:
-    from iwm_core.recipe.overrides import read_changes
-
-    path, overrides = read_changes(arguments, "resume")
-    from iwm_core.cli.work import resume
-
-    tell_problems()
-    return resume(path, overrides)
-
-
-def run_eval(arguments: list[str]) -> int:
-    from iwm_core.recipe.overrides import read_changes
-
-    path, overrides = read_changes(arguments, "eval")
-    from iwm_core.cli.work import measure
-
-    tell_problems()
-    return measure(path, overrides)
-
-
-def run_tune(arguments: list[str]) -> int:
-    from iwm_core.recipe.overrides import read_recipe, read_run
-
-    path, rest = read_run(arguments, "tune", "recipe=tune/NAME [key=value …]")
-    name, overrides = read_recipe(rest)
-    from iwm_tasks.tuning.work import start
-
-    tell_problems()
-    return start(path, name, overrides)
-
-
-def run_predict(arguments: list[str]) -> int:
-    from iwm_tasks.prediction.asked import read_arguments
-
-    asked = read_arguments(arguments)
-    from iwm_tasks.prediction.work import run_predict
-
-    tell_problems()
-    return run_predict(asked)
-
-
-def run_compare(arguments: list[str]) -> int:
-    from iwm_tasks.comparison.asked import read_words
-
-    from iwm_core.recipe.overrides import read_run
-
-    path, words = read_run(arguments, "compare")
-    read_words(words)
-    from iwm_tasks.comparison.work import compare
-
-    tell_problems()
-    return compare(path, words)
-
-
-def run_report(arguments: list[str]) -> int:
-    from iwm_report.report import read_arguments, write_report
-
-    tell(f"wrote {write_report(*read_arguments(arguments))}")
-    return 0
-
-
-def run_show(arguments: list[str]) -> int:
-    from omegaconf import OmegaConf
-
-    from iwm_core.recipe.compose import compose, of_world_model
-    from iwm_core.recipe.files import find_recipes
-    from iwm_core.recipe.overrides import read_recipe
-    from iwm_core.recipe.thaw import thaw
-
-    name, overrides = read_recipe(arguments)
-    config, notes = compose(name, overrides)
-    if not of_world_model(config):  # which only `iwm tune RUN` knows
-        thaw(config)
-    for line in find_recipes()[name].header:
-        tell(f"# {line}".rstrip())
-    tell(OmegaConf.to_yaml(config, resolve=True).rstrip("\n"), keep="\n")
-    for note in notes:
-        tell(f"iwm: note: {note}", sys.stderr)
-    return 0
-
-
-def run_plugins(arguments: list[str]) -> int:
-    if arguments[:1] == ["new"]:
-        from iwm_devkit.scaffold import run_new
-
-        return run_new(arguments[1:])
-    if arguments[:1] == ["check"]:
-        from iwm_devkit.plugin_check import run_check
-
-        return run_check(arguments[1:])
-    return list_plugins(arguments)
-
-
-VERBS = {
-    "train": run_train,
-    "resume": run_resume,
-    "eval": run_eval,
-    "tune": run_tune,
-    "compare": run_compare,
-    "predict": run_predict,
-    "report": run_report,
-    "show": run_show,
-    "recipes": run_recipes,
-    "components": run_components,
-    "plugins": run_plugins,
-}
+def unknown(verb: str, commands: Iterable[str]) -> str:
+    """What to say of a verb that no installed plugin gives."""
+    verbs = [name for name in commands if " " not in name]
+    meant = f"write iwm train {verb} …; " if verb.startswith("recipe=") else did_you_mean(verb, verbs, "iwm {}")
+    broken = load_plugins().problems
+    lost = f"; {'; '.join(broken)}" if broken else ""
+    return f"there is no verb {verb!r}; {meant}`iwm --help` lists all: {', '.join(verbs)}; pip install iwm brings all of its own{lost}"
 
 
 if __name__ == "__main__":

@@ -1,28 +1,29 @@
-"""``iwm train -m``: a run for each combination of values, each in a process of its own, and a report on all of them."""
+"""``iwm train -m``: a run for each combination of values, each in a process of its own."""
 
 import sys
 from pathlib import Path
 
-from iwm_report.naming import common_folder
-from iwm_report.report import write_report
-
-from iwm_core.cli.work import check_fit, composed
 from iwm_core.interfaces.errors import UserError
+from iwm_core.interfaces.events import SweepEnd
+from iwm_core.plugins.loader import load_plugins
 from iwm_core.process.jobs import at, run_job
 from iwm_core.process.shown import tell
 from iwm_core.recipe.compose import compose
 from iwm_core.recipe.overrides import expand
+from iwm_core.recipe.schema import kind_of
 from iwm_core.recipe.thaw import thaw
 from iwm_core.run.new_run import reserve
+from iwm_core.training.course import composed
 
 
 def sweep(name: str, overrides: list[str]) -> int:
-    """``iwm train -m``: one process for each combination of ``key=a,b`` values, one after the other, and a report on all of them."""
+    """``iwm train -m``: one process for each combination of ``key=a,b`` values, one after the other; plugins hear of the end."""
     jobs = expand(overrides)
     taken: set[str] = set()
     for job in jobs:  # a mistake in the last job is found before the first one runs
-        recipe = thaw(composed(name, job)[0])
-        check_fit(recipe)
+        config = composed(name, job)[0]
+        recipe = thaw(config)
+        kind_of(config).check(recipe)
         if recipe.run in taken:
             raise UserError(f"several jobs would write to run={recipe.run}; leave it out, or name what differs: run='r${{train.seed}}'")
         taken |= {recipe.run} if recipe.run else set()
@@ -30,7 +31,7 @@ def sweep(name: str, overrides: list[str]) -> int:
     try:
         return run_jobs(name, jobs, runs)
     finally:  # also on what is there when a job fails
-        report_sweep(name, runs)
+        load_plugins().tell("iwm_sweep_end", SweepEnd(name, runs))
 
 
 def run_jobs(name: str, jobs: list[list[str]], runs: list[Path]) -> int:
@@ -41,7 +42,7 @@ def run_jobs(name: str, jobs: list[list[str]], runs: list[Path]) -> int:
         path = Path(str(config.run)) if config.run else reserve(config.recipe)  # made here, so that it is known here
         own = [] if config.run else [at(path)]
         old = (path / "config.yaml").exists()
-        ended = run_job([sys.executable, "-m", "iwm_core.cli.main", "train", f"recipe={name}", *job, *own])
+        ended = run_job([sys.executable, "-m", "iwm_core.cli", "train", f"recipe={name}", *job, *own])
         if (path / "config.yaml").exists() and not old:
             runs.append(path)
         elif own and not any(path.iterdir()):
@@ -51,15 +52,3 @@ def run_jobs(name: str, jobs: list[list[str]], runs: list[Path]) -> int:
         if ended.status:
             return ended.status
     return 0
-
-
-def report_sweep(name: str, runs: list[Path]) -> None:
-    """Write the report of a sweep beside its runs, where it has any, and tell its path."""
-    if not runs:
-        return
-    first = common_folder(runs) / f"{Path(name).name}-sweep.html"
-    out, number = first, 1
-    while out.exists():
-        number += 1
-        out = first.with_stem(f"{first.stem}-{number}")
-    tell(f"wrote {write_report(runs, out)}")

@@ -4,8 +4,8 @@ Decisions:
 - Resamples give the standard error (Efron & Tibshirani, "An Introduction to the Bootstrap", 1993, §6); the interval is Student's, or
   Wilson's where the ends of what is possible are known: percentiles of the resamples are too narrow for few images, and have no width
   where all images are right.
-- A mean, or a ratio of sums, needs no resampling: `iwm_core.evaluation.intervals`. A rank, or what else grows with the images that differ, bears none:
-  `iwm_core.evaluation.jackknife`.
+- A mean, or a ratio of sums, needs no resampling: `iwm_core.evaluation.intervals`. A rank, or what else grows with the images that differ,
+  bears none: `iwm_core.evaluation.jackknife`.
 """
 
 import math

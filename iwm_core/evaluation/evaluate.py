@@ -2,31 +2,33 @@
 
 Decisions:
 - One evaluator that finds nothing to measure, or cannot, does not keep the others from measuring; what failed is told at the end.
-- What is found is kept by the settings that it was measured with (`iwm_core.run.scorecard`): `iwm eval` with others leaves the recipe's alone.
-- The images of a gallery are written one by one for reports, and together as one picture, ``eval/<gallery>.png``, for the eye.
+- What is found is kept by the settings that it was measured with (`iwm_core.run.scorecard`): `iwm eval` with others leaves the recipe's
+  alone.
+- Pictures of galleries are drawn by who listens to `iwm_evaluated` (iwm-report); without a listener, there are none.
 - Files of an evaluator's own are made elsewhere, and put in place with what it returns: so no two evaluations mix theirs, a failed one
   leaves none, and what is measured in training leaves those of the newest result alone.
 """
 
 import tempfile
-from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
-from iwm_report.gallery import draw_gallery, pixels_of
 
 from iwm_core.data.evaluation import RunData
 from iwm_core.data.quarantine import Corrupt, listed, named
-from iwm_core.interfaces import Evaluation, Evaluator, Gallery, NotApplicable
+from iwm_core.interfaces import Evaluation, Evaluator, NotApplicable
 from iwm_core.interfaces.component import required_options
 from iwm_core.interfaces.errors import UserError
+from iwm_core.interfaces.events import Evaluated
 from iwm_core.model.frozen import FrozenModel
 from iwm_core.model.loading import load_world_model
 from iwm_core.model.world_model import ImageWorldModel
+from iwm_core.plugins.loader import load_plugins
 from iwm_core.process.display import Display
 from iwm_core.recipe.config import Recipe
+from iwm_core.recipe.schema import kind_of
 from iwm_core.run.directory import Run
 from iwm_core.run.files import refuse_links, write_atomically, writing
 from iwm_core.run.lock import placing
@@ -135,17 +137,9 @@ def put_in_place(result: Evaluation, made: Path, place: Place) -> Evaluation:
 def write(run: Run, name: str, place: Place, settings: Settings, model: FrozenModel, result: Evaluation) -> list[Path]:
     """Write what an evaluator found with some settings; returns the files that a user wants to open."""
     assert model.checkpoint is not None, "what is measured in training goes to evaluations.jsonl"
-    pictures = []
-    if result.galleries:
-        with writing(place.folder):
-            place.folder.mkdir(parents=True, exist_ok=True)
-    for gallery in result.galleries:
-        path = place.folder / f"{gallery.name}.png"
-        refuse_links(place.folder, path, place.folder / gallery.name)
-        with writing(path):
-            draw_gallery(gallery, path)
-        pictures.append(path)
     beside = place.folder.relative_to(place.file.parent)
+    event = Evaluated(name, model.step, result, place.folder, beside)
+    load_plugins().tell("iwm_evaluated", event)
     content = {
         "format": FORMAT,
         "evaluator": name,
@@ -156,29 +150,14 @@ def write(run: Run, name: str, place: Place, settings: Settings, model: FrozenMo
         "summary": result.summary,
         "about": result.about,
         "charts": [{**chart._asdict(), "series": [series._asdict() for series in chart.series]} for chart in result.charts],
-        "galleries": [write_tiles(gallery, place.folder, beside) for gallery in result.galleries],
+        "galleries": event.galleries,
         "pictures": [{"file": (beside / path.name).as_posix(), "about": about} for path, about in result.pictures],
     }
     files = [one for gallery in content["galleries"] for row in gallery["rows"] for one in row["images"]]
     files += [picture["file"] for picture in content["pictures"]]
     content["files"] = {one: checksum_of_file(place.file.parent / one) for one in files}
     run.write_evaluation(place, content)
-    return [place.file, *pictures, *(path for path, _ in result.pictures)]
-
-
-def write_tiles(gallery: Gallery, folder: Path, beside: Path) -> dict[str, Any]:
-    """Write the images of a gallery; returns it with their file names, below ``beside``, in their place."""
-    rows = []
-    with writing(folder / gallery.name):
-        (folder / gallery.name).mkdir(exist_ok=True)
-    for number, row in enumerate(gallery.rows):
-        files = [f"{gallery.name}/{number:02}_{column}.png" for column in range(len(row.images))]
-        for file, image in zip(files, row.images, strict=True):
-            refuse_links(folder / file)
-            with writing(folder / file):
-                pixels_of(image).save(folder / file)
-        rows.append({**row._asdict(), "images": [(beside / file).as_posix() for file in files]})
-    return {**gallery._asdict(), "rows": rows}
+    return [place.file, *event.pictures, *(path for path, _ in result.pictures)]
 
 
 def evaluate_in_training(
@@ -206,7 +185,8 @@ def evaluate_in_training(
     model.train()
 
 
-def missing_evaluations(run: Run, recipe: Any, names: Iterable[str], checkpoint: Path) -> list[str]:
+def missing_evaluations(run: Run, recipe: Any, checkpoint: Path) -> list[str]:
     """Those of the evaluators (or tasks) that have not measured a checkpoint, the run's newest, with the recipe's settings yet."""
     step, config = read_state(checkpoint)["step"], plain(recipe)
+    names = kind_of(config).measures(recipe)
     return [name for name in names if run.evaluated(name, settings_of(config, name)) != step]

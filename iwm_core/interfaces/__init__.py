@@ -1,8 +1,7 @@
 """What a plugin implements: one abstract base class a kind, and the few records that pass between them.
 
 A component is a dataclass; its fields are its config, its command-line overrides and its documentation. Stateless kinds (actions,
-target selectors, evaluators, data sources, tasks) *are* the dataclass; kinds with weights (encoders, predictors, heads, protocols) are
-built by it.
+target selectors, evaluators, data sources) *are* the dataclass; kinds with weights (encoders, predictors, heads) are built by it.
 
 Axes: ``b`` batch · ``h w`` pixels · ``n`` patches (gh*gw) · ``k`` context patches · ``m`` target groups · ``t`` patches a group ·
 ``d`` width · ``a`` numbers of an encoded action · ``p`` parameters of an action · ``o`` outputs of a head.
@@ -14,14 +13,11 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from iwm_tasks.interfaces import Backbone as Backbone
-    from iwm_tasks.interfaces import Protocol as Protocol
-    from iwm_tasks.interfaces import Task as Task
-    from iwm_tasks.interfaces import WorldModelParts as WorldModelParts
 
     from iwm_core.interfaces.actions import Action as Action
     from iwm_core.interfaces.actions import ActionParams as ActionParams
     from iwm_core.interfaces.actions import Views as Views
+    from iwm_core.interfaces.commands import Command as Command
     from iwm_core.interfaces.component import Component as Component
     from iwm_core.interfaces.component import option as option
     from iwm_core.interfaces.constant import constant as constant
@@ -32,11 +28,13 @@ if TYPE_CHECKING:
     from iwm_core.interfaces.data import Images as Images
     from iwm_core.interfaces.data import Observed as Observed
     from iwm_core.interfaces.draws import Draws as Draws
+    from iwm_core.interfaces.errors import UserError as UserError
     from iwm_core.interfaces.evaluation import EvaluationData as EvaluationData
     from iwm_core.interfaces.evaluation import Evaluator as Evaluator
     from iwm_core.interfaces.evaluation import ImageBatch as ImageBatch
     from iwm_core.interfaces.evaluation import Track as Track
     from iwm_core.interfaces.evaluation import WorldModel as WorldModel
+    from iwm_core.interfaces.kinds import ComponentKind as ComponentKind
     from iwm_core.interfaces.near import did_you_mean as did_you_mean
     from iwm_core.interfaces.results import CONTROLS as CONTROLS
     from iwm_core.interfaces.results import Chart as Chart
@@ -46,6 +44,9 @@ if TYPE_CHECKING:
     from iwm_core.interfaces.results import NotApplicable as NotApplicable
     from iwm_core.interfaces.results import Row as Row
     from iwm_core.interfaces.results import Series as Series
+    from iwm_core.interfaces.runs import ModelSource as ModelSource
+    from iwm_core.interfaces.runs import RunKind as RunKind
+    from iwm_core.interfaces.runs import Schema as Schema
     from iwm_core.interfaces.targets import Targets as Targets
     from iwm_core.interfaces.targets import TargetSelector as TargetSelector
     from iwm_core.interfaces.weights import Encoder as Encoder
@@ -62,9 +63,12 @@ NAMES = {
     "iwm_core.interfaces.data": "NOT_COUNTED CorruptImage DataSource Factor Images Observed",
     "iwm_core.interfaces.evaluation": "EvaluationData Evaluator ImageBatch Track WorldModel",
     "iwm_core.interfaces.targets": "Targets TargetSelector",
-    "iwm_tasks.interfaces": "Backbone Protocol Task WorldModelParts",
     "iwm_core.interfaces.weights": "Encoder EncoderComponent HeadComponent Predictor PredictorComponent",
+    "iwm_core.interfaces.commands": "Command",
+    "iwm_core.interfaces.errors": "UserError",
+    "iwm_core.interfaces.kinds": "ComponentKind",
     "iwm_core.interfaces.near": "did_you_mean",
+    "iwm_core.interfaces.runs": "ModelSource RunKind Schema",
     "iwm_core.interfaces.results": "CONTROLS Chart Evaluation Gallery Metric NotApplicable Row Series",
 }
 """What each module gives."""

@@ -1,32 +1,51 @@
-"""From a run on disk to a model that can be used: its newest checkpoint, frozen."""
+"""From a run on disk, or an address, to a model that can be used: its newest checkpoint, frozen."""
 
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import torch
-from iwm_data.folder import Folder
-from iwm_data.hub import Hub
-from iwm_tasks.tuning.model import Lesson, build_tuned
-from iwm_tasks.tuning.recipe import TuneRecipe
-from iwm_tasks.tuning.source import world_model_parts
-from iwm_tasks.tuning.tuned import Tuned
 
 from iwm_core.interfaces.errors import UserError
+from iwm_core.interfaces.near import did_you_mean
 from iwm_core.model.frozen import FrozenModel
 from iwm_core.model.world_model import build_model
+from iwm_core.plugins.loader import load_plugins
 from iwm_core.process.launch import choose_device
 from iwm_core.recipe.config import Recipe
+from iwm_core.recipe.schema import kind_of
 from iwm_core.recipe.thaw import thaw
 from iwm_core.run.checkpoint import load_weights
 from iwm_core.run.directory import Run
 from iwm_core.run.saved import read_state
 
 
-def load_run(path: str, device: str, checkpoint: str | None = None) -> FrozenModel | Tuned:
-    """The model of a run: a world model, or one that was tuned for tasks."""
-    run = Run.open(path, checkpoint)
+def load_run(path: str, device: str, checkpoint: str | None = None) -> Any:
+    """The model of a run, as its kind gives it: a world model, or one that was tuned for tasks."""
+    run = Run.open(fetched(path), checkpoint)
     with run.blamed():
-        recipe = thaw(run.config())
-    return load_tuned(run, recipe, device) if isinstance(recipe, TuneRecipe) else load_world_model(run, recipe, device)
+        config = run.config()
+        recipe = thaw(config)
+    return kind_of(config).load(run, recipe, device)
+
+
+def fetched(address: str) -> str:
+    """The folder of a run that an address such as ``hf://NAME`` names, brought here by the plugin that knows the scheme; a path as it is.
+
+    Raises:
+        UserError: no installed plugin knows the scheme.
+    """
+    scheme, colon, _ = address.partition("://")
+    if not colon:
+        return address
+    sources = load_plugins().model_sources
+    if scheme not in sources:
+        raise UserError(
+            f"no installed plugin brings models from {scheme}://; {did_you_mean(scheme, sources, '{}://')}"
+            f"installed: {', '.join(sources) or 'none'}; pip install the plugin that does, or give the path of a run"
+        )
+    module, _, function = sources[scheme].fetch.partition(":")
+    return str(getattr(import_module(module), function)(address))
 
 
 def load_world_model(run: Run, recipe: Recipe, device: str, checkpoint: Path | None = None) -> FrozenModel:
@@ -42,27 +61,5 @@ def load_world_model(run: Run, recipe: Recipe, device: str, checkpoint: Path | N
             model = build_model(recipe, restored=True)
         load_weights(checkpoint, model)
         return FrozenModel(recipe, model.eval().requires_grad_(False).to(place), checkpoint, read_state(checkpoint)["step"], place)
-
-    return read(checkpoint) if checkpoint is not None else run.read_newest(read)
-
-
-def load_tuned(run: Run, recipe: TuneRecipe, device: str, checkpoint: Path | None = None) -> Tuned:
-    """The tuned model of a run whose recipe is thawed already, as it is in a checkpoint, or in the newest.
-
-    Raises:
-        UserError: it has no checkpoint, or one that cannot be read.
-    """
-
-    def read(checkpoint: Path) -> Tuned:
-        state = read_state(checkpoint, "outputs")
-        for name in recipe.tasks:
-            if name not in state["outputs"]:
-                raise UserError(f"{checkpoint / 'state.json'} knows no task {name}; put back the config.yaml it was trained with")
-        learned = {name: Lesson(task, tuple(state["outputs"][name])) for name, task in recipe.tasks.items()}
-        with torch.random.fork_rng(devices=[]):
-            model = build_tuned(recipe.protocol, recipe.heads, learned, world_model_parts(recipe.world_model, restored=True))
-        load_weights(checkpoint, model)
-        white = recipe.data.white if isinstance(recipe.data, Folder | Hub) else None  # so that files look as those that were learned from
-        return Tuned(model, learned, model.image_size, checkpoint, state["step"], choose_device(device), white)
 
     return read(checkpoint) if checkpoint is not None else run.read_newest(read)

@@ -5,36 +5,19 @@ Decisions:
 - Components are looked at as classes: nothing is built here.
 """
 
+import importlib
 import inspect
+from collections.abc import Mapping
 from dataclasses import is_dataclass
+from types import ModuleType
 from typing import Any
 
+from iwm_core.interfaces.kinds import ComponentKind
 from iwm_core.interfaces.near import did_you_mean
-from iwm_core.plugins import hookspecs
 
 MARK = "iwm_impl"
-"""The attribute that pluggy's marker leaves on a function."""
-
-BASES = {
-    "encoder": "EncoderComponent",
-    "predictor": "PredictorComponent",
-    "action": "Action",
-    "target_selector": "TargetSelector",
-    "head": "HeadComponent",
-    "evaluator": "Evaluator",
-    "data_source": "DataSource",
-    "task": "Task",
-    "protocol": "Protocol",
-}
-"""What components of each kind derive from, in `iwm_core.interfaces`."""
-
-RESERVED = {("data_source", "world_model")}
-"""Names that mean something else in recipes."""
-
-
-def hook_names() -> list[str]:
-    """All hooks that there are."""
-    return [name for name, spec in vars(hookspecs).items() if hasattr(spec, "iwm_spec")]
+SPEC = "iwm_spec"
+"""The attributes that pluggy's markers leave on an implementation and on a declaration."""
 
 
 def hooks_of(module: Any) -> dict[str, Any]:
@@ -43,15 +26,20 @@ def hooks_of(module: Any) -> dict[str, Any]:
     return {name: function for name, function in named if isinstance(getattr(function, MARK, None), dict)}
 
 
-def wrong_hooks(module: Any) -> list[str]:
-    """Marked functions that cannot be used: misspelt, with other arguments than the hook's, or wrappers."""
-    wrong, known = [], hook_names()
+def declared(module: ModuleType) -> dict[str, Any]:
+    """The hooks that a module declares, by name."""
+    return {name: spec for name, spec in vars(module).items() if hasattr(spec, SPEC)}
+
+
+def wrong_hooks(module: Any, specs: Mapping[str, Any]) -> list[str]:
+    """Marked functions that cannot be used: misspelt, with other arguments than the hook's, or wrappers; ``specs`` are all hooks."""
+    wrong = []
     for name, function in hooks_of(module).items():
-        if name not in known:
-            hint = did_you_mean(name, known) or f"hooks: {', '.join(known)}"
-            wrong.append(f"there is no hook {name}; {hint.rstrip()}")
+        if name not in specs:
+            hint = did_you_mean(name, specs) or "the plugin that declares it is not installed, or it is misspelt; "
+            wrong.append(f"there is no hook {name}; {hint}hooks: {', '.join(specs)}")
             continue
-        expected = list(inspect.signature(getattr(hookspecs, name)).parameters)
+        expected = list(inspect.signature(specs[name]).parameters)
         strange = [argument for argument in needed(function) if argument not in expected]
         if strange:
             fix = f"its only argument is called {expected[0]}" if expected else "it takes no arguments"
@@ -66,27 +54,25 @@ def needed(function: Any) -> list[str]:
     return [p.name for p in inspect.signature(function).parameters.values() if p.default is p.empty]
 
 
-def forgotten_marks(module: Any) -> list[str]:
+def forgotten_marks(module: Any, specs: Mapping[str, Any]) -> list[str]:
     """Functions that are called like a hook and not marked as one."""
-    return [name for name in hook_names() if inspect.isroutine(found := getattr(module, name, None)) and not hasattr(found, MARK)]
+    return [name for name in specs if inspect.isroutine(found := getattr(module, name, None)) and not hasattr(found, MARK)]
 
 
-def component_fault(kind: str, component: Any) -> str | None:
+def component_fault(kind: ComponentKind, component: Any) -> str | None:
     """Why a class that a hook gives cannot be a component of this kind; None where it can."""
-    from iwm_core import interfaces  # which imports torch
-
+    module, _, base = kind.base.partition(":")
     label = getattr(component, "__name__", None) or repr(component)
-    base = BASES[kind]
     name = getattr(component, "name", None)
     if not isinstance(component, type):
         return f"{component!r} is no class; give the class itself, as in [Gamma]"
     if not (is_dataclass(component) and isinstance(name, str)):
         return f"{label} is no dataclass with a `name`; decorate it with @dataclass(kw_only=True) and set name"
-    if not issubclass(component, getattr(interfaces, base)):
-        return f"{label} is no {base}; derive it from iwm_core.interfaces.{base}, or give it from the hook of its own kind"
+    if not issubclass(component, getattr(importlib.import_module(module), base)):
+        return f"{label} is no {base}; derive it from {module}.{base}, or give it from the hook of its own kind"
     if missing := sorted(getattr(component, "__abstractmethods__", ())):
         return f"{label} lacks {', '.join(missing)}, which every {base} needs; implement {'it' if len(missing) == 1 else 'them'}"
-    if (kind, name) in RESERVED:
+    if name in kind.reserved:
         return f"{label} has the name {name!r}, which recipes use for something else; choose another"
     return None
 

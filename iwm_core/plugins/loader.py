@@ -1,4 +1,4 @@
-"""Finds plugins through the entry-point group ``iwm`` and collects their components.
+"""Finds plugins through the entry-point group ``iwm`` and collects what they register.
 
 Decisions:
 - Our own loader: pluggy's ``load_setuptools_entrypoints`` lets one broken plugin crash the host and drops a duplicate silently.
@@ -6,39 +6,30 @@ Decisions:
 - ``IWM_DISABLED_PLUGINS=a,b`` leaves plugins out, by entry-point name or distribution.
 - A name given by two plugins is an error that names both; neither wins. It is told by every command that loads components.
 - Whatever a third party's code raises is the plugin's problem, `SystemExit` too; Ctrl-C and signals are not.
+- Hooks that plugins declare are known before any plugin's own are looked at, so no order of plugins matters.
 - Nothing here imports torch: components are asked for only when a kind is needed.
 """
 
 import functools
 import importlib.metadata
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pluggy
 
-from iwm_core.interfaces.errors import UserError
+from iwm_core.interfaces.commands import Command
+from iwm_core.interfaces.errors import Stopped, UserError
+from iwm_core.interfaces.kinds import ComponentKind
 from iwm_core.interfaces.near import did_you_mean
+from iwm_core.interfaces.runs import ModelSource, RunKind
 from iwm_core.plugins import hookspecs
-from iwm_core.plugins.faults import cause_of, component_fault, forgotten_marks, listed, wrong_hooks
-from iwm_core.process.signals import Stopped
+from iwm_core.plugins.faults import cause_of, component_fault, declared, forgotten_marks, hooks_of, listed, wrong_hooks
 
 CORE = "iwm-core"
-
-KINDS = {
-    "encoder": "iwm_encoders",
-    "predictor": "iwm_predictors",
-    "action": "iwm_actions",
-    "target_selector": "iwm_target_selectors",
-    "head": "iwm_heads",
-    "evaluator": "iwm_evaluators",
-    "data_source": "iwm_data_sources",
-    "task": "iwm_task_types",
-    "protocol": "iwm_protocols",
-}
-"""Kinds of component and the hook that registers each."""
 
 
 @dataclass
@@ -76,12 +67,35 @@ class Plugins:
 
     @property
     def clashes(self) -> list[str]:
-        """One line for each name that several components have, of the kinds that were asked for."""
+        """One line for each name that several components, verbs or kinds have, as far as they were asked for."""
         return [clash_text(kind, name, givers) for (kind, name), givers in self.clashing.items()]
 
     def __post_init__(self) -> None:
+        self.specs = declared(hookspecs)
         self._entries: dict[str, dict[str, Entry]] = {}
         self.clashing: dict[tuple[str, str], list[Plugin]] = {}
+
+    @functools.cached_property
+    def commands(self) -> dict[str, Command]:
+        """The verbs by name."""
+        return {name: entry.component for name, entry in self._named("verb", "iwm_commands", fault_of(Command)).items()}
+
+    @functools.cached_property
+    def kinds(self) -> dict[str, ComponentKind]:
+        """The kinds of components by name."""
+        found = self._named("kind of component", "iwm_component_kinds", fault_of(ComponentKind))
+        return {name: entry.component for name, entry in found.items() if entry.component.hook in self.specs}
+
+    @functools.cached_property
+    def run_kinds(self) -> dict[str, RunKind]:
+        """The kinds of runs by name."""
+        return {name: entry.component for name, entry in self._named("kind of run", "iwm_run_kinds", fault_of(RunKind)).items()}
+
+    @functools.cached_property
+    def model_sources(self) -> dict[str, ModelSource]:
+        """Where models come from, by scheme."""
+        found = self._named("model source", "iwm_model_sources", fault_of(ModelSource), "scheme")
+        return {scheme: entry.component for scheme, entry in found.items()}
 
     def entries(self, kind: str) -> dict[str, Entry]:
         """Components of a kind by name, sorted; names that clash are left out (asking for one tells why)."""
@@ -128,11 +142,13 @@ class Plugins:
         """Call a lifecycle hook of all plugins.
 
         Raises:
-            UserError: a plugin's function failed; it is named with cause and remedy.
+            UserError: it is the user's mistake, or a plugin's function failed, which is named with cause and remedy.
         """
         for implementation in getattr(self.manager.hook, hook).get_hookimpls():
             try:
                 implementation.function(*(event for _ in implementation.argnames))
+            except UserError:
+                raise
             except (Exception, SystemExit) as error:  # any failure of a third party's code; the run ends here, its checkpoints are whole
                 plugin = self._of(implementation)
                 raise UserError(
@@ -141,37 +157,42 @@ class Plugins:
                 ) from error
 
     def _collect(self, kind: str) -> dict[str, Entry]:
+        return dict(sorted(self._named(kind, self.kinds[kind].hook, functools.partial(component_fault, self.kinds[kind])).items()))
+
+    def _named(self, kind: str, hook: str, fault: Callable[[Any], str | None], key: str = "name") -> dict[str, Entry]:
+        """What a registration hook gives, by name, in the order of distributions; what has a fault or a name that clashes is left out."""
         found: dict[str, Entry] = {}
-        for plugin, classes in self._returns(KINDS[kind]):
-            for component in classes:
-                if fault := component_fault(kind, component):
-                    record(plugin, TypeError(f"{KINDS[kind]} gives {fault}"))
+        for plugin, given in self._returns(hook):
+            for one in given:
+                if wrong := fault(one):
+                    record(plugin, TypeError(f"{hook} gives {wrong}"))
                     continue
-                name = component.name
+                name = getattr(one, key)
                 if name in found or (kind, name) in self.clashing:
                     first = [found.pop(name).plugin] if name in found else []
                     self.clashing.setdefault((kind, name), first).append(plugin)
                     strict(clash_text(kind, name, self.clashing[kind, name]))
                     continue
-                found[name] = Entry(kind, name, component, plugin)
-        return dict(sorted(found.items()))
+                found[name] = Entry(kind, name, one, plugin)
+        return found
 
     def _returns(self, hook: str) -> list[tuple[Plugin, list[Any]]]:
         """What each working plugin returns from a registration hook; one that raises is recorded and left out."""
         results = []
         for implementation in getattr(self.manager.hook, hook).get_hookimpls():
             plugin = self._of(implementation)
-            try:
+            with recorded(plugin):
                 results.append((plugin, listed(hook, implementation.function())))
-            except (KeyboardInterrupt, Stopped):
-                raise
-            except BaseException as error:  # a third party's import may fail in any way; recorded and shown, never hidden
-                record(plugin, error)
         return sorted(results, key=lambda result: result[0].distribution)
 
     def _of(self, implementation: Any) -> Plugin:
         """The plugin that a hook's implementation is of."""
         return next(p for p in self.plugins if p.module is implementation.plugin)
+
+
+def fault_of(kind: type) -> Callable[[Any], str | None]:
+    """Tells of what is no instance of a class."""
+    return lambda one: None if isinstance(one, kind) else f"{one!r}, which is no {kind.__name__}"
 
 
 def clash_text(kind: str, name: str, givers: Sequence[Plugin]) -> str:
@@ -222,24 +243,39 @@ def load_plugins() -> Plugins:
     """
     found = Plugins(pluggy.PluginManager("iwm"))
     found.manager.add_hookspecs(hookspecs)
-    for plugin, point in entry_points():
-        found.plugins.append(plugin)
-        try:
+    points = entry_points()
+    found.plugins = [plugin for plugin, _ in points]
+    modules: list[tuple[Plugin, Any]] = []
+    for plugin, point in points:
+        with recorded(plugin):
             module = point.load()
-            if wrong := wrong_hooks(module):
+            for more in listed("iwm_hookspecs", hooks_of(module).get("iwm_hookspecs", list)()):
+                found.manager.add_hookspecs(more)
+                found.specs |= declared(more)
+            modules.append((plugin, module))
+    for plugin, module in modules:
+        with recorded(plugin):
+            if wrong := wrong_hooks(module, found.specs):
                 raise TypeError("; ".join(wrong))
             same = next((p.name for p in found.plugins if p.module is module), None)
             if same is not None:
                 raise TypeError(f"its entry point names the same module as {same!r}; remove one of the two from its pyproject.toml")
             found.manager.register(module, name=f"{plugin.distribution}:{plugin.name}")
             plugin.module = module
-            if forgotten := forgotten_marks(module):
+            if forgotten := forgotten_marks(module, found.specs):
                 raise TypeError(f"{', '.join(forgotten)} is no hook without its mark; write @hookimpl above it")
-        except (KeyboardInterrupt, Stopped):
-            raise
-        except BaseException as error:  # as above: any failure of a third party's module, SystemExit too, is recorded and shown
-            record(plugin, error)
     if os.environ.get("IWM_STRICT_PLUGINS") == "1":  # else only what a command needs is asked for: it imports torch
-        for kind in KINDS:
+        for kind in found.kinds:
             found.entries(kind)
     return found
+
+
+@contextmanager
+def recorded(plugin: Plugin) -> Iterator[None]:
+    """Record whatever a third party's module raises, `SystemExit` too, as the plugin's problem."""
+    try:
+        yield
+    except (KeyboardInterrupt, Stopped):
+        raise
+    except BaseException as error:
+        record(plugin, error)

@@ -24,8 +24,8 @@ from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from accelerate.utils import InitProcessGroupKwargs, ProjectConfiguration, gather_object
 
-from iwm_core.interfaces.errors import UserError
-from iwm_core.process.signals import Children, Stopped
+from iwm_core.interfaces.errors import Stopped, UserError
+from iwm_core.process.signals import Children
 from iwm_core.recipe.config import Launch
 
 
@@ -156,3 +156,17 @@ def crashed(folder: Path, status: int, received: int) -> int:
         return status
     what = "interrupted" if received else f"a process was killed by {signal.Signals(-status).name}"
     raise Stopped(f"{what}; continue with `iwm resume {folder}`", 128 + (received or -status))
+
+
+def check_devices(launch: Launch) -> None:
+    """Check that there is the device that is asked for, or one for each process.
+
+    Raises:
+        UserError: there is not.
+    """
+    device = choose_device(launch.device)
+    if device.type != "cpu" and launch.processes > torch.accelerator.device_count():
+        raise UserError(
+            f"launch.processes={launch.processes} needs a device for each, but there are {torch.accelerator.device_count()}; "
+            f"use launch.processes={torch.accelerator.device_count()}"
+        )

@@ -15,17 +15,7 @@ from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import Any
 
-
-class Stopped(BaseException):
-    """The run has ended early, for a reason that ``text`` tells in one line; ``status`` is the exit status.
-
-    As KeyboardInterrupt, it is no `Exception`: raised by a signal's handler inside of a library, it must not be taken for a fault there.
-    """
-
-    def __init__(self, text: str, status: int) -> None:
-        super().__init__(text)
-        self.status = status
-
+from iwm_core.interfaces.errors import Stopped
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 """What asks a program to end: Ctrl-C, a machine that shuts down, a lost connection, and what schedulers send before the time is over."""

@@ -9,7 +9,7 @@ from iwm_core.plugins.loader import load_plugins
 from iwm_core.recipe.compose import component_defaults, prune
 from iwm_core.recipe.overrides import parse_changes
 from iwm_core.recipe.own_settings import check_settings, ready_made
-from iwm_core.recipe.schema import GROUPS, SEVERAL, schema_of
+from iwm_core.recipe.schema import groups, kind_of, several
 
 
 def change(config: DictConfig, overrides: list[str], allowed: tuple[str, ...], verb: str) -> DictConfig:
@@ -26,11 +26,11 @@ def change(config: DictConfig, overrides: list[str], allowed: tuple[str, ...], v
     """
     config = OmegaConf.create(OmegaConf.to_container(config))  # pyright: ignore[reportAssignmentType]
     parsed = parse_changes(overrides, allowed, verb)
-    schema = schema_of(config)
+    schema = kind_of(config).schema()
     check_settings(parsed, schema)
     # Choices first, whatever their place on the command line: options then land in the chosen components.
     for override in sorted(parsed, key=lambda o: "." in o.key_or_group):
-        if override.key_or_group in GROUPS:
+        if override.key_or_group in groups():
             choose(config, override)
         elif (section := override.key_or_group) in schema.sections:
             value = override.value()
@@ -45,9 +45,9 @@ def change(config: DictConfig, overrides: list[str], allowed: tuple[str, ...], v
 def choose(config: DictConfig, override: Override) -> None:
     """Put the chosen components' defaults in place; a component that was chosen before keeps its options."""
     group = override.key_or_group
-    kind = GROUPS[group]
+    kind = groups()[group]
     value: Any = override.value()
-    if group in SEVERAL:
+    if group in several():
         names = [part for name in (value if isinstance(value, list) else [value]) for part in expand_set(group, str(name))]
         chosen = {name: component_defaults(load_plugins().component(kind, name)) for name in names}
         config[group] = chosen | {name: node for name, node in config[group].items() if name in chosen}
@@ -57,7 +57,7 @@ def choose(config: DictConfig, override: Override) -> None:
 
 def expand_set(group: str, name: str) -> list[str]:
     """The components that a recipe dir lists under a name, such as ``evaluators=[scorecard]``; a component's own name stays."""
-    if name in load_plugins().entries(GROUPS[group]):
+    if name in load_plugins().entries(groups()[group]):
         return [name]
     for folder, _ in load_plugins().recipe_dirs():
         path = folder / group / f"{name}.yaml"

@@ -2,8 +2,8 @@
 
 Decisions:
 - A recipe is Hydra's primary config: ``defaults: [base, encoder: vit, …, _self_]``; no package headers, no ``override`` keyword.
-- Components enter the ConfigStore as their fields' defaults plus their ``name``; `iwm_core.recipe.thaw` merges them into the component's own
-  structured config, which validates every field. Only installed components can be named.
+- Components enter the ConfigStore as their fields' defaults plus their ``name``; `iwm_core.recipe.thaw` merges them into the component's
+  own structured config, which validates every field. Only installed components can be named.
 - A recipe may set options of a component that the command line then replaces: those the new one does not know are left out,
   with a note; any other unknown key is an error.
 """
@@ -30,10 +30,10 @@ from iwm_core.interfaces.near import did_you_mean
 from iwm_core.plugins.loader import load_plugins
 from iwm_core.recipe.files import find_recipe
 from iwm_core.recipe.overrides import check_recipe
-from iwm_core.recipe.schema import GROUPS, SCHEMAS, SEVERAL, SINGLE, schema_of
+from iwm_core.recipe.schema import empty, groups, kind_of, kinds, several, single
 
-WORLD_MODEL = "world_model"
-"""The choice of data by which a tuning takes that of its world model."""
+Choices = dict[str, dict[str, dict[str, Any]]]
+"""By group and name, the settings that a choice besides the components stands for."""
 
 
 class RecipeSearchPath(SearchPathPlugin):
@@ -50,16 +50,19 @@ def component_defaults(component: Any) -> dict[str, Any]:
     return {"name": component.name, **fields}
 
 
-def register(data: dict[str, Any] | None) -> None:
-    """Put the schemas and every installed component into Hydra's ConfigStore; ``data`` is what `WORLD_MODEL` stands for."""
+def register(choices: Choices) -> None:
+    """Put the schemas and every installed component into Hydra's ConfigStore; ``choices`` take the place of the schemas' own."""
     store = ConfigStore.instance()
-    for schema in SCHEMAS:  # typed again by `thaw`
+    for kind in kinds():  # typed again by `thaw`
+        schema = kind.schema()
         sections = {name: OmegaConf.to_container(OmegaConf.structured(cls)) for name, cls in schema.sections.items()}
-        store.store(name=schema.base, node={**schema.empty(), **sections})
-    store.store(group="data", name=WORLD_MODEL, node=data or {"name": "???"}, package="data")
-    for group, kind in GROUPS.items():
-        for name, entry in list(load_plugins().entries(kind).items()):
-            package = f"{group}.{name}" if group in SEVERAL else group
+        store.store(name=schema.base, node={"kind": kind.name, **empty(schema), **sections})
+        for group, own in schema.choices.items():
+            for name, node in {**own, **choices.get(group, {})}.items():
+                store.store(group=group, name=name, node=node, package=group)
+    for group, component_kind in groups().items():
+        for name, entry in list(load_plugins().entries(component_kind).items()):
+            package = f"{group}.{name}" if group in several() else group
             try:
                 node = component_defaults(entry.component)
             except (OmegaConfBaseException, ValueError) as error:  # such as a field typed tuple or Literal
@@ -68,13 +71,13 @@ def register(data: dict[str, Any] | None) -> None:
             store.store(group=group, name=name, node=node, package=package, provider=entry.plugin.distribution)
 
 
-def compose(name: str, overrides: list[str], data: dict[str, Any] | None = None) -> tuple[DictConfig, list[str]]:
+def compose(name: str, overrides: list[str], choices: Choices | None = None) -> tuple[DictConfig, list[str]]:
     """A recipe with overrides applied, and notes for the user about what was left out.
 
     Args:
         name: of the recipe.
         overrides: ``key=value`` texts.
-        data: the data source of the world model that a recipe tunes, with its options.
+        choices: what choices besides components (`Schema.choices`) stand for here: by group and name, the settings.
 
     Raises:
         UserError: an unknown recipe, component or key, or a value that cannot be parsed.
@@ -83,7 +86,7 @@ def compose(name: str, overrides: list[str], data: dict[str, Any] | None = None)
     parsed = check_recipe(name, overrides)
     for override in parsed:
         check_group(override)
-    register(data)
+    register(choices or {})
     HydraPlugins.instance().register(RecipeSearchPath)
     GlobalHydra.instance().clear()
     try:
@@ -103,13 +106,13 @@ def compose(name: str, overrides: list[str], data: dict[str, Any] | None = None)
     config.recipe = name
     notes = prune(config, parsed)
     # Hydra leaves chosen groups last; a reader expects the recipe's own order.
-    order = [f.name for f in dataclasses.fields(schema_of(config).recipe) if f.name in config]
+    order = ["kind", *(f.name for f in dataclasses.fields(kind_of(config).schema().recipe) if f.name in config)]
     return OmegaConf.create({key: config._get_node(key) for key in [*order, *(k for k in config if k not in order)]}), notes
 
 
-def of_world_model(config: DictConfig) -> bool:
-    """Whether the data of a composed recipe is that of a world model which is not chosen yet."""
-    return "data" in config and OmegaConf.is_missing(config.data, "name")
+def left_open(config: DictConfig) -> str | None:
+    """The group of a composed recipe that only the beginning of a run can fill; None where there is none."""
+    return next((group for group in single() if config.get(group) and OmegaConf.is_missing(config[group], "name")), None)
 
 
 def check_group(override: Override) -> None:
@@ -118,12 +121,12 @@ def check_group(override: Override) -> None:
     Raises:
         UserError: it does not; or chooses several where there is one.
     """
-    kind = GROUPS.get(override.key_or_group)
+    kind = groups().get(override.key_or_group)
     if kind is None or override.is_delete():
         return
     value = override.value()
     names = value if isinstance(value, list) else [value]
-    if override.key_or_group in SINGLE and isinstance(value, list):
+    if override.key_or_group in single() and isinstance(value, list):
         raise UserError(f"{override.key_or_group} takes one component: {override.key_or_group}=NAME")
     # A recipe dir may hold ready-made choices of a group (data/imagenette), which Hydra resolves.
     files = (file for folder, _ in load_plugins().recipe_dirs() for file in (folder / override.key_or_group).glob("*.yaml"))
@@ -140,20 +143,20 @@ def check_group(override: Override) -> None:
 
 def prune(config: DictConfig, overrides: list[Override]) -> list[str]:
     """Leave out the recipe's options of components that the command line replaced; return notes about them."""
-    replaced = {override.key_or_group for override in overrides if override.key_or_group in GROUPS}
-    explicit = {override.key_or_group for override in overrides if override.key_or_group not in GROUPS}
+    replaced = {override.key_or_group for override in overrides if override.key_or_group in groups()}
+    explicit = {override.key_or_group for override in overrides if override.key_or_group not in groups()}
     notes = []
-    for group in replaced & set(SINGLE):
+    for group in replaced & set(single()):
         node = config[group]
-        known = {"name", *field_names(SINGLE[group], node.name)}
+        known = {"name", *field_names(single()[group], node.name)}
         unknown = [k for k in node if k not in known and f"{group}.{k}" not in explicit]
         for key in unknown:
             del node[key]
         if unknown:
             values = "recipe's values are" if len(unknown) > 1 else "recipe's value is"
             notes.append(f"{group}={node.name} has no {', '.join(map(repr, unknown))}: the {values} left out")
-    for group in replaced & set(SEVERAL):
-        unchosen = [k for k, node in config[group].items() if "name" not in node and k in load_plugins().entries(SEVERAL[group])]
+    for group in replaced & set(several()):
+        unchosen = [k for k, node in config[group].items() if "name" not in node and k in load_plugins().entries(several()[group])]
         for key in unchosen:
             if not any(text.startswith(f"{group}.{key}.") for text in explicit):
                 del config[group][key]
@@ -169,9 +172,9 @@ def missing_config(name: str, error: MissingConfigException) -> str:
     """One line for a file or component that Hydra could not find."""
     missing = str(error.missing_cfg_file)
     group, _, choice = missing.partition("/")
-    if group in GROUPS:
+    if group in groups():
         try:
-            load_plugins().component(GROUPS[group], choice)
+            load_plugins().component(groups()[group], choice)
         except UserError as cause:
             return f"recipe {name!r} asks for {missing}: {cause}"
     options = ", ".join(error.options or [])
@@ -194,12 +197,12 @@ def unchosen(key: str) -> str:
     """Of an option that components have which are not chosen, how to choose one, as the beginning of a sentence."""
     group, _, rest = key.partition(".")
     component, _, option = rest.partition(".")
-    if group in SEVERAL:
-        known = component in load_plugins().entries(SEVERAL[group]) and option in field_names(SEVERAL[group], component)
+    if group in several():
+        known = component in load_plugins().entries(several()[group]) and option in field_names(several()[group], component)
         return f'the recipe has no {component} among its {group}, add it: "{group}=[…,{component}]"; ' if known else ""
-    if group not in SINGLE:
+    if group not in single():
         return ""
-    givers = [name for name in load_plugins().entries(SINGLE[group]) if component in field_names(SINGLE[group], name)]
+    givers = [name for name in load_plugins().entries(single()[group]) if component in field_names(single()[group], name)]
     return f"it is an option of {', '.join(f'{group}={name}' for name in givers)}, add that; " if givers else ""
 
 

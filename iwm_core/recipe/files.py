@@ -12,7 +12,7 @@ from pathlib import Path
 from iwm_core.interfaces.errors import UserError
 from iwm_core.interfaces.near import did_you_mean
 from iwm_core.plugins.loader import Plugin, clash_text, load_plugins, strict
-from iwm_core.recipe.schema import GROUPS
+from iwm_core.recipe.schema import groups
 
 SHARED = {"budget", "launch", "size"}
 """Folders that hold settings which recipes share, not recipes; so do those of component groups."""
@@ -91,4 +91,4 @@ def files_by_name() -> dict[str, list[RecipeFile]]:
 
 def is_shared(name: str) -> bool:
     """Whether a file holds settings that recipes share."""
-    return bool(set(Path(name).parts[:-1]) & (SHARED | set(GROUPS)))
+    return bool(set(Path(name).parts[:-1]) & (SHARED | set(groups())))

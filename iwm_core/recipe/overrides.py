@@ -17,11 +17,10 @@ from omegaconf.errors import OmegaConfBaseException
 
 from iwm_core.interfaces.errors import UserError
 from iwm_core.interfaces.near import did_you_mean
+from iwm_core.interfaces.runs import Schema
 from iwm_core.recipe.files import find_recipe, find_recipes
 from iwm_core.recipe.own_settings import begun_with, check_length, check_settings
-from iwm_core.recipe.schema import SEVERAL, SINGLE, Schema, schema_of
-from iwm_core.run.directory import Run
-from iwm_core.run.files import exists
+from iwm_core.recipe.schema import several, single
 
 ON_RESUME = ("launch", "data")
 """What may change when a run goes on: how it is computed, and where its images lie now."""
@@ -62,40 +61,9 @@ def check_recipe(name: str, overrides: list[str], many: bool = False) -> list[Ov
     return parsed
 
 
-def read_run(words: list[str], verb: str, rest: str = "[key=value …]") -> tuple[str, list[str]]:
-    """The run's directory, which is there and can be read, and the words after it.
-
-    Raises:
-        UserError: it is not, or no run is named.
-    """
-    first = words[0] if words else ""
-    if first and (exists(first) or ("=" not in first and not first.startswith("-"))):
-        Run.open(first).config()
-        return first, words[1:]
-    later = next((word for word in words if "=" not in word and not word.startswith("-")), None) or first.removeprefix("run=")
-    hint = f"; write iwm {verb} {shlex.quote(later)} …" if later and later != first else ""
-    raise UserError(f"say which run, before all else: iwm {verb} RUN {rest}{hint}")
-
-
-def read_changes(words: list[str], verb: str) -> tuple[str, list[str]]:
-    """The run's directory and the overrides of ``iwm resume`` and ``iwm eval``.
-
-    Raises:
-        UserError: as `read_run`, or an override of what may not change, or one that is wrong.
-    """
-    path, overrides = read_run(words, verb)
-    check_words(overrides)
-    named, overrides = checkpoint_in(overrides)
-    Run.open(path, named)
-    if overrides:
-        schema = schema_of(Run.open(path).config())
-        check_settings(parse_changes(overrides, allowed_to(verb, schema), verb), schema)
-    return path, words[1:]
-
-
 def allowed_to(verb: str, schema: Schema) -> tuple[str, ...]:
     """The sections and groups of a run's config that a verb may change."""
-    return ("evaluators", *ON_RESUME) if verb == "eval" and "evaluators" in schema.several else ON_RESUME
+    return ("evaluators", *ON_RESUME) if verb == "eval" and "evaluators" in schema.groups else ON_RESUME
 
 
 def parse_changes(overrides: list[str], allowed: Sequence[str], verb: str) -> list[Override]:
@@ -211,8 +179,8 @@ def refuse_sweeps(overrides: list[Override], many: str = "") -> None:
             line = str(override.input_line)
             key, _, value = line.partition("=")
             sweep = f"; a sweep over the values is {many} {shlex.quote(line)} …" if many else ""
-            if override.key_or_group in SINGLE:
+            if override.key_or_group in single():
                 raise UserError(f"{key} takes one component: {key}=NAME{sweep}")
-            if override.key_or_group in SEVERAL:
+            if override.key_or_group in several():
                 raise UserError(f'{key} takes a list, in brackets: "{key}=[{value}]"{sweep}')
             raise UserError(f'{line!r} gives several values; write one of them, or a list in brackets, "{key}=[{value}]"{sweep}')

@@ -15,15 +15,16 @@ from omegaconf import OmegaConf
 
 from iwm_core.interfaces.errors import UserError
 from iwm_core.interfaces.near import did_you_mean
+from iwm_core.interfaces.runs import Schema
 from iwm_core.plugins.loader import load_plugins
-from iwm_core.recipe.schema import GROUPS, SCHEMAS, SEVERAL, SINGLE, Schema
+from iwm_core.recipe.schema import groups, plain_keys, schemas, several, single
 from iwm_core.recipe.typed import as_typed, typed
 
 
 def begun_with(path: Path) -> Schema | None:
     """The kind of a recipe by the file that its defaults begin with; None where that is another recipe, or cannot be read."""
     first = next(iter(written(path)[0]), None)
-    return next((schema for schema in SCHEMAS if schema.base == first), None)
+    return next((schema for schema in schemas() if schema.base == first), None)
 
 
 def written(path: Path) -> tuple[list[Any], dict[str, Any]]:
@@ -51,7 +52,7 @@ def check_length(overrides: list[Override], path: Path) -> None:
             train |= own
         elif isinstance(entry, dict):
             for group, choice in entry.items():
-                for folder, _ in load_plugins().recipe_dirs() if group not in GROUPS else ():
+                for folder, _ in load_plugins().recipe_dirs() if group not in groups() else ():
                     train |= written(folder / str(group) / f"{given.get(group, choice)}.yaml")[1]
     for unit, other in (("epochs", "steps"), ("steps", "epochs")):
         new, old = given.get(f"train.{unit}"), train.get(other)
@@ -66,20 +67,22 @@ def check_settings(overrides: list[Override], schema: Schema) -> None:
     Raises:
         UserError: an unknown key, a value of the wrong type or out of range.
     """
-    plain = schema.plain_keys()
+    plain = plain_keys(schema)
     for override in overrides:
         key = override.key_or_group
         section, _, rest = key.partition(".")
         group, _, name = key.rpartition(".")
-        if name == "name" and (group in SINGLE or group.partition(".")[0] in SEVERAL):
+        if name == "name" and (group in single() or group.partition(".")[0] in several()):
             first = group.partition(".")[0]
-            raise UserError(f"components are chosen by name: {first}={'[NAME]' if first in SEVERAL else 'NAME'}, not {override.input_line}")
+            raise UserError(
+                f"components are chosen by name: {first}={'[NAME]' if first in several() else 'NAME'}, not {override.input_line}"
+            )
         if section in schema.sections:
             cls = schema.sections[section]
             check_setting(cls, section, rest, override) if rest else check_choice(override, cls)
         elif section in plain.__dataclass_fields__:
             check_setting(plain, "", key, override)
-        elif section not in GROUPS and section.partition("/")[0] not in shared_folders():
+        elif section not in groups() and section.partition("/")[0] not in shared_folders():
             raise UserError(f"unknown key {key!r}; {did_you_mean(key, keys_of(schema))}`iwm show recipe=NAME` lists all keys")
 
 
@@ -122,7 +125,7 @@ def ready_made(section: str, value: Any, cls: Any) -> Path:
 
 def keys_of(schema: Schema) -> list[str]:
     """The core's keys of a kind of recipe, as they are typed, and its groups."""
-    return [*schema.single, *schema.several, *keys_below(schema.plain_keys()), *keys_below(schema.sections)]
+    return [*schema.groups, *keys_below(plain_keys(schema)), *keys_below(schema.sections)]
 
 
 def keys_below(parts: Any, prefix: str = "") -> list[str]:

@@ -1,72 +1,73 @@
-"""What recipes of each kind are made of: component groups, sections and plain keys, by name."""
+"""What recipes of each kind of run are made of, and which kind a config is of, by what the installed plugins say."""
 
 import dataclasses
-from dataclasses import dataclass
+from collections.abc import Iterable
 from typing import Any
 
-from iwm_tasks.tuning.recipe import Augment, Tune, TuneRecipe
+from iwm_core.interfaces.errors import UserError
+from iwm_core.interfaces.near import did_you_mean
+from iwm_core.interfaces.runs import RunKind, Schema
+from iwm_core.plugins.loader import load_plugins
+from iwm_core.recipe.config import Section
 
-from iwm_core.recipe.config import Launch, Recipe, Section, Train, View
+
+def kinds() -> list[RunKind]:
+    """The installed kinds of runs."""
+    return list(load_plugins().run_kinds.values())
 
 
-@dataclass(frozen=True)
-class Schema:
-    """A kind of recipe.
+def schemas() -> list[Schema]:
+    """What recipes of each kind are made of."""
+    return [kind.schema() for kind in kinds()]
 
-    Attributes:
-        base: what the defaults of such a recipe begin with.
-        recipe: the typed recipe.
-        sections: plain settings, by name.
-        single: groups that hold one component, and its kind.
-        several: groups that hold named components in the recipe's order, and their kind.
+
+def single() -> dict[str, str]:
+    """Groups that hold one component, and its kind."""
+    return {kind.group: kind.name for kind in load_plugins().kinds.values() if not kind.several}
+
+
+def several() -> dict[str, str]:
+    """Groups that hold named components in the recipe's order, and their kind."""
+    return {kind.group: kind.name for kind in load_plugins().kinds.values() if kind.several}
+
+
+def groups() -> dict[str, str]:
+    """All groups: one name means one kind of component everywhere."""
+    return {kind.group: kind.name for kind in load_plugins().kinds.values()}
+
+
+def kind_of(config: Any) -> RunKind:
+    """The kind of a composed, frozen or plain config.
+
+    Raises:
+        UserError: no installed plugin gives it.
     """
-
-    base: str
-    recipe: Any
-    sections: dict[str, Any]
-    single: dict[str, str]
-    several: dict[str, str]
-
-    @property
-    def parts(self) -> dict[str, Any]:
-        """Sections and groups, by name."""
-        return self.sections | self.single | self.several
-
-    def plain_keys(self) -> Any:
-        """The keys that are neither a section nor a group, as a dataclass."""
-        plain = [(f.name, f.type, f) for f in dataclasses.fields(self.recipe) if f.name not in self.parts]
-        return dataclasses.make_dataclass("Keys", plain, bases=(Section,), kw_only=True)
-
-    def empty(self) -> dict[str, Any]:
-        """A config with every section's defaults and nothing chosen."""
-        plain = {f.name: f.default for f in dataclasses.fields(self.recipe) if f.name not in self.parts}
-        return {name: {} if value is dataclasses.MISSING else value for name, value in plain.items()} | {
-            group: {} for group in self.several
-        }
+    name = config.get("kind")
+    if name is None:
+        found = next((kind for kind in kinds() if kind.recognises(config)), None)
+        if found is None:
+            raise UserError(f"no installed plugin knows this kind of run; installed: {', '.join(load_plugins().run_kinds)}")
+        return found
+    if name not in load_plugins().run_kinds:
+        hint = did_you_mean(str(name), load_plugins().run_kinds)
+        raise UserError(
+            f"no installed plugin gives runs of the kind {str(name)!r}; {hint}installed: {', '.join(load_plugins().run_kinds)}; "
+            "pip install the plugin that has it, see `iwm plugins`"
+        )
+    return load_plugins().run_kinds[name]
 
 
-TRAINING = Schema(
-    base="base",
-    recipe=Recipe,
-    sections={"view": View, "train": Train, "launch": Launch},
-    single={"encoder": "encoder", "predictor": "predictor", "targets": "target_selector", "data": "data_source"},
-    several={"actions": "action", "evaluators": "evaluator"},
-)
-TUNING = Schema(
-    base="tuning",
-    recipe=TuneRecipe,
-    sections={"view": View, "augment": Augment, "train": Tune, "launch": Launch},
-    single={"protocol": "protocol", "data": "data_source"},
-    several={"tasks": "task", "heads": "head"},
-)
-SCHEMAS = (TRAINING, TUNING)
-
-SINGLE = TRAINING.single | TUNING.single
-SEVERAL = TRAINING.several | TUNING.several
-GROUPS = SINGLE | SEVERAL
-"""Groups of all kinds of recipes: one name means one kind of component everywhere."""
+def of(schema: Schema, held: Iterable[str]) -> dict[str, str]:
+    """Those of some groups that recipes of a kind have, and the kind of component of each."""
+    return {group: groups()[group] for group in schema.groups if group in held}
 
 
-def schema_of(config: Any) -> Schema:
-    """The kind of a composed or frozen config."""
-    return TUNING if "world_model" in config else TRAINING
+def plain_keys(schema: Schema) -> Any:
+    """The keys of a recipe that are neither a section nor a group, as a dataclass."""
+    return dataclasses.make_dataclass("Keys", [(f.name, f.type, f) for f in schema.plain_fields()], bases=(Section,), kw_only=True)
+
+
+def empty(schema: Schema) -> dict[str, Any]:
+    """A config with the defaults of all plain keys, and nothing chosen."""
+    keys = {f.name: {} if f.default is dataclasses.MISSING else f.default for f in schema.plain_fields()}
+    return keys | {group: {} for group in of(schema, several())}

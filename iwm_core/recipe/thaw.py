@@ -11,7 +11,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from iwm_core.interfaces.errors import UserError
 from iwm_core.plugins.loader import load_plugins
-from iwm_core.recipe.schema import schema_of
+from iwm_core.recipe.schema import kind_of, of, plain_keys, several, single
 from iwm_core.recipe.shapes import check_name
 from iwm_core.recipe.typed import instance
 
@@ -27,24 +27,27 @@ def thaw(config: DictConfig) -> Any:
     except OmegaConfBaseException as error:  # an interpolation that leads nowhere
         raise UserError(f"{error.full_key}: {str(error).splitlines()[0]}") from error
     parts: dict[str, Any] = {}
-    schema = schema_of(config)
-    for group in schema.several:
+    kind = kind_of(config)
+    schema = kind.schema()
+    for group in of(schema, several()):
         if not isinstance(plain.get(group), DictConfig):
             raise UserError(f"{group} holds no components by their names; `iwm show recipe=NAME` shows what it looks like")
         for key in plain[group]:
             check_key(group, str(key))
-    for group, kind in schema.single.items():
+    for group, kind_name in of(schema, single()).items():
         if not plain.get(group):
-            raise UserError(f"the recipe chooses no {group}: add {group}=NAME; `iwm components {kind}` lists what is installed")
-        parts[group] = thaw_component(kind, config[group], group)
-    for group, kind in schema.several.items():
-        parts[group] = {str(key): thaw_component(kind, node, f"{group}.{key}") for key, node in config[group].items()}
+            raise UserError(f"the recipe chooses no {group}: add {group}=NAME; `iwm components {kind_name}` lists what is installed")
+        if OmegaConf.is_missing(config[group], "name"):
+            raise UserError(f"{group} is only known once such a run is begun, by {kind.begun_by.format('NAME')}; or choose {group}=NAME")
+        parts[group] = thaw_component(kind_name, config[group], group)
+    for group, kind_name in of(schema, several()).items():
+        parts[group] = {str(key): thaw_component(kind_name, node, f"{group}.{key}") for key, node in config[group].items()}
     for section, cls in schema.sections.items():
         parts[section] = instance(cls, plain.get(section, {}), section)
-    unknown = set(plain) - {f.name for f in dataclasses.fields(schema.recipe)}
+    unknown = set(plain) - {"kind"} - {f.name for f in dataclasses.fields(schema.recipe)}
     if unknown:
         raise UserError(f"unknown key {min(unknown)!r} in the recipe; `iwm show recipe={plain.get('recipe')}` lists all keys")
-    keys = schema.plain_keys()
+    keys = plain_keys(schema)
     names = [f.name for f in dataclasses.fields(keys)]
     top = instance(keys, OmegaConf.create({name: plain[name] for name in names if name in plain}), "")
     return schema.recipe(**{name: getattr(top, name) for name in names}, **parts)
@@ -69,8 +72,6 @@ def thaw_plain(config: dict[str, Any]) -> Any:
 
 def thaw_component(kind: str, node: Any, label: str) -> Any:
     """The instance that a node of the config describes."""
-    if isinstance(node, DictConfig) and OmegaConf.is_missing(node, "name"):
-        raise UserError(f"{label} is that of the world model which is tuned: iwm tune RUN recipe=…; or choose {label}=NAME")
     if not isinstance(node, DictConfig) or "name" not in node:
         words = label.split(".")[-1]
         raise UserError(

@@ -13,16 +13,17 @@ import platform
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from importlib.metadata import version
+from contextlib import ExitStack, contextmanager, suppress
+from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig
+from packaging.requirements import InvalidRequirement, Requirement
 
 from iwm_core.interfaces.errors import UserError
 from iwm_core.plugins.loader import load_plugins
-from iwm_core.recipe.schema import schema_of
+from iwm_core.recipe.schema import kind_of, of, several, single
 from iwm_core.run.directory import Run, frozen
 from iwm_core.run.files import exists, write_atomically, write_record, writing
 from iwm_core.run.lock import WRITER, Taken, writer, writer_of
@@ -60,9 +61,9 @@ def new_run(config: DictConfig, verb: str, warn: Callable[[str], None]) -> Itera
 
 def anchor(config: DictConfig) -> None:
     """Make the paths among components' options absolute, so that a run reads the same files from whichever folder it goes on."""
-    schema = schema_of(config)
-    nodes = [(kind, config[group]) for group, kind in schema.single.items()]
-    nodes += [(kind, node) for group, kind in schema.several.items() for node in config[group].values()]
+    schema = kind_of(config).schema()
+    nodes = [(kind, config[group]) for group, kind in of(schema, single()).items()]
+    nodes += [(kind, node) for group, kind in of(schema, several()).items() for node in config[group].values()]
     for kind, node in nodes:
         for option in dataclasses.fields(load_plugins().component(kind, node.name)):
             value = node.get(option.name)
@@ -137,11 +138,14 @@ def reserve(recipe: str) -> Path:
 
 
 def environment(seed: int) -> dict[str, Any]:
-    """Versions of what computes a run."""
-    names = ("iwm-core", "torch", "torchvision", "timm", "accelerate", "hydra-core", "datasets", "safetensors")
-    plugins = {plugin.distribution: plugin.version for plugin in load_plugins().plugins}
+    """Versions of what computes a run: of plugins, and of what they require."""
+    versions = {plugin.distribution: plugin.version for plugin in load_plugins().plugins}
+    for name in list(versions):
+        with suppress(PackageNotFoundError, InvalidRequirement):  # a plugin whose metadata is broken tells of nothing else
+            needed = [one for one in map(Requirement, requires(name) or ()) if not one.marker or one.marker.evaluate({"extra": ""})]
+            versions |= {one.name: version(one.name) for one in needed}
     return {
-        "versions": {**{name: version(name) for name in names}, **plugins},
+        "versions": dict(sorted(versions.items())),
         "python": platform.python_version(),
         "platform": platform.platform(),
         "git_commit": git_commit(),

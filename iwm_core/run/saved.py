@@ -6,27 +6,9 @@ from pathlib import Path
 from typing import Any, NotRequired, TypedDict
 
 from iwm_core.interfaces.results import Metric
+from iwm_core.recipe.schema import schemas, several
 from iwm_core.recipe.shapes import Name, fitting
 from iwm_core.run.stored import SEALS, Damaged, check_folder, check_owner, read_json, read_yaml
-
-
-class Frozen(TypedDict, total=False):
-    """The form of a config.yaml, as far as it is used before its recipe is thawed."""
-
-    recipe: str
-    encoder: dict[str, Any]
-    predictor: dict[str, Any]
-    targets: dict[str, Any]
-    protocol: dict[str, Any]
-    data: dict[str, Any]
-    view: dict[str, Any]
-    train: dict[str, Any]
-    launch: dict[str, Any]
-    world_model: dict[str, Any]
-    actions: dict[Name, dict[str, Any]]
-    evaluators: dict[Name, dict[str, Any]]
-    tasks: dict[Name, dict[str, Any]]
-    heads: dict[Name, dict[str, Any]]
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -37,10 +19,13 @@ def read_config(path: Path) -> dict[str, Any]:
     """
     back = "bring back a copy of it; without its settings, a run is lost"
     config = read_yaml(path, dict[Name, Any], back)
-    try:
-        fitting(config, Frozen)
-    except ValueError as error:
-        raise Damaged(path, f"is damaged ({error})", back) from error
+    shapes = {"recipe": str, "kind": str, **{part: dict[str, Any] for schema in schemas() for part in (*schema.sections, *schema.groups)}}
+    shapes |= dict.fromkeys(several(), dict[Name, dict[str, Any]])
+    for key in shapes.keys() & config.keys():
+        try:
+            fitting(config[key], shapes[key], key)
+        except ValueError as error:
+            raise Damaged(path, f"is damaged ({error})", back) from error
     return config
 
 

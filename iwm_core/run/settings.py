@@ -16,6 +16,10 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from iwm_core.interfaces.component import Component
+from iwm_core.recipe.config import Section
+from iwm_core.recipe.schema import kind_of, kinds
+
 Settings = dict[str, Any]
 
 NO_SETTINGS = {"evaluator": ("every",), "data": ("cache", "max_corrupt")}
@@ -25,30 +29,29 @@ UNKNOWN = "an earlier version, which did not keep its settings, measured some of
 
 
 def settings_of(config: Mapping[str, Any], name: str) -> Settings:
-    """What a config of plain values measures an evaluator with, or a task where it tunes; of an evaluator it lacks, all but its options."""
-    tuned = "tasks" in config
-    asked = dict((config.get("tasks" if tuned else "evaluators") or {}).get(name) or {})
-    rest: Settings = {"data": dict(config.get("data") or {})}
-    if tuned:
-        rest["resamples"] = (config.get("train") or {}).get("resamples")
-    else:
-        view = config.get("view") or {}
-        rest |= {"image_size": config.get("image_size"), "view": {key: view.get(key) for key in ("canvas", "source_from")}}
-    whole = {"evaluator": asked, **rest}
+    """What a config of plain values measures with, by the name of what measures: an evaluator, or a task where it tunes.
+
+    Raises:
+        UserError: no installed plugin knows this kind of run.
+    """
+    whole = kind_of(config).settings(config, name)
     for group, keys in NO_SETTINGS.items():
         whole[group] = {key: value for key, value in whole[group].items() if key not in keys}
     return canonical(whole)
 
 
 def plain(recipe: Any) -> dict[str, Any]:
-    """Of a typed recipe, what `settings_of` asks for, as a frozen config has it."""
+    """A typed recipe as plain values, as far as values are measured with them."""
 
-    def named(component: Any) -> dict[str, Any]:
-        return {"name": component.name, **dataclasses.asdict(component)}
+    def simple(value: Any) -> Any:
+        if isinstance(value, Component):
+            return {"name": value.name, **dataclasses.asdict(value)}
+        if isinstance(value, Section):
+            return dataclasses.asdict(value)
+        return {key: simple(one) for key, one in value.items()} if isinstance(value, Mapping) else value
 
-    groups = {key: {name: named(one) for name, one in vars(recipe)[key].items()} for key in ("evaluators", "tasks") if hasattr(recipe, key)}
-    sections = {key: dataclasses.asdict(vars(recipe)[key]) for key in ("view", "train")}
-    return {**groups, **sections, "data": named(recipe.data), "image_size": getattr(recipe, "image_size", None)}
+    kind = next(kind for kind in kinds() if kind.schema().recipe is type(recipe))
+    return {"kind": kind.name, **{key: simple(value) for key, value in vars(recipe).items()}}
 
 
 def canonical(content: Any) -> Any:

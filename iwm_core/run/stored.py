@@ -96,7 +96,7 @@ def read_text(path: Path, remedy: str = "") -> str:
 
 
 def read_json(path: Path, shape: Any, remedy: str = "", config: Path | None = None) -> Any:
-    """A record in JSON, as an instance of ``shape`` (see `iwm_core.recipe.shapes.fitting`); ``config`` is that of the run that it must be of.
+    """A record in JSON, as an instance of ``shape`` (see `iwm_core.recipe.shapes.fitting`); ``config`` is that of the run it must be of.
 
     Raises:
         Damaged: see `open_stored`; it is no JSON, of another shape or run, or not what its checksum tells; or a newer version wrote it.

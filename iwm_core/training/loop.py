@@ -5,8 +5,8 @@ Decisions:
 - One module is prepared by Accelerate and nothing else is: data is sharded by `Schedule`, the learning rate is a function, gradients are
   accumulated by hand.
 - A step whose gradient is not finite changes no weights; this is decided on the device. The host waits for the device only on logged steps.
-- A signal (`iwm_core.process.signals.ENDING`) or a data worker that died ends the run after the step under way, with a checkpoint; a second Ctrl-C
-  ends it at once. Several processes agree after each step, so that all end after the same one.
+- A signal (`iwm_core.process.signals.ENDING`) or a data worker that died ends the run after the step under way, with a checkpoint; a
+  second Ctrl-C ends it at once. Several processes agree after each step, so that all end after the same one.
 """
 
 import contextlib
@@ -20,12 +20,12 @@ import torch
 from torch import Tensor, nn
 
 from iwm_core.data.loader import Schedule, parts_of
-from iwm_core.interfaces.errors import UserError
+from iwm_core.interfaces.errors import Stopped, UserError
 from iwm_core.interfaces.events import StepEnd, TrainEnd, TrainStart
 from iwm_core.plugins.loader import load_plugins
 from iwm_core.process.display import Display, Recurring
 from iwm_core.process.launch import agreement, first_reason
-from iwm_core.process.signals import Stop, Stopped
+from iwm_core.process.signals import Stop
 from iwm_core.recipe.config import Launch, steps_of
 from iwm_core.run.checkpoint import load_optimizer, save_checkpoint
 from iwm_core.run.directory import Run

@@ -9,7 +9,7 @@ from iwm_vit.encoder import TimmViT
 from iwm_vit.predictors.feature import Feature
 from torch import Tensor, nn
 
-from iwm_core.interfaces import Backbone, Protocol, WorldModelParts
+from iwm_tasks.interfaces import Backbone, Protocol, WorldModelParts
 from iwm_devkit.actions import smooth_images
 from iwm_devkit.components import check_component
 from iwm_devkit.modules import check_module
@@ -61,7 +61,7 @@ def check_backbone(protocol: Protocol, parts: WorldModelParts, tasks: int) -> No
 
     with torch.random.fork_rng(devices=[]):
         backbone = build()
-    assert isinstance(backbone, Backbone), f"{what}: build() must return an iwm_core.interfaces.Backbone, got {type(backbone).__name__}"
+    assert isinstance(backbone, Backbone), f"{what}: build() must return an iwm_tasks.interfaces.Backbone, got {type(backbone).__name__}"
     width: Any = getattr(backbone, "width", None)
     grid: Any = getattr(backbone, "grid", "missing")
     assert isinstance(width, int), f"{what} needs `width`, the numbers of a token, set in __init__"

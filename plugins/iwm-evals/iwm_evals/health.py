@@ -1,7 +1,8 @@
 """Is the representation alive: ranks, spreads, and a verdict in words.
 
 Decisions:
-- The verdict and its limits are the core's (`iwm_core.training.health.judge`), as are target std and rank: what training warns of, this confirms.
+- The verdict and its limits are the core's (`iwm_core.training.health.judge`), as are target std and rank: what training warns of, this
+  confirms.
 - Everything is over validation images. Target std and the rank of tokens are taken on normalised tokens of *target* views and the
   prediction std on predictions of these from their source views with their actions, as in training, but from all patches to all patches.
 - RankMe (Garrido et al. 2023) and uniformity are of mean-pooled teacher tokens of the images themselves: what a user gets.

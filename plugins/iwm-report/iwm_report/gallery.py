@@ -1,4 +1,4 @@
-"""Draws a gallery as one picture.
+"""Draws galleries: their images one by one, for reports, and each as one picture, ``eval/<gallery>.png``, for the eye.
 
 Decisions:
 - Right and wrong differ by shape and by frame (tick in a whole frame, cross in a broken one), then by colour (blue and vermilion of
@@ -9,7 +9,7 @@ Decisions:
 """
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -17,6 +17,8 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from iwm_core.interfaces import Gallery, Row
+from iwm_core.interfaces.events import Evaluated
+from iwm_core.run.files import refuse_links, writing
 
 CELL, GAP, MARGIN = 176, 20, 40
 TITLE, HEADER, VERDICT, LINE = 92, 34, 36, 24  # heights
@@ -42,6 +44,35 @@ def name_and_label(number: str) -> tuple[str, str]:
     """``jitter.hue`` in two parts; a label that repeats the name is left out."""
     name, _, label = number.partition(".")
     return name, label if label != name else ""
+
+
+def draw(event: Evaluated) -> None:
+    """Draw the galleries that an evaluator has found, and note where."""
+    if event.found.galleries:
+        with writing(event.folder):
+            event.folder.mkdir(parents=True, exist_ok=True)
+    for gallery in event.found.galleries:
+        path = event.folder / f"{gallery.name}.png"
+        refuse_links(event.folder, path, event.folder / gallery.name)
+        with writing(path):
+            draw_gallery(gallery, path)
+        event.pictures.append(path)
+        event.galleries.append(write_tiles(gallery, event.folder, event.beside))
+
+
+def write_tiles(gallery: Gallery, folder: Path, beside: Path) -> dict[str, Any]:
+    """Write the images of a gallery; returns it with their file names, below ``beside``, in their place."""
+    rows = []
+    with writing(folder / gallery.name):
+        (folder / gallery.name).mkdir(exist_ok=True)
+    for number, row in enumerate(gallery.rows):
+        files = [f"{gallery.name}/{number:02}_{column}.png" for column in range(len(row.images))]
+        for file, image in zip(files, row.images, strict=True):
+            refuse_links(folder / file)
+            with writing(folder / file):
+                pixels_of(image).save(folder / file)
+        rows.append({**row._asdict(), "images": [(beside / file).as_posix() for file in files]})
+    return {**gallery._asdict(), "rows": rows}
 
 
 def draw_gallery(gallery: Gallery, path: Path) -> None:

@@ -12,7 +12,9 @@ from pathlib import Path
 
 from iwm_core.evaluation.reading import read_run
 from iwm_core.interfaces.errors import UserError
+from iwm_core.interfaces.events import SweepEnd
 from iwm_core.process.display import make_display
+from iwm_core.process.shown import tell
 from iwm_core.run.files import exists, write_atomically, writing
 from iwm_core.run.lock import placing
 from iwm_report.naming import common_folder, label_runs
@@ -34,6 +36,24 @@ def read_arguments(arguments: list[str]) -> tuple[list[Path], Path | None]:
     if not runs or wrong or len(places) > 1 or "" in places:
         raise UserError(f"{f'cannot read {wrong[0]!r}; ' if wrong else ''}say which runs: iwm report RUN [RUN …] [out=FILE]")
     return runs, Path(places[0]) if places else None
+
+
+def run_report(arguments: list[str]) -> int:
+    """``iwm report``: write the page, and tell where it is."""
+    tell(f"wrote {write_report(*read_arguments(arguments))}")
+    return 0
+
+
+def report_sweep(event: SweepEnd) -> None:
+    """Write the report of a sweep beside its runs, where it has any, and tell its path."""
+    if not event.runs:
+        return
+    first = common_folder(event.runs) / f"{Path(event.recipe).name}-sweep.html"
+    out, number = first, 1
+    while out.exists():
+        number += 1
+        out = first.with_stem(f"{first.stem}-{number}")
+    tell(f"wrote {write_report(event.runs, out)}")
 
 
 def write_report(paths: list[Path], out: Path | None = None) -> Path:

@@ -1,8 +1,42 @@
 """Tuning a world model for tasks: task types, heads and protocols."""
 
 from pathlib import Path
+from types import ModuleType
 
 from iwm_core import hookimpl
+from iwm_core.interfaces.commands import Command
+from iwm_core.interfaces.kinds import ComponentKind
+from iwm_core.interfaces.runs import RunKind
+
+
+@hookimpl
+def iwm_hookspecs() -> list[ModuleType]:
+    from iwm_tasks import hookspecs
+
+    return [hookspecs]
+
+
+@hookimpl
+def iwm_commands() -> list[Command]:
+    from iwm_tasks.verbs import VERBS
+
+    return VERBS
+
+
+@hookimpl
+def iwm_run_kinds() -> list[RunKind]:
+    from iwm_tasks.tuning.kind import Tuning
+
+    return [Tuning()]
+
+
+@hookimpl
+def iwm_component_kinds() -> list[ComponentKind]:
+    return [
+        ComponentKind(name="head", hook="iwm_heads", base="iwm_core.interfaces:HeadComponent", group="heads", several=True),
+        ComponentKind(name="task", hook="iwm_task_types", base="iwm_tasks.interfaces:Task", group="tasks", several=True),
+        ComponentKind(name="protocol", hook="iwm_protocols", base="iwm_tasks.interfaces:Protocol", group="protocol"),
+    ]
 
 
 @hookimpl

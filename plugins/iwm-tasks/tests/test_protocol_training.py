@@ -12,7 +12,8 @@ from iwm_vit.predictors.identity import Identity
 from timm.layers.drop import DropPath
 from torch import nn
 
-from iwm_core.interfaces import Encoder, WorldModelParts
+from iwm_core.interfaces import Encoder
+from iwm_tasks.interfaces import WorldModelParts
 
 SIDE, DEPTH = 8, 3
 PREDICTOR = Feature(depth=DEPTH, width=8, heads=2)

@@ -12,7 +12,7 @@ from iwm_vit.predictors.feature import Feature
 from iwm_vit.predictors.sequence import Sequence
 from iwm_vit.predictors.unconditioned import Unconditioned
 
-from iwm_core.interfaces import WorldModelParts
+from iwm_tasks.interfaces import WorldModelParts
 
 SIDE, PATCH, GRID, ACTION, HEADS = 12, 4, 3, 3, 2
 N = GRID * GRID

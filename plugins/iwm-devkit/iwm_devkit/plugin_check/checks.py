@@ -6,11 +6,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from iwm_core.interfaces.errors import UserError
+from iwm_core.interfaces.errors import Stopped, UserError
 from iwm_core.interfaces.near import did_you_mean
 from iwm_core.plugins.faults import cause_of, component_fault, forgotten_marks, hook_names, hooks_of, listed, wrong_hooks
 from iwm_core.plugins.loader import CORE, KINDS, Plugin, clash_text, disabled, entry_points, load_plugins
-from iwm_core.process.signals import Stopped
 from iwm_devkit.plugin_check.metadata import check_metadata
 from iwm_devkit.plugin_check.modules import check_import, line_of
 

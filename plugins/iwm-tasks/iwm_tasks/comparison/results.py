@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from iwm_core.evaluation.bootstrap import EVERYTHING
-from iwm_core.interfaces import Task
+from iwm_tasks.interfaces import Task
 from iwm_core.interfaces.errors import UserError
 from iwm_core.recipe.thaw import thaw_component
 from iwm_core.run.directory import Run

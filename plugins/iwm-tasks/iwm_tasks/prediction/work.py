@@ -22,9 +22,9 @@ from torch import Tensor
 import iwm_core
 from iwm_core.data.workers import made_in_order, warn
 from iwm_core.interfaces import NOT_COUNTED, CorruptImage
-from iwm_core.interfaces.errors import UserError
+from iwm_core.interfaces.errors import Stopped, UserError
 from iwm_core.process.display import Display, make_display
-from iwm_core.process.signals import Stop, Stopped
+from iwm_core.process.signals import Stop
 from iwm_core.run.directory import Run
 from iwm_tasks.prediction.answers import AnswerFiles, is_table, make_place, refuse_taken
 from iwm_tasks.prediction.asked import Asked

@@ -7,7 +7,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from iwm_core.data.resample import patches
-from iwm_core.interfaces import Backbone, Protocol, WorldModelParts
+from iwm_tasks.interfaces import Backbone, Protocol, WorldModelParts
 
 
 class PixelBackbone(Backbone):

@@ -23,7 +23,8 @@ from timm.data.auto_augment import rand_augment_transform
 from timm.data.mixup import Mixup, mixup_target
 from torch import Tensor
 
-from iwm_core.interfaces import Draws, Task
+from iwm_core.interfaces import Draws
+from iwm_tasks.interfaces import Task
 from iwm_core.interfaces.errors import UserError
 from iwm_tasks.tuning.recipe import Augment
 

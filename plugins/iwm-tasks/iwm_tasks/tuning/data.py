@@ -22,7 +22,8 @@ from iwm_core.data.training import WatchedData
 from iwm_core.data.view import centre_boxes, cut_mask
 from iwm_core.data.wrapped import WrappedImages
 from iwm_core.data.wrapped import part_of as part_of
-from iwm_core.interfaces import CorruptImage, Draws, Images, Task, Track
+from iwm_core.interfaces import CorruptImage, Draws, Images, Track
+from iwm_tasks.interfaces import Task
 from iwm_core.interfaces.errors import UserError
 from iwm_core.process.display import Display
 from iwm_core.recipe.config import View

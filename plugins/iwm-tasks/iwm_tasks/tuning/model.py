@@ -8,7 +8,8 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from iwm_core.interfaces import Backbone, HeadComponent, Images, Protocol, Task, WorldModelParts
+from iwm_core.interfaces import HeadComponent, Images
+from iwm_tasks.interfaces import Backbone, Protocol, Task, WorldModelParts
 from iwm_core.interfaces.errors import UserError
 
 ROUNDING = 1e-7

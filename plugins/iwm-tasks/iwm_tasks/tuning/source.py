@@ -4,7 +4,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypedDict
 
-from iwm_core.interfaces import WorldModelParts
+from iwm_tasks.interfaces import WorldModelParts
 from iwm_core.interfaces.errors import UserError
 from iwm_core.model.actions import recipe_actions
 from iwm_core.model.world_model import build_model

@@ -12,7 +12,8 @@ import torch
 from jaxtyping import Shaped, UInt8
 from torch import Tensor
 
-from iwm_core.interfaces import NOT_COUNTED, CorruptImage, Images, Task
+from iwm_core.interfaces import NOT_COUNTED, CorruptImage, Images
+from iwm_tasks.interfaces import Task
 from iwm_core.interfaces.errors import UserError
 
 LOOKED_AT = 16  # images whose masks are looked at before a run

@@ -4,18 +4,19 @@ from typing import Any
 
 import torch
 
-from iwm_core.cli.work import carry_on, check_devices
 from iwm_core.data.loader import Schedule, parts_of
 from iwm_core.data.training import open_split
 from iwm_core.interfaces.errors import UserError
 from iwm_core.process.display import make_display
+from iwm_core.process.launch import check_devices
 from iwm_core.recipe.compose import compose
 from iwm_core.recipe.overrides import checkpoint_in
-from iwm_core.recipe.schema import TUNING, schema_of
+from iwm_core.recipe.schema import kind_of
 from iwm_core.recipe.thaw import thaw
-from iwm_core.run.new_run import new_run
+from iwm_core.training.course import begin
 from iwm_tasks.tuning.augment import check_augment, check_shares
 from iwm_tasks.tuning.data import check_targets, part_of
+from iwm_tasks.tuning.kind import WORLD_MODEL, Tuning
 from iwm_tasks.tuning.recipe import TuneRecipe
 from iwm_tasks.tuning.source import source_of
 from iwm_tasks.tuning.tune import build, check_outputs, lessons
@@ -26,11 +27,7 @@ def start(path: str, name: str, overrides: list[str]) -> int:
     display = make_display()
     checkpoint, overrides = checkpoint_in(overrides)
     config, notes = check(path, name, overrides, checkpoint)
-    with new_run(config, "tune", display.warn) as run:
-        display.say(str(run.path))  # alone on the first line, for scripts
-        for note in notes:
-            display.warn(note)
-        return carry_on(run, thaw(run.config()), None, [], display)
+    return begin(config, "tune", notes, display)
 
 
 def check(path: str, name: str, overrides: list[str], checkpoint: str | None = None) -> tuple[Any, list[str]]:
@@ -40,8 +37,8 @@ def check(path: str, name: str, overrides: list[str], checkpoint: str | None = N
         UserError: something does not fit.
     """
     source, data = source_of(path, checkpoint)
-    config, notes = compose(name, overrides, data)
-    if schema_of(config) is not TUNING:
+    config, notes = compose(name, overrides, {"data": {WORLD_MODEL: data}})
+    if kind_of(config).name != Tuning.name:
         raise UserError(f"the recipe {name!r} trains a world model: iwm train recipe={name}; to tune one, choose such as tune/predictor")
     config.world_model = source
     recipe: TuneRecipe = thaw(config)

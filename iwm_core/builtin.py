@@ -1,1 +1,0 @@
-"""What the core itself brings through the hooks: no component."""

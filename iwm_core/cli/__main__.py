@@ -1,0 +1,5 @@
+"""``python -m iwm_core.cli VERB …``: the command ``iwm``, for jobs that start others."""
+
+from iwm_core.cli.main import main
+
+main()
