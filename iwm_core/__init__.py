@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import pluggy
 
 if TYPE_CHECKING:
-
     from iwm_core.evaluation.measured import Measured
 
 __version__ = version("iwm-core")

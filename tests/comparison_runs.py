@@ -6,10 +6,10 @@ from pathlib import Path
 
 import torch
 import yaml
+from iwm_tasks.interfaces import Task
 from safetensors.torch import save_file
 
 from iwm_core import hookimpl
-from iwm_tasks.interfaces import Task
 from iwm_core.interfaces.draws import Draws
 from iwm_core.run.settings import settings_of
 

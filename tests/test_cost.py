@@ -5,12 +5,12 @@ import sys
 
 import pytest
 import torch
+from iwm_tasks.interfaces import Backbone
 from iwm_tasks.tuning.cost import Cost, flops, peak_memory, read_cost, write_cost
 from iwm_tasks.tuning.model import TunedModel
 from torch import nn
 from torch.nn import functional as F
 
-from iwm_tasks.interfaces import Backbone
 from iwm_core.interfaces.errors import UserError
 
 CPU = torch.device("cpu")

@@ -18,11 +18,11 @@ from tiny_plugin import Gain
 from tiny_tuning import weights
 
 from iwm_core.cli.main import guarded
+from iwm_core.interfaces.errors import Stopped
 from iwm_core.model.world_model import ImageWorldModel
 from iwm_core.plugins.loader import load_plugins
 from iwm_core.process.output import Lasting
 from iwm_core.process.signals import ending_in_a_line
-from iwm_core.interfaces.errors import Stopped
 
 TINY = [sys.executable, str(Path(__file__).parent / "tiny_command.py")]
 LONG = ["train", "recipe=tiny", "run=r", "train.steps=100000", "train.log_every=5", "train.checkpoint_every=100000"]

@@ -13,7 +13,6 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-
     from iwm_core.interfaces.actions import Action as Action
     from iwm_core.interfaces.actions import ActionParams as ActionParams
     from iwm_core.interfaces.actions import Views as Views

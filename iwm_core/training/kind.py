@@ -46,7 +46,8 @@ class Pretraining(RunKind):
             shows = f"shows {', '.join(has.labels)}" if has else "shows none"
             raise UserError(
                 f"this model was trained {'with' if had else 'without'} an observed action"
-                f"{' (' + ', '.join(had.labels) + ')' if had else ''}, and data={after.data.name} {shows}; iwm {verb} needs data of the same kind, `iwm tune` takes any"
+                f"{' (' + ', '.join(had.labels) + ')' if had else ''}, and data={after.data.name} {shows}; "
+                f"iwm {verb} needs data of the same kind, `iwm tune` takes any"
             )
 
     def train(self, run: Any, recipe: Recipe, checkpoint: Path | None, display: Any) -> None:

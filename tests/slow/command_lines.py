@@ -36,9 +36,9 @@ from random_lines import line_of
 
 from iwm_core import sweep, work
 from iwm_core.cli.main import VERBS, dispatch, guarded
+from iwm_core.interfaces.errors import Stopped
 from iwm_core.process.jobs import Ended
 from iwm_core.process.shown import LONGEST
-from iwm_core.interfaces.errors import Stopped
 
 SECONDS = 60
 """After which a line hangs."""

@@ -1,1 +1,11 @@
-"""What this package brings to iwm. Not in its ``__init__``: a loader looks at every name of a module, and there it would import all checks."""
+"""The kit as a plugin: verbs for authors of plugins."""
+
+from iwm_core import hookimpl
+from iwm_core.interfaces.commands import Command
+
+
+@hookimpl
+def iwm_commands() -> list[Command]:
+    from iwm_devkit.verbs import VERBS
+
+    return VERBS

@@ -5,11 +5,11 @@ import math
 from typing import Any
 
 import torch
+from iwm_tasks.interfaces import Backbone, Protocol, WorldModelParts
 from iwm_vit.encoder import TimmViT
 from iwm_vit.predictors.feature import Feature
 from torch import Tensor, nn
 
-from iwm_tasks.interfaces import Backbone, Protocol, WorldModelParts
 from iwm_devkit.actions import smooth_images
 from iwm_devkit.components import check_component
 from iwm_devkit.modules import check_module

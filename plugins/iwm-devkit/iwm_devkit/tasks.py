@@ -4,10 +4,10 @@ import math
 import re
 
 import torch
+from iwm_tasks.interfaces import Task
 from torch import Tensor
 
 from iwm_core.interfaces import NOT_COUNTED, Draws, Factor, Images
-from iwm_tasks.interfaces import Task
 from iwm_devkit.actions import gradient
 from iwm_devkit.components import check_component
 from iwm_devkit.conduct import check_device, conduct

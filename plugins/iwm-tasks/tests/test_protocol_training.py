@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from iwm_tasks.interfaces import WorldModelParts
 from iwm_tasks.protocols.encoder import FinetunedEncoder, Frozen
 from iwm_tasks.protocols.predictor import EndToEnd, OneQuery, RandomPredictor, TunedPredictor
 from iwm_tasks.protocols.stochastic_depth import drop_paths
@@ -13,7 +14,6 @@ from timm.layers.drop import DropPath
 from torch import nn
 
 from iwm_core.interfaces import Encoder
-from iwm_tasks.interfaces import WorldModelParts
 
 SIDE, DEPTH = 8, 3
 PREDICTOR = Feature(depth=DEPTH, width=8, heads=2)

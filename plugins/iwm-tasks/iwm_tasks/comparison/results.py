@@ -11,7 +11,6 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from iwm_core.evaluation.bootstrap import EVERYTHING
-from iwm_tasks.interfaces import Task
 from iwm_core.interfaces.errors import UserError
 from iwm_core.recipe.thaw import thaw_component
 from iwm_core.run.directory import Run
@@ -22,6 +21,7 @@ from iwm_core.run.settings import Settings, against, settings_of
 from iwm_core.run.stored import Damaged, checksum_of_file
 from iwm_tasks.comparison.interval import interval_over
 from iwm_tasks.comparison.records import MEAN, Entry, Table
+from iwm_tasks.interfaces import Task
 from iwm_tasks.tuning.cost import Cost, read_cost
 
 

@@ -24,8 +24,8 @@ from timm.data.mixup import Mixup, mixup_target
 from torch import Tensor
 
 from iwm_core.interfaces import Draws
-from iwm_tasks.interfaces import Task
 from iwm_core.interfaces.errors import UserError
+from iwm_tasks.interfaces import Task
 from iwm_tasks.tuning.recipe import Augment
 
 SECTION = r"(m\d+|n\d+|p\d*\.?\d+|mstd\d*\.?\d+|mmax\d+|inc[01]|t(weights|3aw|3a))"

@@ -23,11 +23,11 @@ from iwm_core.data.view import centre_boxes, cut_mask
 from iwm_core.data.wrapped import WrappedImages
 from iwm_core.data.wrapped import part_of as part_of
 from iwm_core.interfaces import CorruptImage, Draws, Images, Track
-from iwm_tasks.interfaces import Task
 from iwm_core.interfaces.errors import UserError
 from iwm_core.process.display import Display
 from iwm_core.recipe.config import View
 from iwm_core.run.directory import Run
+from iwm_tasks.interfaces import Task
 from iwm_tasks.tuning.augment import RandAugment, check_augment, rand_augment
 from iwm_tasks.tuning.recipe import TuneRecipe
 from iwm_tasks.tuning.targets import WrongTarget, target_of

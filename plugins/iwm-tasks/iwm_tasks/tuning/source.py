@@ -4,7 +4,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypedDict
 
-from iwm_tasks.interfaces import WorldModelParts
 from iwm_core.interfaces.errors import UserError
 from iwm_core.model.actions import recipe_actions
 from iwm_core.model.world_model import build_model
@@ -14,6 +13,7 @@ from iwm_core.run.checkpoint import load_weights
 from iwm_core.run.directory import Run
 from iwm_core.run.saved import step_of
 from iwm_core.run.stored import Damaged
+from iwm_tasks.interfaces import WorldModelParts
 
 
 class Source(TypedDict):

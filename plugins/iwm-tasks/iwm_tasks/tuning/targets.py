@@ -13,8 +13,8 @@ from jaxtyping import Shaped, UInt8
 from torch import Tensor
 
 from iwm_core.interfaces import NOT_COUNTED, CorruptImage, Images
-from iwm_tasks.interfaces import Task
 from iwm_core.interfaces.errors import UserError
+from iwm_tasks.interfaces import Task
 
 LOOKED_AT = 16  # images whose masks are looked at before a run
 NAMED = 3  # classes named in a warning
