@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pytest
 from fresh_environment import OURS
+from iwm_devkit import scaffold
 from iwm_devkit.scaffold.installed import giver
 from iwm_devkit.scaffold.naming import LONGEST, read_name
-from iwm_devkit.scaffold.package import USE, core_bounds
+from iwm_devkit.scaffold.package import USE, bounds, package_files
 from one_line import assert_one_line
+from packaging.requirements import Requirement
 
-from iwm_core import __version__, scaffold
+from iwm_core import __version__
 from iwm_core.cli.main import dispatch, guarded
 from iwm_core.plugins.loader import KINDS, load_plugins
 
@@ -102,7 +104,8 @@ def test_what_is_written(new):
     project = tomllib.loads(texts["pyproject.toml"])
     assert project["project"]["name"] == "iwm-film-grain"
     assert project["project"]["entry-points"] == {"iwm": {"film_grain": "iwm_film_grain"}}
-    assert project["project"]["dependencies"] == [core_bounds(__version__)]
+    assert project["project"]["dependencies"] == [f"iwm-core{bounds(__version__)}"]
+    assert f"iwm-devkit{bounds(__version__)}" in project["project"]["optional-dependencies"]["test"]
     assert project["tool"]["pytest"]["ini_options"]["iwm_plugins"] == ["iwm-film-grain"]
 
 
@@ -113,11 +116,21 @@ def test_templates_are_short():
 
 
 @pytest.mark.parametrize(
-    ("version", "bounds"),
+    ("version", "expected"),
     [("0.1.0", ">=0.1,<0.2"), ("0.12.3rc1", ">=0.12.3rc1,<0.13"), ("0.2rc1", ">=0.2rc1,<0.3"), ("2.5.1", ">=2.5,<3"), ("2", ">=2.0,<3")],
 )
-def test_bounds_on_the_core(version, bounds):
-    assert core_bounds(version) == f"iwm-core{bounds}"
+def test_bounds_on_what_it_needs(version, expected):
+    assert bounds(version) == expected
+
+
+def test_it_needs_what_its_template_imports():
+    """A package of each kind: the core, and whatever else of ours its code imports."""
+    names = read_name("gamma")
+    for kind in USE:
+        files = package_files(kind, names)
+        imported = {f"iwm-{name}" for name in re.findall(r"^from iwm_(\w+)", files["iwm_gamma/gamma.py"], re.MULTILINE)}
+        needed = {Requirement(text).name for text in tomllib.loads(files["pyproject.toml"])["project"]["dependencies"]}
+        assert needed == imported
 
 
 def test_no_torch(tmp_path):

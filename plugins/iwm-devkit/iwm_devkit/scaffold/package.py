@@ -33,6 +33,8 @@ USE = {
     "data_source": "iwm train recipe=quickstart data=example",
 }
 """The kinds that there is a template of, with a command line that uses its component."""
+BUILT_ON = {"predictor": "iwm-vit"}
+"""The distribution besides the core whose code a kind's template builds on."""
 
 
 def write_package(kind: str, names: Names, into: Path) -> Path:
@@ -86,22 +88,24 @@ def rename(text: str, kind: str, names: Names) -> str:
 
 
 def for_kind(text: str, kind: str) -> str:
-    """A shared file, which is written as for an action, as for another kind, and for this version of iwm-core."""
+    """A shared file, which is written as for an action, as for another kind, and for this version of iwm."""
+    core = '"iwm-core>=0.1,<0.2"'
     for old, new in (
+        (core, f'{core}, "{BUILT_ON[kind]}>=0.1,<0.2"' if kind in BUILT_ON else core),
         (USE["action"], USE[kind]),
         ("components action", f"components {kind}"),
         (" action ", f" {kind.replace('_', ' ')} "),
-        ("iwm-core>=0.1,<0.2", core_bounds(__version__)),
+        (">=0.1,<0.2", bounds(__version__)),
     ):
         text = text.replace(old, new)
     return text
 
 
-def core_bounds(version: str) -> str:
-    """The versions of iwm-core that a plugin written with this one goes with: before 1.0, interfaces change with the second number."""
+def bounds(version: str) -> str:
+    """The versions of iwm that a plugin written with this one goes with: before 1.0, interfaces change with the second number."""
     known = Version(version)
     least = f"{known.major}.{known.minor}" if not known.is_prerelease else known.public  # 0.2rc1 lies below 0.2
-    return f"iwm-core>={least},<" + (f"{known.major + 1}" if known.major else f"0.{known.minor + 1}")
+    return f">={least},<" + (f"{known.major + 1}" if known.major else f"0.{known.minor + 1}")
 
 
 def sort_imports(text: str, own: str) -> str:
@@ -125,8 +129,7 @@ def sort_imports(text: str, own: str) -> str:
 
 def licence() -> str:
     """The text of the Apache License 2.0."""
-    checkout = HERE.parents[1] / "LICENSE"  # where iwm-core is installed in editable mode, perhaps before its licence was as it is now
-    text = importlib.metadata.distribution("iwm-core").read_text("licenses/LICENSE") or (checkout.is_file() and read(checkout))
+    text = importlib.metadata.distribution("iwm-core").read_text("licenses/LICENSE")
     if not text:
         raise UserError("the installation of iwm-core lacks its LICENSE, which a new package gets, too; install it again with pip")
     return text
