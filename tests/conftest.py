@@ -13,6 +13,7 @@ import tiny_plugin
 from PIL import Image
 from tiny_tuning import Worlds
 
+from iwm_core.cli import builtin
 from iwm_core.cli.main import dispatch, guarded
 from iwm_core.plugins.loader import Plugin, load_plugins
 
@@ -74,10 +75,11 @@ def iwm(tiny, capsys):
 
 @pytest.fixture
 def fake_entry_points(monkeypatch):
-    """Replace the environment's entry points by given (name, distribution, loader) triples."""
+    """Replace the environment's entry points, but for the core's own, by given (name, distribution, loader) triples."""
 
     def install(*points):
         load_plugins.cache_clear()
+        points = (("core", "iwm-core", builtin), *points)
         monkeypatch.setattr(
             "importlib.metadata.entry_points", lambda group: [FakePoint(*point) for point in points] if group == "iwm" else []
         )

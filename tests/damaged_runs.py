@@ -59,9 +59,9 @@ def prepare(folder: Path) -> None:
     """Import all, with the tiny plugin among the installed ones, here and in the processes of a comparison."""
     os.environ |= with_tiny_plugin(folder)
     tiny_command.register()
-    from iwm_core.plugins.loader import KINDS, load_plugins
+    from iwm_core.plugins.loader import load_plugins
 
-    for kind in KINDS:
+    for kind in load_plugins().kinds:
         load_plugins().entries(kind)
     for module in ("work", "report.page", "report.comparison_page", "comparison.work", "tuning.work", "prediction.work"):
         __import__(f"iwm_core.{module}")

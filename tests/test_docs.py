@@ -9,19 +9,20 @@ from functools import cache
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
+import iwm_devkit as testing
 import pytest
 import torch
 from iwm_tasks.comparison.asked import prefix_of, read_protocols, read_seeds
 
 import iwm_core
-from iwm_core import interfaces, testing
+from iwm_core import interfaces
 from iwm_core.cli.main import dispatch
 from iwm_core.cli.usage import USES
 from iwm_core.model.frozen import FrozenModel
 from iwm_core.model.world_model import build_model
 from iwm_core.plugins.loader import Plugin, load_plugins
 from iwm_core.recipe.change import change
-from iwm_core.recipe.compose import compose, of_world_model
+from iwm_core.recipe.compose import compose, left_open
 from iwm_core.recipe.overrides import ON_RESUME, checkpoint_in, expand, read_recipe
 from iwm_core.recipe.thaw import thaw
 
@@ -162,7 +163,7 @@ def check_train(words: list[str]) -> None:
 
 def check_recipe(name: str, overrides: list[str], data: dict[str, str] | None = None):
     config, _ = compose(name, overrides, data)
-    return None if of_world_model(config) else thaw(config)
+    return None if left_open(config) else thaw(config)
 
 
 def check_tune(words: list[str]) -> None:

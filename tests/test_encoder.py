@@ -15,9 +15,9 @@ from iwm_vit.encoder import TimmViT, ViTEncoder
 from iwm_vit.positions import sincos_2d
 from timm.models import generate_default_cfgs, register_model
 
-from iwm_core.cli.work import check_fit
 from iwm_core.recipe.compose import compose
 from iwm_core.recipe.thaw import thaw
+from iwm_core.training.fits import check_fit
 
 TINY = {"patch_size": 8, "width": 16, "depth": 2, "heads": 2}
 MEAN, STD = torch.tensor([0.485, 0.456, 0.406])[:, None, None], torch.tensor([0.229, 0.224, 0.225])[:, None, None]

@@ -57,7 +57,7 @@ def test_a_signal_between_trainings_is_a_line_too(tmp_path):
 def test_a_signal_is_taken_for_nobodys_fault(monkeypatch):
     """Plugins load for seconds, and what goes wrong in them is recorded; libraries turn what they catch into errors of their own."""
     load_plugins.cache_clear()
-    monkeypatch.setattr("iwm_core.plugins.loader.wrong_hooks", lambda _: os.kill(os.getpid(), signal.SIGTERM))
+    monkeypatch.setattr("iwm_core.plugins.loader.wrong_hooks", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
     with pytest.raises(Stopped, match="ended by SIGTERM"), ending_in_a_line():
         load_plugins()
     load_plugins.cache_clear()

@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Literal
 
+import iwm_vit
 import pytest
 import tiny_plugin
 
-from iwm_core import builtin, hookimpl
+from iwm_core import hookimpl
 from iwm_core.cli.main import dispatch, guarded
 from iwm_core.interfaces.errors import UserError
 from iwm_core.plugins.loader import Plugin
@@ -28,7 +29,7 @@ def test_good_plugin_gives_its_components(fake_entry_points):
 
 
 def test_a_new_conditioning_scheme_comes_by_plugin(fake_entry_points):
-    plugins = fake_entry_points(GOOD, ("core", "iwm-core", builtin))
+    plugins = fake_entry_points(GOOD, ("vit", "iwm-vit", iwm_vit))
     assert set(plugins.entries("predictor")) == {"adaln", "feature", "identity", "none", "sequence", "shift"}
 
 

@@ -7,20 +7,20 @@ from pathlib import Path
 import pytest
 import torch
 
-from iwm_core.cli.work import check_fit
 from iwm_core.model.world_model import build_model
 from iwm_core.plugins.loader import load_plugins
 from iwm_core.recipe.compose import compose
 from iwm_core.recipe.config import steps_of
 from iwm_core.recipe.files import find_recipes
-from iwm_core.recipe.schema import TUNING, schema_of
+from iwm_core.recipe.schema import kind_of
 from iwm_core.recipe.thaw import thaw
+from iwm_core.training.fits import check_fit
 from iwm_core.training.loop import Plan
 
 load_plugins.cache_clear()
 RECIPES = find_recipes()
 NAMES = sorted(RECIPES)
-TUNINGS = [name for name in NAMES if schema_of(compose(name, [])[0]) is TUNING]
+TUNINGS = [name for name in NAMES if kind_of(compose(name, [])[0]).name == "tuning"]
 TRAININGS = [name for name in NAMES if name not in TUNINGS]
 SIZED = [name for name in TRAININGS if name.startswith("repro/") and name != "repro/scenes"]  # which is for CPUs alone
 EPOCH = 625

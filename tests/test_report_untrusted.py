@@ -9,7 +9,7 @@ import zlib
 from pathlib import Path
 
 import pytest
-from iwm_report.report import tiles
+from iwm_report import tiles
 from PIL import Image, PngImagePlugin
 from report_page import report
 from report_runs import HOSTILE, make_run, png

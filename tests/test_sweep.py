@@ -53,7 +53,7 @@ def reports(outcomes, monkeypatch):
         written[str(out)] = [str(run) for run in runs]
         return out
 
-    monkeypatch.setattr("iwm_core.cli.sweep.write_report", write)
+    monkeypatch.setattr("iwm_report.report.write_report", write)
     return written
 
 

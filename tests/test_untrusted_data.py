@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
+from iwm_data import walk as walking
 from iwm_data.decode import MOST_BYTES, decode, decode_file
 from iwm_data.folder import Folder
 from iwm_data.hub import Hub
@@ -25,7 +26,6 @@ from PIL import Image
 from predicting import RED, asker, picture
 
 import iwm_core
-from iwm_core.data import walk as walking
 from iwm_core.interfaces import NOT_COUNTED, CorruptImage
 
 CORE = Path(iwm_core.__file__).parent
