@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 import tiny_plugin
 from PIL import Image
+from plugin_packages import site  # noqa: F401  # a fixture
 from tiny_tuning import Worlds
 
 from iwm_core.cli import builtin
@@ -92,6 +93,7 @@ def fake_entry_points(monkeypatch):
 class FakeDistribution:
     def __init__(self, name):
         self.metadata = {"Name": name, "Version": "1.0"}
+        self.requires = None
 
 
 class FakePoint:
@@ -102,22 +104,6 @@ class FakePoint:
         if isinstance(self.module, Exception):
             raise self.module
         return self.module
-
-
-@pytest.fixture
-def site(here, monkeypatch):
-    """A folder on Python's path, for plugins called iwm-try-… (see `plugin_packages`); no other plugin is there but the core."""
-    load_plugins.cache_clear()
-    others = ",".join(p.distribution for p in load_plugins().plugins if p.distribution != "iwm-core")
-    monkeypatch.setenv("IWM_DISABLED_PLUGINS", others)
-    monkeypatch.syspath_prepend(here / "site")
-    load_plugins.cache_clear()
-    before = set(sys.modules)
-    yield here / "site"
-    for name in set(sys.modules) - before:
-        if name.startswith("iwm_try"):
-            del sys.modules[name]
-    load_plugins.cache_clear()
 
 
 @pytest.fixture

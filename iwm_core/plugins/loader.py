@@ -6,6 +6,7 @@ Decisions:
 - ``IWM_DISABLED_PLUGINS=a,b`` leaves plugins out, by entry-point name or distribution.
 - A name given by two plugins is an error that names both; neither wins. It is told by every command that loads components.
 - Whatever a third party's code raises is the plugin's problem, `SystemExit` too; Ctrl-C and signals are not.
+- A plugin made for another version of the core is not imported: its interfaces may differ in ways that show only later.
 - Hooks that plugins declare are known before any plugin's own are looked at, so no order of plugins matters.
 - Nothing here imports torch: components are asked for only when a kind is needed.
 """
@@ -13,8 +14,9 @@ Decisions:
 import functools
 import importlib.metadata
 import os
+import re
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -218,6 +220,20 @@ def record(plugin: Plugin, error: BaseException) -> None:
     strict(f"plugin {plugin.name!r} of {plugin.distribution}: {plugin.problem}")
 
 
+def mismatch(distribution: Any) -> str:
+    """That a plugin asks for other versions of the core than the one installed, with the remedy; empty where it does not."""
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    asks = (distribution.requires if distribution else None) or []
+    for text in (text for text in asks if re.match(r"iwm[-_.]core\b(?![-_.])", text, re.IGNORECASE)):
+        with suppress(InvalidRequirement):
+            asked, here = Requirement(text), importlib.metadata.version(CORE)
+            if (asked.marker is None or asked.marker.evaluate({"extra": ""})) and not asked.specifier.contains(here, prereleases=True):
+                name = distribution.metadata["Name"]
+                return f"it is made for {CORE}{asked.specifier}, and {here} is installed; `pip install --upgrade {name}`"
+    return ""
+
+
 def disabled() -> set[str]:
     """Names in ``IWM_DISABLED_PLUGINS``."""
     return {name.strip() for name in os.environ.get("IWM_DISABLED_PLUGINS", "").split(",") if name.strip()}
@@ -247,6 +263,10 @@ def load_plugins() -> Plugins:
     found.plugins = [plugin for plugin, _ in points]
     modules: list[tuple[Plugin, Any]] = []
     for plugin, point in points:
+        if wrong := mismatch(point.dist):
+            plugin.problem = f"{wrong}, `pip uninstall {plugin.distribution}`, or set IWM_DISABLED_PLUGINS={plugin.name}"
+            strict(f"plugin {plugin.name!r} of {plugin.distribution}: {plugin.problem}")
+            continue
         with recorded(plugin):
             module = point.load()
             for more in listed("iwm_hookspecs", hooks_of(module).get("iwm_hookspecs", list)()):

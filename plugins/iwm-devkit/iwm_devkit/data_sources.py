@@ -9,6 +9,7 @@ from torch import Tensor
 from iwm_core.interfaces import NOT_COUNTED, CorruptImage, DataSource, Images, Observed
 from iwm_devkit.components import NAME, check_component
 from iwm_devkit.conduct import conduct
+from iwm_devkit.fitting import fitting
 
 MOST = 32
 """Images looked at in each split."""
@@ -19,10 +20,11 @@ def check_data_source(source: DataSource) -> None:
 
     Raises:
         AssertionError: the source breaks its contract; the text says how to mend it.
-        ValueError: its data cannot be found.
+        Unfit: its data cannot be found.
     """
     check_component(source)
-    splits = {split: source.open(split) for split in ("train", "validation")}
+    with fitting():
+        splits = {split: source.open(split) for split in ("train", "validation")}
     check_observed(source)
     for split, images in splits.items():
         check_images(f"{source.name}'s {split} split", images)

@@ -1,30 +1,36 @@
 """What an encoder must keep to."""
 
+from contextlib import suppress
+
 import torch
 
 from iwm_core.interfaces import Encoder, EncoderComponent
 from iwm_core.interfaces.draws import Draws
 from iwm_devkit.actions import smooth_images
 from iwm_devkit.components import check_component
+from iwm_devkit.fitting import Unfit, fitting
 from iwm_devkit.modules import check_module
 
 BATCH = 3
+SIZES = (64, 56, 96, 224)
+"""Sides of images that encoders are tried with, as patches of 14 pixels do not divide 64."""
 
 
-def check_encoder(component: EncoderComponent, image_size: int = 64) -> None:
+def check_encoder(component: EncoderComponent, image_size: int | None = None) -> None:
     """Check an encoder: documentation, width and grid, shapes, kept patches, and all that every module keeps to.
 
     Args:
         component: the component that builds it. Small options make it fast, as ``ViT(width=32, depth=2, heads=2)``.
-        image_size: pixels of the square test images; of a size that the patches divide.
+        image_size: pixels of the square test images, by default the first of `SIZES` that it can be built for.
 
     Raises:
         AssertionError: the encoder breaks its contract; the text says how to mend it.
-        ValueError: it cannot be built for this size.
+        Unfit: it cannot be built for this size.
     """
     check_component(component)
     what = component.name
-    with torch.random.fork_rng(devices=[]):
+    image_size = image_size or fitting_size(component)
+    with fitting():
         encoder = component.build(image_size)
     assert isinstance(encoder, Encoder), f"{what}.build() must return an iwm_core.interfaces.Encoder, got {type(encoder).__name__}"
     width, grid = getattr(encoder, "width", None), getattr(encoder, "grid", None)
@@ -48,3 +54,12 @@ def check_encoder(component: EncoderComponent, image_size: int = 64) -> None:
         visible = torch.nn.functional.interpolate(seen, size=images.shape[2:], mode="nearest") > 0
         blind = torch.allclose(module(torch.where(visible, images, 1 - images), keep), module(images, keep), atol=1e-4)
         assert blind, f"{what} must not see the patches that `keep` leaves out: gather the kept ones before anything mixes them"
+
+
+def fitting_size(component: EncoderComponent) -> int:
+    """The first of `SIZES` that an encoder can be built for; the last where there is none."""
+    for size in SIZES:
+        with suppress(Unfit), fitting():
+            component.build(size)
+            return size
+    return SIZES[-1]

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from iwm_core.interfaces import Predictor, PredictorComponent, Targets
 from iwm_core.interfaces.draws import Draws
 from iwm_devkit.components import check_component
+from iwm_devkit.fitting import fitting
 from iwm_devkit.modules import check_module
 
 BATCH, WIDTH, GRID, GROUPS = 3, 24, (3, 4), 2
@@ -16,9 +17,11 @@ def check_predictor(component: PredictorComponent) -> None:
 
     Raises:
         AssertionError: the predictor breaks its contract; the text says how to mend it.
-        ValueError: it cannot be built between tokens of 24 numbers on a grid of 3 x 4 patches.
+        Unfit: it cannot be built between tokens of 24 numbers on a grid of 3 x 4 patches.
     """
     check_component(component)
+    with fitting():
+        component.build(WIDTH, GRID, 3)
     n = GRID[0] * GRID[1]
     draws = Draws(0, 0, torch.arange(BATCH))
     places = draws.permutation(n)

@@ -5,6 +5,7 @@ import torch
 from iwm_core.interfaces import Draws, Targets, TargetSelector
 from iwm_devkit.components import check_component
 from iwm_devkit.conduct import check_device, conduct
+from iwm_devkit.fitting import fitting
 
 
 def check_target_selector(selector: TargetSelector, grid: tuple[int, int] = (12, 12)) -> None:
@@ -14,9 +15,11 @@ def check_target_selector(selector: TargetSelector, grid: tuple[int, int] = (12,
 
     Raises:
         AssertionError: the selector breaks its contract; the text says how to mend it.
-        ValueError: its fields cannot be satisfied on this grid.
+        Unfit: its fields cannot be satisfied on this grid.
     """
     check_component(selector)
+    with fitting():
+        selector.select(Draws(0, 0, torch.arange(1)), grid)
     check_selections(selector, grid)
     odd = grid[0] + 1, grid[1] - 1
     try:

@@ -32,10 +32,37 @@ def iwm_run_kinds() -> list[RunKind]:
 
 @hookimpl
 def iwm_component_kinds() -> list[ComponentKind]:
+    tune = "iwm tune runs/quickstart recipe=tune/predictor budget=cpu"
     return [
-        ComponentKind(name="head", hook="iwm_heads", base="iwm_core.interfaces:HeadComponent", group="heads", several=True),
-        ComponentKind(name="task", hook="iwm_task_types", base="iwm_tasks.interfaces:Task", group="tasks", several=True),
-        ComponentKind(name="protocol", hook="iwm_protocols", base="iwm_tasks.interfaces:Protocol", group="protocol"),
+        ComponentKind(
+            name="head",
+            hook="iwm_heads",
+            base="iwm_core.interfaces:HeadComponent",
+            group="heads",
+            several=True,
+            check="iwm_tasks.kit.heads:check_head",
+            template="iwm_tasks:scaffold/head",
+            use=f'{tune} "heads=[example]"',
+        ),
+        ComponentKind(
+            name="task",
+            hook="iwm_task_types",
+            base="iwm_tasks.interfaces:Task",
+            group="tasks",
+            several=True,
+            check="iwm_tasks.kit.tasks:check_task",
+            template="iwm_tasks:scaffold/task",
+            use=f'{tune} "tasks=[example]"',
+        ),
+        ComponentKind(
+            name="protocol",
+            hook="iwm_protocols",
+            base="iwm_tasks.interfaces:Protocol",
+            group="protocol",
+            check="iwm_tasks.kit.protocols:check_protocol",
+            template="iwm_tasks:scaffold/protocol",
+            use=f"{tune} protocol=example",
+        ),
     ]
 
 

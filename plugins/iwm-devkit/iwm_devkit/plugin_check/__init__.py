@@ -6,7 +6,7 @@ Decisions:
 - A component that cannot be tried with its default options passes with a note that says so; its author tests it with options.
 """
 
-from iwm_devkit.plugin_check.checks import Check as Check
-from iwm_devkit.plugin_check.checks import Result as Result
 from iwm_devkit.plugin_check.checks import checks_of as checks_of
 from iwm_devkit.plugin_check.command import run_check as run_check
+from iwm_devkit.plugin_check.named import Check as Check
+from iwm_devkit.plugin_check.named import Result as Result

@@ -2,75 +2,20 @@
 
 import contextlib
 import importlib.metadata
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import Any
 
 from iwm_core.interfaces.errors import Stopped, UserError
 from iwm_core.interfaces.near import did_you_mean
-from iwm_core.plugins.faults import cause_of, component_fault, forgotten_marks, hook_names, hooks_of, listed, wrong_hooks
-from iwm_core.plugins.loader import CORE, KINDS, Plugin, clash_text, disabled, entry_points, load_plugins
+from iwm_core.plugins.loader import CORE, Plugin, disabled, entry_points, load_plugins
+from iwm_devkit.plugin_check.hooks import RECIPES, checks_of_module
 from iwm_devkit.plugin_check.metadata import check_metadata
-from iwm_devkit.plugin_check.modules import check_import, line_of
+from iwm_devkit.plugin_check.modules import check_import
+from iwm_devkit.plugin_check.moved import old_imports
+from iwm_devkit.plugin_check.named import Check
 
 Point = tuple[Plugin, Any]
 """A plugin and its `importlib.metadata.EntryPoint`."""
-
-
-RECIPES = "recipes"
-
-
-@dataclass(frozen=True)
-class Result:
-    """What a check found.
-
-    Attributes:
-        problem: what is wrong and how to mend it, in one line; empty where nothing is.
-        note: what a reader of a passed check should know.
-    """
-
-    problem: str = ""
-    note: str = ""
-
-    @property
-    def passed(self) -> bool:
-        """Whether nothing is wrong."""
-        return not self.problem
-
-
-@dataclass(frozen=True)
-class Check:
-    """One named check of a plugin.
-
-    Attributes:
-        kind: what is looked at, such as ``metadata``, ``entry_point``, ``hook``, ``action`` or ``recipe``.
-        name: which one.
-        plugin: whose it is.
-        run: raises AssertionError, or whatever the plugin's code raises, or gives a note; see `result`.
-    """
-
-    kind: str
-    name: str
-    plugin: Plugin
-    run: Callable[[], str | None]
-
-    @property
-    def title(self) -> str:
-        """The kind for people."""
-        return self.kind.replace("_", " ")
-
-    def result(self) -> Result:
-        """Run the check; nothing that it raises gets out, but Ctrl-C."""
-        try:
-            return Result(note=self.run() or "")
-        except AssertionError as error:
-            return Result(problem=(str(error) or f"an assertion fails at {line_of(error)}").splitlines()[0])
-        except UserError as error:
-            return Result(problem=str(error))
-        except (KeyboardInterrupt, Stopped):
-            raise
-        except BaseException as error:  # a third party's code may fail in any way; this is where it is told
-            return Result(problem=f"raises {cause_of(error)} at {line_of(error)}; repair it")
 
 
 def checks_of(name: str) -> list[Check]:
@@ -88,6 +33,7 @@ def checks_of(name: str) -> list[Check]:
     checks = []
     if plugin.distribution != CORE:
         checks.append(Check("metadata", plugin.distribution, plugin, lambda: check_metadata(first.dist)))
+        checks.append(Check("imports", plugin.distribution, plugin, lambda: check_imports(points)))
     brought: list[str] = []
     inner: list[Check] = []
     for plugin, point in points:
@@ -99,6 +45,12 @@ def checks_of(name: str) -> list[Check]:
     checks.append(Check("registration", plugin.distribution, plugin, lambda: check_brought(brought)))
     recipes = checks_of_recipes([plugin for plugin, _ in points]) if RECIPES in brought else []  # without, torch need not be imported
     return [*checks, *inner, *recipes]
+
+
+def check_imports(points: list[Point]) -> None:
+    """Check that no file of the plugin imports from where the core's parts lay before."""
+    found = old_imports(dict.fromkeys(point.value.partition(":")[0] for _, point in points))
+    assert not found, "; ".join(found)
 
 
 def check_entry(plugin: Plugin, point: Any) -> None:
@@ -151,43 +103,6 @@ def loaded(point: Any) -> Any:
         return None
 
 
-def checks_of_module(plugin: Plugin, module: Any, brought: list[str]) -> Iterator[Check]:
-    """What is checked of a module's hooks and of what they give; ``brought`` is told what that is."""
-    yield Check("hooks", plugin.name, plugin, lambda: check_hooks(module))
-    hooks = hooks_of(module)
-    brought += [name for name in hooks if name in hook_names() and name not in (*KINDS.values(), "iwm_recipe_dirs")]
-    if "iwm_recipe_dirs" in hooks:
-        brought.append(RECIPES)
-        yield Check("hook", f"{plugin.name}.iwm_recipe_dirs", plugin, lambda: check_folders(hooks["iwm_recipe_dirs"]))
-    for kind, hook in KINDS.items():
-        if hook not in hooks:
-            continue
-        function = hooks[hook]
-        yield Check("hook", f"{plugin.name}.{hook}", plugin, lambda kind=kind, function=function: check_given(kind, function))
-        for component in given(hook, function):
-            if component_fault(kind, component) is None:
-                brought.append(component.name)
-                yield Check(kind, component.name, plugin, lambda kind=kind, c=component: check_one(kind, c))
-                yield Check("name", component.name, plugin, lambda kind=kind, c=component: check_name(kind, c.name))
-
-
-def given(hook: str, function: Any) -> list[Any]:
-    """What a hook returns; nothing where it fails, which its own check tells."""
-    try:
-        return listed(hook, function())
-    except (KeyboardInterrupt, Stopped):
-        raise
-    except BaseException:  # told by `check_given`
-        return []
-
-
-def check_one(kind: str, component: Any) -> str | None:
-    """The kit's check of a component's kind."""
-    from iwm_devkit.plugin_check.components import check_installed  # which imports torch
-
-    return check_installed(kind, component)
-
-
 def checks_of_recipes(plugins: list[Plugin]) -> Iterator[Check]:
     """What is checked of the recipes that these entry points bring."""
     from iwm_core.recipe.files import files_by_name, is_shared
@@ -205,48 +120,3 @@ def check_brought(brought: list[str]) -> str:
     """Check that the plugin brings anything at all."""
     assert brought, "brings nothing: write a function such as iwm_actions, marked with @hookimpl, that returns a list of classes"
     return ", ".join(brought)
-
-
-def check_hooks(module: Any) -> None:
-    """Check that what is meant as a hook is one."""
-    wrong = wrong_hooks(module)
-    assert not wrong, "; ".join(wrong)
-    near = [name for name in dir(module) if name.startswith("iwm_") and callable(getattr(module, name)) and name not in hooks_of(module)]
-    forgotten = list(dict.fromkeys([*forgotten_marks(module), *(name for name in near if not isinstance(getattr(module, name), type))]))
-    assert not forgotten, f"{', '.join(forgotten)} is no hook without its mark: write @hookimpl above it, or name it otherwise"
-
-
-def check_given(kind: str, function: Any) -> str:
-    """Check what a registration hook returns."""
-    found = listed(KINDS[kind], function())
-    assert found, f"{KINDS[kind]} returns no classes: return them, or leave the hook out"
-    faults = [fault for component in found if (fault := component_fault(kind, component))]
-    assert not faults, f"{KINDS[kind]} gives {'; '.join(faults)}"
-    return f"{len(found)} class{'es' if len(found) > 1 else ''}"
-
-
-def check_folders(function: Any) -> None:
-    """Check the folders of recipes."""
-    from pathlib import Path
-
-    folders = listed("iwm_recipe_dirs", function())
-    assert folders, "iwm_recipe_dirs returns no folders: return them, or leave the hook out"
-    for folder in folders:
-        there = isinstance(folder, str | Path) and Path(folder).is_dir()
-        assert there, f"iwm_recipe_dirs gives {str(folder)!r}, which is no folder: is it packaged with the module?"
-        assert any(Path(folder).rglob("*.yaml")), f"iwm_recipe_dirs gives {str(folder)!r}, which has no recipes, files that end in .yaml"
-
-
-def check_name(kind: str, name: str) -> None:
-    """Check that no other component of the kind has this name, nor a ready-made choice of recipes."""
-    from iwm_core.recipe.files import files_by_name
-    from iwm_core.recipe.schema import GROUPS
-
-    plugins = load_plugins()
-    plugins.entries(kind)
-    givers = plugins.clashing.get((kind, name))
-    assert not givers, clash_text(kind, name, givers or [])
-    groups = [group for group, of in GROUPS.items() if of == kind]
-    files = [file for group in groups for file in files_by_name().get(f"{group}/{name}", [])]
-    whose = ", ".join(file.plugin.distribution for file in files)
-    assert not files, f"{whose} brings the ready-made choice {files[0].name}, which recipes would take for it: choose another name"

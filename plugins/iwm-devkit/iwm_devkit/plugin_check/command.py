@@ -7,7 +7,8 @@ from typing import Any
 
 from iwm_core.interfaces.errors import UserError
 from iwm_core.process.shown import tell
-from iwm_devkit.plugin_check.checks import Check, Result, checks_of
+from iwm_devkit.plugin_check.checks import checks_of
+from iwm_devkit.plugin_check.named import Check, Result
 
 
 def run_check(arguments: list[str]) -> int:

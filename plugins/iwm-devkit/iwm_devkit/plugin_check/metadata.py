@@ -6,6 +6,7 @@ from typing import Any
 from packaging.requirements import InvalidRequirement, Requirement
 
 from iwm_core.plugins.loader import CORE
+from iwm_devkit.versions import bounds, following
 
 LOWER = (">=", ">", "==", "~=", "===")
 
@@ -20,7 +21,7 @@ def check_metadata(distribution: Any) -> str:
         AssertionError: something is missing, or not satisfied.
     """
     installed = importlib.metadata.version(CORE)
-    line = f'"{CORE}>={".".join(installed.split(".")[:2])}"'
+    line = f'"{CORE}{bounds(installed)}"'
     told = distribution.metadata or {}
     assert told.get("Name"), "its metadata has no name: set `name` in pyproject.toml and install it again"
     assert told.get("Version"), "its metadata has no version: set `version` in pyproject.toml and install it again"
@@ -30,13 +31,15 @@ def check_metadata(distribution: Any) -> str:
     asked = [r for text in texts if (r := read(text)) and r.name.lower().replace("_", "-") == CORE and applies(r)]
     assert asked, f"does not say that it needs {CORE}: add {line} to `dependencies` in pyproject.toml"
     for requirement in asked:
-        bounds = requirement.specifier
-        assert any(bound.operator in LOWER for bound in bounds), (
+        asks = requirement.specifier
+        assert any(bound.operator in LOWER for bound in asks), (
             f"says no lowest version of {CORE} that it works with: write {line} in `dependencies`"
         )
-        assert bounds.contains(installed, prereleases=True), (
-            f"needs {CORE}{bounds}, and {installed} is installed: pip install '{CORE}{bounds}', or widen its dependency"
+        assert asks.contains(installed, prereleases=True), (
+            f"needs {CORE}{asks}, and {installed} is installed: pip install '{CORE}{asks}', or make it work with this one: {line}"
         )
+        later = following(installed)
+        assert not asks.contains(later), f"says of {CORE} {later} that it works with it, whose interfaces may differ: write {line}"
     return ", ".join(str(requirement) for requirement in asked)
 
 

@@ -8,34 +8,51 @@ from pathlib import Path
 from typing import Any
 
 HEAVY = ("torch",)
+LIGHT = ("iwm_commands", "iwm_component_kinds", "iwm_hookspecs", "iwm_model_sources", "iwm_run_kinds")
+"""Hooks that every command asks, `iwm --help` too."""
 MARK = "iwm-import:"
 
 CODE = """import json, sys
 sys.path[:] = json.loads(sys.argv[1])
 from importlib.metadata import EntryPoint
-problem = ""
+problem, module, asked = "", None, {}
+heavy = lambda: [name for name in json.loads(sys.argv[5]) if name in sys.modules]
 try:
-    EntryPoint(sys.argv[2], sys.argv[3], "iwm").load()
+    module = EntryPoint(sys.argv[2], sys.argv[3], "iwm").load()
 except BaseException as error:
     problem = type(error).__name__ + ": " + " ".join(str(error).split())
-print("\\n" + sys.argv[4] + json.dumps([problem, [name for name in json.loads(sys.argv[5]) if name in sys.modules]]))
+imported = heavy()
+for hook in json.loads(sys.argv[6]) if not imported else ():
+    try:
+        for given in getattr(module, hook, list)():
+            getattr(given, "schema", list)()
+    except BaseException:
+        pass
+    if heavy():
+        asked[hook] = heavy()
+        break
+print("\\n" + sys.argv[4] + json.dumps([problem, imported, asked]))
 """
 
 
 def check_import(point: Any) -> None:
-    """Check that an entry point's module imports in a fresh interpreter, without torch and without a word.
+    """Check that an entry point's module imports in a fresh interpreter, without torch and without a word; the hooks of `LIGHT` likewise.
 
     Raises:
         AssertionError: it does not.
     """
-    arguments = [json.dumps(sys.path), point.name, point.value, MARK, json.dumps(HEAVY)]
+    arguments = [json.dumps(sys.path), point.name, point.value, MARK, json.dumps(HEAVY), json.dumps(LIGHT)]
     done = subprocess.run([sys.executable, "-c", CODE, *arguments], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
     printed, _, told = done.stdout.rpartition(MARK)
     assert told, f"importing {point.value} ends Python with status {done.returncode}: do nothing at import"
-    problem, heavy = json.loads(told)
+    problem, heavy, asked = json.loads(told)
     assert not problem, f"cannot import {point.value}: {problem}; repair it, or correct the entry point in pyproject.toml"
     assert not heavy, (
         f"importing {point.value} imports {', '.join(heavy)}, which makes every `iwm` command slow: import classes inside the hooks"
+    )
+    assert not asked, (
+        f"{next(iter(asked))} of {point.value} imports {', '.join(*asked.values())}, which makes every `iwm` command slow: "
+        "import it in the functions that need it"
     )
     assert not printed.strip(), (
         f"importing {point.value} prints {printed.strip().splitlines()[0]!r}, which spoils `--json` output: do nothing at import"

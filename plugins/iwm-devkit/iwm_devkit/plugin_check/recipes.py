@@ -7,8 +7,9 @@ import yaml
 from iwm_core.interfaces.component import required_options
 from iwm_core.interfaces.errors import UserError
 from iwm_core.plugins.loader import clash_text, load_plugins
-from iwm_core.recipe.compose import component_defaults, compose, of_world_model
+from iwm_core.recipe.compose import component_defaults, compose, left_open
 from iwm_core.recipe.files import files_by_name, find_recipe, recipe_clashes
+from iwm_core.recipe.schema import groups, schemas
 from iwm_core.recipe.thaw import thaw
 
 
@@ -31,11 +32,11 @@ def check_recipe(name: str, shared: bool) -> str | None:
     header = [line for line in find_recipe(name).header if line]
     assert header, "begin it with a comment: its first line is the recipe's description in `iwm recipes`"
     config, notes = compose(name, [])
-    if of_world_model(config):
-        source = stand_in()
-        if source is None:
-            return "composes; the rest depends on the world model that it tunes"
-        config, notes = compose(name, [], source)
+    if group := left_open(config):
+        given = stand_in(group)
+        if given is None:
+            return f"composes; the rest depends on the {group} that a run begins with"
+        config, notes = compose(name, [], {group: dict.fromkeys(names_left_open(group), given)})
     try:
         thaw(config)
     except UserError as error:
@@ -53,9 +54,15 @@ def check_yaml(path: Any) -> None:
         raise AssertionError(f"{path} is no valid YAML: {' '.join(str(error).split())}") from error
 
 
-def stand_in() -> dict[str, Any] | None:
-    """A data source that needs no options, in the place of the world model's."""
-    for entry in load_plugins().entries("data_source").values():
+def names_left_open(group: str) -> list[str]:
+    """The choices of a group, besides components, that stand for nothing before a run begins."""
+    choices = [(name, node) for schema in schemas() for name, node in schema.choices.get(group, {}).items()]
+    return [name for name, node in choices if node.get("name") == "???"]
+
+
+def stand_in(group: str) -> dict[str, Any] | None:
+    """A component that needs no options, in the place of one that only the beginning of a run can choose."""
+    for entry in load_plugins().entries(groups()[group]).values():
         if not required_options(entry.component):
             return component_defaults(entry.component)
     return None

@@ -10,13 +10,16 @@ from pathlib import Path
 from typing import NoReturn
 
 from iwm_core.interfaces.errors import UserError
-from iwm_core.interfaces.near import did_you_mean
 from iwm_core.process.shown import tell
 from iwm_devkit.scaffold.installed import giver
 from iwm_devkit.scaffold.naming import Names, read_name
-from iwm_devkit.scaffold.package import HERE, USE, write_package
+from iwm_devkit.scaffold.package import write_package
+from iwm_devkit.scaffold.templates import Template, template_names, template_of
 
-USAGE = f"iwm plugins new NAME --kind {'|'.join(USE)} [--into FOLDER]"
+
+def usage() -> str:
+    """How the command is written."""
+    return f"iwm plugins new NAME --kind {'|'.join(template_names())} [--into FOLDER]"
 
 
 def run_new(arguments: list[str]) -> int:
@@ -27,21 +30,17 @@ def run_new(arguments: list[str]) -> int:
     """
     given = parser().parse_args(arguments)
     if given.name is None:
-        raise UserError(f"say what it is called: {USAGE}")
+        raise UserError(f"say what it is called: {usage()}")
     if given.kind is None:
-        raise UserError(f"say of which kind it is, with --kind: {', '.join(USE)}")
-    if given.kind not in USE:
-        hint = did_you_mean(given.kind, USE)
-        raise UserError(f"there is no template of the kind {given.kind!r}; {hint}kinds: {', '.join(USE)}")
-    names = read_name(given.name)
-    words = given.kind.replace("_", " ")
-    if names.cls in used_names(given.kind):
+        raise UserError(f"say of which kind it is, with --kind: {', '.join(template_names())}")
+    template, names = template_of(given.kind), read_name(given.name)
+    if names.cls in used_names(template):
         raise UserError(f"the class of {names.component!r} would be called {names.cls}, which its module has already; choose another name")
-    if by := giver(given.kind, names.component):
-        raise UserError(f"the {words} {names.component!r} is installed already, from {by}; choose another name")
-    folder = write_package(given.kind, names, Path(given.into))
-    tell(f"wrote {folder}: the {words} {names.component!r}, as a package that installs and passes its tests")
-    tell(next_steps(given.kind, names, folder).rstrip(), keep="\n")
+    if by := giver(template.kind, template.hook, names.component):
+        raise UserError(f"the {template.words} {names.component!r} is installed already, from {by}; choose another name")
+    folder = write_package(template, names, Path(given.into))
+    tell(f"wrote {folder}: the {template.words} {names.component!r}, as a package that installs and passes its tests")
+    tell(next_steps(template, names, folder).rstrip(), keep="\n")
     return 0
 
 
@@ -49,7 +48,7 @@ class Parser(argparse.ArgumentParser):
     """Whose mistakes are the user's, told in one line."""
 
     def error(self, message: str) -> NoReturn:
-        raise UserError(f"{message}; {USAGE}")
+        raise UserError(f"{message}; {usage()}")
 
 
 def parser() -> Parser:
@@ -61,21 +60,21 @@ def parser() -> Parser:
     return made
 
 
-def used_names(kind: str) -> set[str]:
-    """What is imported by the template of a kind, which a class in it must not be called."""
-    parts = [part for file in (HERE / kind).glob("*.py") for part in ast.walk(ast.parse(file.read_text(encoding="utf-8")))]
+def used_names(template: Template) -> set[str]:
+    """What is imported by a template, which a class in it must not be called."""
+    parts = [part for file in template.folder.glob("*.py") for part in ast.walk(ast.parse(file.read_text(encoding="utf-8")))]
     return {alias.asname or alias.name for part in parts if isinstance(part, ast.Import | ast.ImportFrom) for alias in part.names} - {
         "Example"
     }
 
 
-def next_steps(kind: str, names: Names, folder: Path) -> str:
+def next_steps(template: Template, names: Names, folder: Path) -> str:
     """What a user does with a new package, line by line."""
     return f"""next:
   cd {shlex.quote(str(folder))}
   pip install -e ".[test]"
   pytest                              # its own tests and the whole check of its kind
   iwm plugins check {names.distribution}
-  {USE[kind].replace("example", names.component)}
+  {template.use.replace("example", names.component)}
 then write your own into {names.module}/{names.component}.py
 """

@@ -9,14 +9,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from iwm_core.plugins.loader import KINDS, load_plugins
+from iwm_core.plugins.loader import load_plugins
 
 
-def giver(kind: str, name: str) -> str | None:
-    """The distribution whose plugin gives a component; None where none is seen to."""
+def giver(kind: str, hook: str, name: str) -> str | None:
+    """The distribution whose plugin gives a component or a verb; None where none is seen to."""
+    if kind == "command":
+        run = next((command.run for verb, command in load_plugins().commands.items() if verb.partition(" ")[0] == name), None)
+        tops = {plugin.module.__name__.partition(".")[0]: plugin.distribution for plugin in load_plugins().plugins if plugin.module}
+        return tops.get(run.partition(".")[0], run) if run else None
     for plugin in load_plugins().plugins:
         file = getattr(plugin.module, "__file__", None)
-        if file and name in map(name_of, classes(Path(file), KINDS[kind])):
+        if file and name in map(name_of, classes(Path(file), hook)):
             return plugin.distribution
     return None
 

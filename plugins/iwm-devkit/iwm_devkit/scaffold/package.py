@@ -1,8 +1,8 @@
 """Writes the package of a new plugin from a template.
 
 Decisions:
-- A template is a working package by the name of ``example``: one folder here for each kind of component, with the files that all kinds
-  share in ``shared/``. So our own linter, formatter and type checker read them, and so can anybody.
+- A template is a working package by the name of ``example`` (`iwm_devkit.scaffold.templates`); the files
+  that all share are in ``shared/``. So our own linter, formatter and type checker read them, and so can anybody.
 - A package is made beside its place under another name and then moved there: there is all of it or nothing.
 - The licence is the one that is installed with iwm-core, not a copy of it.
 """
@@ -15,29 +15,21 @@ import sys
 import tempfile
 from pathlib import Path
 
-from packaging.version import Version
-
 from iwm_core import __version__
 from iwm_core.interfaces.errors import UserError
+from iwm_core.plugins.loader import CORE, load_plugins
 from iwm_core.run.files import writing
 from iwm_devkit.scaffold.naming import Names
+from iwm_devkit.scaffold.templates import Template, template_of
+from iwm_devkit.versions import bounds
 
 HERE = Path(__file__).parent
-USE = {
-    "action": 'iwm train recipe=quickstart "actions=[example]"',
-    "target_selector": "iwm train recipe=quickstart targets=example",
-    "encoder": "iwm train recipe=quickstart encoder=example",
-    "predictor": "iwm train recipe=quickstart predictor=example",
-    "head": 'iwm tune runs/quickstart recipe=tune/predictor budget=cpu "heads=[example]"',
-    "evaluator": 'iwm eval runs/quickstart "evaluators=[example]"',
-    "data_source": "iwm train recipe=quickstart data=example",
-}
-"""The kinds that there is a template of, with a command line that uses its component."""
-BUILT_ON = {"predictor": "iwm-vit"}
-"""The distribution besides the core whose code a kind's template builds on."""
+FILES = "__init__.py", "example.py", "test_example.py"
+"""What a template is made of."""
+OPTIONS = "its options, with their defaults and ranges"
 
 
-def write_package(kind: str, names: Names, into: Path) -> Path:
+def write_package(template: Template, names: Names, into: Path) -> Path:
     """Write the package of a plugin with one component into a folder; returns the package's folder.
 
     Raises:
@@ -48,7 +40,7 @@ def write_package(kind: str, names: Names, into: Path) -> Path:
         raise UserError(f"{target} exists, and nothing is overwritten; choose another name, or another place with --into FOLDER")
     if not into.is_dir():
         raise UserError(f"there is no folder {into}; make it first, or choose another place with --into FOLDER")
-    files = package_files(kind, names)
+    files = package_files(template, names)
     with (
         writing(target, instead="choose another place with --into FOLDER"),
         tempfile.TemporaryDirectory(prefix=f".{names.distribution}-", dir=into) as beside,
@@ -61,51 +53,68 @@ def write_package(kind: str, names: Names, into: Path) -> Path:
     return target
 
 
-def package_files(kind: str, names: Names) -> dict[str, str]:
+def package_files(template: Template, names: Names) -> dict[str, str]:
     """The texts of a package by their paths in it."""
-    own, module = HERE / kind, names.module
-    code = {
-        f"{module}/__init__.py": own / "__init__.py",
-        f"{module}/{names.component}.py": own / "example.py",
-        f"tests/test_{names.component}.py": own / "test_example.py",
-    }
+    module = names.module
+    places = f"{module}/__init__.py", f"{module}/{names.component}.py", f"tests/test_{names.component}.py"
+    code = {path: read(template.folder / file) for path, file in zip(places, FILES, strict=True)}
     shared = {"pyproject.toml": HERE / "shared/example.toml", "README.md": HERE / "shared/README.md"}  # a real pyproject.toml is a project
-    texts = {path: sort_imports(rename(read(file), kind, names), module) for path, file in code.items()}
-    return {"LICENSE": licence()} | {path: rename(for_kind(read(file), kind), kind, names) for path, file in shared.items()} | texts
+    texts = {path: sort_imports(rename(text, template, names), module) for path, text in code.items()}
+    return (
+        {"LICENSE": licence()}
+        | {path: rename(for_template(read(file), template), template, names) for path, file in shared.items()}
+        | texts
+    )
 
 
-def rename(text: str, kind: str, names: Names) -> str:
+def rename(text: str, template: Template, names: Names) -> str:
     """A template's text by the plugin's own names."""
     new = {
-        f"iwm_devkit.scaffold.{kind}": names.module,
+        template.module: names.module,
         "iwm-example": names.distribution,
         "iwm_example": names.module,
         "Example": names.cls,
         "example": names.component,
     }
     # All at once: a name may itself have "example" in it.
-    return re.sub("|".join(map(re.escape, new)), lambda found: new[found[0]], text)
+    return re.sub(f"(?:{'|'.join(map(re.escape, new))})(?!s=)", lambda found: new[found[0]], text)  # examples= is a field of verbs
 
 
-def for_kind(text: str, kind: str) -> str:
-    """A shared file, which is written as for an action, as for another kind, and for this version of iwm."""
-    core = '"iwm-core>=0.1,<0.2"'
+def for_template(text: str, template: Template) -> str:
+    """A shared file, which is written as for an action, as for another template, and for the versions that are installed."""
+    action = template_of("action")
     for old, new in (
-        (core, f'{core}, "{BUILT_ON[kind]}>=0.1,<0.2"' if kind in BUILT_ON else core),
-        (USE["action"], USE[kind]),
-        ("components action", f"components {kind}"),
-        (" action ", f" {kind.replace('_', ' ')} "),
-        (">=0.1,<0.2", bounds(__version__)),
+        ('"iwm-core>=0.1,<0.2"', ", ".join(f'"{name}{bounds(version)}"' for name, version in needs(template).items())),
+        (">=0.1,<0.2", bounds(__version__)),  # of the kit, which goes with the core
+        (action.use, template.use),
+        (action.listing, template.listing),
+        (OPTIONS, OPTIONS if template.kind != "command" else "how it is used"),
+        (" action ", f" {template.words} "),
     ):
         text = text.replace(old, new)
     return text
 
 
-def bounds(version: str) -> str:
-    """The versions of iwm that a plugin written with this one goes with: before 1.0, interfaces change with the second number."""
-    known = Version(version)
-    least = f"{known.major}.{known.minor}" if not known.is_prerelease else known.public  # 0.2rc1 lies below 0.2
-    return f">={least},<" + (f"{known.major + 1}" if known.major else f"0.{known.minor + 1}")
+def needs(template: Template) -> dict[str, str]:
+    """The distributions that a template's package needs, with their versions: the core, and whose code or hook it builds on.
+
+    Raises:
+        UserError: one is not installed.
+    """
+    known = {"iwm_core": (CORE, __version__)}
+    known |= {p.module.__name__.partition(".")[0]: (p.distribution, p.version) for p in load_plugins().plugins if p.module}
+    wanted = ["iwm_core", template.module.partition(".")[0], *imported(template)]
+    tops = [top for top in dict.fromkeys(wanted) if top != "iwm_devkit"]
+    if missing := [top for top in tops if top not in known]:
+        raise UserError(f"the template of the kind {template.kind!r} builds on {missing[0]}: pip install {missing[0].replace('_', '-')}")
+    return dict(known[top] for top in tops)
+
+
+def imported(template: Template) -> list[str]:
+    """The packages of iwm's that a template's code imports, besides its own; not those that its tests alone do."""
+    parts = [part for file in FILES[:2] for part in ast.walk(ast.parse(read(template.folder / file)))]
+    modules = [part.module for part in parts if isinstance(part, ast.ImportFrom) and part.module]
+    return sorted(name.partition(".")[0] for name in modules if name.startswith("iwm_") and not name.startswith(template.module))
 
 
 def sort_imports(text: str, own: str) -> str:

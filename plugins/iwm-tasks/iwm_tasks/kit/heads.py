@@ -1,11 +1,12 @@
 """What a head must keep to."""
 
 import torch
+from iwm_devkit.components import check_component
+from iwm_devkit.fitting import fitting
+from iwm_devkit.modules import check_module
 
 from iwm_core.interfaces import HeadComponent
 from iwm_core.interfaces.draws import Draws
-from iwm_devkit.components import check_component
-from iwm_devkit.modules import check_module
 
 BATCH, WIDTH, OUTPUTS = 3, 24, 5
 
@@ -15,9 +16,11 @@ def check_head(component: HeadComponent) -> None:
 
     Raises:
         AssertionError: the head breaks its contract; the text says how to mend it.
-        ValueError: it cannot be built for tokens of 24 numbers.
+        Unfit: it cannot be built for tokens of 24 numbers.
     """
     check_component(component)
+    with fitting():
+        component.build(WIDTH, OUTPUTS)
     for rows, columns in ((4, 5), (1, 1)):
         tokens = Draws(0, 0, torch.arange(BATCH)).normal(rows * columns * WIDTH).unflatten(1, (rows * columns, WIDTH))
         if component.dense:

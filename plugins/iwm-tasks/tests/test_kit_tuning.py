@@ -1,13 +1,18 @@
-"""The conformance kit catches every way in which a task or a protocol can break its contract."""
+"""The conformance kit catches every way in which a head, a task or a protocol can break its contract."""
 
 import itertools
+from pathlib import Path
 
 import pytest
 import torch
 from iwm_devkit import CHECKS
-from kit_examples import broken, caught
+from iwm_tasks import kit
+from kit_assertions import assertions, expected, tens
+from kit_examples import Mean, MeanHead, broken, caught
 from kit_tuning import Name, Probe, ProbeBackbone
 from torch import nn
+
+from iwm_core.plugins.loader import load_plugins
 
 COUNTER = itertools.count()
 SHOWN = {"mixes": False, "answer_kind": "labels", "answer": lambda self, x: x.sigmoid()}
@@ -20,6 +25,72 @@ DENSE = {
     "loss": lambda self, x, y: nn.functional.cross_entropy(x, y.long(), ignore_index=255),
     "rows": lambda self, x, y: (x.argmax(1) == y).flatten(1).float().mean(1, keepdim=True),
 }
+
+
+NEEDED = {"regress": {"of": ["size"], "turns": ["hue"]}}
+
+
+def installed(*kinds):
+    found = [(kind, name, entry.component) for kind in kinds for name, entry in load_plugins().entries(kind).items()]
+    return [pytest.param(kind, component, id=f"{kind}-{name}") for kind, name, component in found]
+
+
+@pytest.mark.parametrize(("kind", "component"), installed("head", "task", "protocol"))
+def test_what_is_installed_conforms(kind, component):
+    CHECKS[kind](component(**NEEDED.get(component.name, {})))
+
+
+@pytest.mark.parametrize(("kind", "component"), {"head": MeanHead, "task": Name, "protocol": Probe}.items())
+def test_good_components_pass(kind, component):
+    CHECKS[kind](component())
+
+
+EXPECTED = expected(Path(__file__).parent)
+
+
+@pytest.mark.parametrize("texts", list(assertions(Path(kit.__file__).parent)))
+def test_each_assertion_has_a_broken_component(texts):
+    """Some text of a test has ten letters or more in common with its message."""
+    assert tens(texts) & EXPECTED, f"no test of the kit expects: {' … '.join(texts)}"
+
+
+def module_of(good, forward, **more):
+    """The class of a module that answers otherwise."""
+    return type(good.__name__, (good,), {"forward": forward, **more})
+
+
+class Idle(Mean):
+    """Has weights that it does not use."""
+
+    def __init__(self, width, outputs):
+        super().__init__(width, outputs)
+        self.spare = nn.Linear(2, 2)
+
+
+class Forgetful(Mean):
+    """Has a number of its own that is not saved."""
+
+    def __init__(self, width, outputs):
+        super().__init__(width, outputs)
+        self.scale = float(torch.rand(1))
+
+    def forward(self, tokens):
+        return self.scale * super().forward(tokens)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"build": lambda self, width, outputs: torch.sum}, ("build() must return a module",)),
+        ({"build": lambda self, width, outputs: Mean(width, outputs + 1)}, ("mean must answer with [3, 5], got [3, 6]",)),
+        ({"module": Idle}, ("spare.weight, spare.bias can never learn",)),
+        ({"module": Forgetful}, ("must keep all that it learns in its state_dict",)),
+        ({"module": module_of(Mean, lambda self, x: self.linear(x[:, 1] if x.shape[1] > 1 else x[:, 0]).detach())}, ("can never learn",)),
+        ({"dense": True, "module": module_of(Mean, lambda self, x: self.linear(x.mean((2, 3))))}, ("is dense", "[b, o, h, w]")),
+    ],
+)
+def test_heads(changes, words):
+    caught("head", broken(MeanHead, **changes), *words)
 
 
 def target(function, **more):

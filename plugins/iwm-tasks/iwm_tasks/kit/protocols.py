@@ -5,34 +5,16 @@ import math
 from typing import Any
 
 import torch
-from iwm_tasks.interfaces import Backbone, Protocol, WorldModelParts
-from iwm_vit.encoder import TimmViT
-from iwm_vit.predictors.feature import Feature
-from torch import Tensor, nn
-
 from iwm_devkit.actions import smooth_images
 from iwm_devkit.components import check_component
+from iwm_devkit.fitting import fitting
 from iwm_devkit.modules import check_module
+from torch import Tensor
 
-BATCH, SIZE, ACTION = 3, 12, 3
+from iwm_tasks.interfaces import Backbone, Protocol, WorldModelParts
+from iwm_tasks.kit.small_world import moved, small_world_model
 
-
-def small_world_model() -> WorldModelParts:
-    """An encoder and a predictor of a few thousand numbers, for square images of 12 pixels on a grid of 3 x 3 patches."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        encoder = TimmViT(model="vit_tiny_patch16_224", patch_size=4, width=16, depth=2, heads=2).build(SIZE)
-        config = Feature(depth=2, width=8, heads=2, mlp_ratio=2.0)
-        predictor = config.build(encoder.width, encoder.grid, ACTION)
-        moved(encoder)
-        moved(predictor)
-    return WorldModelParts(encoder, predictor, lambda: config.build(encoder.width, encoder.grid, ACTION), ACTION, SIZE)
-
-
-def moved(module: nn.Module) -> None:
-    """Move weights from where they start, such as zeros that hide what depends on them."""
-    for weight in module.parameters():
-        weight.data.add_(torch.randn_like(weight), alpha=0.1)
+BATCH = 3
 
 
 def check_protocol(protocol: Protocol, parts: WorldModelParts | None = None) -> None:
@@ -44,10 +26,12 @@ def check_protocol(protocol: Protocol, parts: WorldModelParts | None = None) -> 
 
     Raises:
         AssertionError: the protocol breaks its contract; the text says how to mend it.
-        ValueError: its fields do not fit this world model.
+        Unfit: its fields do not fit this world model.
     """
     check_component(protocol)
     parts = parts or small_world_model()
+    with fitting():
+        protocol.build(copied(parts), 1)
     for tasks in (1, 3):
         check_backbone(protocol, parts, tasks)
 

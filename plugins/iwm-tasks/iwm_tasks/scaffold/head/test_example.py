@@ -1,9 +1,8 @@
 """What every head must keep to, and what this one does."""
 
 import torch
-
 from iwm_devkit import check_head
-from iwm_devkit.scaffold.head.example import Example
+from iwm_tasks.scaffold.head.example import Example
 
 
 def test_contract() -> None:

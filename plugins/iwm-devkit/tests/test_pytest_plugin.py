@@ -39,13 +39,13 @@ def test_it_does_nothing_unless_it_is_asked(tests):
 
 def test_the_option_adds_a_test_for_each_check(tests):
     result = tests("-v", "test_own.py", "--iwm-plugin", "iwm-try-good")
-    result.assert_outcomes(passed=8)
-    result.stdout.fnmatch_lines(["*collected 8 items", "test_own.py::test_own PASSED*", "iwm-try-good::action: gain PASSED*"])
+    result.assert_outcomes(passed=9)
+    result.stdout.fnmatch_lines(["*collected 9 items", "test_own.py::test_own PASSED*", "iwm-try-good::action: gain PASSED*"])
 
 
 def test_a_failure_is_its_message_alone(tests):
     result = tests("--iwm-plugin", "bad", "--iwm-plugin", "good")
-    result.assert_outcomes(passed=14, failed=1)
+    result.assert_outcomes(passed=16, failed=1)
     text = result.stdout.str()
     failure = text[text.index("= FAILURES =") : text.index("= short test summary")]
     assert "iwm-try-bad action: glare" in failure
@@ -54,12 +54,12 @@ def test_a_failure_is_its_message_alone(tests):
 
 
 def test_the_ini_counts_where_there_are_no_paths(tests):
-    tests(ini='"iwm-try-good"').assert_outcomes(passed=8)
+    tests(ini='"iwm-try-good"').assert_outcomes(passed=9)
     tests("test_own.py", ini='"iwm-try-good"').assert_outcomes(passed=1)
 
 
 def test_tests_are_chosen_by_name(tests):
-    tests("-k", "gain or own", ini='"iwm-try-good"').assert_outcomes(passed=3, deselected=5)
+    tests("-k", "gain or own", ini='"iwm-try-good"').assert_outcomes(passed=3, deselected=6)
 
 
 def test_an_unknown_name_is_one_error(tests):
@@ -74,7 +74,7 @@ def test_processes_of_xdist_agree(tests, pytester, site, monkeypatch):
     pytester.makepyprojecttoml('[tool.pytest.ini_options]\niwm_plugins = ["iwm-try-light"]\n')
     monkeypatch.setenv("PYTHONPATH", str(site))
     result = pytester.runpytest_subprocess("-n", "1")
-    result.assert_outcomes(passed=3, failed=2)
+    result.assert_outcomes(passed=4, failed=2)
 
 
 def test_it_is_light():

@@ -4,13 +4,14 @@ import math
 import re
 
 import torch
-from iwm_tasks.interfaces import Task
-from torch import Tensor
-
-from iwm_core.interfaces import NOT_COUNTED, Draws, Factor, Images
 from iwm_devkit.actions import gradient
 from iwm_devkit.components import check_component
 from iwm_devkit.conduct import check_device, conduct
+from iwm_devkit.fitting import fitting
+from torch import Tensor
+
+from iwm_core.interfaces import NOT_COUNTED, Draws, Factor, Images
+from iwm_tasks.interfaces import Task
 
 METRIC = re.compile(r"[a-z][a-z0-9_]*(\.[A-Za-z0-9_ -]+)?")
 ANSWERS = ("class", "labels", "numbers")
@@ -55,7 +56,7 @@ def check_task(task: Task, images: Images | None = None) -> None:
 
     Raises:
         AssertionError: the task breaks its contract; the text says how to mend it.
-        ValueError: these images have nothing of the kind: give it others, or options that fit them.
+        Unfit: these images have nothing of the kind: give it others, or options that fit them.
     """
     check_component(task)
     what, images = task.name, images or KnownImages()
@@ -64,6 +65,8 @@ def check_task(task: Task, images: Images | None = None) -> None:
     assert not task.dense or task.answer_kind == "class", f'{what} is dense: it needs answer_kind = "class"'
     fits = not task.mixes or (task.answer_kind == "class" and not task.dense)
     assert fits, f'{what} cannot mix its targets: only one class an image can be, answer_kind = "class" of a task that is not dense'
+    with fitting():
+        task.outputs(images)
     with conduct(f"outputs() of {what}"):
         names = task.outputs(images)
     assert isinstance(names, tuple), f"outputs() of {what} must be a tuple of texts, got {names!r}"

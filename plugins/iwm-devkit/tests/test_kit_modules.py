@@ -5,7 +5,7 @@ import itertools
 import pytest
 import torch
 from iwm_devkit import CHECKS
-from kit_examples import Mean, MeanHead, PatchEncoder, Patches, Told, ToldPredictor, broken, caught
+from kit_examples import PatchEncoder, Patches, Told, ToldPredictor, broken, caught
 from torch import nn
 
 
@@ -77,40 +77,6 @@ def test_encoders(changes, words):
 def images_in_place(images):
     images.mul_(0.5)
     return 0
-
-
-class Idle(Mean):
-    """Has weights that it does not use."""
-
-    def __init__(self, width, outputs):
-        super().__init__(width, outputs)
-        self.spare = nn.Linear(2, 2)
-
-
-class Forgetful(Mean):
-    """Has a number of its own that is not saved."""
-
-    def __init__(self, width, outputs):
-        super().__init__(width, outputs)
-        self.scale = float(torch.rand(1))
-
-    def forward(self, tokens):
-        return self.scale * super().forward(tokens)
-
-
-@pytest.mark.parametrize(
-    ("changes", "words"),
-    [
-        ({"build": lambda self, width, outputs: torch.sum}, ("build() must return a module",)),
-        ({"build": lambda self, width, outputs: Mean(width, outputs + 1)}, ("mean must answer with [3, 5], got [3, 6]",)),
-        ({"module": Idle}, ("spare.weight, spare.bias can never learn",)),
-        ({"module": Forgetful}, ("must keep all that it learns in its state_dict",)),
-        ({"module": module_of(Mean, lambda self, x: self.linear(x[:, 1] if x.shape[1] > 1 else x[:, 0]).detach())}, ("can never learn",)),
-        ({"dense": True, "module": module_of(Mean, lambda self, x: self.linear(x.mean((2, 3))))}, ("is dense", "[b, o, h, w]")),
-    ],
-)
-def test_heads(changes, words):
-    caught("head", broken(MeanHead, **changes), *words)
 
 
 def predictor(function):

@@ -1,4 +1,4 @@
-"""The head ``example``: what the entry point of this package names.
+"""The protocol ``example``: what the entry point of this package names.
 
 Classes are imported inside of hooks, so that `iwm plugins` need not import torch. More components are more classes in the list.
 """
@@ -7,7 +7,7 @@ from iwm_core import hookimpl
 
 
 @hookimpl
-def iwm_heads() -> list[type]:
-    from iwm_devkit.scaffold.head.example import Example
+def iwm_protocols() -> list[type]:
+    from iwm_tasks.scaffold.protocol.example import Example
 
     return [Example]

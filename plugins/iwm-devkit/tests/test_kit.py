@@ -1,33 +1,30 @@
 """The conformance kit: what is installed conforms, good components pass, and what all kinds have in common is checked (DESIGN §4)."""
 
-import ast
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Literal
 
-import iwm_devkit as testing
+import iwm_devkit
 import pytest
 from iwm_devkit import CHECKS, check_component
-from kit_examples import Brighter, Halves, Letters, MeanHead, Patches, Spread, Told, broken, caught
-from kit_tuning import Name, Probe
+from iwm_devkit.fitting import Unfit
+from iwm_devkit.kinds import OWN
+from kit_assertions import assertions, expected, tens
+from kit_examples import Brighter, Halves, Letters, Patches, Spread, Told, broken, caught
 
-from iwm_core.interfaces import Component, option
-from iwm_core.plugins.loader import KINDS, load_plugins
+from iwm_core.cli.builtin import iwm_component_kinds
+from iwm_core.interfaces import Component, ComponentKind, option
+from iwm_core.plugins.loader import load_plugins
 
 SMALL = {"width": 24, "depth": 2, "heads": 2, "patch_size": 16}
-MODULES = ("encoder", "predictor", "head")
 GOOD = {
     "action": Brighter,
     "target_selector": Halves,
     "encoder": Patches,
     "predictor": Told,
-    "head": MeanHead,
     "data_source": Letters,
     "evaluator": Spread,
-    "task": Name,
-    "protocol": Probe,
 }
-NEEDED = {"regress": {"of": ["size"], "turns": ["hue"]}}
 
 
 def installed(*kinds):
@@ -35,10 +32,10 @@ def installed(*kinds):
     return [pytest.param(kind, component, id=f"{kind}-{name}") for kind, name, component in found]
 
 
-@pytest.mark.parametrize(("kind", "component"), installed("action", "target_selector", *MODULES, "task", "protocol"))
+@pytest.mark.parametrize(("kind", "component"), installed("action", "target_selector", "encoder", "predictor"))
 def test_what_is_installed_conforms(kind, component):
     known = {field.name for field in fields(component)} if kind in ("encoder", "predictor") else set()
-    CHECKS[kind](component(**NEEDED.get(component.name, {}), **{key: value for key, value in SMALL.items() if key in known}))
+    CHECKS[kind](component(**{key: value for key, value in SMALL.items() if key in known}))
 
 
 @pytest.mark.parametrize(("kind", "component"), installed("data_source", "evaluator"))
@@ -53,39 +50,41 @@ def test_good_components_pass(kind, component):
 
 
 def test_there_is_a_check_for_each_kind_and_an_example():
-    assert CHECKS.keys() == KINDS.keys() == GOOD.keys()
+    assert set(OWN) == {kind.name for kind in iwm_component_kinds()} == GOOD.keys()
+    assert CHECKS.keys() == load_plugins().kinds.keys()
 
 
-def assertions():
-    """Of each assertion of the kit, and each AssertionError that it raises, the texts that its message is made of."""
-    for path in sorted(Path(testing.__file__).parent.glob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            message = node.msg if isinstance(node, ast.Assert) else None
-            if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call) and getattr(node.exc.func, "id", "") == "AssertionError":
-                (message,) = node.exc.args
-            if message is not None:
-                texts = [part.value for part in ast.walk(message) if isinstance(part, ast.Constant) and isinstance(part.value, str)]
-                yield pytest.param(texts, id=f"{path.name}:{node.lineno}")
-            else:
-                assert not isinstance(node, ast.Assert), f"{path.name}:{node.lineno} says nothing"
+def test_a_kind_names_its_own_check(monkeypatch):
+    """`CHECKS` and the names `check_…` follow the plugins that are installed."""
+    declared = ComponentKind(name="shade", hook="iwm_shades", base="m:B", group="shades", check="kit_examples:caught")
+    silent = ComponentKind(name="tone", hook="iwm_tones", base="m:B", group="tones")
+    monkeypatch.setattr(load_plugins(), "kinds", {kind.name: kind for kind in (*iwm_component_kinds(), declared, silent)})
+    assert iwm_devkit.CHECKS.keys() == {*OWN, "shade"}
+    assert iwm_devkit.CHECKS["shade"] is iwm_devkit.check_shade is caught
+    assert "check_shade" in dir(iwm_devkit)
+    with pytest.raises(AttributeError, match="check_tone"):
+        _ = iwm_devkit.check_tone
 
 
-def words_of_tests():
-    """All texts in the kit's tests: `caught` makes sure that each is in the message which a broken component gets."""
-    here = Path(__file__).parent
-    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in sorted(here.glob("test_kit*.py"))]
-    return {node.value for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+def test_what_cannot_be_tried_is_told_apart_from_what_fails():
+    def build(self, image_size):
+        raise ValueError(f"{image_size} is too small")
+
+    with pytest.raises(Unfit, match="224 is too small"):
+        CHECKS["encoder"](broken(Patches, build=build))
+
+    def choosy(self, image_size):
+        if image_size % 14:
+            raise ValueError("14 pixels")
+        return Patches.build(self, image_size)
+
+    CHECKS["encoder"](broken(Patches, build=choosy))
 
 
-def tens(texts):
-    """All ten letters that stand together in some text."""
-    return {text[i : i + 10] for text in texts for i in range(len(text) - 9)}
+EXPECTED = expected(Path(__file__).parent)
 
 
-EXPECTED = tens(words_of_tests())
-
-
-@pytest.mark.parametrize("texts", list(assertions()))
+@pytest.mark.parametrize("texts", list(assertions(Path(iwm_devkit.__file__).parent)))
 def test_each_assertion_has_a_broken_component(texts):
     """Some text of a test has ten letters or more in common with its message."""
     assert tens(texts) & EXPECTED, f"no test of the kit expects: {' … '.join(texts)}"

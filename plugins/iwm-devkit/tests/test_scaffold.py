@@ -8,19 +8,21 @@ from pathlib import Path
 
 import pytest
 from fresh_environment import OURS
-from iwm_devkit import scaffold
 from iwm_devkit.scaffold.installed import giver
 from iwm_devkit.scaffold.naming import LONGEST, read_name
-from iwm_devkit.scaffold.package import USE, bounds, package_files
+from iwm_devkit.scaffold.package import package_files
+from iwm_devkit.scaffold.templates import template_names, template_of
+from iwm_devkit.versions import bounds
 from one_line import assert_one_line
 from packaging.requirements import Requirement
 
 from iwm_core import __version__
 from iwm_core.cli.main import dispatch, guarded
-from iwm_core.plugins.loader import KINDS, load_plugins
+from iwm_core.plugins.loader import load_plugins
 
 LONG = "a" * LONGEST
-NAMES = dict(zip(USE, ("gamma", "iwm-film-grain", "x", LONG, "iwm_d2", "zoom9", "stripes"), strict=True))
+KINDS = template_names()
+NAMES = dict(zip(KINDS, ("gamma", "iwm-film-grain", "x", LONG, "zoom9", "stripes", "iwm_d2", "glow", "scaled", "last-loss"), strict=True))
 """A name for each kind: short, long, of several words, with and without the prefix."""
 
 EACH = """
@@ -56,24 +58,25 @@ def test_packages_of_all_kinds_pass_their_own_tests_and_the_check(new, tmp_path,
     for kind, name in NAMES.items():
         assert new(name, "--kind", kind)[0] == 0
     packages = sorted(tmp_path.iterdir())
-    assert len(packages) == len(USE)
+    assert len(packages) == len(KINDS)
     site = tmp_path / "site"
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps", "--no-build-isolation", "--no-compile"]
     subprocess.run([*pip, "--target", site, *packages], check=True)
     monkeypatch.setenv("PYTHONPATH", str(site))
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     done = subprocess.run([sys.executable, "-c", EACH, *packages], capture_output=True, text=True)
-    assert re.findall(r"status (\S+)", done.stdout) == ["0"] * len(USE), done.stdout + done.stderr
+    assert re.findall(r"status (\S+)", done.stdout) == ["0"] * len(KINDS), done.stdout + done.stderr
     for kind, name in NAMES.items():
         names = read_name(name)
         assert f"::{kind.replace('_', ' ')}: {names.component} PASSED" in done.stdout, f"pytest runs the whole check: {done.stdout}"
-        assert f"tests/test_{names.component}.py::test_contract PASSED" in done.stdout
+        own = "test_help_says_how_it_is_used" if kind == "command" else "test_contract"
+        assert f"tests/test_{names.component}.py::{own} PASSED" in done.stdout
 
 
 @pytest.mark.parametrize("name", ["a", "iwm-core2", "example-two", "examples", LONG])
 def test_packages_are_clean_by_their_own_linter_whatever_their_name(new, name):
     """The order of imports and the length of lines depend on it."""
-    for kind in USE:
+    for kind in KINDS:
         status, error, _ = new(name, "--kind", kind)
         assert (status, error) == (0, "")
         names = read_name(name)
@@ -81,7 +84,10 @@ def test_packages_are_clean_by_their_own_linter_whatever_their_name(new, name):
         assert project["project"]["name"] == names.distribution
         assert project["project"]["entry-points"]["iwm"] == {names.component: names.module}
         hooks = Path(names.distribution, *project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"], "__init__.py")
-        assert f"from {names.module}.{names.component} import {names.cls}\n" in hooks.read_text()
+        told = (
+            f"from {names.module}.{names.component} import {names.cls}\n" if kind != "command" else f"{names.module}.{names.component}:run"
+        )
+        assert told in hooks.read_text()
         Path(names.distribution).rename(kind)
     for command in ("check", "format --check"):
         done = subprocess.run([sys.executable, "-m", "ruff", *command.split(), "--no-cache", "."], capture_output=True, text=True)
@@ -98,7 +104,7 @@ def test_what_is_written(new):
     module, test = "iwm_film_grain/film_grain.py", "tests/test_film_grain.py"
     assert set(texts) == {"pyproject.toml", "README.md", "LICENSE", "iwm_film_grain/__init__.py", module, test}
     assert "class FilmGrain(TargetSelector)" in texts[module]
-    assert texts["LICENSE"] == (Path(__file__).parents[1] / "LICENSE").read_text()
+    assert texts["LICENSE"] == (Path(__file__).parents[3] / "LICENSE").read_text()
     assert not re.search("(?i)example", "".join(text for name, text in texts.items() if name != "LICENSE")), "all by its own name"
     assert not re.search("action", texts["README.md"] + texts["pyproject.toml"]), "and its own kind"
     project = tomllib.loads(texts["pyproject.toml"])
@@ -110,8 +116,8 @@ def test_what_is_written(new):
 
 
 def test_templates_are_short():
-    files = list(Path(scaffold.__file__).parent.glob("*/*.py"))
-    assert len(files) == 3 * len(USE)
+    files = [file for kind in KINDS for file in template_of(kind).folder.glob("*.py")]
+    assert len(files) == 3 * len(KINDS)
     assert {file.name: count for file in files if (count := len(file.read_text().splitlines())) >= 60} == {}
 
 
@@ -126,11 +132,11 @@ def test_bounds_on_what_it_needs(version, expected):
 def test_it_needs_what_its_template_imports():
     """A package of each kind: the core, and whatever else of ours its code imports."""
     names = read_name("gamma")
-    for kind in USE:
-        files = package_files(kind, names)
+    for kind in KINDS:
+        files = package_files(template_of(kind), names)
         imported = {f"iwm-{name}" for name in re.findall(r"^from iwm_(\w+)", files["iwm_gamma/gamma.py"], re.MULTILINE)}
         needed = {Requirement(text).name for text in tomllib.loads(files["pyproject.toml"])["project"]["dependencies"]}
-        assert needed == imported
+        assert needed == imported | ({"iwm-tasks"} if kind == "head" else set()), "which declares the hook of heads"
 
 
 def test_no_torch(tmp_path):
@@ -150,7 +156,9 @@ def test_no_torch(tmp_path):
         (("gamma", "--kind"), ("--kind", "expected one argument")),
         (("gamma", "--kind", "actoin"), ("'actoin'", "did you mean action?")),
         (("gamma", "--kind", "target-selector"), ("did you mean target_selector?",)),
-        (("gamma", "--kind", "task"), ("no template of the kind 'task'", "kinds: action")),
+        (("gamma", "--kind", "recipe"), ("no template of the kind 'recipe'", "kinds: action")),
+        (("tune", "--kind", "command"), ("the verb 'tune' is installed already, from iwm-tasks",)),
+        (("plugins", "--kind", "command"), ("the verb 'plugins' is installed already, from iwm-core",)),
         (("gamma", "beta", "--kind", "action"), ("beta",)),
         (("gamma", "--kind", "action", "--force"), ("--force",)),
         (("Gamma", "--kind", "action"), ("'Gamma'", "lower-case", "such as gamma")),
@@ -207,9 +215,10 @@ def test_half_a_package_does_not_remain(new, tmp_path, monkeypatch):
 
 def test_whoever_gives_a_component_is_found_without_asking():
     """The sources tell the same as the plugins themselves do."""
-    found = {(kind, name): giver(kind, name) for kind in KINDS for name in load_plugins().entries(kind)}
-    asked = {(kind, name): entry.plugin.distribution for kind in KINDS for name, entry in load_plugins().entries(kind).items()}
+    kinds = load_plugins().kinds
+    found = {(kind, name): giver(kind, kinds[kind].hook, name) for kind in kinds for name in load_plugins().entries(kind)}
+    asked = {(kind, name): entry.plugin.distribution for kind in kinds for name, entry in load_plugins().entries(kind).items()}
     ours = {key: distribution for key, distribution in asked.items() if distribution in OURS}
     assert len(ours) > 40
     assert {key: found[key] for key in ours} == ours
-    assert giver("action", "vit") is giver("action", "no such action") is None
+    assert giver("action", "iwm_actions", "vit") is giver("action", "iwm_actions", "no such action") is None

@@ -3,9 +3,11 @@
 import json
 
 import pytest
+from iwm_devkit.versions import bounds
 from one_line import assert_one_line
 from plugin_packages import GAIN, HOOKS, package
 
+from iwm_core import __version__
 from iwm_core.cli.main import dispatch, guarded
 from iwm_core.plugins.loader import load_plugins
 
@@ -46,6 +48,7 @@ def test_a_good_plugin_passes(site, check):
     assert status == 0
     assert list(found) == [
         ("metadata", "iwm-try-good"),
+        ("imports", "iwm-try-good"),
         ("entry_point", "good"),
         ("registration", "iwm-try-good"),
         ("hooks", "good"),
@@ -65,20 +68,22 @@ def test_people_read_a_line_a_check(site, light, capsys):
     assert guarded(lambda: dispatch(["plugins", "check", "iwm-try-plain"])) == 1
     head, first, *_, last = capsys.readouterr().out.splitlines()
     assert head.split() == ["CHECK", "NAME", "RESULT"]
-    assert first.startswith('metadata      iwm-try-plain      FAILED: does not say that it needs iwm-core: add "iwm-core>=0.1"')
-    assert last == "7 checks, 1 failed"
+    assert first.startswith('metadata      iwm-try-plain      FAILED: does not say that it needs iwm-core: add "iwm-core>=')
+    assert last == "8 checks, 1 failed"
 
 
+HERE = bounds(__version__)
 LATER = "\n@hookimpl\ndef iwm_recipe_dirs():\n    return ['nowhere']\n"
 
 
 @pytest.mark.parametrize(
     ("given", "kind", "name", "words"),
     [
-        ({"needs": "iwm-core"}, "metadata", "iwm-try-bad", ("no lowest version", "iwm-core>=0.1")),
+        ({"needs": "iwm-core"}, "metadata", "iwm-try-bad", ("no lowest version", f'"iwm-core{HERE}"')),
         ({"needs": "iwm-core<9"}, "metadata", "iwm-try-bad", ("no lowest version",)),
-        ({"needs": "iwm-core>=7"}, "metadata", "iwm-try-bad", ("needs iwm-core>=7, and 0.1", "pip install")),
+        ({"needs": "iwm-core>=7"}, "metadata", "iwm-try-bad", (f"needs iwm-core>=7, and {__version__}", "pip install")),
         ({"needs": "iwm-core>=0.1; extra == 'all'"}, "metadata", "iwm-try-bad", ("does not say that it needs iwm-core",)),
+        ({"needs": "iwm-core>=0.1"}, "metadata", "iwm-try-bad", ("that it works with it, whose interfaces may differ", HERE)),
         ({"needs": "iwm core = 1"}, "metadata", "iwm-try-bad", ("cannot read the dependency 'iwm core = 1'",)),
         ({"metadata": "Name: iwm-try-bad\n"}, "metadata", "iwm-try-bad", ("no version", "pyproject.toml")),
         ({"hooks": "x = 1\n"}, "registration", "iwm-try-bad", ("brings nothing", "@hookimpl")),
@@ -92,7 +97,13 @@ LATER = "\n@hookimpl\ndef iwm_recipe_dirs():\n    return ['nowhere']\n"
         ({"hooks": HOOKS.replace("return [Gain]", "return Gain")}, "hook", "bad.iwm_actions", ("it must return a list",)),
         ({"hooks": HOOKS.replace("[Gain]", "[Gain()]")}, "hook", "bad.iwm_actions", ("is no class", "[Gamma]")),
         ({"hooks": HOOKS.replace("[Gain]", "[int]")}, "hook", "bad.iwm_actions", ("int is no dataclass with a `name`",)),
-        ({"hooks": HOOKS.replace("actions", "heads")}, "hook", "bad.iwm_heads", ("Gain is no HeadComponent", "derive it from")),
+        ({"hooks": HOOKS.replace("actions", "encoders")}, "hook", "bad.iwm_encoders", ("Gain is no EncoderComponent", "derive it from")),
+        (
+            {"hooks": HOOKS.replace("actions", "heads")},
+            "hooks",
+            "bad",
+            ("no hook iwm_heads", "that declares it is not installed"),
+        ),
         ({"hooks": HOOKS.replace(".gain", ".gian")}, "hook", "bad.iwm_actions", ("ModuleNotFoundError", "gian", "__init__.py:7")),
         ({"gain__py": GAIN.replace("def encode", "def code")}, "hook", "bad.iwm_actions", ("Gain lacks encode",)),
         ({"gain__py": GAIN.replace(".clamp(0, 1)", "")}, "action", "gain", ("in [0, 1]: clamp",)),
@@ -164,7 +175,7 @@ def test_of_what_cannot_be_tried_the_documentation_is_checked(site, check, light
 def test_recipes_compose(site, check, light):
     folder = "\n@hookimpl\ndef iwm_recipe_dirs():\n    from pathlib import Path\n\n    return [Path(__file__).parent]\n"
     wrong = {
-        "good__yaml": "# Trains.\ndefaults: [base, encoder: vit, predictor: feature, data: folder, _self_]\n",
+        "good__yaml": "# Trains.\ndefaults: [base, _self_]\n",
         "torn__yaml": "# Torn.\na: [\n",
         "lost__yaml": "# Lost.\ndefaults: [base, actions: [gian], _self_]\n",
         "mute__yaml": "defaults: [base, _self_]\n",
@@ -173,17 +184,20 @@ def test_recipes_compose(site, check, light):
     (home / "latin.yaml").write_bytes("# Für.\n".encode("latin-1"))
     (home / "size").mkdir()
     (home / "size" / "mine.yaml").write_text("a: [")
-    (home / "size" / "cpu.yaml").write_text("a: 1")
+    other = package(site, "iwm-try-more", HOOKS + folder)
+    (other / "size").mkdir()
+    for place in (home, other):
+        (place / "size" / "cpu.yaml").write_text("a: 1")
     status, found = check("iwm-try-recipes")
     assert status == 1
     problems = {name: row["problem"] for (kind, name), row in found.items() if kind in ("recipe", "choice")}
-    assert "the recipe chooses no targets" in problems["good"]  # no selector is installed here
+    assert "the recipe chooses no encoder" in problems["good"]  # none is installed here
     assert "torn.yaml" in problems["torn"]
     assert "gian" in problems["lost"]
     assert "begin it with a comment" in problems["mute"]
     assert "latin.yaml" in problems["latin"]
     assert "no valid YAML" in problems["size/mine"]
-    assert "given by both iwm-core and iwm-try-recipes" in problems["size/cpu"]
+    assert "given by both iwm-try-more and iwm-try-recipes" in problems["size/cpu"]
     assert all("\n" not in problem for problem in problems.values())
 
 
@@ -192,7 +206,7 @@ def test_recipes_compose(site, check, light):
     [
         ((), ("say which plugin", "NAME [--json]")),
         (("a", "b"), ("say which plugin",)),
-        (("iwm-cora",), ("did you mean iwm-core?", "plugins: iwm-core")),
+        (("iwm-cora",), ("did you mean iwm-core?", "plugins: iwm-core, iwm-devkit")),
         (("numpy",), ("numpy is installed, and has no entry point in the group iwm", "[project.entry-points.iwm]")),
         (("iwm-masking",), ("left out by IWM_DISABLED_PLUGINS",)),
     ],
