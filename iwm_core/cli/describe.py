@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Any
 
-from iwm_core.plugins.loader import Plugin
+from iwm_core.plugins.distributions import Plugin
 
 
 def option_rows(kind: str, component: Any, plugin: Plugin) -> list[dict[str, str]]:

@@ -3,20 +3,17 @@
 Decisions:
 - Our own loader: pluggy's ``load_setuptools_entrypoints`` lets one broken plugin crash the host and drops a duplicate silently.
 - A plugin that fails is recorded with its cause and a remedy; the rest works. ``IWM_STRICT_PLUGINS=1`` makes it an error.
-- ``IWM_DISABLED_PLUGINS=a,b`` leaves plugins out, by entry-point name or distribution.
 - A name given by two plugins is an error that names both; neither wins. It is told by every command that loads components.
 - Whatever a third party's code raises is the plugin's problem, `SystemExit` too; Ctrl-C and signals are not.
-- A plugin made for another version of the core is not imported: its interfaces may differ in ways that show only later.
 - Hooks that plugins declare are known before any plugin's own are looked at, so no order of plugins matters.
 - Nothing here imports torch: components are asked for only when a kind is needed.
 """
 
 import functools
-import importlib.metadata
 import os
-import re
+import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,20 +26,19 @@ from iwm_core.interfaces.kinds import ComponentKind
 from iwm_core.interfaces.near import did_you_mean
 from iwm_core.interfaces.runs import ModelSource, RunKind
 from iwm_core.plugins import hookspecs
-from iwm_core.plugins.faults import cause_of, component_fault, declared, forgotten_marks, hooks_of, listed, wrong_hooks
-
-CORE = "iwm-core"
-
-
-@dataclass
-class Plugin:
-    """One entry point of the group ``iwm``."""
-
-    name: str
-    distribution: str
-    version: str
-    module: Any = None
-    problem: str | None = None
+from iwm_core.plugins.distributions import Plugin, entry_points, mismatch
+from iwm_core.plugins.faults import (
+    base_of,
+    cause_of,
+    clash_text,
+    component_fault,
+    declared,
+    fault_of,
+    forgotten_marks,
+    hooks_of,
+    listed,
+    wrong_hooks,
+)
 
 
 @dataclass(frozen=True)
@@ -86,6 +82,7 @@ class Plugins:
     def kinds(self) -> dict[str, ComponentKind]:
         """The kinds of components by name."""
         found = self._named("kind of component", "iwm_component_kinds", fault_of(ComponentKind))
+        self._declared_by = {name: entry.plugin for name, entry in found.items()}
         return {name: entry.component for name, entry in found.items() if entry.component.hook in self.specs}
 
     @functools.cached_property
@@ -159,7 +156,11 @@ class Plugins:
                 ) from error
 
     def _collect(self, kind: str) -> dict[str, Entry]:
-        return dict(sorted(self._named(kind, self.kinds[kind].hook, functools.partial(component_fault, self.kinds[kind])).items()))
+        of, base = self.kinds[kind], None
+        with recorded(self._declared_by[kind]):
+            base = base_of(of)
+        found = self._named(kind, of.hook, functools.partial(component_fault, of)) if base else {}
+        return dict(sorted(found.items()))
 
     def _named(self, kind: str, hook: str, fault: Callable[[Any], str | None], key: str = "name") -> dict[str, Entry]:
         """What a registration hook gives, by name, in the order of distributions; what has a fault or a name that clashes is left out."""
@@ -192,22 +193,6 @@ class Plugins:
         return next(p for p in self.plugins if p.module is implementation.plugin)
 
 
-def fault_of(kind: type) -> Callable[[Any], str | None]:
-    """Tells of what is no instance of a class."""
-    return lambda one: None if isinstance(one, kind) else f"{one!r}, which is no {kind.__name__}"
-
-
-def clash_text(kind: str, name: str, givers: Sequence[Plugin]) -> str:
-    """One line about a name that several plugins give, or one of them twice; ``kind`` may be that of a recipe."""
-    names = list(dict.fromkeys(plugin.distribution for plugin in givers))
-    what = f"the {kind.replace('_', ' ')} {name!r} is given"
-    if len(names) == 1:
-        return f"{what} twice by {names[0]}; rename one of the two"
-    other = next(name for name in reversed(names) if name != CORE)
-    by = "both " if len(names) == 2 else ""
-    return f"{what} by {by}{', '.join(names[:-1])} and {names[-1]}; uninstall one, or set IWM_DISABLED_PLUGINS={other}"
-
-
 def strict(problem: str) -> None:
     """Raise a problem when the user asked for strictness."""
     if os.environ.get("IWM_STRICT_PLUGINS") == "1":
@@ -218,36 +203,6 @@ def record(plugin: Plugin, error: BaseException) -> None:
     """Note why a plugin does not work, with the remedy."""
     plugin.problem = f"{cause_of(error)}; repair it, `pip uninstall {plugin.distribution}`, or set IWM_DISABLED_PLUGINS={plugin.name}"
     strict(f"plugin {plugin.name!r} of {plugin.distribution}: {plugin.problem}")
-
-
-def mismatch(distribution: Any) -> str:
-    """That a plugin asks for other versions of the core than the one installed, with the remedy; empty where it does not."""
-    from packaging.requirements import InvalidRequirement, Requirement
-
-    asks = (distribution.requires if distribution else None) or []
-    for text in (text for text in asks if re.match(r"iwm[-_.]core\b(?![-_.])", text, re.IGNORECASE)):
-        with suppress(InvalidRequirement):
-            asked, here = Requirement(text), importlib.metadata.version(CORE)
-            if (asked.marker is None or asked.marker.evaluate({"extra": ""})) and not asked.specifier.contains(here, prereleases=True):
-                name = distribution.metadata["Name"]
-                return f"it is made for {CORE}{asked.specifier}, and {here} is installed; `pip install --upgrade {name}`"
-    return ""
-
-
-def disabled() -> set[str]:
-    """Names in ``IWM_DISABLED_PLUGINS``."""
-    return {name.strip() for name in os.environ.get("IWM_DISABLED_PLUGINS", "").split(",") if name.strip()}
-
-
-def entry_points() -> list[tuple[Plugin, Any]]:
-    """The entry points of this environment, sorted, without those that are left out; nothing is imported."""
-    found: dict[tuple[str, str], tuple[Plugin, Any]] = {}
-    for point in importlib.metadata.entry_points(group="iwm"):
-        told: Any = (point.dist.metadata if point.dist else None) or {}  # which may lack anything
-        plugin = Plugin(point.name, told.get("Name") or "unknown", told.get("Version") or "unknown")
-        if not {plugin.distribution, plugin.name} & disabled():
-            found.setdefault((plugin.distribution, plugin.name), (plugin, point))  # an editable install beside its checkout is seen twice
-    return [found[key] for key in sorted(found)]
 
 
 @functools.cache
@@ -292,9 +247,10 @@ def load_plugins() -> Plugins:
 
 @contextmanager
 def recorded(plugin: Plugin) -> Iterator[None]:
-    """Record whatever a third party's module raises, `SystemExit` too, as the plugin's problem."""
+    """Record whatever a third party's module raises, `SystemExit` too, as the plugin's problem; what it prints goes to standard error."""
     try:
-        yield
+        with redirect_stdout(sys.stderr):
+            yield
     except (KeyboardInterrupt, Stopped):
         raise
     except BaseException as error:

@@ -102,7 +102,7 @@ LATER = "\n@hookimpl\ndef iwm_recipe_dirs():\n    return ['nowhere']\n"
             {"hooks": HOOKS.replace("actions", "heads")},
             "hooks",
             "bad",
-            ("no hook iwm_heads", "that declares it is not installed"),
+            ("no hook iwm_heads", "or the plugin that declares it is not installed"),
         ),
         ({"hooks": HOOKS.replace(".gain", ".gian")}, "hook", "bad.iwm_actions", ("ModuleNotFoundError", "gian", "__init__.py:7")),
         ({"gain__py": GAIN.replace("def encode", "def code")}, "hook", "bad.iwm_actions", ("Gain lacks encode",)),
@@ -127,7 +127,7 @@ def test_what_is_wrong_is_named(site, check, light, given, kind, name, words):
         ("import nowhere_at_all\n", ("cannot import iwm_try_heavy: ModuleNotFoundError", "correct the entry point")),
         ("raise SystemExit(3)\n", ("cannot import iwm_try_heavy: SystemExit: 3",)),
         ("import torch\n", ("imports torch", "inside the hooks")),
-        ("print('hello')\n", ("prints 'hello'", "--json")),
+        ("print('hello')\n", ("prints 'hello'", "do nothing at import")),
         (
             "import os\nos._exit(7) if 'iwm_devkit.plugin_check' not in __import__('sys').modules else None\n",
             ("ends Python with status 7",),

@@ -8,8 +8,9 @@ from typing import Any
 
 from iwm_core.interfaces.errors import Stopped
 from iwm_core.interfaces.kinds import ComponentKind
-from iwm_core.plugins.faults import component_fault, declared, forgotten_marks, hooks_of, listed, wrong_hooks
-from iwm_core.plugins.loader import Plugin, clash_text, load_plugins
+from iwm_core.plugins.distributions import Plugin
+from iwm_core.plugins.faults import clash_text, component_fault, declared, forgotten_marks, hooks_of, listed, wrong_hooks
+from iwm_core.plugins.loader import load_plugins
 from iwm_devkit.plugin_check.named import Check
 from iwm_devkit.plugin_check.offers import OFFERS, Offer
 
@@ -44,7 +45,7 @@ def checks_of_module(plugin: Plugin, module: Any, brought: list[str]) -> Iterato
         if hook in hooks:
             yield check(hook, check_given, kind, hooks[hook])
             for component in given(hook, hooks[hook]):
-                if component_fault(kind, component) is None:
+                if of_kind(kind, component):
                     brought.append(component.name)
                     yield Check(kind.name, component.name, plugin, functools.partial(check_one, kind.name, component))
                     yield Check("name", component.name, plugin, functools.partial(check_name, kind, component.name))
@@ -58,6 +59,14 @@ def given(hook: str, function: Any) -> list[Any]:
         raise
     except BaseException:  # told by the check of the hook
         return []
+
+
+def of_kind(kind: ComponentKind, component: Any) -> bool:
+    """Whether a class can be a component of a kind; where not, the check of the hook tells why, or that of the kind."""
+    try:
+        return component_fault(kind, component) is None
+    except (ImportError, AttributeError, TypeError):  # the kind's base is not there
+        return False
 
 
 def check_hooks(module: Any) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from packaging.requirements import InvalidRequirement, Requirement
 
-from iwm_core.plugins.loader import CORE
+from iwm_core.plugins.distributions import CORE
 from iwm_devkit.versions import bounds, following
 
 LOWER = (">=", ">", "==", "~=", "===")

@@ -55,7 +55,7 @@ def check_import(point: Any) -> None:
         "import it in the functions that need it"
     )
     assert not printed.strip(), (
-        f"importing {point.value} prints {printed.strip().splitlines()[0]!r}, which spoils `--json` output: do nothing at import"
+        f"importing {point.value} prints {printed.strip().splitlines()[0]!r}, which every `iwm` command then shows: do nothing at import"
     )
 
 

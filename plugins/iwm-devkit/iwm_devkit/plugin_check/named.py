@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from iwm_core.interfaces.errors import Stopped, UserError
+from iwm_core.plugins.distributions import Plugin
 from iwm_core.plugins.faults import cause_of
-from iwm_core.plugins.loader import Plugin
 from iwm_devkit.plugin_check.modules import line_of
 
 

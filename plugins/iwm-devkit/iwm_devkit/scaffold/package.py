@@ -17,7 +17,8 @@ from pathlib import Path
 
 from iwm_core import __version__
 from iwm_core.interfaces.errors import UserError
-from iwm_core.plugins.loader import CORE, load_plugins
+from iwm_core.plugins.distributions import CORE
+from iwm_core.plugins.loader import load_plugins
 from iwm_core.run.files import writing
 from iwm_devkit.scaffold.naming import Names
 from iwm_devkit.scaffold.templates import Template, template_of
