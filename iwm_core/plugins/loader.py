@@ -2,18 +2,14 @@
 
 Decisions:
 - Our own loader: pluggy's ``load_setuptools_entrypoints`` lets one broken plugin crash the host and drops a duplicate silently.
-- A plugin that fails is recorded with its cause and a remedy; the rest works. ``IWM_STRICT_PLUGINS=1`` makes it an error.
 - A name given by two plugins is an error that names both; neither wins. It is told by every command that loads components.
-- Whatever a third party's code raises is the plugin's problem, `SystemExit` too; Ctrl-C and signals are not.
 - Hooks that plugins declare are known before any plugin's own are looked at, so no order of plugins matters.
 - Nothing here imports torch: components are asked for only when a kind is needed.
 """
 
 import functools
 import os
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,7 +17,7 @@ from typing import Any
 import pluggy
 
 from iwm_core.interfaces.commands import Command
-from iwm_core.interfaces.errors import Stopped, UserError
+from iwm_core.interfaces.errors import UserError
 from iwm_core.interfaces.kinds import ComponentKind
 from iwm_core.interfaces.near import did_you_mean
 from iwm_core.interfaces.runs import ModelSource, RunKind
@@ -39,6 +35,7 @@ from iwm_core.plugins.faults import (
     listed,
     wrong_hooks,
 )
+from iwm_core.plugins.problems import record, recorded, strict
 
 
 @dataclass(frozen=True)
@@ -193,18 +190,6 @@ class Plugins:
         return next(p for p in self.plugins if p.module is implementation.plugin)
 
 
-def strict(problem: str) -> None:
-    """Raise a problem when the user asked for strictness."""
-    if os.environ.get("IWM_STRICT_PLUGINS") == "1":
-        raise UserError(f"{problem} (IWM_STRICT_PLUGINS=1)")
-
-
-def record(plugin: Plugin, error: BaseException) -> None:
-    """Note why a plugin does not work, with the remedy."""
-    plugin.problem = f"{cause_of(error)}; repair it, `pip uninstall {plugin.distribution}`, or set IWM_DISABLED_PLUGINS={plugin.name}"
-    strict(f"plugin {plugin.name!r} of {plugin.distribution}: {plugin.problem}")
-
-
 @functools.cache
 def load_plugins() -> Plugins:
     """Import the modules of all entry points once in this process; a broken one is recorded.
@@ -243,15 +228,3 @@ def load_plugins() -> Plugins:
         for kind in found.kinds:
             found.entries(kind)
     return found
-
-
-@contextmanager
-def recorded(plugin: Plugin) -> Iterator[None]:
-    """Record whatever a third party's module raises, `SystemExit` too, as the plugin's problem; what it prints goes to standard error."""
-    try:
-        with redirect_stdout(sys.stderr):
-            yield
-    except (KeyboardInterrupt, Stopped):
-        raise
-    except BaseException as error:
-        record(plugin, error)

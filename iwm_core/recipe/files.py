@@ -13,7 +13,8 @@ from iwm_core.interfaces.errors import UserError
 from iwm_core.interfaces.near import did_you_mean
 from iwm_core.plugins.distributions import Plugin
 from iwm_core.plugins.faults import clash_text
-from iwm_core.plugins.loader import load_plugins, strict
+from iwm_core.plugins.loader import load_plugins
+from iwm_core.plugins.problems import strict
 from iwm_core.recipe.schema import groups
 
 SHARED = {"budget", "launch", "size"}
