@@ -72,12 +72,16 @@ def package(folder: Path, name: str, hooks: str = HOOKS, *, needs: str | None = 
     return home
 
 
+OURS = ("iwm-core", "iwm", "iwm-devkit")
+"""The distributions of ours that stay: verbs, recipes and the kit, and no component."""
+
+
 @pytest.fixture
 def site(monkeypatch, tmp_path):
-    """A folder on Python's path, for plugins called iwm-try-…, in an empty working directory. Of ours, the core and the kit are there."""
+    """A folder on Python's path, for plugins called iwm-try-…, in an empty working directory; of ours, `OURS` alone are there."""
     monkeypatch.chdir(tmp_path)
     load_plugins.cache_clear()
-    others = ",".join(p.distribution for p in load_plugins().plugins if p.distribution not in ("iwm-core", "iwm-devkit"))
+    others = ",".join(p.distribution for p in load_plugins().plugins if p.distribution not in OURS)
     monkeypatch.setenv("IWM_DISABLED_PLUGINS", others)
     monkeypatch.syspath_prepend(tmp_path / "site")
     load_plugins.cache_clear()

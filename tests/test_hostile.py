@@ -8,7 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from plugin_packages import GAIN, HOOKS, package
+from plugin_packages import GAIN, HOOKS, OURS, package
 
 from iwm_core import hookimpl
 from iwm_core.cli.main import dispatch, guarded
@@ -58,7 +58,7 @@ def hostile(tmp_path):
 
 def command(folder, *words, **environment):
     """Run ``iwm`` as a user does, without plugins but those of the folder."""
-    others = ",".join(p.distribution for p in load_plugins().plugins if p.distribution != "iwm-core" and "try" not in p.distribution)
+    others = ",".join(p.distribution for p in load_plugins().plugins if p.distribution not in OURS and "try" not in p.distribution)
     path = os.pathsep.join([str(folder / "site"), str(Path(__file__).parent)])
     told = os.environ | {"PYTHONPATH": path, "IWM_DISABLED_PLUGINS": others, "OMP_NUM_THREADS": "1", **environment}
     done = subprocess.run(
@@ -179,10 +179,10 @@ def test_two_entry_points_of_one_module_do_not_harm_each_other(site, iwm):
 
 
 def test_one_name_may_be_of_two_kinds(site, iwm):
-    package(site, "iwm-try-vit", gain__py=GAIN.replace('"gain"', '"vit"'))
+    package(site, "iwm-try-halves", gain__py=GAIN.replace('"gain"', '"halves"'))
     status, out, err = iwm("components")
     assert (status, err) == (0, "")
-    assert [line.split()[0] for line in out.splitlines() if " vit " in line] == ["encoder", "action"]
+    assert [line.split()[0] for line in out.splitlines() if " halves " in line] == ["action", "target_selector"]
 
 
 def recipe_folder(home, **files):

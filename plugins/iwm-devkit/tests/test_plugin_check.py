@@ -187,7 +187,7 @@ def test_recipes_compose(site, check, light):
     other = package(site, "iwm-try-more", HOOKS + folder)
     (other / "size").mkdir()
     for place in (home, other):
-        (place / "size" / "cpu.yaml").write_text("a: 1")
+        (place / "size" / "own.yaml").write_text("a: 1")
     status, found = check("iwm-try-recipes")
     assert status == 1
     problems = {name: row["problem"] for (kind, name), row in found.items() if kind in ("recipe", "choice")}
@@ -197,7 +197,7 @@ def test_recipes_compose(site, check, light):
     assert "begin it with a comment" in problems["mute"]
     assert "latin.yaml" in problems["latin"]
     assert "no valid YAML" in problems["size/mine"]
-    assert "given by both iwm-try-more and iwm-try-recipes" in problems["size/cpu"]
+    assert "given by both iwm-try-more and iwm-try-recipes" in problems["size/own"]
     assert all("\n" not in problem for problem in problems.values())
 
 
@@ -206,7 +206,7 @@ def test_recipes_compose(site, check, light):
     [
         ((), ("say which plugin", "NAME [--json]")),
         (("a", "b"), ("say which plugin",)),
-        (("iwm-cora",), ("did you mean iwm-core?", "plugins: iwm-core, iwm-devkit")),
+        (("iwm-cora",), ("did you mean iwm-core?", "plugins: iwm, iwm-core, iwm-devkit")),
         (("numpy",), ("numpy is installed, and has no entry point in the group iwm", "[project.entry-points.iwm]")),
         (("iwm-masking",), ("left out by IWM_DISABLED_PLUGINS",)),
     ],

@@ -66,7 +66,7 @@ def test_an_unknown_name_is_one_error(tests):
     result = tests("--iwm-plugin", "iwm-try-god")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     (line,) = [line for line in result.stderr.lines if line.strip()]
-    assert line.startswith("ERROR: --iwm-plugin: no plugin 'iwm-try-god' is installed; did you mean iwm-try-good? plugins: iwm-core")
+    assert line.startswith("ERROR: --iwm-plugin: no plugin 'iwm-try-god' is installed; did you mean iwm-try-good? plugins: iwm, iwm-core")
 
 
 def test_processes_of_xdist_agree(tests, pytester, site, monkeypatch):
