@@ -17,7 +17,6 @@ from iwm_tasks.comparison.asked import prefix_of, read_protocols, read_seeds
 import iwm_core
 from iwm_core import interfaces
 from iwm_core.cli.main import dispatch
-from iwm_core.cli.usage import USES
 from iwm_core.model.frozen import FrozenModel
 from iwm_core.model.world_model import build_model
 from iwm_core.plugins.loader import Plugin, load_plugins
@@ -142,10 +141,10 @@ def test_commands_in_pages_compose(page, capsys):
     capsys.readouterr()
 
 
-@pytest.mark.parametrize("verb", USES)
+@pytest.mark.parametrize("verb", load_plugins().commands)
 def test_commands_in_help_compose(verb, capsys):
     load_plugins.cache_clear()
-    for line in USES[verb].examples:
+    for line in load_plugins().commands[verb].examples:
         _, named, *rest = shlex.split(line)
         assert named == verb
         CHECKS[verb](rest)
