@@ -152,7 +152,7 @@ def images_in(folder: str) -> list[str]:
     extensions = Folder(path=folder).extensions
     endings = tuple(f".{extension}" for extension in extensions)
     try:
-        found = [os.path.join(folder, path) for path, is_file in walk(folder, "") if is_file and path.lower().endswith(endings)]  # noqa: PTH118
+        found = [os.path.join(folder, path) for path, file in walk(folder, "") if file is not None and path.lower().endswith(endings)]  # noqa: PTH118
     except ValueError as error:
         raise UserError(str(error)) from error
     if not found:
