@@ -186,6 +186,14 @@ def test_the_error_of_a_shuffled_action_is_that_of_another(tmp_path):
     assert found["error_shuffled"].value == pytest.approx(2, rel=0.35)
 
 
+@pytest.mark.parametrize("steps", [Steps(), Rounded()], ids=["three values", "three looks"])
+def test_the_error_of_a_shuffled_action_is_that_of_another_image(steps, tmp_path):
+    """Two of -1, 0, 1 that differ are 2 apart, in squares, where one is 2/3 from none: 3 times. Drawn with their own, it is twice."""
+    found = Error(images=60, draws=4).evaluate(Pixels(True, steps=steps), KnownData(0, 60), tmp_path, quiet).metrics
+    assert found["error"].value == pytest.approx(0, abs=1e-9)
+    assert found["error_shuffled"].value == pytest.approx(3, abs=0.3)
+
+
 def test_observed_actions_of_few_values(tmp_path):
     class Few(KnownPairs):
         def shown(self, split: str, index: Tensor) -> Tensor:
