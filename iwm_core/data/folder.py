@@ -41,7 +41,7 @@ class FolderImages(Images):
         skipped_count: how many there are of those.
         masks: the folder of the masks; None where there are none.
         mask_ignore: values of masks that do not count.
-        white: what value is white in grey of more than 8 bits; None: not told.
+        white: what value is white in images of more than 8 bits; None: not told.
     """
 
     masks: str | None = None
@@ -129,7 +129,7 @@ class Folder(DataSource):
     mask_classes: list[str] = option([], "names of the values of masks, from 0 on, without those of mask_ignore")
     mask_ignore: list[int] = option([NOT_COUNTED], "values of masks whose pixels do not count, such as [0,255]")
     white: float | None = option(
-        None, "value of white in grey of 16 or 32 bits, such as 4095; null: the end of the range of bits of each image", low=1e-6
+        None, "value of white in images of 16 or 32 bits a colour, such as 4095; null: the end of the range of bits of each image", low=1e-6
     )
 
     def __post_init__(self) -> None:
