@@ -6,6 +6,7 @@ A user's mistake ends in one line on standard error and status 2; Ctrl-C in stat
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 from iwm_core.errors import UserError
 from iwm_core.files import OF_THE_MACHINE, cause, remedy
@@ -75,6 +76,10 @@ def run_train(arguments: list[str]) -> int:
     from iwm_core.overrides import read_recipe
 
     name, overrides = read_recipe([a for a in arguments if a not in many], bool(many))
+    from iwm_core.new_run import refuse_named
+
+    if not many:
+        refuse_named(overrides)
     from iwm_core.sweep import sweep
     from iwm_core.work import start
 
@@ -86,6 +91,9 @@ def run_resume(arguments: list[str]) -> int:
     from iwm_core.overrides import read_changes
 
     path, overrides = read_changes(arguments, "resume")
+    from iwm_core.lock import refuse_busy
+
+    refuse_busy(Path(path))
     from iwm_core.work import resume
 
     tell_problems()
@@ -103,10 +111,13 @@ def run_eval(arguments: list[str]) -> int:
 
 
 def run_tune(arguments: list[str]) -> int:
-    from iwm_core.overrides import read_recipe, read_run
+    from iwm_core.overrides import checkpoint_in, read_recipe, read_run
 
     path, rest = read_run(arguments, "tune", "recipe=tune/NAME [key=value …]")
     name, overrides = read_recipe(rest)
+    from iwm_core.new_run import refuse_named
+
+    refuse_named(checkpoint_in(overrides)[1])
     from iwm_core.tuning.work import start
 
     tell_problems()
@@ -124,11 +135,13 @@ def run_predict(arguments: list[str]) -> int:
 
 
 def run_compare(arguments: list[str]) -> int:
-    from iwm_core.comparison.asked import read_words
+    from iwm_core.comparison.asked import read_asked
+    from iwm_core.comparison.folder import find_folder
+    from iwm_core.lock import refuse_busy
     from iwm_core.overrides import read_run
 
     path, words = read_run(arguments, "compare")
-    read_words(words)
+    refuse_busy(find_folder(*read_asked(path, words))[0])
     from iwm_core.comparison.work import compare
 
     tell_problems()

@@ -12,7 +12,7 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from contextlib import ExitStack, contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -22,10 +22,11 @@ from omegaconf import DictConfig
 
 from iwm_core.errors import UserError
 from iwm_core.files import exists, write_atomically, write_record, writing
-from iwm_core.lock import WRITER, Taken, writer, writer_of
+from iwm_core.lock import WRITER, Taken, refuse_busy, writer, writer_of
+from iwm_core.overrides import parse
 from iwm_core.plugins import load_plugins
 from iwm_core.run import Run, frozen
-from iwm_core.schema import schema_of
+from iwm_core.schema import GROUPS, schema_of
 
 LEFT = {WRITER, "env.json", ".env.json.partial", ".config.yaml.partial"}
 """What a start that was killed may leave."""
@@ -58,16 +59,32 @@ def new_run(config: DictConfig, verb: str, warn: Callable[[str], None]) -> Itera
         yield Run(path)
 
 
-def anchor(config: DictConfig) -> None:
-    """Make the paths among components' options absolute, so that a run reads the same files from whichever folder it goes on."""
+def anchor(config: DictConfig, groups: Container[str] = GROUPS) -> None:
+    """Make the paths among components' options absolute, so that a run reads the same files from whichever folder it goes on.
+
+    ``groups``: whose components are looked at.
+    """
     schema = schema_of(config)
-    nodes = [(kind, config[group]) for group, kind in schema.single.items()]
-    nodes += [(kind, node) for group, kind in schema.several.items() for node in config[group].values()]
+    nodes = [(kind, config[group]) for group, kind in schema.single.items() if group in groups]
+    nodes += [(kind, node) for group, kind in schema.several.items() if group in groups for node in config[group].values()]
     for kind, node in nodes:
         for option in dataclasses.fields(load_plugins().component(kind, node.name)):
             value = node.get(option.name)
             if option.metadata.get("path") and value and exists(there := os.path.expanduser(str(value))):  # noqa: PTH111
                 node[option.name] = str(Path(there).absolute())
+
+
+def refuse_named(overrides: list[str]) -> None:
+    """Refuse the directory that ``run=PATH`` names as `new_run` would, before torch is imported, which takes seconds.
+
+    Raises:
+        UserError: it is taken.
+    """
+    for override in parse(overrides):
+        if override.key_or_group == "run" and not override.is_delete() and override.value():
+            path = Path(str(override.value()))
+            refuse_taken(path)
+            refuse_busy(path)
 
 
 def refuse_taken(path: Path) -> None:

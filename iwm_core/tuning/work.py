@@ -14,9 +14,9 @@ from iwm_core.overrides import checkpoint_in
 from iwm_core.schema import TUNING, schema_of
 from iwm_core.thaw import thaw
 from iwm_core.tuning.augment import check_augment, check_shares
+from iwm_core.tuning.begun_from import source_of
 from iwm_core.tuning.data import check_targets, part_of
 from iwm_core.tuning.recipe import TuneRecipe
-from iwm_core.tuning.source import source_of
 from iwm_core.tuning.tune import build, check_outputs, lessons
 from iwm_core.work import carry_on, check_devices
 
