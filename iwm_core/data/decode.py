@@ -7,7 +7,7 @@ Decisions:
   the same pixels here and there.
 - Grey and colours of more than 8 bits are scaled, all colours alike. Where the user says what is white (``data.white``), larger values are
   white, too. Else it is the end of the range of 8, 10, 12, 14 or 16 bits that the image's largest value lies in, since files of 16 bits
-  often hold 12; for floats also 1.
+  often hold 12; for floats also 1, and a little overshoot is clipped.
   Values outside these ranges have no known white: such an image is corrupt rather than guessed.
 - A file may declare any size in a few bytes, so images above `MOST_PIXELS` are refused before memory is taken for them; so are files above
   `MOST_BYTES`, and what is no regular file is not waited for.
@@ -38,6 +38,12 @@ MOST_BYTES = 4 * MOST_PIXELS
 
 WHITES = (255, 1023, 4095, 16383, 65535)
 """What may be white in images of more than 8 bits: the end of the range of as many bits as sensors have."""
+
+OVERSHOOT = 0.1
+"""How far floats may lie beyond black and white, as a share of white: resizing leaves such values, which are clipped."""
+
+DIMMEST = 16
+"""Floats up to less than this, and yet beyond 1, may have 1 or 255 for white: no image of 0 to 255 is as dark."""
 
 LOOKED_AT = 8
 """Images of a split of which it is asked whether their white is known."""
@@ -132,7 +138,8 @@ def white_note(images: Images, content: Callable[[int], bytes | str | None]) -> 
     """What is told of images whose white nobody has named, asked of a few of them; ``content`` gives the file of one, or its path."""
     some = range(0, len(images), max(1, len(images) // LOOKED_AT))
     one = next((images.describe(index) for index in some if is_wide(content(index))), None)
-    how = f"white is taken to be {', '.join(map(str, WHITES))}, whichever an image reaches first; name it with data.white=VALUE"
+    whites = f"{', '.join(map(str, WHITES))}, of floats also 1"
+    how = f"white is taken to be {whites}, whichever an image reaches first; name it with data.white=VALUE"
     return () if one is None else (f"images of more than 8 bits, such as {one}: {how}",)
 
 
@@ -198,13 +205,26 @@ def planes(image: Image.Image, white: float | None) -> np.ndarray:
 def eight_bits(values: np.ndarray, white: float | None) -> np.ndarray:
     """Values of 16 or 32 bits to uint8, rounded; see the decisions above for what counts as white."""
     if white is None:
-        ends = WHITES if np.issubdtype(values.dtype, np.integer) else (1, *WHITES)
-        white = next((end for end in ends if values.max() <= end), np.nan)
-        if not (values.min() >= 0 and values.max() <= white):  # so written, NaN is refused too
-            raise CorruptImage(f"grey values outside 0 to {WHITES[-1]}: say what is white in them with data.white=VALUE")
+        white = white_of(values)
     elif not np.isfinite(values).all():
         raise CorruptImage("grey values that are not finite")
     return np.rint(np.clip(values / white, 0, 1) * 255).astype(np.uint8)
+
+
+def white_of(values: np.ndarray) -> int:
+    """What is taken for white in an image where nobody has said it.
+
+    Raises:
+        CorruptImage: nothing can be.
+    """
+    low, high, floats = values.min(), values.max(), not np.issubdtype(values.dtype, np.integer)
+    over = OVERSHOOT if floats else 0.0
+    white = next((end for end in ((1, *WHITES) if floats else WHITES) if high <= end * (1 + over)), None)
+    if white is None or not low >= -over * white:  # so written, NaN is refused too
+        raise CorruptImage(f"grey values outside 0 to {WHITES[-1]}: say what is white in them with data.white=VALUE")
+    if floats and white == WHITES[0] and high < DIMMEST:
+        raise CorruptImage(f"grey values up to {high:.3g}, of which white may be 1 or {WHITES[0]}: say which with data.white=VALUE")
+    return white
 
 
 def reason(error: Exception) -> str:
