@@ -60,11 +60,11 @@ class Error(Evaluator):
     """Prediction error relative to not applying the action, for all and for each, and to the mean of the targets."""
 
     name = "error"
+    retired = ("resamples",)
 
     images: int = option(256, "validation images measured; all of them where there are fewer", low=1)
     draws: int = option(4, "pairs of source and target drawn for each image", low=1)
     chunk: int = option(32, "images in one pass: bounds the memory", low=1)
-    resamples: int = option(1000, "not used: intervals are in closed form", low=1)
 
     @torch.inference_mode()
     def evaluate(self, model: WorldModel, data: EvaluationData, folder: Path, track: Track) -> Evaluation:

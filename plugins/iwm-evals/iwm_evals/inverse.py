@@ -52,6 +52,7 @@ class Inverse(Evaluator):
     """Observed actions: the rank of a pair's own action among those of other pairs, by where the model imagines that each leads."""
 
     name = "inverse"
+    retired = ("resamples",)
 
     images: int = option(256, "validation pairs measured; all of them where there are fewer", low=1)
     bank: int = option(64, "actions that are ranked for each pair, its own and those of others", low=2)
@@ -59,7 +60,6 @@ class Inverse(Evaluator):
         64, "of these, pairs that each number of the action is also asked of alone, and an untrained predictor; 0: none", low=0
     )
     chunk: int = option(64, "actions predicted in one pass: bounds the memory", low=1)
-    resamples: int = option(1000, "not used: intervals are in closed form", low=1)
 
     @torch.inference_mode()
     def evaluate(self, model: WorldModel, data: EvaluationData, folder: Path, track: Track) -> Evaluation:

@@ -68,6 +68,7 @@ class Mrr(Evaluator):
     """Mean reciprocal rank of the true target in a bank of augmented versions, with H@1, H@5, H@10, chance and controls."""
 
     name = "mrr"
+    retired = ("resamples",)
 
     images: int = option(256, "validation images measured; all of them where there are fewer", low=1)
     bank: int = option(256, "augmented versions of each image that are ranked", low=2)
@@ -76,7 +77,6 @@ class Mrr(Evaluator):
     )
     pooling: str = option("none", "what is compared: none (all patch tokens) or mean (their mean)", choices=("none", "mean"))
     chunk: int = option(64, "images encoded, or actions predicted, in one pass: bounds the memory", low=1)
-    resamples: int = option(1000, "not used: intervals are in closed form", low=1)
 
     @torch.inference_mode()
     def evaluate(self, model: WorldModel, data: EvaluationData, folder: Path, track: Track) -> Evaluation:
