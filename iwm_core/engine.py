@@ -31,7 +31,7 @@ from iwm_core.plugins import load_plugins
 from iwm_core.run import Run
 from iwm_core.saved import read_state
 from iwm_core.schedules import learning_rate
-from iwm_core.signals import Stop, Stopped
+from iwm_core.signals import Stop, Stopped, named
 
 LOST = 1 << 16
 """What processes agree on where one has lost its data workers; larger than any signal."""
@@ -158,7 +158,7 @@ def fit(
             kept = {"steps": plan.steps, "images": len(data), "seconds": tally.seconds(), **objective.state()}
             save_checkpoint(run.checkpoints, done, model, optimizer, kept, settings.keep)
         if received:
-            why = f": {first_reason(data.lost)}" if received == LOST else ""
+            why = f": {first_reason(data.lost)}" if received == LOST else f" by {named(received)}"
             text = f"stopped at step {done} of {plan.steps}{why}; continue with `iwm resume {run.path}`"
             raise Stopped(text, 1 if received == LOST else 128 + received)
 

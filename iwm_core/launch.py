@@ -26,7 +26,7 @@ from accelerate.utils import InitProcessGroupKwargs, ProjectConfiguration, gathe
 
 from iwm_core.config import Launch
 from iwm_core.errors import UserError
-from iwm_core.signals import Children, Stopped
+from iwm_core.signals import Children, Stopped, named
 
 
 def choose_device(name: str) -> torch.device:
@@ -154,5 +154,5 @@ def crashed(folder: Path, status: int, received: int) -> int:
     """The exit status where a process has not told how it ended; a signal leaves no traceback, so it gets a line."""
     if status > 0:
         return status
-    what = "interrupted" if received else f"a process was killed by {signal.Signals(-status).name}"
+    what = f"interrupted by {named(received)}" if received else f"a process was killed by {signal.Signals(-status).name}"
     raise Stopped(f"{what}; continue with `iwm resume {folder}`", 128 + (received or -status))
