@@ -19,7 +19,7 @@ from iwm_core.testing.known_model import PIXELS, KnownData, KnownModel, quiet
 
 
 def factors(**fields) -> Factors:
-    return Factors(**{"epochs": 30, "batch": 50, "resamples": 200, **fields})
+    return Factors(**{"epochs": 30, "batch": 50, **fields})
 
 
 @dataclass
