@@ -3,6 +3,7 @@
 What is computed before a fork has started a pool of threads, of which the child has half.
 """
 
+import gc
 import json
 import os
 import random
@@ -25,7 +26,7 @@ SECONDS = 60
 
 TRAIN = ["train", "recipe=tiny", "data=taught", "data.max_corrupt=0.5", "predictor=feature", "predictor.depth=2", "train.steps=3"]
 TRAIN += ["train.keep=3", "train.checkpoint_every=1", "train.log_every=1", "evaluators=[mrr]", "evaluators.mrr.every=1"]
-TRAIN += ["evaluators.mrr.bank=4"]
+TRAIN += ["evaluators.mrr.bank=4", "evaluators.mrr.images=8", "evaluators.mrr.part_images=2"]
 TUNE = ["budget=cpu", *TINY, "train.lr.warmup=0", "train.steps=3", "train.keep=3", "train.checkpoint_every=1", "train.log_every=1"]
 TUNE += ["train.evaluate_every=1"]
 COMPARE = ["compare", "whole", "protocols=[probe_linear]", "seeds=1", "run=folder", *TUNE]
@@ -59,12 +60,16 @@ def prepare(folder: Path) -> None:
     """Import all, with the tiny plugin among the installed ones, here and in the processes of a comparison."""
     os.environ |= with_tiny_plugin(folder)
     tiny_command.register()
+    from iwm_vit.encoder import on_paper
+
     from iwm_core.plugins.loader import load_plugins
 
     for kind in load_plugins().kinds:
         load_plugins().entries(kind)
     for module in ("work", "report.page", "report.comparison_page", "comparison.work", "tuning.work", "prediction.work"):
         __import__(f"iwm_core.{module}")
+    on_paper("vit_tiny_patch16_224")
+    gc.freeze()  # a collection in a child would copy all that it looks at
 
 
 def run(folder: Path, *words: str) -> Result:

@@ -285,11 +285,21 @@ def test_numbers_of_an_action_may_come_from_numpy(model):
         (lambda tokens, actions: (tokens[:, :5], actions), r"tokens \[b, 16, d\]"),
         (lambda tokens, actions: (tokens, actions.long()), "of floats, got int64"),
         (lambda tokens, actions: (tokens, actions * torch.inf), "not finite"),
+        (lambda tokens, actions: (tokens, actions * -60), r"about in \[-1, 1\], got one of size 30; give at most 2"),
         (lambda tokens, actions: (tokens.tolist(), actions), "got list"),
     ],
 )
 def test_what_the_predictor_cannot_be_asked(model, change, words):
     with pytest.raises(ValueError, match=words):
-        check_numbers(*change(torch.zeros(3, 16, 8), codes([0.5])), (16, 1))
-    with pytest.raises(ValueError, match="not finite"):
-        model.predict(model.encode(pictures()), codes([torch.inf]))
+        check_numbers(*change(torch.zeros(3, 16, 8), codes([0.5])), 16, [2.0])
+
+
+def test_the_predictor_is_asked_numbers_of_a_range(model):
+    tokens = model.encode(pictures())
+    for number, words in ((torch.inf, "not finite"), (torch.nan, "not finite"), (-2.1, "got one of size 2.1"), (1e6, "at most 2")):
+        with pytest.raises(ValueError, match=words):
+            model.predict(tokens, codes([number]))
+        with pytest.raises(ValueError, match=words):
+            model.predict(tokens, torch.tensor([0.1, number])[None, :, None].expand(3, 2, 1))
+    assert model.predict(tokens, torch.tensor([-2.0, 2.0])[None, :, None].expand(3, 2, 1)).isfinite().all()
+    check_numbers(tokens, codes([30.0]), tokens.shape[1], [float("inf")])  # an observed action's, which training was told as it is

@@ -55,7 +55,7 @@ def test_what_cannot_be_compared_is_told_in_one_line(outside, capsys):
     assert "the run runs/new has no checkpoint yet" in refused(capsys, run="runs/new")
     Path("notes").mkdir()
     Path("notes/todo").touch()
-    assert refused(capsys, "run=notes") == "notes holds something that is no comparison; choose another folder with run=OTHER"
+    assert refused(capsys, "run=notes") == "notes holds other things, and no comparison.yaml; choose another folder with run=OTHER"
     assert "holds no runs, as it is a file" in refused(capsys, "run=notes/todo")
     Path("notes/comparison.yaml").write_text("[")
     assert refused(capsys, "run=notes").startswith("notes/comparison.yaml is damaged")

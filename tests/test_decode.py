@@ -141,10 +141,25 @@ def test_other_wide_greys_are_scaled():
         assert np.array_equal(hwc(data), np.stack([NARROW] * 3, axis=-1))
 
 
-@pytest.mark.parametrize("value", [-1.0, 65536.0, np.nan, np.inf])
+@pytest.mark.parametrize("value", [-1.0, 80000.0, np.nan, np.inf])
 def test_floats_without_a_known_white_are_corrupt(value):
     with pytest.raises(CorruptImage, match="grey values outside 0 to"):
         decode(encoded(Image.fromarray(np.array([[0.5, value]], dtype=np.float32)), "TIFF"))
+
+
+@pytest.mark.parametrize("end", [1, 255, 1023, 4095, 16383, 65535])
+@pytest.mark.parametrize("over", [0, 0.01, 0.09])
+def test_floats_may_overshoot_their_range(end, over):
+    values = np.array([[-over * end, 0, end / 5, end, end * (1 + over)]], dtype=np.float32)
+    assert decode(encoded(Image.fromarray(values), "TIFF"))[0, 0].tolist() == [0, 0, 51, 255, 255]
+
+
+@pytest.mark.parametrize("most", [1.2, 2.0, 15.9])
+def test_floats_of_an_unclear_range_are_not_guessed(most):
+    data = encoded(Image.fromarray(np.array([[0, most]], dtype=np.float32)), "TIFF")
+    with pytest.raises(CorruptImage, match="white may be 1 or 255: say which with data.white=VALUE"):
+        decode(data)
+    assert decode(data, most)[0, 0].tolist() == [0, 255]
 
 
 @pytest.mark.parametrize("value", [-1, 65536])

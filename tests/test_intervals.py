@@ -79,9 +79,24 @@ def test_where_all_are_right_or_wrong_there_is_a_width_within_what_is_possible()
     assert 0.6 < low[0] < 0.8
 
 
-def test_equal_numbers_between_the_ends_have_no_width():
-    assert interval(torch.full((9, 1), 0.25, dtype=torch.float64), least=0, most=1).tolist() == [[0.25], [0.25]]
+@pytest.mark.parametrize("value", [0.0, 0.25, 0.5, 1.0])
+def test_images_that_agree_say_no_more_of_others_than_where_all_are_right(value):
+    low, high = interval(torch.full((9, 1), value, dtype=torch.float64), least=0, most=1)[:, 0].tolist()
+    others = 1 - wilson(torch.ones(1, dtype=torch.float64), 9, student(8))[0].item()
+    assert (low, high) == pytest.approx((value * (1 - others), value + (1 - value) * others)), "others are as low or as high as may be"
+    assert around(value, 0.0, 9, 8, 0, 1) == pytest.approx((low, high)), "resampled, they agree as well"
+    nearly = value + torch.tensor([[0.0], [1e-15]] * 5, dtype=torch.float64).clamp(max=1 - value)
+    assert torch.diff(interval(nearly, least=0, most=1), dim=0) > 0.3, "but for rounding"
+
+
+def test_equal_numbers_without_ends_have_no_width():
     assert interval(torch.full((9, 1), 3.0, dtype=torch.float64)).tolist() == [[3.0], [3.0]]
+
+
+@pytest.mark.parametrize("images", [16, 32, 256])
+def test_outliers_to_both_sides_are_not_taken_for_skewness(images):
+    found, whole = coverage.simulate(images, DRAWS)["heavy"], {16: 0.927, 32: 0.928, 256: 0.938}[images]
+    assert found > whole, "what the whole correction gives"
 
 
 def test_one_image_tells_no_spread():

@@ -11,6 +11,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from omegaconf import OmegaConf
 from PIL import Image
 from report_page import report
 from report_runs import config, make_run, metric
@@ -21,7 +22,10 @@ from iwm_core.cli.main import dispatch
 from iwm_core.evaluation.evaluate import usual_settings
 from iwm_core.interfaces import Chart, Evaluation, Evaluator, Gallery, Metric, NotApplicable, Row, Series
 from iwm_core.interfaces.component import option
+from iwm_core.interfaces.errors import UserError
 from iwm_core.plugins.loader import Plugin, load_plugins
+from iwm_core.recipe.compose import compose
+from iwm_core.recipe.thaw import thaw
 from iwm_core.run.scorecard import place_of
 from iwm_core.run.settings import against, alike, digest, otherwise, plain, settings_of
 
@@ -356,3 +360,19 @@ def test_usual_settings_are_those_of_the_recipe_or_the_defaults(dial):
         == settings_of(plain(recipe), "dial")
         == settings_of(Run.open("r").plain_config(), "dial")
     )
+
+
+def test_configs_of_before_may_have_an_option_that_is_gone():
+    """Runs of earlier versions froze `resamples`, which nothing has used since intervals are in closed form."""
+    config = compose("quickstart", ["evaluators=[scorecard]"])[0]
+    now = thaw(config)
+    for node in config.evaluators.values():
+        OmegaConf.update(node, "resamples", 1000, force_add=True)
+    retired = {name for name, one in now.evaluators.items() if "resamples" in one.retired}
+    assert retired >= {"mrr", "error", "undo", "dose", "compose", "planning"}
+    for name in now.evaluators.keys() - retired:
+        del config.evaluators[name].resamples
+    assert thaw(config).evaluators == now.evaluators
+    config.evaluators.mrr.resample = 1000
+    with pytest.raises(UserError, match=r"unknown key 'evaluators\.mrr\.resample'"):
+        thaw(config)

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,37 @@ def test_children_do_not_hold_it(tmp_path):
                 os.kill(child, 0)  # it lives
         finally:
             os.kill(child, signal.SIGKILL)
+
+
+def test_a_busy_run_is_refused_before_torch_is_imported(here):
+    config = compose("quickstart", [])[0]
+    config.run = "r"
+    with new_run(config, "train", print):
+        pass
+    Path("r/checkpoints/step_2").mkdir(parents=True)
+    lines = {
+        "resume r": "r",
+        "train recipe=quickstart run=r": "r",
+        "train recipe=quickstart run=t": "t",
+        "tune r recipe=tune/predictor run=t": "t",
+        "compare r budget=cpu": "runs/compare/r",
+        "compare r budget=cpu run=c": "c",
+    }
+    code = (
+        "import sys\nfrom iwm_core.cli.main import dispatch, guarded\nfor line in sys.stdin.read().splitlines():\n"
+        "    print(guarded(lambda: dispatch(line.split(' '))), 'torch' in sys.modules, flush=True)"
+    )
+    with ExitStack() as holders:
+        folders = dict.fromkeys(lines.values())
+        for folder in folders:
+            Path(folder).mkdir(parents=True, exist_ok=True)
+            folders[folder] = holders.enter_context(hold(folder))
+        done = subprocess.run([sys.executable, "-c", code], input="\n".join(lines), capture_output=True, text=True, check=False)
+        for holder in folders.values():
+            holder.kill()
+    assert done.stdout.splitlines() == ["2 False"] * len(lines), done.stderr
+    for text, (line, folder) in zip(done.stderr.splitlines(), lines.items(), strict=True):
+        assert text.startswith(f"iwm: {folder} is in use by iwm train, process {folders[folder].pid} on "), line
 
 
 def test_files_are_put_in_place_beside_a_writer_and_one_after_another(tmp_path):

@@ -32,7 +32,7 @@ def newest(run):
     return int(max(Path(run, "checkpoints").glob("step_*"), key=lambda path: int(path.name[5:])).name[5:])
 
 
-@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2])
 def test_a_signal_ends_a_training_after_its_step(tmp_path, number):
     heed = partial(signal.signal, number, signal.SIG_DFL)  # nohup ignores a lost connection for all that it starts, tests among it
     pipe = subprocess.PIPE
@@ -43,7 +43,8 @@ def test_a_signal_ends_a_training_after_its_step(tmp_path, number):
         process.send_signal(number)  # to all processes, by a scheduler, and once more by a parent
         _, error = process.communicate(timeout=60)
     assert process.returncode == 128 + number
-    assert re.fullmatch(r"iwm: stopped at step (\d+) of 100000; continue with `iwm resume r`\n", error)
+    name = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
+    assert re.fullmatch(rf"iwm: stopped at step (\d+) of 100000 by {name}; continue with `iwm resume r`\n", error)
     assert newest(tmp_path / "r") == int(error.split()[4])
 
 

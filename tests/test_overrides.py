@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,8 +18,12 @@ from iwm_core.plugins.loader import Plugin
 from iwm_core.process.signals import Children
 from iwm_core.recipe.change import change
 from iwm_core.recipe.compose import compose
+from iwm_core.recipe.overrides import parse
+from iwm_core.recipe.own_settings import check_settings, keys_below
+from iwm_core.recipe.schema import schemas
 from iwm_core.recipe.thaw import thaw
 from iwm_core.run.directory import Run
+from iwm_core.run.settings import digest, plain, settings_of
 
 
 def test_options_of_a_replaced_component_are_left_out_with_a_note(tiny, capsys):
@@ -180,6 +185,35 @@ def test_a_run_can_be_launched_otherwise_by_name(tiny, capsys):
         UserError, match=r"there is no launch=tpu: did you mean launch=gpu\? there are auto, cpu, gpu; or give single settings"
     ):
         change(config, ["launch=tpu"], ("launch",), "resume")
+
+
+def test_images_of_a_relative_path_are_the_same_from_two_folders(tiny, tmp_path, monkeypatch):
+    (tmp_path / "a/photos").mkdir(parents=True)
+    config, found = compose("tiny", [])[0], set()
+    for here, path in ((tmp_path / "a", "photos"), (tmp_path, "a/photos"), (tmp_path, str(tmp_path / "a/photos"))):
+        monkeypatch.chdir(here)
+        changed = change(config, ["data=folder", f"data.path={path}"], ("data",), "eval")
+        assert changed.data.path == str(tmp_path / "a/photos")
+        found.add(digest(settings_of(plain(thaw(changed)), "noted")))
+    assert len(found) == 1
+    monkeypatch.chdir(tmp_path / "a")
+    changed.data.path = "photos"  # of a hub, or of an earlier version: what is not changed stays as it is
+    assert change(changed, ["launch.workers=1"], ("launch",), "eval").data.path == "photos"
+
+
+@pytest.mark.parametrize("value", ["feature", "3", "0.5", "true", "[1,2]"])
+@pytest.mark.parametrize("schema", schemas(), ids=lambda schema: schema.base)
+def test_what_is_proposed_in_place_of_a_section_is_accepted(tiny, schema, value):
+    keys = [
+        key for key in (*schema.sections, *keys_below(schema.sections)) if any(k.startswith(f"{key}.") for k in keys_below(schema.sections))
+    ]
+    assert {"launch", "train", "train.lr"} <= set(keys)
+    for key in keys:
+        with pytest.raises(UserError) as refused:
+            check_settings(parse([f"{key}={value}"]), schema)
+        (proposed,) = re.findall(r"(?:such as|write|settings,) (\S+?=\S+?)(?:;|$)", str(refused.value))
+        if not proposed.endswith("KEY=VALUE"):
+            check_settings(parse([proposed]), schema)
 
 
 @pytest.mark.parametrize("place", ["a b+ü", "jo@corp,x=1"])

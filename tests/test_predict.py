@@ -93,11 +93,22 @@ def test_images_that_cannot_be_read_are_left_out(ask):
     picture("in/d.png", BLUE)
     status, printed, told = ask("run", "in", "batch=2")
     assert status == 0
-    assert told.splitlines()[0] == "warning: in/b.png is left out: not an image in a format that Pillow reads"
-    assert len(told.splitlines()) == 2
-    assert "in/c.png is left out" in told.splitlines()[1]
+    (line,) = told.splitlines()
+    assert line.startswith("warning: 2 of 4 images are left out of run/predictions/predictions.csv: in/b.png (not an image")
+    assert "in/c.png (" in line
     assert printed.splitlines()[-1].endswith(": 2 images, 2 left out")
     assert [(row["file"], row["colour"]) for row in table()] == [("in/a.png", "red"), ("in/d.png", "blue")]
+
+
+def test_many_that_cannot_be_read_are_one_line(ask):
+    picture("in/a.png", RED)
+    for number in range(50):
+        Path(f"in/{'long' * 20}{number:02}.png").write_text("words")
+    status, _, told = ask("run", "in", "batch=7")
+    assert (status, len(told.splitlines())) == (0, 1)
+    assert told.startswith("warning: 50 of 51 images are left out of ")
+    assert told.endswith("and 47 more\n")
+    assert len(told) <= 401
 
 
 def test_every_kind_of_answer_has_columns():

@@ -197,7 +197,7 @@ def test_names_that_are_no_text(ask):
     Path(bad).write_text("words")
     status, _, told = ask("run", "in", tasks=("colour", "map"))
     assert status == 0
-    assert "in/\\udcfe.png is left out" in told
+    assert "left out of run/predictions/predictions.csv: in/\\udcfe.png (not an image" in told
     (row,) = table()
     assert (row["file"], row["colour"]) == (name, "blue")
     assert Path("run/predictions", row["map.mask"]).is_file()

@@ -91,7 +91,7 @@ def test_a_signal_stops_two_processes_with_a_checkpoint_to_go_on_from(tmp_path):
         process.send_signal(signal.SIGINT)
         _, error = process.communicate(timeout=60)
     (line,) = error.strip().splitlines()
-    assert line.endswith("of 40; continue with `iwm resume r`")
+    assert line.endswith("of 40 by Ctrl-C; continue with `iwm resume r`")
     step = int(line.removeprefix("iwm: stopped at step ").split()[0])
     assert process.returncode == 130
     checkpoint = latest_checkpoint(tmp_path / "r/checkpoints")

@@ -6,6 +6,7 @@ import os
 import socket
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal, NamedTuple, NotRequired, TypedDict
 
 import pytest
@@ -45,6 +46,7 @@ def test_records_become_instances(tmp_path):
     assert fitting({"kind": "b", "by_name": {"k": 2}}, Kept) == Kept("b", {"k": 2})
     assert fitting([1, "a", None], list[int | str | None]) == [1, "a", None]
     assert fitting(["a"], tuple[str, ...]) == ("a",)
+    assert fitting("a/b", Path) == Path("a/b")
 
 
 @pytest.mark.parametrize(
@@ -56,6 +58,7 @@ def test_records_become_instances(tmp_path):
         ({"step": 1.0}, Told, "step is a number, not an integer"),
         ({"step": 1, "points": [{"x": "1"}]}, Told, "points[0].x is a text, not a number"),
         ({"step": 1, "points": {"0": 1}}, Told, "points is a mapping, not a list"),
+        ([{}], tuple[Path, ...], "[0] is a mapping, not a text"),
         ({"kind": "c"}, Kept, "kind is a text, not one of a, b"),
         ({"kind": "a", "by_name": {"../x": 1}}, Kept, "the key '../x' is no name"),
         (None, str, "it is null, not a text"),

@@ -111,7 +111,7 @@ def test_a_hazard_that_is_named_is_told_in_a_line(here, monkeypatch, capfd, haza
     HAZARDS[hazard](Path("x.png"))
     status, _, told = ask("run", "good.png", "x.png", "workers=0")
     assert len(told.splitlines()) == 1
-    assert status == (0 if "is left out" in told else 2)
+    assert status == (0 if "left out" in told else 2)
 
 
 @pytest.mark.parametrize("hazard", [name for name in HAZARDS if name != "a folder"])
@@ -156,7 +156,7 @@ def test_circles_and_bundles_of_links_end(tmp_path):
     assert time.perf_counter() - begun < 10
     deep = tmp_path / "deep" / "/".join("d" * 300)
     deep.mkdir(parents=True)
-    assert ("/".join(["deep", *"d" * walking.DEEPEST]), False) in list(walk(str(tmp_path), "deep"))
+    assert ("/".join(["deep", *"d" * walking.DEEPEST]), None) in list(walk(str(tmp_path), "deep"))
 
 
 @pytest.mark.parametrize("below", ["", "train"])
@@ -236,15 +236,74 @@ def test_validation_is_not_what_is_trained_on(tmp_path, iwm, here):
         Hub(path=path).open("train")
 
 
-@pytest.mark.parametrize("link", ["validation", "validation/a"])
-def test_a_linked_validation_folder_is_refused(tmp_path, link):
-    picture(tmp_path / "train/a/1.png", RED)
-    if "/" in link:
-        picture(tmp_path / "validation/b/1.png", RED)
-    (tmp_path / link).symlink_to(tmp_path / link.replace("validation", "train"))
+def link(path, kind, target):
+    """A second name of what is already there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.symlink_to(os.path.relpath(target, path.parent)) if kind == "soft" else os.link(target, path)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "target", "told"),
+    [
+        ("validation", "soft", "train", "validation is {}/train:"),
+        ("validation/a", "soft", "train/a", "validation/a is {}/train/a:"),
+        ("validation/b/deep/x", "soft", "train/a", "validation/b/deep/x is {}/train/a:"),
+        ("validation/b/deep/x", "soft", "train/a/deep", "validation/b/deep/x is {}/train/a/deep:"),
+        ("validation/all", "soft", ".", "validation/all is {}:"),
+        ("validation/b/deep/x.png", "soft", "train/a/deep/1.png", "validation/b/deep/x.png is {}/train/a/deep/1.png:"),
+        ("validation/b/deep/x.png", "hard", "train/a/deep/1.png", "validation/b/deep/x.png is {}/train/a/deep/1.png:"),
+    ],
+)
+def test_what_is_trained_on_is_not_validated_on_by_another_name(tmp_path, name, kind, target, told):
+    picture(tmp_path / "train/a/deep/1.png", RED)
+    picture(tmp_path / "train/b/2.png", RED)
+    if "/" in name:
+        picture(tmp_path / "validation/b/3.png", RED)
+        assert len(Folder(path=str(tmp_path)).open("validation")) == 1
+    link(tmp_path / name, kind, tmp_path / target)
     for split in ("train", "validation"):
-        with pytest.raises(ValueError, match="validate on images that are not trained on"):
+        with pytest.raises(ValueError, match="validate on images that are not trained on") as refused:
             Folder(path=str(tmp_path)).open(split)
+        assert str(refused.value).startswith(f"{tmp_path}/{told.format(tmp_path)}")
+
+
+@pytest.mark.parametrize("kind", ["soft", "hard"])
+def test_what_is_trained_on_is_not_held_out_by_another_name(tmp_path, kind):
+    for number in range(40):
+        picture(tmp_path / f"{number}.png", RED)
+    halves = [
+        {one.describe(i) for i in range(len(one))} for one in map(Folder(path=str(tmp_path), holdout=0.5).open, ("train", "validation"))
+    ]
+    for number in range(40, 80):
+        link(tmp_path / f"{number}.png", kind, tmp_path / f"{number - 40}.png")
+    with pytest.raises(ValueError, match="of which one is trained on and one held out") as told:
+        Folder(path=str(tmp_path), holdout=0.5).open("train")
+    assert min(map(len, halves)) > 5
+    assert str(tmp_path) in str(told.value)
+    assert len(Folder(path=str(tmp_path), holdout=0).open("train")) == 80
+
+
+@pytest.mark.parametrize("holdout", [0, 0.5])
+@pytest.mark.parametrize("below", ["", "train/"])
+@pytest.mark.parametrize(("name", "target"), [("b", "a"), ("c/deep/er", "a"), ("c/deep", "a/deep"), ("B", "b")])
+def test_a_folder_is_not_in_two_classes(tmp_path, holdout, below, name, target):
+    for path in ("a/1.png", "a/deep/2.png", "c/3.png", "b/4.png" if target == "b" else "c/4.png"):
+        picture(tmp_path / below / path, RED)
+    source = Folder(path=str(tmp_path), holdout=holdout)
+    source.open("train")
+    link(tmp_path / below / name, "soft", tmp_path / below / target)
+    with pytest.raises(ValueError, match="are one folder, its images in two classes") as told:
+        source.open("train")
+    assert {f"{tmp_path}/{below}{path}" for path in (name, target)} <= set(str(told.value).split())
+
+
+def test_files_of_two_classes_are_told(tmp_path):
+    picture(tmp_path / "a/1.png", RED)
+    picture(tmp_path / "a/2.png", RED)
+    link(tmp_path / "a/3.png", "hard", tmp_path / "a/2.png")
+    link(tmp_path / "b/4.png", "hard", tmp_path / "a/1.png")
+    (note,) = Folder(path=str(tmp_path), holdout=0).open("train").notes
+    assert note == f"images of two classes: 1, such as {tmp_path}/a/1.png, which is {tmp_path}/b/4.png"
 
 
 def test_minus_one_is_no_class_and_is_told(tmp_path):
@@ -254,6 +313,16 @@ def test_minus_one_is_no_class_and_is_told(tmp_path):
     several = Hub(path=table(tmp_path / "s", label=[[0, -1], [2], [-1], []]), holdout=0).open("train")
     assert several.classes == ("0", "2")
     assert [several.labels(i).tolist() for i in range(4)] == [[True, False], [False, True], [False, False], [False, False]]
+
+
+def test_empty_texts_are_no_class_and_are_told(tmp_path):
+    images = Hub(path=table(tmp_path / "t", label=["b", "", "a", " \t", None]), holdout=0).open("train")
+    assert (images.classes, [images.label(i) for i in range(5)]) == (("a", "b"), [1, -1, 0, -1, -1])
+    assert images.notes == ("the column label holds an empty text in 2 of 5 rows, taken for no label",)
+    several = Hub(path=table(tmp_path / "s", label=[["b", ""], ["a"], [" "], []]), holdout=0).open("train")
+    assert several.classes == ("a", "b")
+    assert [several.labels(i).tolist() for i in range(4)] == [[False, True], [True, False], [False, False], [False, False]]
+    assert several.notes == ("the column label holds an empty text in 2 of 4 rows, taken for no label",)
 
 
 def test_labels_that_are_none_are_told_with_advice_that_works(tmp_path):

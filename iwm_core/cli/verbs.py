@@ -4,6 +4,7 @@ Words are checked as far as can be before torch is imported, which takes seconds
 """
 
 import sys
+from pathlib import Path
 
 from iwm_core.cli.listing import tell_problems
 from iwm_core.interfaces.commands import Command
@@ -117,6 +118,10 @@ def run_train(arguments: list[str]) -> int:
     from iwm_core.recipe.overrides import read_recipe
 
     name, overrides = read_recipe([a for a in arguments if a not in many], bool(many))
+    from iwm_core.run.new_run import refuse_named
+
+    if not many:
+        refuse_named(overrides)
     from iwm_core.cli.sweep import sweep
     from iwm_core.training.course import start
 
@@ -128,6 +133,9 @@ def run_resume(arguments: list[str]) -> int:
     from iwm_core.run.words import read_changes
 
     path, overrides = read_changes(arguments, "resume")
+    from iwm_core.run.lock import refuse_busy
+
+    refuse_busy(Path(path))
     from iwm_core.training.course import resume
 
     tell_problems()

@@ -23,30 +23,10 @@ class Pictured(NamedTuple):
     right: bool | None
 
 
-class KeptRow(NamedTuple):
-    """A row of a gallery as files have it."""
-
-    images: tuple[str, ...]
-    numbers: dict[str, float]
-    verdict: str
-    right: bool | None
-
-
-class KeptGallery(NamedTuple):
-    """A gallery as files have it."""
-
-    name: Name
-    title: str
-    subtitle: str
-    headings: tuple[str, ...]
-    rows: tuple[KeptRow, ...]
-    about: str
-
-
 class Rows(NamedTuple):
     """A gallery: as `iwm_core.interfaces.results.Gallery`."""
 
-    name: str
+    name: Name
     title: str
     subtitle: str
     headings: tuple[str, ...]
@@ -149,9 +129,8 @@ def read_chart(content: dict[str, Any]) -> Chart:
 
 def read_gallery(content: dict[str, Any], folder: Path) -> Rows:
     """A gallery, its files with their folder."""
-    kept: KeptGallery = fitting(content, KeptGallery, "gallery")
-    rows = tuple(Pictured(tuple(folder / file for file in row.images), *row[1:]) for row in kept.rows)
-    return Rows(kept.name, kept.title, kept.subtitle, kept.headings, rows, kept.about)
+    kept: Rows = fitting(content, Rows, "gallery")
+    return kept._replace(rows=tuple(row._replace(images=tuple(folder / file for file in row.images)) for row in kept.rows))
 
 
 def number(value: float | None) -> float:

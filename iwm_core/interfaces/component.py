@@ -36,11 +36,15 @@ def option(
 class Component:
     """Base of every component: a name, and fields whose ranges are checked.
 
+    Attributes:
+        retired: options that earlier versions had; a run's config, or a recipe, that still gives them is read without them.
+
     Raises:
         ValueError: a field outside its range or choices.
     """
 
     name: ClassVar[str]
+    retired: ClassVar[tuple[str, ...]] = ()
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):

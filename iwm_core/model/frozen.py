@@ -20,6 +20,8 @@ OVERSHOOT = 0.1
 
 FARTHEST = 2.0
 """The largest number of an action that may be imagined: training tells such about in [-1, 1], of two steps at most twice that."""
+ROUNDING = 1e-3
+"""How far beyond it, relatively, float32 may round the difference of two sides."""
 OTHER_SEED = 2**31
 """Between the seed of a reinitialised predictor and the one it is asked for, which may be that of the training itself."""
 
@@ -40,6 +42,7 @@ class FrozenModel(WorldModel):
         self.actions: ActionSequence = recipe_actions(recipe)  # pyright: ignore[reportIncompatibleVariableOverride]
         self.parts, self.names = self.actions.parts, self.actions.names
         self.grid, self.image_size = model.teacher.grid, recipe.image_size
+        self.limits = [math.inf if self.parts[name].observed else FARTHEST for name in self.names]  # what data shows, training was told
 
     def encode(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b n d"]:
         """The teacher's tokens of images in [0, 1] of ``image_size`` pixels.
@@ -61,7 +64,13 @@ class FrozenModel(WorldModel):
         return self.model.targets(self._checked(images))
 
     def predict(self, tokens: Float[Tensor, "b n d"], actions: Float[Tensor, "b c a"]) -> Float[Tensor, "b c n d"]:
-        check_numbers(tokens, actions, (self.grid[0] * self.grid[1], len(self.names)))
+        """See `WorldModel`.
+
+        Raises:
+            ValueError: tokens or actions of another shape or type, or numbers that are not finite or, but for observed actions', far from
+                [-1, 1].
+        """
+        check_numbers(tokens, actions, self.grid[0] * self.grid[1], self.limits)
         b, c, _ = actions.shape
         n = tokens.shape[1]
         everywhere = torch.arange(n, device=tokens.device).expand(b * c, n)
@@ -176,13 +185,13 @@ def fitting(images: Any, size: int, device: torch.device) -> Tensor:
     return images.to(device, torch.float32)
 
 
-def check_numbers(tokens: Any, actions: Any, sizes: tuple[int, int]) -> None:
-    """Check what a predictor is asked: tokens [b, n, d] and encoded actions [b, c, a], of ``sizes`` n and a.
+def check_numbers(tokens: Any, actions: Any, n: int, limits: list[float]) -> None:
+    """Check what a predictor is asked: tokens [b, n, d] and encoded actions [b, c, a], ``limits`` being the most of each of a numbers.
 
     Raises:
-        ValueError: another shape or type, or actions that are not finite.
+        ValueError: another shape or type, or actions that are not finite or beyond their limits.
     """
-    n, a = sizes
+    a = len(limits)
     for what, given, last in (("tokens", tokens, f"[b, {n}, d]"), ("actions", actions, f"[b, c, {a}]")):
         if not isinstance(given, Tensor) or not given.is_floating_point() or given.ndim != 3:
             found = f"{str(given.dtype).removeprefix('torch.')} {list(given.shape)}" if isinstance(given, Tensor) else type(given).__name__
@@ -191,5 +200,8 @@ def check_numbers(tokens: Any, actions: Any, sizes: tuple[int, int]) -> None:
         raise ValueError(
             f"predict takes tokens [b, {n}, d] and actions [b, c, {a}] of as many images; got {list(tokens.shape)}, {list(actions.shape)}"
         )
-    if not actions.detach().isfinite().all():
+    sizes = actions.detach().abs().amax((0, 1)).tolist() if actions.numel() else []
+    if not all(map(math.isfinite, sizes)):
         raise ValueError("predict takes finite numbers of actions, about in [-1, 1]; got some that are not finite")
+    if far := [size for size, limit in zip(sizes, limits, strict=False) if size > limit * (1 + ROUNDING)]:
+        raise ValueError(f"predict takes numbers of actions about in [-1, 1], got one of size {max(far):.4g}; give at most {FARTHEST:g}")

@@ -25,7 +25,7 @@ from accelerate.state import AcceleratorState
 from accelerate.utils import InitProcessGroupKwargs, ProjectConfiguration, gather_object
 
 from iwm_core.interfaces.errors import Stopped, UserError
-from iwm_core.process.signals import Children
+from iwm_core.process.signals import Children, named
 from iwm_core.recipe.config import Launch
 
 
@@ -154,7 +154,7 @@ def crashed(folder: Path, status: int, received: int) -> int:
     """The exit status where a process has not told how it ended; a signal leaves no traceback, so it gets a line."""
     if status > 0:
         return status
-    what = "interrupted" if received else f"a process was killed by {signal.Signals(-status).name}"
+    what = f"interrupted by {named(received)}" if received else f"a process was killed by {signal.Signals(-status).name}"
     raise Stopped(f"{what}; continue with `iwm resume {folder}`", 128 + (received or -status))
 
 

@@ -57,7 +57,7 @@ def ending_in_a_line() -> Iterator[None]:
 
     def end(number: int, _: FrameType | None) -> None:
         if os.getpid() == owner:
-            raise Stopped(f"ended by {signal.Signals(number).name}; a run that has begun goes on with `iwm resume RUN`", 128 + number)
+            raise Stopped(f"ended by {named(number)}; a run that has begun goes on with `iwm resume RUN`", 128 + number)
         if number == signal.SIGTERM:
             os._exit(128 + number)
 
@@ -79,6 +79,11 @@ def end_with_parent() -> None:
         os.killpg(0, signal.SIGKILL)
 
     threading.Thread(target=wait, daemon=True).start()
+
+
+def named(number: int) -> str:
+    """What a user calls a signal."""
+    return "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
 
 
 class Children:

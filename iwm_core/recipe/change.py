@@ -6,6 +6,7 @@ from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
 from iwm_core.plugins.loader import load_plugins
+from iwm_core.recipe.anchor import anchor
 from iwm_core.recipe.compose import component_defaults, prune
 from iwm_core.recipe.overrides import parse_changes
 from iwm_core.recipe.own_settings import check_settings, ready_made
@@ -39,6 +40,7 @@ def change(config: DictConfig, overrides: list[str], allowed: tuple[str, ...], v
         else:
             OmegaConf.update(config, override.key_or_group, override.value(), force_add=True)
     prune(config, parsed)
+    anchor(config, {override.key_or_group.partition(".")[0] for override in parsed})
     return config
 
 

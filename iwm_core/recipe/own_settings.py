@@ -18,7 +18,7 @@ from iwm_core.interfaces.near import did_you_mean
 from iwm_core.interfaces.runs import Schema
 from iwm_core.plugins.loader import load_plugins
 from iwm_core.recipe.schema import groups, plain_keys, schemas, several, single
-from iwm_core.recipe.typed import as_typed, typed
+from iwm_core.recipe.typed import as_typed, may_be, typed
 
 
 def begun_with(path: Path) -> Schema | None:
@@ -116,9 +116,11 @@ def ready_made(section: str, value: Any, cls: Any) -> Path:
     if str(value) not in files:
         known = f"there are {', '.join(files)}; or " if files else ""
         keys = [f.name for f in dataclasses.fields(cls)]
+        main = getattr(cls, "main", keys[0])
+        meant = f"such as {section}.{main}={as_typed(value)}" if may_be(cls, main, value) else f"{section}.KEY=VALUE"
         raise UserError(
             f"there is no {section}={as_typed(value)}: {did_you_mean(str(value), files, f'{section}={{}}')}{known}"
-            f"give single settings, such as {section}.{getattr(cls, 'main', keys[0])}={as_typed(value)}; its keys: {', '.join(keys)}"
+            f"give single settings, {meant}; its keys: {', '.join(keys)}"
         )
     return files[str(value)]
 

@@ -7,6 +7,7 @@ import dataclasses
 import re
 import types
 import typing
+from pathlib import Path
 from typing import Any, NewType
 
 Name = NewType("Name", str)
@@ -19,6 +20,7 @@ WORDS = {
     tuple: "a list",
     str: "a text",
     Name: "a name",
+    Path: "a text",
     bool: "a truth value",
     int: "an integer",
     float: "a number",
@@ -41,8 +43,9 @@ def fitting(value: Any, shape: Any, place: str = "") -> Any:
 
     Args:
         value: mappings, lists, texts, numbers, truth values and nulls.
-        shape: ``int, float, str, bool, None, Any``, `Name`, lists, tuples of one type, dicts, unions, `Literal`; a NamedTuple or dataclass,
-            which is made, or a TypedDict. Keys that these do not know are passed over. A float may be an integer in JSON, and NaN null.
+        shape: ``int, float, str, bool, None, Any``, `Name`, `Path`, lists, tuples of one type, dicts, unions, `Literal`; a NamedTuple or
+            dataclass, which is made, or a TypedDict. Keys that these do not know are passed over. A float may be an integer in JSON, and
+            NaN null.
         place: where the value lies, for the message.
 
     Raises:
@@ -58,6 +61,8 @@ def fitting(value: Any, shape: Any, place: str = "") -> Any:
     if shape is Name and type(value) is str:
         check_name(value, place or "it")
         return value
+    if shape is Path and type(value) is str:
+        return Path(value)
     if type(value) is shape and shape in WORDS:
         return value
     if origin in (typing.Union, types.UnionType):
@@ -68,7 +73,7 @@ def fitting(value: Any, shape: Any, place: str = "") -> Any:
         return origin(fitting(one, inner[0], f"{place}[{number}]") for number, one in enumerate(value))
     if origin is dict and type(value) is dict:
         return {fitting(key, inner[0], "the key"): fitting(one, inner[1], _below(place, key)) for key, one in value.items()}
-    if type(value) is dict and hasattr(shape, "__annotations__"):
+    if type(value) is dict and shape not in WORDS and hasattr(shape, "__annotations__"):
         return _record(value, shape, place)
     wanted = f"one of {', '.join(map(str, inner))}" if origin is typing.Literal else WORDS.get(origin or shape, "a mapping")
     raise ValueError(f"{place or 'it'} is {WORDS[type(value)]}, not {wanted}")

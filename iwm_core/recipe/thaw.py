@@ -77,5 +77,6 @@ def thaw_component(kind: str, node: Any, label: str) -> Any:
         raise UserError(
             f"{label} is set, but {words!r} is not chosen; choose it with {label.split('.')[0]}=[…,{words}] or remove its options"
         )
-    fields = OmegaConf.masked_copy(node, [str(key) for key in node if key != "name"])
-    return instance(load_plugins().component(kind, node.name), fields, label)
+    component = load_plugins().component(kind, node.name)
+    fields = OmegaConf.masked_copy(node, [str(key) for key in node if key not in ("name", *component.retired)])
+    return instance(component, fields, label)

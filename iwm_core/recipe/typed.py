@@ -69,6 +69,15 @@ def typed(cls: Any, node: Any, label: str) -> DictConfig:
     return merged
 
 
+def may_be(cls: Any, key: str, value: Any) -> bool:
+    """Whether a setting takes a value, so that it can be proposed."""
+    try:
+        typed(cls, OmegaConf.create({key: value}), "")
+    except UserError:
+        return False
+    return True
+
+
 def refuse_plain(cls: Any, node: Any, prefix: str) -> None:
     """Refuse a plain value where settings belong.
 
@@ -77,7 +86,8 @@ def refuse_plain(cls: Any, node: Any, prefix: str) -> None:
     """
     if not isinstance(node, DictConfig):
         names = [f.name for f in dataclasses.fields(cls)]
-        meant = f"{prefix}{getattr(cls, 'main', names[0])}={as_typed(node)}"
+        main = getattr(cls, "main", names[0])
+        meant = f"{prefix}{main}={as_typed(node)}" if may_be(cls, main, node) else f"{prefix}KEY=VALUE"
         raise ValueError(f"{prefix.rstrip('.')} is a section with the keys {', '.join(names)}; write {meant}")
     for field in dataclasses.fields(cls):
         if field.name in node and dataclasses.is_dataclass(field.type) and not OmegaConf.is_interpolation(node, field.name):

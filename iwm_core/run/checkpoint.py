@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from iwm_core.interfaces.errors import UserError
 from iwm_core.run.files import cause, remedy, sync, write_atomically, writing
 from iwm_core.run.saved import read_state, saved_steps, way_back
-from iwm_core.run.stored import FORMAT, Damaged, checksum_of_file, read_seal, sealed
+from iwm_core.run.stored import FORMAT, Damaged, checksum_of_file, owned, sealed
 
 TENSORS = ("model.safetensors", "optimizer.safetensors")
 
@@ -40,9 +40,8 @@ def save_checkpoint(folder: Path, step: int, model: nn.Module, optimizer: torch.
         save_file(whole(model.state_dict()), partial / "model.safetensors")
         save_file(whole(optimizer_tensors(model, optimizer)), partial / "optimizer.safetensors")
         told = {"format": FORMAT, "step": step, **state, "checksums": {name: checksum_of_file(partial / name) for name in TENSORS}}
-        told["config"] = read_seal(folder.parent / "config.yaml")
         described = partial / "state.json"
-        described.write_text(json.dumps(sealed(told), indent=1), encoding="utf-8")
+        described.write_text(json.dumps(sealed(owned(told, folder.parent / "config.yaml")), indent=1), encoding="utf-8")
         for path in partial.iterdir():
             path.chmod(described.stat().st_mode)  # safetensors closes its files to others, whatever the umask
             sync(path)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from iwm_core.interfaces.errors import UserError
-from iwm_core.run.stored import read_seal, sealed
+from iwm_core.run.stored import owned, sealed
 
 ELSEWHERE = "choose another place"
 
@@ -114,8 +114,7 @@ def append(path: Path, *lines: dict[str, Any]) -> None:
     refuse_links(path)
     with writing(path), path.open("a", encoding="utf-8") as file:
         for line in lines:
-            owner = read_seal(path.parent / "config.yaml") if not file.tell() else None
-            file.write(json.dumps(line | ({"config": owner} if owner else {})) + "\n")
+            file.write(json.dumps(line if file.tell() else owned(line, path.parent / "config.yaml")) + "\n")
 
 
 def sync(path: Path) -> None:
@@ -133,8 +132,7 @@ def write_record(path: Path, content: dict[str, Any], config: Path | None = None
     Raises:
         UserError: it cannot be written.
     """
-    owner = {"config": read_seal(config)} if config is not None else {}
-    write_atomically(path, json.dumps(sealed({**content, **owner}), indent=1))
+    write_atomically(path, json.dumps(sealed(content if config is None else owned(content, config)), indent=1))
 
 
 def refuse_links(*paths: Path) -> None:

@@ -121,6 +121,19 @@ def holder(file: Path) -> str:
     return "another process"
 
 
+def refuse_busy(folder: Path) -> None:
+    """Refuse a folder that somebody writes into before the work begins, which `writer` would refuse then.
+
+    Raises:
+        Taken: there is such a one, and does not end within a moment.
+    """
+    begun = time.monotonic()
+    while busy := writer_of(folder):
+        if time.monotonic() - begun > PATIENCE:
+            raise Taken(f"{folder} is in use by {busy}; wait until that ends, or choose another")
+        time.sleep(0.05)
+
+
 def writer_of(folder: Path) -> str | None:
     """Who writes into a folder now; None where nobody does, or this user cannot tell."""
     file = folder / WRITER

@@ -7,8 +7,6 @@ Decisions:
 - Without ``run``, ``runs/<recipe>``, with a number where that is taken; whoever makes the directory first has it.
 """
 
-import dataclasses
-import os
 import platform
 import subprocess
 import sys
@@ -23,10 +21,11 @@ from packaging.requirements import InvalidRequirement, Requirement
 
 from iwm_core.interfaces.errors import UserError
 from iwm_core.plugins.loader import load_plugins
-from iwm_core.recipe.schema import kind_of, of, several, single
+from iwm_core.recipe.anchor import anchor
+from iwm_core.recipe.overrides import parse
 from iwm_core.run.directory import Run, frozen
-from iwm_core.run.files import exists, write_atomically, write_record, writing
-from iwm_core.run.lock import WRITER, Taken, writer, writer_of
+from iwm_core.run.files import write_atomically, write_record, writing
+from iwm_core.run.lock import WRITER, Taken, refuse_busy, writer, writer_of
 
 LEFT = {WRITER, "env.json", ".env.json.partial", ".config.yaml.partial"}
 """What a start that was killed may leave."""
@@ -59,16 +58,17 @@ def new_run(config: DictConfig, verb: str, warn: Callable[[str], None]) -> Itera
         yield Run(path)
 
 
-def anchor(config: DictConfig) -> None:
-    """Make the paths among components' options absolute, so that a run reads the same files from whichever folder it goes on."""
-    schema = kind_of(config).schema()
-    nodes = [(kind, config[group]) for group, kind in of(schema, single()).items()]
-    nodes += [(kind, node) for group, kind in of(schema, several()).items() for node in config[group].values()]
-    for kind, node in nodes:
-        for option in dataclasses.fields(load_plugins().component(kind, node.name)):
-            value = node.get(option.name)
-            if option.metadata.get("path") and value and exists(there := os.path.expanduser(str(value))):  # noqa: PTH111
-                node[option.name] = str(Path(there).absolute())
+def refuse_named(overrides: list[str]) -> None:
+    """Refuse the directory that ``run=PATH`` names as `new_run` would, before torch is imported, which takes seconds.
+
+    Raises:
+        UserError: it is taken.
+    """
+    for override in parse(overrides):
+        if override.key_or_group == "run" and not override.is_delete() and override.value():
+            path = Path(str(override.value()))
+            refuse_taken(path)
+            refuse_busy(path)
 
 
 def refuse_taken(path: Path) -> None:

@@ -25,7 +25,7 @@ from iwm_core.interfaces.events import StepEnd, TrainEnd, TrainStart
 from iwm_core.plugins.loader import load_plugins
 from iwm_core.process.display import Display, Recurring
 from iwm_core.process.launch import agreement, first_reason
-from iwm_core.process.signals import Stop
+from iwm_core.process.signals import Stop, named
 from iwm_core.recipe.config import Launch, steps_of
 from iwm_core.run.checkpoint import load_optimizer, save_checkpoint
 from iwm_core.run.directory import Run
@@ -158,7 +158,7 @@ def fit(
             kept = {"steps": plan.steps, "images": len(data), "seconds": tally.seconds(), **objective.state()}
             save_checkpoint(run.checkpoints, done, model, optimizer, kept, settings.keep)
         if received:
-            why = f": {first_reason(data.lost)}" if received == LOST else ""
+            why = f": {first_reason(data.lost)}" if received == LOST else f" by {named(received)}"
             text = f"stopped at step {done} of {plan.steps}{why}; continue with `iwm resume {run.path}`"
             raise Stopped(text, 1 if received == LOST else 128 + received)
 

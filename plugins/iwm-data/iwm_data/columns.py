@@ -2,7 +2,8 @@
 
 Decisions:
 - A column that the user names must be there; one left open is found by its type, then by the usual names.
-- A cell holds a class, or a list of classes where an image may show several. A negative number is no class, as in most tables; it is told.
+- A cell holds a class, or a list of classes where an image may show several. A negative number is no class, as in most tables, nor is
+  an empty text; it is told.
 """
 
 from collections.abc import Callable, Iterable
@@ -74,16 +75,23 @@ def declared(table: Dataset, column: str) -> list[str] | None:
 
 
 def is_class(value: Any) -> bool:
-    """Whether the value of a cell names a class: not where it is missing or below 0."""
-    return value is not None and not (isinstance(value, int) and value < 0)
+    """Whether the value of a cell names a class: not where it is missing, blank or below 0."""
+    return value is not None and not is_blank(value) and not (isinstance(value, int) and value < 0)
+
+
+def is_blank(value: Any) -> bool:
+    """Whether a value is a text of no signs or of spaces."""
+    return isinstance(value, str) and not value.strip()
 
 
 def nameless(table: Dataset, column: str) -> list[str]:
-    """A note where a column of numbers has some that are no class."""
+    """Notes where a column has numbers or empty texts that are no class."""
     if declared(table, column) is not None:  # where -1 says so itself
         return []
     below = sorted(value for value in values(table, column) if isinstance(value, int) and value < 0)
-    return [f"{', '.join(map(str, below[:3]))} in the column {column} is taken for no label"] if below else []
+    notes = [f"{', '.join(map(str, below[:3]))} in the column {column} is taken for no label"] if below else []
+    blank = sum(any(is_blank(one) for one in (cell if isinstance(cell, list) else [cell])) for cell in cells(table, column))
+    return notes + ([f"the column {column} holds an empty text in {blank} of {len(table)} rows, taken for no label"] if blank else [])
 
 
 def passed_over(table: Dataset, usual: tuple[str, ...], holds: Callable[[pa.DataType], bool]) -> list[str]:

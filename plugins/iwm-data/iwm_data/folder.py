@@ -8,6 +8,8 @@ Decisions:
   classes, have no label. Deeper levels mean nothing. A folder without an image is no class, which is told.
 - Folders are walked as `iwm_data.walk` does it.
 - What is trained on is not measured on: both splits share no folder, whatever its name.
+
+- What is trained on is not measured on, and no folder is in two classes, whatever its name (`iwm_data.apart`).
 - The mask of an image has its path, from another folder and with the ending .png. That each image has one is checked when they are opened.
 - The paths of a split are one block of bytes: a million cost tens of MB, travel to the workers in one piece, and forked workers share them.
 """
@@ -24,9 +26,10 @@ from torch import Tensor
 
 from iwm_core.interfaces import NOT_COUNTED, CorruptImage, DataSource, Images, option
 from iwm_core.run.files import exists, looked_for
+from iwm_data.apart import Found, check_once
 from iwm_data.decode import decode_file, file_content, white_note
 from iwm_data.masks import check_mask_classes, decode_mask
-from iwm_data.walk import check_apart, entries, identity_of, is_folder, walk
+from iwm_data.walk import entries, identity_of, is_folder, walk
 
 VALIDATION = ("validation", "val", "valid", "test")
 NAMED = 10  # how many skipped files are kept by name
@@ -40,7 +43,7 @@ class FolderImages(Images):
         skipped_count: how many there are of those.
         masks: the folder of the masks; None where there are none.
         mask_ignore: values of masks that do not count.
-        white: what value is white in grey of more than 8 bits; None: not told.
+        white: what value is white in images of more than 8 bits; None: not told.
     """
 
     masks: str | None = None
@@ -128,7 +131,7 @@ class Folder(DataSource):
     mask_classes: list[str] = option([], "names of the values of masks, from 0 on, without those of mask_ignore")
     mask_ignore: list[int] = option([NOT_COUNTED], "values of masks whose pixels do not count, such as [0,255]")
     white: float | None = option(
-        None, "value of white in grey of 16 or 32 bits, such as 4095; null: the end of the range of bits of each image", low=1e-6
+        None, "value of white in images of 16 or 32 bits a colour, such as 4095; null: the end of the range of bits of each image", low=1e-6
     )
 
     def __post_init__(self) -> None:
@@ -148,13 +151,14 @@ class Folder(DataSource):
         assert split in ("train", "validation"), split
         root = str(Path(self.path).expanduser())
         train, validation = split_folders(root)
-        check_apart(root, train, validation)
         folders = [entry.name for entry in entries(f"{root}/{train}") if is_folder(entry)]
         classes = tuple(name for name in folders if self._has_image(f"{root}/{train}".rstrip("/"), name))
         below = validation if split == "validation" and validation else train
-        images = self._scan(root, below, classes, split if validation is None else None)
+        both = self._scan(root, train, validation, classes)
+        images = both[split].images
         if not len(images):
-            raise ValueError(self._why_empty(images, f"{root}/{below}".rstrip("/"), split))
+            raise ValueError(self._why_empty(both, f"{root}/{below}".rstrip("/"), split, validation))
+        images.notes = check_once(both["train"], both["validation"], validation)
         if self.masks is not None:
             images.masks, images.mask_classes = str(Path(self.masks).expanduser()), tuple(self.mask_classes)
             images.mask_ignore = tuple(self.mask_ignore)
@@ -167,7 +171,7 @@ class Folder(DataSource):
 
     def _has_image(self, folder: str, name: str) -> bool:
         """Whether there is an image in one of a folder's folders, or in those below it: by a link back to the folder there is none."""
-        return any(is_file and self._is_image(path) for path, is_file in walk(folder, name, frozenset({identity_of(folder)})))
+        return any(file is not None and self._is_image(path) for path, file in walk(folder, name, frozenset({identity_of(folder)})))
 
     def _is_image(self, path: str) -> bool:
         """Whether a file is an image by its name."""
@@ -186,22 +190,27 @@ class Folder(DataSource):
                 f"{count} {images.describe(missing[0])}: there is no file {images.mask_file(missing[0])}; add it, or check data.masks"
             )
 
-    def _scan(self, root: str, below: str, classes: tuple[str, ...], held: str | None) -> FolderImages:
-        """The images in the folder ``below`` the root; all, or those that the holdout gives to the split ``held``."""
-        images = FolderImages(root, classes)
+    def _scan(self, root: str, train: str, validation: str | None, classes: tuple[str, ...]) -> dict[str, Found]:
+        """The images of both splits: of the two folders below the root, or parted by the holdout."""
+        both = {split: FolderImages(root, classes) for split in ("train", "validation")}
+        which = {split: array("q") for split in both}
         number = {name: label for label, name in enumerate(classes)}
-        start = len(f"{below}/") if below else 0
-        for path, is_file in walk(root, below):
-            if not (is_file and self._is_image(path)):
-                images.skip(path)
-            elif held is None or (held_out(path, self.holdout) == (held == "validation")):
-                first, slash, _ = path[start:].partition("/")
-                images.add(path, number.get(first, -1) if slash else -1)
-        return images
+        for below, split in ((train, None),) if validation is None else ((train, "train"), (validation, "validation")):
+            start = len(f"{below}/") if below else 0
+            for path, file in walk(root, below):
+                side = split or ("validation" if held_out(path, self.holdout) else "train")
+                if file is not None and self._is_image(path):
+                    first, slash, _ = path[start:].partition("/")
+                    both[side].add(path, number.get(first, -1) if slash else -1)
+                    which[side].append(file)
+                else:
+                    for one in both if split is None else (split,):
+                        both[one].skip(path)
+        return {split: Found(images, which[split]) for split, images in both.items()}
 
-    def _why_empty(self, images: FolderImages, folder: str, split: str) -> str:
-        train, validation = split_folders(images.root)
-        if validation is None and len(self._scan(images.root, train, (), None)):
+    def _why_empty(self, both: dict[str, Found], folder: str, split: str, validation: str | None) -> str:
+        images = both[split].images
+        if validation is None and any(len(found.images) for found in both.values()):
             return f"data.holdout={self.holdout:g} leaves no image of {folder} for {split}: change it, or make folders train and validation"
         others = f"; other files there: {images.skipped_count}, such as {images.skipped[0]}" if images.skipped else ""
         return f"{folder} holds no images ({', '.join(self.extensions)}){others}: check data.path, or set data.extensions"

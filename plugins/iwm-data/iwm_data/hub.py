@@ -63,7 +63,7 @@ class HubImages(Images):
         split: its name.
         column: the image column.
         rows: which rows of the table, in order.
-        white: what value is white in grey of more than 8 bits; None: not told.
+        white: what value is white in images of more than 8 bits; None: not told.
 
     Attributes:
         mask_ignore: values of masks that do not count.
@@ -158,7 +158,7 @@ class Hub(DataSource):
     mask_classes: list[str] = option([], "names of the values of masks, from 0 on, without those of mask_ignore")
     mask_ignore: list[int] = option([NOT_COUNTED], "values of masks whose pixels do not count, such as [0,255]")
     white: float | None = option(
-        None, "value of white in grey of 16 or 32 bits, such as 4095; null: the end of the range of bits of each image", low=1e-6
+        None, "value of white in images of 16 or 32 bits a colour, such as 4095; null: the end of the range of bits of each image", low=1e-6
     )
     train_split: str | None = option(None, "split to train on; train where not given")
     validation_split: str | None = option(None, "split for validation; validation, val, valid or test where not given")

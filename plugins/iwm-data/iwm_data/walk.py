@@ -53,38 +53,29 @@ def identity_of(folder: str) -> Identity:
 
 def walk(
     root: str, below: str, above: frozenset[Identity] = frozenset(), visits: Counter[Identity] | None = None
-) -> Iterator[tuple[str, bool]]:
-    """Every path ``below`` the root, relative to it, and whether it is a file (else: a broken link, a circle of links, a device)."""
+) -> Iterator[tuple[str, int | None]]:
+    """Every path ``below`` the root, relative to it, and which file that is: a number that its other names share, with few others.
+
+    None stands for what is no file: a broken link, a circle of links, a device.
+    """
     visits = Counter() if visits is None else visits
     folder = f"{root}/{below}" if below else root
     identity = identity_of(folder)
     visits[identity] += 1
     if identity in above or visits[identity] > MOST_VISITS or len(above) >= DEEPEST:
-        yield below, False
+        yield below, None
         return
     for entry in entries(folder):
         path = f"{below}/{entry.name}" if below else entry.name
         if is_folder(entry):
             yield from walk(root, path, above | {identity}, visits)
         else:
-            yield path, is_regular(entry)
+            yield path, which_file(entry, identity[0]) if is_regular(entry) else None
 
 
-def check_apart(root: str, train: str, validation: str | None) -> None:
-    """Refuse a validation folder, or a folder in it, that is one of the training images', by a link or another name.
-
-    Raises:
-        ValueError: there is one.
-    """
-    if validation is None:
-        return
-    below = {
-        split: [split, *(f"{split}/{entry.name}" for entry in entries(f"{root}/{split}") if is_folder(entry))]
-        for split in (train, validation)
-    }
-    trained = {identity_of(f"{root}/{path}"): path for path in below[train]}
-    for path in below[validation]:
-        if (same := trained.get(identity_of(f"{root}/{path}"))) is not None:
-            raise ValueError(
-                f"{root}/{path} is {root}/{same}: validate on images that are not trained on; without {validation}, some are held out"
-            )
+def which_file(entry: os.DirEntry[str], device: int) -> int:
+    """Which file an entry of a folder on a device is; of what is no link this is known without asking for each file of a million."""
+    if entry.is_symlink():
+        status = entry.stat()
+        return hash((status.st_dev, status.st_ino))
+    return hash((device, entry.inode()))

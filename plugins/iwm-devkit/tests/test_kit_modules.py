@@ -95,9 +95,22 @@ class AlwaysTold(ToldPredictor):
         super().__init__(width, grid, max(action, 1))
 
 
+def untold(**names):
+    """A predictor that tells of these parameters, each with the entries that it says the null action does not reach."""
+
+    def told(self):
+        own = dict(self.named_parameters())
+        return {name: torch.full_like(own.get(name, self.places), every, dtype=torch.bool) for name, every in names.items()}
+
+    return {"module": type("ToldPredictor", (ToldPredictor,), {"untold": told})}
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
+        (untold(places=True), ("untold() names entries of places that the null action reaches", "would not be trained")),
+        (untold(**{"told.weight": True, "told.bias": True}), ("untold() names entries of told.bias that the null action reaches",)),
+        (untold(gone=True), ("untold() must name its own parameters, got gone",)),
         (predictor(lambda x, c, w: x[:, 0]), ("told 3 numbers must answer with [3, 2, 3, 24], got [3, 3, 24]",)),
         (predictor(lambda x, c, w: x + c[:, None, :1]), ("know context tokens by their places",)),
         (predictor(lambda x, c, w: x + x[:, :, :1]), ("order of `where.target`",)),
@@ -107,6 +120,10 @@ class AlwaysTold(ToldPredictor):
 )
 def test_predictors(changes, words):
     caught("predictor", broken(Told, **changes), *words)
+
+
+def test_weights_of_the_action_alone_are_untold():
+    CHECKS["predictor"](broken(Told, **untold(**{"told.weight": True, "told.bias": False})))
 
 
 def test_predictors_of_recipes_without_actions():

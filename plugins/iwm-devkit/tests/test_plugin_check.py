@@ -216,6 +216,14 @@ def test_wrong_use_is_one_line(site, capsys, words, fix):
     assert_one_line((status, capsys.readouterr().err), *fix)
 
 
+@pytest.mark.parametrize("name", ["iwm-foo", "iwm-gore-plugin", "iwm_zz", "unknown"])
+def test_what_is_not_installed_is_no_other_plugin_by_the_prefix_that_all_share(site, capsys, name):
+    status = guarded(lambda: dispatch(["plugins", "check", name]))
+    error = capsys.readouterr().err
+    assert_one_line((status, error), f"no plugin {name!r} is installed; plugins: iwm-core")
+    assert "did you mean" not in error
+
+
 def test_an_entry_point_of_two_distributions_is_ambiguous(site, capsys):
     package(site, "iwm-try-a-same")
     package(site, "iwm-try-b-same")

@@ -49,6 +49,7 @@ class AttentiveProbe(Evaluator):
     """Classes from frozen tokens: a head, such as one that attends to them, trained at several learning rates."""
 
     name = "attentive"
+    retired = ("resamples",)
 
     head: str = option("attentive", "the head that is trained; `iwm components head` lists them")
     train_images: int = option(8192, "training images used, which bounds the disk that their tokens take; 0: all of them", low=0)
@@ -58,7 +59,6 @@ class AttentiveProbe(Evaluator):
     lrs: list[float] = option([3e-4, 1e-3, 3e-3], "learning rates tried, chosen on a tenth of the training images", low=0)
     weight_decay: float = option(0.05, "weight decay of AdamW, on matrices", low=0)
     chunk: int = option(256, "images encoded in one pass: bounds the memory", low=1)
-    resamples: int = option(1000, "not used: intervals are in closed form", low=1)
 
     def evaluate(self, model: WorldModel, data: EvaluationData, folder: Path, track: Track) -> Evaluation:
         """See `Evaluator`.

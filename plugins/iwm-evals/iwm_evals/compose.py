@@ -70,12 +70,12 @@ class Compose(Evaluator):
     """Composition: two predictions, one after the other, against one prediction of the whole."""
 
     name = "compose"
+    retired = ("resamples",)
 
     images: int = option(64, "validation images measured; all of them where there are fewer", low=1)
     pairs: int = option(2, "pairs of actions for each image", low=1)
     fit: int = option(256, "training images that the re-entry map is fitted on; all of them where there are fewer", low=1)
     chunk: int = option(64, "images encoded, or actions predicted, in one pass: bounds the memory", low=3)
-    resamples: int = option(1000, "not used: intervals are in closed form", low=1)
 
     @torch.no_grad()
     def evaluate(self, model: WorldModel, data: EvaluationData, folder: Path, track: Track) -> Evaluation:

@@ -65,11 +65,11 @@ class Dose(Evaluator):
     """Dose response: each parameter swept by itself; the dose read from the prediction against the dose asked, and the error."""
 
     name = "dose"
+    retired = ("resamples",)
 
     images: int = option(64, "validation images measured; all of them where there are fewer", low=1)
     doses: int = option(11, "values of each parameter, evenly over its range", low=3)
     chunk: int = option(64, "images encoded, or actions predicted, in one pass: bounds the memory", low=1)
-    resamples: int = option(1000, "not used: intervals are in closed form", low=1)
 
     @torch.no_grad()
     def evaluate(self, model: WorldModel, data: EvaluationData, folder: Path, track: Track) -> Evaluation:

@@ -66,12 +66,12 @@ class Equivariance(Evaluator):
     """How well actions are read from features (R²), and how far they move them (invariance), beside pixels and colours."""
 
     name = "equivariance"
+    retired = ("resamples",)
 
     train: int = option(2048, "training images that the regression is fitted on; all of them where there are fewer", low=10)
     images: int = option(256, "validation images measured; all of them where there are fewer", low=3)
     draws: int = option(2, "pairs of views of each image", low=1)
     chunk: int = option(64, "images encoded in one pass: bounds the memory", low=1)
-    resamples: int = option(1000, "not used: intervals are in closed form", low=1)
 
     @torch.inference_mode()
     def evaluate(self, model: WorldModel, data: EvaluationData, folder: Path, track: Track) -> Evaluation:

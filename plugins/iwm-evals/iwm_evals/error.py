@@ -9,7 +9,8 @@ Decisions:
   position: the share of the targets' variance that is missed. The mean takes a pass over the targets of its own, so that no token need be
   kept; the bootstrap holds it fixed.
 - Control *shuffled*: told the action of another pair of the same image, drawn until it is another action, as one of few values often is
-  not; an observed action is then that of another image. *null*: told nothing. *identity*: the source as the prediction.
+  not, by its numbers and by what it makes of the image: an action may round. An observed one is that of another image. *null*: told
+  nothing. *identity*: the source as the prediction.
 - Parts: one action is drawn as in training and all others rest on both sides; pairs whose sides are then equal, most of those of a rare
   operation, are left out: nothing is to be predicted, and their sources are perfect answers.
 """
@@ -59,11 +60,11 @@ class Error(Evaluator):
     """Prediction error relative to not applying the action, for all and for each, and to the mean of the targets."""
 
     name = "error"
+    retired = ("resamples",)
 
     images: int = option(256, "validation images measured; all of them where there are fewer", low=1)
     draws: int = option(4, "pairs of source and target drawn for each image", low=1)
     chunk: int = option(32, "images in one pass: bounds the memory", low=1)
-    resamples: int = option(1000, "not used: intervals are in closed form", low=1)
 
     @torch.inference_mode()
     def evaluate(self, model: WorldModel, data: EvaluationData, folder: Path, track: Track) -> Evaluation:
@@ -118,7 +119,7 @@ class Error(Evaluator):
         """Squared distances of one pair of each image, by name, each [b]."""
         params = draw_params(model, batch, seed, version, STREAM)
         views = make_views(model, batch, params)
-        shuffled = self.another(model, batch, seed, version, views.action, pool)
+        shuffled = self.another(model, batch, seed, version, views, pool)
         actions = {"": views.action, "_shuffled": shuffled, "_null": torch.zeros_like(views.action)}
         start, target = model.targets(views.source), model.targets(views.target)
         found = {f"error{told}": error for told, error in errors(model, views, target, actions).items()}
@@ -132,16 +133,18 @@ class Error(Evaluator):
         return found
 
     def another(
-        self, model: WorldModel, batch: ImageBatch, seed: int, version: int, own: Float[Tensor, "b a"], pool: Float[Tensor, "q o"]
+        self, model: WorldModel, batch: ImageBatch, seed: int, version: int, own: Views, pool: Float[Tensor, "q o"]
     ) -> Float[Tensor, "b a"]:
         """The action of another pair of each image, another one than its own; its own where none of `TRIES` is."""
-        found, same = own.clone(), torch.arange(len(own), device=own.device)
+        found, same = own.action.clone(), torch.arange(len(own.action), device=own.action.device)
         for number in range(TRIES):
             kept, place = batch.take(same), version + number * self.draws
             drawn = draw_params(model, kept, seed, self.draws + place, STREAM)
             other = other_action(model, drawn, pool, Draws(seed, place, kept.index, STREAM))
-            found[same] = make_views(model, kept, other).action
-            same = same[(found[same] == own[same]).all(1)]
+            views = make_views(model, kept, other)
+            found[same] = views.action
+            looks = [(made == shown[same]).flatten(1).all(1) for made, shown in zip(views[:2], own[:2], strict=True)]
+            same = same[(views.action == own.action[same]).all(1) | (looks[0] & looks[1])]
             if not len(same):
                 break
         return found

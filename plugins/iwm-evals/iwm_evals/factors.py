@@ -47,6 +47,7 @@ class Factors(Evaluator):
     """Known factors from frozen features: ridge regression for numbers and angles, a linear classifier for classes."""
 
     name = "factors"
+    retired = ("resamples",)
 
     train_images: int = option(0, "training images used; 0: all of them", low=0)
     images: int = option(0, "validation images measured; 0: all of them", low=0)
@@ -55,7 +56,6 @@ class Factors(Evaluator):
     lrs: list[float] = option([0.01, 0.1, 1.0], "their learning rates, chosen on a tenth of the training images", low=0)
     weight_decays: list[float] = option([0.0, 1e-3, 1e-1], "their weight decays, tried with each of them", low=0)
     chunk: int = option(256, "images encoded in one pass: bounds the memory", low=1)
-    resamples: int = option(1000, "not used: intervals are in closed form", low=1)
 
     def evaluate(self, model: WorldModel, data: EvaluationData, folder: Path, track: Track) -> Evaluation:
         """See `Evaluator`.

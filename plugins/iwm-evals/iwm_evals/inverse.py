@@ -36,7 +36,7 @@ from iwm_core.interfaces import (
 from iwm_evals.questions.bank import first_of_each
 from iwm_evals.questions.images import validation_images
 from iwm_evals.questions.views import observed_numbers
-from iwm_evals.scores.ranking import HITS, chances, distances, gains, stand
+from iwm_evals.scores.ranking import HITS, chances, distances, gains, stand, telling
 from iwm_evals.statistics.measured import share_metrics
 
 IMAGES_AT_ONCE = 16  # loaded together; they are measured one by one
@@ -52,6 +52,7 @@ class Inverse(Evaluator):
     """Observed actions: the rank of a pair's own action among those of other pairs, by where the model imagines that each leads."""
 
     name = "inverse"
+    retired = ("resamples",)
 
     images: int = option(256, "validation pairs measured; all of them where there are fewer", low=1)
     bank: int = option(64, "actions that are ranked for each pair, its own and those of others", low=2)
@@ -59,7 +60,6 @@ class Inverse(Evaluator):
         64, "of these, pairs that each number of the action is also asked of alone, and an untrained predictor; 0: none", low=0
     )
     chunk: int = option(64, "actions predicted in one pass: bounds the memory", low=1)
-    resamples: int = option(1000, "not used: intervals are in closed form", low=1)
 
     @torch.inference_mode()
     def evaluate(self, model: WorldModel, data: EvaluationData, folder: Path, track: Track) -> Evaluation:
@@ -131,10 +131,14 @@ class Inverse(Evaluator):
         if not table.isfinite().all():
             raise ValueError("inverse cannot rank this model: its latents or predictions are not finite numbers; has training diverged?")
         own, shuffled = (share_metrics(values) for values in table.split(len(NAMES), 1))
-        found = {}
-        for name, chance, value, control in list(zip(NAMES, chances(bank), own, shuffled, strict=True))[: 1 if part else len(NAMES)]:
-            named = f"{name}.{part}" if part else name
-            found |= {named: value, f"{named}_chance": Metric.constant(chance, len(table)), f"{named}_shuffled": control}
+        found, chance = {}, chances(bank)
+        for place in [0] if part else telling(bank):
+            named = f"{NAMES[place]}.{part}" if part else NAMES[place]
+            found |= {
+                named: own[place],
+                f"{named}_chance": Metric.constant(chance[place], len(table)),
+                f"{named}_shuffled": shuffled[place],
+            }
         return found
 
 

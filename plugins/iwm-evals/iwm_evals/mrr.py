@@ -15,6 +15,7 @@ Decisions:
 - A bank holds distinct elements alone, two for a flip, and chance is that of its own size, the mean over images where sizes differ. An
   image of whose bank one element alone was drawn asks nothing and is left out. Elements are distinct where their images are, too: an action
   may round its parameters after it has encoded them, and versions of a black image may all be black.
+- H@5 among five versions or fewer is 1 whatever is answered, and is not told.
 """
 
 from collections.abc import Iterator
@@ -31,11 +32,12 @@ from iwm_core.interfaces import Draws, Evaluation, EvaluationData, Evaluator, Me
 from iwm_evals.questions.bank import Bank, banked_parts, draw_bank, first_of_each
 from iwm_evals.questions.images import validation_images
 from iwm_evals.questions.parts import Part, whole
-from iwm_evals.scores.ranking import MEASURES, distances, gains, mean_chances, rank, stand
+from iwm_evals.scores.ranking import MEASURES, distances, gains, mean_chances, rank, stand, telling
 from iwm_evals.statistics.measured import share_metrics
 from iwm_evals.words.mrr import ABOUT, chart_parts, show_questions, sum_up
 
 CONTROLS = ("shuffled", "null", "identity")
+ONE_ANSWER = ("_null", "_identity")  # whichever element is asked for: chance, whatever the images
 ROWS = 8
 IMAGES_AT_ONCE = 16  # loaded together; they are measured one by one
 
@@ -66,6 +68,7 @@ class Mrr(Evaluator):
     """Mean reciprocal rank of the true target in a bank of augmented versions, with H@1, H@5, H@10, chance and controls."""
 
     name = "mrr"
+    retired = ("resamples",)
 
     images: int = option(256, "validation images measured; all of them where there are fewer", low=1)
     bank: int = option(256, "augmented versions of each image that are ranked", low=2)
@@ -74,7 +77,6 @@ class Mrr(Evaluator):
     )
     pooling: str = option("none", "what is compared: none (all patch tokens) or mean (their mean)", choices=("none", "mean"))
     chunk: int = option(64, "images encoded, or actions predicted, in one pass: bounds the memory", low=1)
-    resamples: int = option(1000, "not used: intervals are in closed form", low=1)
 
     @torch.inference_mode()
     def evaluate(self, model: WorldModel, data: EvaluationData, folder: Path, track: Track) -> Evaluation:
@@ -131,7 +133,8 @@ class Mrr(Evaluator):
         names = [part.name for part in parts if scores[part.name]]
         charts = (chart_parts(metrics, names),) if names else ()
         gallery = show_questions(metrics, sizes[""], rows)
-        return Evaluation(metrics, settings, ABOUT, sum_up(metrics, names), charts, (gallery,))
+        about = {measure: text for measure, text in ABOUT.items() if measure in metrics}
+        return Evaluation(metrics, settings, about, sum_up(metrics, names), charts, (gallery,))
 
     def rank_bank(self, model: WorldModel, image: Float[Tensor, "1 3 h w"], bank: Bank) -> Ranking:
         """Every prediction against every element of the bank of one image."""
@@ -160,7 +163,7 @@ class Mrr(Evaluator):
         return torch.cat([gains(stand(answer, truth)) for answer in answers]).mean(1)
 
     def summarise(self, part: str, table: Float[Tensor, "_ v"], sizes: list[int]) -> dict[str, Metric]:
-        """Means over images with their intervals, and chance, which is exact; of a part the reciprocal rank alone.
+        """Means over images with their intervals, and chance and what is chance by arithmetic, which are exact; of a part `MEASURES[0]`.
 
         Raises:
             ValueError: the numbers are not finite.
@@ -170,11 +173,13 @@ class Mrr(Evaluator):
         found = {}
         for answer, values in zip(("", *(f"_{control}" for control in CONTROLS)), table.split(len(MEASURES), 1), strict=True):
             found[answer] = share_metrics(values)
-        metrics = {}
-        kept, answers = (1, ("_shuffled",)) if part else (len(MEASURES), tuple(found)[1:])
-        for place, chance in enumerate(mean_chances(sizes)[:kept]):
+            if answer in ONE_ANSWER:
+                found[answer] = [Metric.constant(metric.value, metric.n) for metric in found[answer]]
+        metrics, chances = {}, mean_chances(sizes)
+        places, answers = ([0], ("_shuffled",)) if part else (telling(max(sizes)), tuple(found)[1:])
+        for place in places:
             name = f"{MEASURES[place]}.{part}" if part else MEASURES[place]
-            metrics |= {name: found[""][place], f"{name}_chance": Metric.constant(chance, len(table))}
+            metrics |= {name: found[""][place], f"{name}_chance": Metric.constant(chances[place], len(table))}
             metrics |= {name + answer: found[answer][place] for answer in answers}
         return metrics
 

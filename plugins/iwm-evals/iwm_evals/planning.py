@@ -57,6 +57,7 @@ class Planning(Evaluator):
     """The action between two images, found by searching through the predictor; the error of each number against chance and zeros."""
 
     name = "planning"
+    retired = ("resamples",)
 
     images: int = option(64, "validation images measured; all of them where there are fewer", low=1)
     searches: list[str] = option(["cem", "gradient", "bank"], "how actions are searched for", choices=tuple(SEARCHES))
@@ -66,7 +67,6 @@ class Planning(Evaluator):
     starts: int = option(2, "gradient: nearest candidates to start from", low=1)
     steps: int = option(15, "gradient: steps from each start, each as dear as three predictions", low=1)
     chunk: int = option(64, "actions predicted in one pass: bounds the memory", low=IMAGES_AT_ONCE)
-    resamples: int = option(1000, "not used: intervals are in closed form", low=1)
 
     @torch.no_grad()
     def evaluate(self, model: WorldModel, data: EvaluationData, folder: Path, track: Track) -> Evaluation:

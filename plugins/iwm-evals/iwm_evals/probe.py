@@ -27,6 +27,7 @@ class Probe(Evaluator):
     """Classes from frozen features: a linear probe, its learning rate and weight decay swept, and cosine nearest neighbours."""
 
     name = "probe"
+    retired = ("resamples",)
 
     train_images: int = option(0, "training images used; 0: all of them", low=0)
     images: int = option(0, "validation images measured; 0: all of them", low=0)
@@ -37,7 +38,6 @@ class Probe(Evaluator):
     k: int = option(20, "nearest neighbours that vote", low=1)
     temperature: float = option(0.07, "a neighbour's vote weighs exp(similarity / temperature)", low=1e-3)
     chunk: int = option(256, "images encoded in one pass: bounds the memory", low=1)
-    resamples: int = option(1000, "not used: intervals are in closed form", low=1)
 
     def evaluate(self, model: WorldModel, data: EvaluationData, folder: Path, track: Track) -> Evaluation:
         """See `Evaluator`.

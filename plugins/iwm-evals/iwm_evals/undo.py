@@ -35,10 +35,10 @@ class Undo(Evaluator):
     """How far destructive operations on the source are undone, each and all together: relative error and share undone."""
 
     name = "undo"
+    retired = ("resamples",)
 
     images: int = option(256, "validation images measured; all of them where there are fewer", low=1)
     chunk: int = option(32, "images in one pass: bounds the memory", low=1)
-    resamples: int = option(1000, "not used: intervals are in closed form", low=1)
 
     @torch.inference_mode()
     def evaluate(self, model: WorldModel, data: EvaluationData, folder: Path, track: Track) -> Evaluation:

@@ -35,7 +35,7 @@ class Apart(KnownData):
 
 
 def attentive(**fields) -> AttentiveProbe:
-    return AttentiveProbe(**{"epochs": 6, "batch": 50, "lrs": [1e-3, 1e-2], "resamples": 200, **fields})
+    return AttentiveProbe(**{"epochs": 6, "batch": 50, "lrs": [1e-3, 1e-2], **fields})
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ ALONG = tokens_of(checkers())[:, 0] / math.sqrt(WIDTH)
 
 
 def measure(model, tmp_path, data=None, **fields):
-    return Equivariance(**{"resamples": 200} | fields).evaluate(model, data or KnownData(), tmp_path, quiet)
+    return Equivariance(**fields).evaluate(model, data or KnownData(), tmp_path, quiet)
 
 
 class Shown(KnownModel):

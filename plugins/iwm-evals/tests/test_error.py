@@ -80,6 +80,8 @@ def test_a_blind_predictor_is_exactly_no_better_than_not_applying_the_action(tmp
     found = measure(tmp_path, blind)
     for name in ("error", "error.slide", "error.negative", *(f"error{control}" for control in CONTROLS)):
         assert found.metrics[name][:3] == (1, 1, 1)
+    assert found.metrics["error_identity"].exact, "by definition"
+    assert not found.metrics["error"].exact, "of these images alone"
     unexplained = found.metrics["unexplained"]
     assert unexplained.value > 0.5
     assert all(found.metrics[f"unexplained{control}"] == unexplained for control in CONTROLS)

@@ -19,7 +19,7 @@ from iwm_core.interfaces import Draws, Factor, ImageBatch, Metric, NotApplicable
 
 
 def factors(**fields) -> Factors:
-    return Factors(**{"epochs": 30, "batch": 50, "resamples": 200, **fields})
+    return Factors(**{"epochs": 30, "batch": 50, **fields})
 
 
 @dataclass

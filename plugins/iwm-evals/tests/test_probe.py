@@ -18,7 +18,7 @@ NAMES = [f"{measure}{control}" for measure in ("linear", "knn") for control in (
 
 
 def probe(**fields) -> Probe:
-    return Probe(**{"epochs": 8, "batch": 50, "resamples": 200, **fields})
+    return Probe(**{"epochs": 8, "batch": 50, **fields})
 
 
 @dataclass

@@ -4,11 +4,14 @@ from iwm_core.cli.listing import tell_problems
 
 
 def run_tune(arguments: list[str]) -> int:
-    from iwm_core.recipe.overrides import read_recipe
+    from iwm_core.recipe.overrides import checkpoint_in, read_recipe
     from iwm_core.run.words import read_run
 
     path, rest = read_run(arguments, "tune", "recipe=tune/NAME [key=value …]")
     name, overrides = read_recipe(rest)
+    from iwm_core.run.new_run import refuse_named
+
+    refuse_named(checkpoint_in(overrides)[1])
     from iwm_tasks.tuning.work import start
 
     tell_problems()
@@ -26,11 +29,14 @@ def run_predict(arguments: list[str]) -> int:
 
 
 def run_compare(arguments: list[str]) -> int:
+    from iwm_core.run.lock import refuse_busy
     from iwm_core.run.words import read_run
-    from iwm_tasks.comparison.asked import read_words
 
     path, words = read_run(arguments, "compare")
-    read_words(words)
+    from iwm_tasks.comparison.asked import read_asked
+    from iwm_tasks.comparison.folder import find_folder
+
+    refuse_busy(find_folder(*read_asked(path, words))[0])
     from iwm_tasks.comparison.work import compare
 
     tell_problems()

@@ -9,6 +9,7 @@ Decisions:
 """
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import timm
@@ -17,7 +18,7 @@ from jaxtyping import Float, Int
 from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from timm.layers.patch_embed import PatchEmbed
 from timm.models.vision_transformer import VisionTransformer
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from iwm_core.interfaces import Encoder, EncoderComponent, option
@@ -151,8 +152,7 @@ class TimmViT(EncoderComponent):
 
     def check_shape(self, image_size: int) -> None:
         """Check what timm itself would only meet with an assertion."""
-        with torch.device("meta"):
-            probe = timm.create_model(self.model, num_classes=0)
+        probe = on_paper(self.model)
         # A subclass (distilled) or another patch embedding (hybrids) computes something else than `ViTEncoder`.
         if type(probe) is not VisionTransformer or type(probe.patch_embed) is not PatchEmbed:
             raise ValueError(f"encoder.model {self.model!r} is a {type(probe).__name__}, not a plain Vision Transformer of timm")
@@ -169,3 +169,10 @@ class TimmViT(EncoderComponent):
             raise ValueError(
                 f"image_size {image_size} is not divisible by the patch size {patch}; use image_size={near}, or another encoder.patch_size"
             )
+
+
+@cache
+def on_paper(model: str) -> nn.Module:
+    """timm's model of a name, without numbers: shapes alone. Kept, since all that is built and checked in a process asks for it."""
+    with torch.device("meta"):
+        return timm.create_model(model, num_classes=0)

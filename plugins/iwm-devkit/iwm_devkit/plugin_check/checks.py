@@ -17,6 +17,8 @@ from iwm_devkit.plugin_check.named import Check
 
 Point = tuple[Plugin, Any]
 """A plugin and its `importlib.metadata.EntryPoint`."""
+PREFIX = "iwm-"
+"""What distributions of plugins begin with, by custom."""
 
 
 def checks_of(name: str) -> list[Check]:
@@ -85,7 +87,8 @@ def points_of(name: str) -> list[Point]:
             f"{name} is installed, and has no entry point in the group iwm; add `[project.entry-points.iwm]` with "
             f'`NAME = "MODULE"` to its pyproject.toml and install it again'
         )
-    hint = did_you_mean(name, known)
+    start = PREFIX if plain(name).startswith(PREFIX) else ""  # shared by most, so that it makes none of them near
+    hint = did_you_mean(plain(name)[len(start) :], [word[len(start) :] for word in known if word.startswith(start)], start + "{}")
     raise UserError(f"no plugin {name!r} is installed; {hint}plugins: {', '.join(sorted({p.distribution for p, _ in points}))}")
 
 

@@ -71,6 +71,11 @@ def gains(standing: Standing) -> Float[Tensor, "4 q"]:
     return torch.stack([reciprocal_rank(standing), *(hit_rate(standing, k) for k in HITS)])
 
 
+def telling(size: int) -> list[int]:
+    """The places among `MEASURES` of those that a bank of this size can tell anything by: a hit among as many as there are is certain."""
+    return [0, *(place for place, k in enumerate(HITS, 1) if k < size)]
+
+
 def chances(size: int) -> tuple[float, ...]:
     """What an answer that knows nothing gets of each of `MEASURES`."""
     return chance_reciprocal_rank(size), *(min(1.0, k / size) for k in HITS)

@@ -47,6 +47,9 @@ def relative_metrics(table: dict[str, Float[Tensor, "m"]], ratios: list[Ratio], 
     for ratio in ratios:
         above, below = table[ratio.above][:, None], table[ratio.below][:, None]
         counted = below[:, 0] > 0
+        if ratio.above == ratio.below:
+            found[ratio.name] = Metric.constant(1.0, int(counted.sum()))
+            continue
         (metric,) = share_metrics(above[counted]) if ratio.share else ratio_metrics(above, below)
         found[ratio.name] = metric._replace(n=int(counted.sum()))
     return found

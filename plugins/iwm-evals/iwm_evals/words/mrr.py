@@ -58,5 +58,5 @@ def show_questions(metrics: dict[str, Metric], sizes: list[int], rows: list[Row]
         subtitle=f"95 % interval {mrr.low:.3f} to {mrr.high:.3f}   ·   {mrr.n} images, {versions} versions of each",
         headings=("source", "true target", "nearest to prediction"),
         rows=tuple(rows),
-        about="   ·   ".join(f"{word} {metrics[name].value:.3f}" for word, name in numbers),
+        about="   ·   ".join(f"{word} {metrics[name].value:.3f}" for word, name in numbers if name in metrics),
     )

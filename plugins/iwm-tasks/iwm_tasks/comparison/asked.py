@@ -8,6 +8,7 @@ from iwm_core.recipe.files import find_recipes
 from iwm_core.recipe.overrides import check_recipe, check_words
 from iwm_core.run.stored import read_seal
 from iwm_tasks.comparison.folder import DEFAULT, Asked, in_order
+from iwm_tasks.tuning.begun_from import source_of
 
 RECIPES = "tune/"
 OWN = ("recipe", "run", "train.seed", "world_model", "protocols", "seeds")
@@ -21,8 +22,6 @@ def read_asked(path: str, words: list[str]) -> tuple[Asked, str | None]:
         UserError: there is no such world model, protocol or number of seeds, or a word that means nothing here.
     """
     protocols, seeds, shared, own, folder, checkpoint = read_words(words)
-    from iwm_tasks.tuning.source import source_of  # which imports torch
-
     source = source_of(path, checkpoint)[0]
     return Asked(path, source["checkpoint"], protocols, seeds, shared, own, read_seal(Path(path) / "config.yaml") or ""), folder
 

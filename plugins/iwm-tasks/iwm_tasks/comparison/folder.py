@@ -130,7 +130,7 @@ def read_folder(folder: Path) -> Asked | str | None:
                 raise Damaged(folder / FILE, f"is damaged (a protocol is called {name[:60]!r})", "choose another folder with run=OTHER")
         return asked
     if folder.is_dir():
-        return "something that is no comparison" if {file.name for file in folder.iterdir()} - LEFT else None
+        return f"other things, and no {FILE}" if {file.name for file in folder.iterdir()} - LEFT else None
     return "no runs, as it is a file" if folder.exists() else None
 
 

@@ -5,8 +5,9 @@ With k trainings of values v, all measured on the same images, each side of the 
 - over trainings: t(k - 1) · sd(v) / √k, Student's interval of a mean;
 - over images: that side of the bootstrap interval of the trainings' mean, the images resampled together for all trainings.
 
-Two trainings differ also because they err on other images, so a part of the second is in the first as well: the interval is on the
-wide side (in simulations it holds the truth in 98 to 99 of 100 cases). With one training only the second is known.
+Two trainings may differ also because they err on other images, and that part of the second is in the first as well. Simulated with two
+to five trainings of normal numbers on 100 images, the interval holds the truth in 95 to 96 of 100 cases where only images or only
+trainings differ, and in more the more each training errs on images of its own, up to 99 or 100. With one training only the second is known.
 """
 
 import math

@@ -3,7 +3,8 @@
 Decisions:
 - Files that are named are read whatever their ending; folders are walked as ``data=folder`` does it: known endings, by name, nothing that
   begins with a dot.
-- An image that cannot be read is told and left out; only where none can be read has the command failed, and then nothing is written.
+- Images that cannot be read are left out and told in one line, the first by name. Only where none can be read has the command failed, and
+  then nothing is written.
 - Memory is bounded by ``batch``: images are decoded a batch at a time, in ``workers`` processes (decoding takes longer than answering).
 - The first Ctrl-C ends the work after the image under way.
 """
@@ -20,6 +21,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 import iwm_core
+from iwm_core.data.quarantine import Corrupt, named
 from iwm_core.data.workers import made_in_order, warn
 from iwm_core.interfaces import NOT_COUNTED, CorruptImage
 from iwm_core.interfaces.errors import Stopped, UserError
@@ -37,13 +39,6 @@ class Answered(NamedTuple):
     path: str
     size: tuple[int, int]
     answers: dict[str, Float[Tensor, "o ..."]]
-
-
-class Unreadable(NamedTuple):
-    """An image that cannot be read."""
-
-    path: str
-    why: str
 
 
 def run_predict(asked: Asked) -> int:
@@ -69,29 +64,30 @@ def run_predict(asked: Asked) -> int:
 
 def predict(tuned: Tuned, paths: list[str], run: Path, asked: Asked, display: Display) -> None:
     """Write the answers for all images."""
-    files, done, first = None, 0, None
+    files, done, corrupt = None, 0, []
     with Stop() as stop:
         for item in display.track(answered(tuned, paths, asked.batch, asked.workers), "images", len(paths)):
-            if isinstance(item, Unreadable):
-                first = first or item
-                display.warn(f"{item.path} is left out: {item.why}")
+            if isinstance(item, Corrupt):
+                corrupt.append(item)
             else:
                 files = files or AnswerFiles(tuned, make_place(run, asked.out))
                 files.add(item.path, item.size, item.answers)
                 done += 1
             if stop.received:
                 break
+    if files is not None and corrupt:
+        display.warn(f"{len(corrupt)} of {len(paths)} images are left out of {files.table}: {named(corrupt)}")
     if stop.received:
         kept = f"{done} of {len(paths)} images are in {files.table}" if files else "nothing was written yet"
         raise Stopped(f"interrupted; {kept}", 128 + stop.received)
     if files is None:
-        assert first is not None, "there are images"
-        raise UserError(f"none of the {len(paths)} images can be read, such as {first.path}: {first.why}")
+        first = corrupt[0]
+        raise UserError(f"none of the {len(paths)} images can be read, such as {first.name}: {first.reason}")
     left_out = f", {len(paths) - done} left out" if done < len(paths) else ""
     display.say(f"wrote {files.table}: {done} image{'s' * (done != 1)}{left_out}")
 
 
-def answered(tuned: Tuned, paths: list[str], batch: int, workers: int) -> Iterator[Answered | Unreadable]:
+def answered(tuned: Tuned, paths: list[str], batch: int, workers: int) -> Iterator[Answered | Corrupt]:
     """What is answered for each image, in their order."""
     chunks = [list(range(start, min(start + batch, len(paths)))) for start in range(0, len(paths), batch)]
     made = made_in_order(Squares(paths, tuned.image_size, tuned.white), chunks, min(workers, len(chunks) - 1), lost)
@@ -100,7 +96,7 @@ def answered(tuned: Tuned, paths: list[str], batch: int, workers: int) -> Iterat
         place = 0
         for index, what in zip(chunk, found, strict=True):
             if isinstance(what, str):
-                yield Unreadable(paths[index], what)
+                yield Corrupt(index, paths[index], what)
             else:
                 height, width = what  # a list by now: the loader makes lists of tuples
                 yield Answered(paths[index], (height, width), {name: answer[place].cpu() for name, answer in answers.items()})
@@ -152,7 +148,7 @@ def images_in(folder: str) -> list[str]:
     extensions = Folder(path=folder).extensions
     endings = tuple(f".{extension}" for extension in extensions)
     try:
-        found = [os.path.join(folder, path) for path, is_file in walk(folder, "") if is_file and path.lower().endswith(endings)]  # noqa: PTH118
+        found = [os.path.join(folder, path) for path, file in walk(folder, "") if file is not None and path.lower().endswith(endings)]  # noqa: PTH118
     except ValueError as error:
         raise UserError(str(error)) from error
     if not found:

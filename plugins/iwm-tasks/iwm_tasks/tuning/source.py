@@ -10,9 +10,7 @@ from iwm_core.model.world_model import build_model
 from iwm_core.recipe.shapes import fitting
 from iwm_core.recipe.thaw import thaw_plain
 from iwm_core.run.checkpoint import load_weights
-from iwm_core.run.directory import Run
 from iwm_core.run.saved import step_of
-from iwm_core.run.stored import Damaged
 from iwm_tasks.interfaces import WorldModelParts
 
 
@@ -22,21 +20,6 @@ class Source(TypedDict):
     run: str
     checkpoint: str
     config: dict[str, Any]
-
-
-def source_of(path: str, checkpoint: str | None = None) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What a tuning keeps of the run that it begins from (its path, checkpoint and config), and the config of its data.
-
-    Raises:
-        UserError: it is no run, no world model, or has no checkpoint yet.
-    """
-    run = Run.open(path, checkpoint)
-    config = run.plain_config()
-    if "world_model" in config:
-        raise UserError(f"{path} is tuned already; tune the world model that it comes from: {config['world_model'].get('run')}")
-    if "data" not in config:
-        raise Damaged(run.path / "config.yaml", "is damaged (it lacks data)", "bring back a copy of it")
-    return {"run": str(Path(path).absolute()), "checkpoint": run.newest().name, "config": config}, config["data"]
 
 
 def world_model_parts(source: dict[str, Any], restored: bool) -> WorldModelParts:

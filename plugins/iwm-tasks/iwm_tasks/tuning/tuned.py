@@ -38,7 +38,7 @@ class Tuned:
         checkpoint: where the weights come from; None where they come from no run.
         step: the step they were saved at.
         device: where to compute.
-        white: what value is white in files of grey with more than 8 bits, as in training; None: not told.
+        white: what value is white in files of more than 8 bits, as in training; None: not told.
 
     Attributes:
         tasks: the tasks, by name.

@@ -15,11 +15,12 @@ from iwm_core.recipe.schema import kind_of
 from iwm_core.recipe.thaw import thaw
 from iwm_core.training.course import begin
 from iwm_tasks.tuning.augment import check_augment, check_shares
+from iwm_tasks.tuning.begun_from import source_of
 from iwm_tasks.tuning.data import check_targets, part_of
 from iwm_tasks.tuning.kind import WORLD_MODEL, Tuning
+from iwm_tasks.tuning.model import lessons
 from iwm_tasks.tuning.recipe import TuneRecipe
-from iwm_tasks.tuning.source import source_of
-from iwm_tasks.tuning.tune import build, check_outputs, lessons
+from iwm_tasks.tuning.tune import build, check_outputs
 
 
 def start(path: str, name: str, overrides: list[str]) -> int:
