@@ -78,9 +78,10 @@ def test_help_names_every_verb_and_version_is_the_packages(capsys):
     for verb in load_plugins().commands:
         assert re.search(rf"^  iwm {verb}\b", text, re.MULTILINE), verb
         own = told(capsys, *verb.split(), "--help")
-        assert told(capsys, verb, "x", "-h") == own
+        assert told(capsys, *verb.split(), "x", "-h") == own
         assert set(own.split("\n\n")[0].splitlines()) <= set(text.splitlines()), "the same forms"
-        assert 2 <= own.partition("examples:")[2].count(f"\n  iwm {verb}") <= 3
+        assert own.partition("examples:")[2].count(f"\n  iwm {verb}") >= 1
+        assert 1 <= len(load_plugins().commands[verb].examples) <= 3
     assert told(capsys) == told(capsys, "-h") == text
     assert told(capsys, "--version") == f"iwm {__version__}\n"
 

@@ -12,6 +12,7 @@ from types import ModuleType, SimpleNamespace
 import iwm_devkit as testing
 import pytest
 import torch
+from iwm_devkit.scaffold import parser
 from iwm_tasks.comparison.asked import prefix_of, read_protocols, read_seeds
 
 import iwm_core
@@ -134,7 +135,8 @@ def test_commands_in_pages_compose(page, capsys):
     load_plugins.cache_clear()
     made = [words[3] for words in commands(page) if words[1:3] == ["plugins", "new"]]
     for words in commands(page):
-        _, verb, *rest = words
+        verb = next(name for name in (" ".join(words[1:3]), words[1]) if name in CHECKS)
+        rest = words[1 + len(verb.split()) :]
         for name in made:  # what the reader has written by then, and we have not
             rest = [word.replace(f",{name}]", "]") for word in rest]
         CHECKS[verb](rest)
@@ -145,9 +147,10 @@ def test_commands_in_pages_compose(page, capsys):
 def test_commands_in_help_compose(verb, capsys):
     load_plugins.cache_clear()
     for line in load_plugins().commands[verb].examples:
-        _, named, *rest = shlex.split(line)
-        assert named == verb
-        CHECKS[verb](rest)
+        words = shlex.split(line)
+        own = verb.split()
+        assert words[: 1 + len(own)] == ["iwm", *own]
+        CHECKS[verb](words[1 + len(own) :])
     capsys.readouterr()
 
 
@@ -161,7 +164,7 @@ def check_train(words: list[str]) -> None:
 
 
 def check_recipe(name: str, overrides: list[str], data: dict[str, str] | None = None):
-    config, _ = compose(name, overrides, data)
+    config, _ = compose(name, overrides, {"data": {"world_model": data}} if data else None)
     return None if left_open(config) else thaw(config)
 
 
@@ -205,7 +208,9 @@ CHECKS = {
     "components": lambda words: dispatch(["components", *words]),
     "report": lambda words: check_paths(words),
     "predict": lambda words: check_paths(words),
-    "plugins": lambda words: dispatch(["plugins", *words]) if words[:1] not in (["new"], ["check"]) else None,
+    "plugins": lambda words: dispatch(["plugins", *words]),
+    "plugins new": lambda words: parser().parse_args(words),
+    "plugins check": lambda words: None,  # of a plugin that is not installed here
 }
 
 

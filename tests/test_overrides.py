@@ -87,7 +87,7 @@ def jobs(monkeypatch):
 def test_a_sweep_runs_each_job_in_a_process_of_its_own(tiny, jobs):
     words = ["train", "-m", "recipe=tiny", "train.seed=0,1", "predictor=shift,identity", "train.lr.peak=2e-3"]
     assert guarded(lambda: dispatch(words)) == 0
-    assert all(job[:5] == [sys.executable, "-m", "iwm_core.cli.main", "train", "recipe=tiny"] for job in jobs)
+    assert all(job[:5] == [sys.executable, "-m", "iwm_core.cli", "train", "recipe=tiny"] for job in jobs)
     pairs = [(s, p) for s in ("train.seed=0", "train.seed=1") for p in ("predictor=shift", "predictor=identity")]
     assert [job[5:] for job in jobs] == [[*pair, "train.lr.peak=2e-3", "run='runs/tiny'"] for pair in pairs]
     assert list(Path("runs").iterdir()) == [], "a directory that a job has not used is removed"

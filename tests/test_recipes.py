@@ -34,10 +34,10 @@ def header(name: str) -> dict[str, str]:
 
 def test_the_recipes_of_the_checkout_are_found():
     """By their paths; the folders of shared groups hold no recipes."""
-    folder = Path(__file__).parents[1] / "recipes"
+    folder = Path(__file__).parents[1] / "recipes" / "iwm_recipes"
     shared = {"data", "launch", "size"}
     files = {p.relative_to(folder).with_suffix("").as_posix() for p in folder.rglob("*.yaml") if p.parent.name not in shared}
-    assert files == {name for name, recipe in RECIPES.items() if recipe.plugin.distribution == "iwm-core"}
+    assert files == {name for name, recipe in RECIPES.items() if recipe.plugin.distribution == "iwm"}
     assert "quickstart" in files
 
 
@@ -67,7 +67,7 @@ def test_the_recipes_of_tunings_are_those_in_their_folder():
 @pytest.mark.parametrize("budget", ["paper", "cpu"])
 def test_every_tuning_composes_within_each_budget(name, budget):
     """What it fits is a world model, which a recipe does not know; it chooses the paper's settings unless it is told otherwise."""
-    config, notes = compose(name, [f"budget={budget}", "launch.device=cpu"], {"name": "scenes"})
+    config, notes = compose(name, [f"budget={budget}", "launch.device=cpu"], {"data": {"world_model": {"name": "scenes"}}})
     assert notes == []
     recipe = thaw(config)
     assert recipe.recipe == name
@@ -76,7 +76,7 @@ def test_every_tuning_composes_within_each_budget(name, budget):
     assert 0 <= plan.warmup < plan.steps
     assert 1 <= plan.checkpoint_every <= plan.steps
     assert recipe.train.lr.start <= recipe.train.lr.peak >= recipe.train.lr.end
-    paper = compose(name, ["launch.device=cpu"], {"name": "scenes"})[0]
+    paper = compose(name, ["launch.device=cpu"], {"data": {"world_model": {"name": "scenes"}}})[0]
     assert (paper == config) == (budget == "paper")
     frozen = recipe.protocol.name in ("frozen", "pixels")
     assert bool(recipe.augment.mixup and recipe.augment.randaugment) == (budget == "paper" and not frozen), "probes see plain images"

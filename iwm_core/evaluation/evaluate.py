@@ -4,7 +4,7 @@ Decisions:
 - One evaluator that finds nothing to measure, or cannot, does not keep the others from measuring; what failed is told at the end.
 - What is found is kept by the settings that it was measured with (`iwm_core.run.scorecard`): `iwm eval` with others leaves the recipe's
   alone.
-- Pictures of galleries are drawn by who listens to `iwm_evaluated` (iwm-report); without a listener, there are none.
+- Pictures of galleries are drawn by who listens to `iwm_evaluated`; without a listener, there are none.
 - Files of an evaluator's own are made elsewhere, and put in place with what it returns: so no two evaluations mix theirs, a failed one
   leaves none, and what is measured in training leaves those of the newest result alone.
 """

@@ -3,7 +3,7 @@
 import math
 from numbers import Real
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from jaxtyping import Float
@@ -11,9 +11,11 @@ from torch import Tensor
 
 from iwm_core.interfaces import ActionParams, Targets, Views, WorldModel
 from iwm_core.model.actions import ActionSequence, recipe_actions
-from iwm_core.model.planning import Plan, Search, plan
 from iwm_core.model.world_model import ImageWorldModel, build_model
 from iwm_core.recipe.config import Recipe
+
+if TYPE_CHECKING:
+    from iwm_core.model.planning import Plan, Search
 
 OVERSHOOT = 0.1
 """How far outside [0, 1] the values of images may lie."""
@@ -123,11 +125,11 @@ class FrozenModel(WorldModel):
         self,
         source: Float[Tensor, "b 3 h w"],
         goal: Float[Tensor, "_ 3 _ _"],
-        search: str | Search = "cem",
+        search: "str | Search" = "cem",
         seed: int = 0,
         candidates: int = 256,
         chunk: int = 64,
-    ) -> Plan:
+    ) -> "Plan":
         """The actions that lead from source images to goal images, found by searching through the world model.
 
         ::
@@ -148,6 +150,8 @@ class FrozenModel(WorldModel):
         Raises:
             ValueError: an unknown search, no action that ever changes a target, images of another size, or latents that are not finite.
         """
+        from iwm_core.model.planning import plan
+
         return plan(self, self._checked(source), self._checked(goal), search, seed, candidates, chunk)
 
     def _checked(self, images: Any) -> Tensor:

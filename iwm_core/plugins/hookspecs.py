@@ -1,8 +1,8 @@
 """The hooks a plugin may implement.
 
 Registration hooks are pure and return lists; lifecycle hooks return nothing. No hook depends on the order of plugins. A plugin's
-entry-point module should import its classes inside the hooks, so that ``iwm plugins`` stays light. Hooks of a plugin's own, such as
-those of iwm-tasks, are declared by `iwm_hookspecs`.
+entry-point module should import its classes inside the hooks, so that ``iwm plugins`` stays light. Hooks of a plugin's own are
+declared by `iwm_hookspecs`.
 """
 
 from pathlib import Path

@@ -106,7 +106,8 @@ def compose(name: str, overrides: list[str], choices: Choices | None = None) -> 
     config.recipe = name
     notes = prune(config, parsed)
     # Hydra leaves chosen groups last; a reader expects the recipe's own order.
-    order = ["kind", *(f.name for f in dataclasses.fields(kind_of(config).schema().recipe) if f.name in config)]
+    order = ["recipe", "kind", *(f.name for f in dataclasses.fields(kind_of(config).schema().recipe) if f.name in config)]
+    order = list(dict.fromkeys(order))
     return OmegaConf.create({key: config._get_node(key) for key in [*order, *(k for k in config if k not in order)]}), notes
 
 

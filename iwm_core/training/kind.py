@@ -22,9 +22,6 @@ class Pretraining(RunKind):
             groups=("encoder", "predictor", "targets", "actions", "data", "evaluators"),
         )
 
-    def recognises(self, config: Mapping[str, Any]) -> bool:
-        return "encoder" in config
-
     def check(self, recipe: Recipe) -> None:
         from iwm_core.training.fits import check_data, check_fit
 
