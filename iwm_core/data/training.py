@@ -12,7 +12,6 @@ from iwm_core.data.store import StoredViews
 from iwm_core.interfaces import DataSource, Images
 from iwm_core.interfaces.errors import UserError
 from iwm_core.process.display import Display, Recurring
-from iwm_core.recipe.config import Recipe
 from iwm_core.run.directory import Run
 
 
@@ -81,14 +80,14 @@ class TrainingData(WatchedData):
     """Batches of views for the training loop.
 
     Args:
-        recipe: the recipe.
+        recipe: of any kind of run, with `data`, `view`, `image_size`, `train.seed` and `launch.workers`.
         run: where corrupt images are written down.
         device: where batches go.
         display: progress and warnings.
         quiet: another process tells what all of them meet.
     """
 
-    def __init__(self, recipe: Recipe, run: Run, device: torch.device, display: Display, quiet: bool) -> None:
+    def __init__(self, recipe: Any, run: Run, device: torch.device, display: Display, quiet: bool) -> None:
         images = paired(open_split(recipe.data, "train"), recipe.data)
         super().__init__(images, recipe.data, run, display, quiet)
         size = recipe.view.canvas or recipe.image_size
