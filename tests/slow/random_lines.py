@@ -85,9 +85,14 @@ def plausible(draw: random.Random) -> list[str]:
     return draw.choice(slips)
 
 
+def verbs() -> list[str]:
+    """The first words of all verbs."""
+    return list(dict.fromkeys(name.split()[0] for name in load_plugins().commands))
+
+
 def right(draw: random.Random) -> list[str]:
     """A command line that is right, and is carried out within seconds."""
-    verb = draw.choice(["train", "train", "train", "resume", "eval", "eval", "tune", "tune", *load_plugins().commands])
+    verb = draw.choice(["train", "train", "train", "resume", "eval", "eval", "tune", "tune", *verbs()])
     lines = {
         "train": lambda: ["recipe=tiny", "train.steps=2", *chosen(draw, TRAIN)],
         "resume": lambda: [draw.choice(["world", "tuned", "young", "half", "half"]), *chosen(draw, LAUNCH)],
@@ -110,7 +115,7 @@ def chosen(draw: random.Random, among: tuple[str, ...]) -> list[str]:
 
 def hostile(draw: random.Random) -> list[str]:
     """A command line of which anything may be wrong."""
-    verb = draw.choice([*load_plugins().commands, "train", "train", "train", "show", "show", "eval", "resume"])
+    verb = draw.choice([*verbs(), "train", "train", "train", "show", "show", "eval", "resume"])
     words = {
         "train": lambda: [*recipe(draw), *some(draw, settings)],
         "show": lambda: [*recipe(draw), *some(draw, settings)],
