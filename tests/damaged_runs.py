@@ -56,6 +56,9 @@ class Result(NamedTuple):
     seconds: float
 
 
+PARTS = ("comparison.page", "comparison.work", "tuning.work", "prediction.work")
+
+
 def prepare(folder: Path) -> None:
     """Import all, with the tiny plugin among the installed ones, here and in the processes of a comparison."""
     os.environ |= with_tiny_plugin(folder)
@@ -66,8 +69,8 @@ def prepare(folder: Path) -> None:
 
     for kind in load_plugins().kinds:
         load_plugins().entries(kind)
-    for module in ("work", "report.page", "report.comparison_page", "comparison.work", "tuning.work", "prediction.work"):
-        __import__(f"iwm_core.{module}")
+    for module in ("iwm_core.training.course", "iwm_report.page", *(f"iwm_tasks.{part}" for part in PARTS)):
+        __import__(module)
     on_paper("vit_tiny_patch16_224")
     gc.freeze()  # a collection in a child would copy all that it looks at
 

@@ -108,7 +108,7 @@ def test_jobs_end_with_their_parent():
     """With their data workers, by SIGKILL to the parent alone."""
     code = "import os, subprocess, sys\nfrom iwm_core.process.jobs import run_job\nrun_job([sys.executable, '-c', sys.argv[1]])"
     job = (
-        "import os, time\nfrom iwm_core import cli\n"
+        "import os, time\nfrom iwm_core.cli import main as cli\n"
         "cli.dispatch = lambda _: (print(os.fork() or os.getpid(), os.getpid(), flush=True), time.sleep(60))\ncli.main()"
     )
     with subprocess.Popen([sys.executable, "-c", code, job], stdout=subprocess.PIPE, text=True) as parent:

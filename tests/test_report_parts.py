@@ -19,7 +19,7 @@ from report_runs import evaluation, make_run
 from iwm_core.evaluation.reading import read_run
 from iwm_core.interfaces.results import Chart, Metric, Series, beside, measure_and_part
 
-STYLESHEET = Path(__file__).parent.parent / "iwm_core/report/templates/page.css"
+STYLESHEET = Path(__file__).parent.parent / "plugins/iwm-report/iwm_report/templates/page.css"
 
 
 @pytest.mark.parametrize(

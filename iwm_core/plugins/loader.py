@@ -94,7 +94,9 @@ class Plugins:
         return {scheme: entry.component for scheme, entry in found.items()}
 
     def entries(self, kind: str) -> dict[str, Entry]:
-        """Components of a kind by name, sorted; names that clash are left out (asking for one tells why)."""
+        """Components of a kind by name, sorted; none of a kind that no plugin declares. Names that clash are left out."""
+        if kind not in self.kinds:
+            return {}
         if kind not in self._entries:
             self._entries[kind] = self._collect(kind)
         return self._entries[kind]

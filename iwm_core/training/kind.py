@@ -34,18 +34,16 @@ class Pretraining(RunKind):
         check_fit(recipe, restored)
 
     def check_change(self, before: Recipe, after: Recipe, verb: str) -> None:
-        if verb == "eval" and not after.evaluators:
-            raise UserError("the recipe has no evaluators; add evaluators=[NAME], `iwm components evaluator` lists what is installed")
-        if before.data == after.data:
-            return
         had, has = before.data.observed, after.data.observed
-        if (had and had.labels) != (has and has.labels):
+        if before.data != after.data and (had and had.labels) != (has and has.labels):
             shows = f"shows {', '.join(has.labels)}" if has else "shows none"
             raise UserError(
                 f"this model was trained {'with' if had else 'without'} an observed action"
                 f"{' (' + ', '.join(had.labels) + ')' if had else ''}, and data={after.data.name} {shows}; "
                 f"iwm {verb} needs data of the same kind, `iwm tune` takes any"
             )
+        if verb == "eval" and not after.evaluators:
+            raise UserError("the recipe has no evaluators; add evaluators=[NAME], `iwm components evaluator` lists what is installed")
 
     def train(self, run: Any, recipe: Recipe, checkpoint: Path | None, display: Any) -> None:
         from iwm_core.training.pretraining import train

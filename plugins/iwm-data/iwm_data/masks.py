@@ -38,6 +38,7 @@ def decode_mask(data: bytes, classes: Sequence[str], what: str, ignored: Sequenc
         warnings.simplefilter("ignore")
         try:
             image = upright(opened(data))
+            image.load()
         except CorruptImage as error:
             raise CorruptImage(f"{what}: {error}") from error
         except Exception as error:  # as in `decode`

@@ -220,7 +220,7 @@ def test_wrong_use_is_one_line(site, capsys, words, fix):
 def test_what_is_not_installed_is_no_other_plugin_by_the_prefix_that_all_share(site, capsys, name):
     status = guarded(lambda: dispatch(["plugins", "check", name]))
     error = capsys.readouterr().err
-    assert_one_line((status, error), f"no plugin {name!r} is installed; plugins: iwm-core")
+    assert_one_line((status, error), f"no plugin {name!r} is installed; plugins: iwm, iwm-core, iwm-devkit")
     assert "did you mean" not in error
 
 

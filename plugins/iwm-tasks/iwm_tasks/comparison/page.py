@@ -1,5 +1,6 @@
 """The page of a comparison of protocols: in the look of the reports, and as they are, one file that needs nothing else."""
 
+from pathlib import Path
 from typing import NamedTuple
 
 from iwm_report.environment import make_environment
@@ -21,7 +22,7 @@ class Mark(NamedTuple):
 
 def render(comparison: Comparison) -> str:
     """The page, as text."""
-    environment = make_environment()
+    environment = make_environment(Path(__file__).parent / "templates")
     environment.filters |= {"breakable": breakable}
     order = list(comparison.protocols)
     tables = [

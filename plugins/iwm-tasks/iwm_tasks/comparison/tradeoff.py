@@ -12,10 +12,10 @@ import re
 from collections.abc import Callable
 from functools import cache
 from math import ceil, log10, sqrt
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from iwm_report.drawing import style
+from iwm_report.environment import TEMPLATES
 from iwm_report.numbers import written
 from iwm_report.panels import span
 from iwm_report.svg import INK, PAPER, SETTINGS, VARIABLES, inline, own_settings
@@ -69,7 +69,7 @@ def picture(tables: list[Table], order: list[str], kind: str) -> bytes:
 @cache
 def light() -> dict[str, str]:
     """The colours of the page's light theme, by the values that stand for them in drawings."""
-    style_sheet = (Path(__file__).parent / "templates" / "page.css").read_text(encoding="utf-8")
+    style_sheet = (TEMPLATES / "page.css").read_text(encoding="utf-8")
     values = dict(re.findall(r"(--[\w-]+): (#\w+)", style_sheet[: style_sheet.index("}")]))
     return {placeholder: values[name] for placeholder, name in VARIABLES.items()}
 
