@@ -62,6 +62,7 @@ class Environment:
             "PATH": f"{self.folder / 'bin'}{os.pathsep}{os.environ['PATH']}",
             "OMP_NUM_THREADS": "1",
             "PIP_NO_INDEX": "1",
+            "PIP_CONFIG_FILE": os.devnull,
             "PIP_NO_BUILD_ISOLATION": "0",  # pip reads it the other way round: no isolation, as hatchling is there
             "PIP_DISABLE_PIP_VERSION_CHECK": "1",
         }
