@@ -18,11 +18,20 @@ class SmallEncoder(Encoder):
         super().__init__()
         self.width, self.grid = WIDTH, (SIDE, SIDE)
         self.model = VisionTransformer(
-            SIZE, PATCH, num_classes=0, global_pool="", embed_dim=WIDTH, depth=DEPTH, num_heads=HEADS, class_token=False
+            SIZE,
+            PATCH,
+            num_classes=0,
+            global_pool="",
+            embed_dim=WIDTH,
+            depth=DEPTH,
+            num_heads=HEADS,
+            class_token=False,
+            pos_embed="none",
         )
+        self.register_buffer("positions", torch.randn(SIDE * SIDE, WIDTH))  # fixed, as those of real encoders: nothing that is trained
 
     def forward(self, images: Float[Tensor, "b 3 h w"], keep: Int[Tensor, "b k"] | None = None) -> Float[Tensor, "b k d"]:
-        tokens = self.model.patch_embed(2 * images - 1) + self.model.pos_embed
+        tokens = self.model.patch_embed(2 * images - 1) + self.positions
         if keep is not None:
             tokens = tokens.gather(1, keep[..., None].expand(-1, -1, WIDTH))
         return self.model.norm(self.model.blocks(tokens))
