@@ -11,7 +11,8 @@ from jaxtyping import install_import_hook
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ["OMP_NUM_THREADS"] = "1"
 
-PACKAGES = ["iwm_core", "iwm_masking", "iwm_photometric", "iwm_crop", "iwm_scenes", "iwm_evals", "iwm_tasks"]
+PLUGINS = ["vit", "data", "scenes", "masking", "photometric", "crop", "evals", "tasks", "report", "devkit"]
+PACKAGES = ["iwm_core", *(f"iwm_{name}" for name in PLUGINS)]
 install_import_hook(PACKAGES, "shape_checker.check")
 
 

@@ -12,7 +12,7 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
-from iwm_core.listing import run_components
+from iwm_core.cli.listing import run_components
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "components.md"
@@ -48,7 +48,7 @@ def told(*words: str) -> list[dict[str, str]]:
 
 def distributions() -> set[str]:
     """The names of this repository's distributions."""
-    files = [ROOT / "pyproject.toml", *ROOT.glob("plugins/*/pyproject.toml")]
+    files = [ROOT / "pyproject.toml", ROOT / "recipes/pyproject.toml", *ROOT.glob("plugins/*/pyproject.toml")]
     return {tomllib.loads(file.read_text(encoding="utf-8"))["project"]["name"] for file in files}
 
 

@@ -12,9 +12,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from iwm_core.bootstrap import bootstrap
-from iwm_core.intervals import interval, ratio_interval
-from iwm_core.jackknife import jackknife
+from iwm_core.evaluation.bootstrap import bootstrap
+from iwm_core.evaluation.intervals import interval, ratio_interval
+from iwm_core.evaluation.jackknife import jackknife
 
 PAGE = Path(__file__).resolve().parent / "metrics.md"
 BEGIN, END = "<!-- coverage: made by python docs/make_coverage.py -->", "<!-- end of coverage -->"

@@ -10,27 +10,25 @@ from typing import TYPE_CHECKING, Any
 import pluggy
 
 if TYPE_CHECKING:
-    from iwm_core.frozen import FrozenModel
-    from iwm_core.report.measured import Measured
-    from iwm_core.tuning.tuned import Tuned
+    from iwm_core.evaluation.measured import Measured
 
 __version__ = version("iwm-core")
 hookimpl = pluggy.HookimplMarker("iwm")
-"""Marks a function of a plugin as the implementation of one of the hooks in `iwm_core.hookspecs`."""
+"""Marks a function of a plugin as the implementation of one of the hooks in `iwm_core.plugins.hookspecs`."""
 
 
-def load(run: str | Path, device: str = "auto", checkpoint: str | None = None) -> "FrozenModel | Tuned":
+def load(run: str | Path, device: str = "auto", checkpoint: str | None = None) -> Any:
     """The model of a run: its newest checkpoint, ready to `encode` and `imagine`, or, of a tuned run, to `predict`.
 
     Args:
-        run: the run's directory.
+        run: the run's directory, or an address such as ``hf://NAME`` where a plugin brings such models.
         device: ``auto`` (an accelerator where there is one), ``cpu``, ``cuda``, …
         checkpoint: ``step_N`` in place of the newest.
 
     Raises:
         UserError: ``run`` is no run, or has no readable checkpoint.
     """
-    from iwm_core.loading import load_run
+    from iwm_core.model.loading import load_run
 
     return load_run(str(run), device, checkpoint)
 
@@ -46,8 +44,8 @@ def measured(run: str | Path) -> "list[Measured]":
     Raises:
         UserError: ``run`` is no run, or a file of it is damaged.
     """
-    from iwm_core.errors import UserError
-    from iwm_core.report.reading import read_run
+    from iwm_core.evaluation.reading import read_run
+    from iwm_core.interfaces.errors import UserError
 
     record = read_run(Path(run), str(run))
     if record.problems:
@@ -61,6 +59,6 @@ def installed(kind: str, name: str) -> Any:
     Raises:
         UserError: no working plugin gives it.
     """
-    from iwm_core.plugins import load_plugins
+    from iwm_core.plugins.loader import load_plugins
 
     return load_plugins().component(kind, name)

@@ -1,6 +1,6 @@
 """One of several processes of a run: ``python -m iwm_core.worker RUN [launch.key=value …]``.
 
-`iwm_core.launch.spawn` starts them; on a cluster, ``torchrun -m iwm_core.worker RUN`` does.
+`iwm_core.process.launch.spawn` starts them; on a cluster, ``torchrun -m iwm_core.worker RUN`` does.
 
 Decisions:
 - A process that `spawn` started says how it ended in the file that IWM_OUTCOME names, and `spawn` tells the user, once for all.
@@ -14,10 +14,10 @@ import signal
 import sys
 from pathlib import Path
 
-from iwm_core.cli import guarded
-from iwm_core.errors import UserError
-from iwm_core.output import outlive_readers
-from iwm_core.signals import Stopped, end_with_parent
+from iwm_core.cli.main import guarded
+from iwm_core.interfaces.errors import Stopped, UserError
+from iwm_core.process.output import outlive_readers
+from iwm_core.process.signals import end_with_parent
 
 
 def main() -> None:
@@ -38,7 +38,7 @@ def main() -> None:
 
 def work() -> int:
     """This process's part of the training."""
-    from iwm_core.work import work_here  # takes seconds, in which a signal may come
+    from iwm_core.training.course import work_here  # takes seconds, in which a signal may come
 
     folder, *overrides = sys.argv[1:]
     return work_here(folder, overrides, quiet=os.environ["RANK"] != "0")

@@ -6,11 +6,11 @@ from types import SimpleNamespace
 
 import comparison_runs
 from comparison_runs import write_tuned, write_world_model
+from iwm_tasks.comparison.work import compare
 
-from iwm_core.cli import guarded
-from iwm_core.comparison.work import compare
-from iwm_core.jobs import Ended
-from iwm_core.plugins import Plugin
+from iwm_core.cli.main import guarded
+from iwm_core.plugins.loader import Plugin
+from iwm_core.process.jobs import Ended
 
 USUAL = ["probe_linear", "probe_attentive", "encoder", "predictor", "predictor_random", "end_to_end"]
 TWO = ["protocols=[predictor,encoder]", "seeds=2"]
@@ -31,11 +31,11 @@ def stand_in(tiny, monkeypatch):
     tiny.plugins.append(Plugin("compared", "compared", "0", comparison_runs))
     tiny.manager.register(comparison_runs)
     recipes = {f"tune/{name}": SimpleNamespace(header=[f"about {name}"]) for name in [*USUAL, "multitask"]} | {"quickstart": None}
-    monkeypatch.setattr("iwm_core.comparison.asked.find_recipes", lambda: recipes)
+    monkeypatch.setattr("iwm_tasks.comparison.asked.find_recipes", lambda: recipes)
     outside = Outside(commands=[], checked=[], endings={})
 
     def run(command):
-        assert command[:3] == [sys.executable, "-m", "iwm_core.cli"]
+        assert command[:3] == [sys.executable, "-m", "iwm_core.cli.main"]
         words = command[3:]
         outside.commands.append(words)
         path = Path(words[1] if words[0] == "resume" else words[4].removeprefix("run='").removesuffix("'").replace("\\'", "'"))
@@ -44,10 +44,10 @@ def stand_in(tiny, monkeypatch):
         finish(path)
         return Ended(0, 0)
 
-    monkeypatch.setattr("iwm_core.comparison.work.run_job", run)
-    monkeypatch.setattr("iwm_core.tuning.work.check", lambda path, name, overrides, *_: outside.checked.append((path, name, overrides)))
-    monkeypatch.setattr("iwm_core.report.comparison_page.render", lambda comparison: f"page of {comparison.tables}")
-    monkeypatch.setattr("iwm_core.report.tradeoff.picture", lambda tables, order, kind: b"picture")  # drawn in test_comparison.py
+    monkeypatch.setattr("iwm_tasks.comparison.work.run_job", run)
+    monkeypatch.setattr("iwm_tasks.tuning.work.check", lambda path, name, overrides, *_: outside.checked.append((path, name, overrides)))
+    monkeypatch.setattr("iwm_tasks.comparison.page.render", lambda comparison: f"page of {comparison.tables}")
+    monkeypatch.setattr("iwm_tasks.comparison.tradeoff.picture", lambda tables, order, kind: b"picture")  # drawn in test_comparison.py
     write_world_model("runs/pets")
     return outside
 

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import torch
 import yaml
+from iwm_tasks.interfaces import Task
 from safetensors.torch import save_file
 
 from iwm_core import hookimpl
-from iwm_core.draws import Draws
-from iwm_core.interfaces import Task
-from iwm_core.settings import settings_of
+from iwm_core.interfaces.draws import Draws
+from iwm_core.run.settings import settings_of
 
 IMAGES = 200
 

@@ -11,10 +11,12 @@ import pyarrow.parquet as pq
 import pytest
 import tiny_plugin
 from PIL import Image
+from plugin_packages import site  # noqa: F401  # a fixture
 from tiny_tuning import Worlds
 
-from iwm_core.cli import dispatch, guarded
-from iwm_core.plugins import Plugin, load_plugins
+from iwm_core.cli import builtin
+from iwm_core.cli.main import dispatch, guarded
+from iwm_core.plugins.loader import Plugin, load_plugins
 
 
 @pytest.fixture
@@ -74,10 +76,11 @@ def iwm(tiny, capsys):
 
 @pytest.fixture
 def fake_entry_points(monkeypatch):
-    """Replace the environment's entry points by given (name, distribution, loader) triples."""
+    """Replace the environment's entry points, but for the core's own, by given (name, distribution, loader) triples."""
 
     def install(*points):
         load_plugins.cache_clear()
+        points = (("core", "iwm-core", builtin), *points)
         monkeypatch.setattr(
             "importlib.metadata.entry_points", lambda group: [FakePoint(*point) for point in points] if group == "iwm" else []
         )
@@ -90,6 +93,7 @@ def fake_entry_points(monkeypatch):
 class FakeDistribution:
     def __init__(self, name):
         self.metadata = {"Name": name, "Version": "1.0"}
+        self.requires = None
 
 
 class FakePoint:
@@ -100,22 +104,6 @@ class FakePoint:
         if isinstance(self.module, Exception):
             raise self.module
         return self.module
-
-
-@pytest.fixture
-def site(here, monkeypatch):
-    """A folder on Python's path, for plugins called iwm-try-… (see `plugin_packages`); no other plugin is there but the core."""
-    load_plugins.cache_clear()
-    others = ",".join(p.distribution for p in load_plugins().plugins if p.distribution != "iwm-core")
-    monkeypatch.setenv("IWM_DISABLED_PLUGINS", others)
-    monkeypatch.syspath_prepend(here / "site")
-    load_plugins.cache_clear()
-    before = set(sys.modules)
-    yield here / "site"
-    for name in set(sys.modules) - before:
-        if name.startswith("iwm_try"):
-            del sys.modules[name]
-    load_plugins.cache_clear()
 
 
 @pytest.fixture

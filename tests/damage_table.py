@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 import yaml
 
-from iwm_core.stored import checksum
+from iwm_core.run.stored import checksum
 
 DAMAGES = ("missing", "empty", "truncated", "one bit", "wrong type", "wrong shape", "other run's", "link", "directory", "FIFO")
 

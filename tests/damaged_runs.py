@@ -56,17 +56,21 @@ class Result(NamedTuple):
     seconds: float
 
 
+PARTS = ("comparison.page", "comparison.work", "tuning.work", "prediction.work")
+
+
 def prepare(folder: Path) -> None:
     """Import all, with the tiny plugin among the installed ones, here and in the processes of a comparison."""
     os.environ |= with_tiny_plugin(folder)
     tiny_command.register()
-    from iwm_core.encoder import on_paper
-    from iwm_core.plugins import KINDS, load_plugins
+    from iwm_vit.encoder import on_paper
 
-    for kind in KINDS:
+    from iwm_core.plugins.loader import load_plugins
+
+    for kind in load_plugins().kinds:
         load_plugins().entries(kind)
-    for module in ("work", "report.page", "report.comparison_page", "comparison.work", "tuning.work", "prediction.work"):
-        __import__(f"iwm_core.{module}")
+    for module in ("iwm_core.training.course", "iwm_report.page", *(f"iwm_tasks.{part}" for part in PARTS)):
+        __import__(module)
     on_paper("vit_tiny_patch16_224")
     gc.freeze()  # a collection in a child would copy all that it looks at
 
@@ -83,7 +87,7 @@ def run(folder: Path, *words: str) -> Result:
             os.dup2(os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
         import traceback
 
-        from iwm_core.cli import dispatch, guarded
+        from iwm_core.cli.main import dispatch, guarded
 
         try:
             status = guarded(lambda: dispatch(list(words)))
@@ -110,8 +114,8 @@ def make_runs(folder: Path) -> None:
     done(*tune, "run=tuned")
     done(*tune, "run=tuned-other", "train.seed=1")
     done(*tune, "run=folder/probe_linear-seed0", "train.seed=0")
-    from iwm_core.comparison.asked import read_asked
-    from iwm_core.comparison.folder import write_folder
+    from iwm_tasks.comparison.asked import read_asked
+    from iwm_tasks.comparison.folder import write_folder
 
     here = Path.cwd()
     os.chdir(folder)
@@ -138,7 +142,7 @@ def make_runs(folder: Path) -> None:
 def note(path: Path) -> None:
     """What a run notes when something is amiss: a corrupt image, an evaluator that finds nothing to measure; as iwm writes it."""
     from iwm_core.data.quarantine import Corrupt, Quarantine
-    from iwm_core.run import Run
+    from iwm_core.run.directory import Run
 
     Quarantine(path / "quarantine.jsonl", 100_000, 0.5).add([Corrupt(10_000, path.name, "no image of the split")])
     Run(path).note_not_applicable("rank", 3, "none")

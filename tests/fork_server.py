@@ -18,8 +18,8 @@ from threading import Timer
 
 import tiny_command
 
-import iwm_core.work  # noqa: F401
-from iwm_core.plugins import KINDS, load_plugins
+import iwm_core.training.course  # noqa: F401
+from iwm_core.plugins.loader import load_plugins
 
 PATIENCE = 300
 """Seconds."""
@@ -35,7 +35,7 @@ def one_child(pid: int) -> int:
 
 def serve() -> None:
     tiny_command.register()
-    for kind in KINDS:
+    for kind in load_plugins().kinds:
         load_plugins().entries(kind)  # imports the plugins' modules
     print("ready", flush=True)
     for line in sys.stdin:
@@ -48,7 +48,7 @@ def serve() -> None:
             os.dup2(sink, 1)
             os.dup2(sink, 2)
             faulthandler.enable(sink)
-            from iwm_core.cli import dispatch, guarded
+            from iwm_core.cli.main import dispatch, guarded
 
             os._exit(guarded(lambda arguments=job["args"]: dispatch(arguments)))
         aborting = Timer(PATIENCE, os.killpg, (child, signal.SIGABRT))

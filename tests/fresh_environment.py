@@ -17,8 +17,8 @@ from pathlib import Path
 import hatchling.build
 
 ROOT = Path(__file__).parent.parent
-OURS = ["iwm-core", *sorted(path.parent.name for path in (ROOT / "plugins").glob("*/pyproject.toml"))]
-"""The distributions of this repository."""
+OURS = {"iwm-core": ROOT, **{path.name: path for path in sorted((ROOT / "plugins").glob("iwm-*"))}, "iwm": ROOT / "recipes"}
+"""The distributions of this repository, and where each lies; pip installs them in any order when it is given all at once."""
 LEFT_OUT = ("iwm", "_editable", "__editable", "__pycache__")
 """What a path in the outer environment begins with that has to do with iwm, or with where packages are."""
 
@@ -62,6 +62,7 @@ class Environment:
             "PATH": f"{self.folder / 'bin'}{os.pathsep}{os.environ['PATH']}",
             "OMP_NUM_THREADS": "1",
             "PIP_NO_INDEX": "1",
+            "PIP_CONFIG_FILE": os.devnull,
             "PIP_NO_BUILD_ISOLATION": "0",  # pip reads it the other way round: no isolation, as hatchling is there
             "PIP_DISABLE_PIP_VERSION_CHECK": "1",
         }
@@ -97,7 +98,7 @@ def fresh_environment(folder: Path, distributions: Iterable[str]) -> Environment
 def wheel(distribution: str, folder: Path) -> Path:
     """The wheel of one of `OURS`, built into a folder."""
     folder.mkdir(exist_ok=True)
-    with contextlib.chdir(ROOT if distribution == "iwm-core" else ROOT / "plugins" / distribution):
+    with contextlib.chdir(OURS[distribution]):
         return folder / hatchling.build.build_wheel(str(folder))
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 import torch
+from iwm_devkit import CHECKS
 from torch import nn
 
 from iwm_core.interfaces import (
@@ -24,7 +25,6 @@ from iwm_core.interfaces import (
     TargetSelector,
     option,
 )
-from iwm_core.testing import CHECKS
 
 
 @dataclass(kw_only=True)

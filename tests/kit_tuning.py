@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 
 import torch
+from iwm_tasks.interfaces import Backbone, Protocol, Task
 from torch import nn
-
-from iwm_core.interfaces import Backbone, Protocol, Task
 
 
 @dataclass(kw_only=True)

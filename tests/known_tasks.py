@@ -1,9 +1,10 @@
 """Images and tasks whose targets are easily checked: the class, the classes shown, and the mask of an image."""
 
 import torch
+from iwm_tasks.interfaces import Task
 from torch.nn import functional as F
 
-from iwm_core.interfaces import CorruptImage, Draws, Images, Task
+from iwm_core.interfaces import CorruptImage, Draws, Images
 
 COUNT = 24
 

@@ -1,6 +1,11 @@
 """Plugins as installers leave them: a folder with a module and its metadata, on Python's path."""
 
+import sys
 from pathlib import Path
+
+import pytest
+
+from iwm_core.plugins.loader import load_plugins
 
 GAIN = """
 from dataclasses import dataclass
@@ -43,7 +48,7 @@ def iwm_actions():
 """
 
 
-def package(folder: Path, name: str, hooks: str = HOOKS, *, needs: str | None = "iwm-core>=0.1", **more: str) -> Path:
+def package(folder: Path, name: str, hooks: str = HOOKS, *, needs: str | None = "iwm-core>=0.1,<0.2", **more: str) -> Path:
     """Write a plugin into a folder that is, or will be, on Python's path.
 
     Args:
@@ -65,3 +70,24 @@ def package(folder: Path, name: str, hooks: str = HOOKS, *, needs: str | None = 
     for file, text in {"gain__py": GAIN, **more}.items():
         home.joinpath(file.replace("__", ".")).write_text(text)
     return home
+
+
+OURS = ("iwm-core", "iwm", "iwm-devkit")
+"""The distributions of ours that stay: verbs, recipes and the kit, and no component."""
+
+
+@pytest.fixture
+def site(monkeypatch, tmp_path):
+    """A folder on Python's path, for plugins called iwm-try-…, in an empty working directory; of ours, `OURS` alone are there."""
+    monkeypatch.chdir(tmp_path)
+    load_plugins.cache_clear()
+    others = ",".join(p.distribution for p in load_plugins().plugins if p.distribution not in OURS)
+    monkeypatch.setenv("IWM_DISABLED_PLUGINS", others)
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    load_plugins.cache_clear()
+    before = set(sys.modules)
+    yield tmp_path / "site"
+    for name in set(sys.modules) - before:
+        if name.startswith("iwm_try"):
+            del sys.modules[name]
+    load_plugins.cache_clear()

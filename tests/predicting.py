@@ -3,13 +3,13 @@
 import csv
 from pathlib import Path
 
+from iwm_tasks.prediction.asked import read_arguments
+from iwm_tasks.prediction.work import run_predict
 from PIL import Image
 from tiny_tuned import SIZE, tiny_tuned
 
 import iwm_core
-from iwm_core.cli import guarded
-from iwm_core.prediction.asked import read_arguments
-from iwm_core.prediction.work import run_predict
+from iwm_core.cli.main import guarded
 
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from iwm_core.cli import dispatch, guarded
+from iwm_core.cli.main import dispatch, guarded
 
 VOID = {"meta", "link", "img", "br", "hr", "input"}
 

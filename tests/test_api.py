@@ -11,14 +11,14 @@ import torch
 
 import iwm_core
 from iwm_core import hookimpl
-from iwm_core.cli import dispatch
-from iwm_core.errors import UserError
-from iwm_core.frozen import FrozenModel, check_numbers, fitting
+from iwm_core.cli.main import dispatch
 from iwm_core.interfaces import Draws
-from iwm_core.plugins import Plugin, load_plugins
-from iwm_core.run import Run
-from iwm_core.thaw import thaw
-from iwm_core.world_model import build_model
+from iwm_core.interfaces.errors import UserError
+from iwm_core.model.frozen import FrozenModel, check_numbers, fitting
+from iwm_core.model.world_model import build_model
+from iwm_core.plugins.loader import Plugin, load_plugins
+from iwm_core.recipe.thaw import thaw
+from iwm_core.run.directory import Run
 
 
 @pytest.fixture(scope="module")

@@ -5,12 +5,12 @@ import random
 import numpy as np
 import pytest
 import torch
+from iwm_tasks.tuning.augment import Mixer, check_augment, rand_augment
+from iwm_tasks.tuning.recipe import Augment
 from known_tasks import Label, Mask
 
-from iwm_core.errors import UserError
 from iwm_core.interfaces import Draws
-from iwm_core.tuning.augment import Mixer, check_augment, rand_augment
-from iwm_core.tuning.recipe import Augment
+from iwm_core.interfaces.errors import UserError
 
 NAME = "rand-m9-mstd0.5-inc1"
 

@@ -8,19 +8,19 @@ from pathlib import Path
 
 import pytest
 import torch
+from iwm_vit.encoder import TimmViT
+from iwm_vit.predictors.adaln import AdaLN
 from safetensors.torch import load_file
 from torch import nn
 
-from iwm_core import checkpoint
-from iwm_core.checkpoint import load_optimizer, load_weights, save_checkpoint
-from iwm_core.config import Train
-from iwm_core.encoder import TimmViT
-from iwm_core.engine import make_optimizer
-from iwm_core.errors import UserError
 from iwm_core.interfaces import Targets
-from iwm_core.predictors.adaln import AdaLN
-from iwm_core.saved import latest_checkpoint, read_state, saved_steps
-from iwm_core.world_model import ImageWorldModel
+from iwm_core.interfaces.errors import UserError
+from iwm_core.model.world_model import ImageWorldModel
+from iwm_core.recipe.config import Train
+from iwm_core.run import checkpoint
+from iwm_core.run.checkpoint import load_optimizer, load_weights, save_checkpoint
+from iwm_core.run.saved import latest_checkpoint, read_state, saved_steps
+from iwm_core.training.loop import make_optimizer
 
 FILES = {"model.safetensors", "optimizer.safetensors", "state.json"}
 

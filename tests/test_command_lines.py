@@ -35,7 +35,7 @@ def test_lines_are_the_same_for_the_same_numbers():
     ],
 )
 def test_each_fault_is_seen(tmp_path, monkeypatch, told, fault):
-    from iwm_core.errors import UserError
+    from iwm_core.interfaces.errors import UserError
 
     monkeypatch.setattr("command_lines.dispatch", lambda words: exec(told, {"sys": sys, "UserError": UserError}) or 0)
     place = tmp_path / "some" / "where"

@@ -10,9 +10,9 @@ import yaml
 from comparison_jobs import TWO, USUAL, asked, refused, stand_in
 from comparison_runs import write_tuned, write_world_model
 
-from iwm_core.errors import UserError
-from iwm_core.jobs import Ended, run_job
-from iwm_core.stored import sealed
+from iwm_core.interfaces.errors import UserError
+from iwm_core.process.jobs import Ended, run_job
+from iwm_core.run.stored import sealed
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def test_nothing_begins_where_a_recipe_does_not_fit(outside, monkeypatch, capsys
         if name == "tune/encoder":
             raise UserError("unknown key 'train.stepz'; did you mean train.steps?")
 
-    monkeypatch.setattr("iwm_core.tuning.work.check", check)
+    monkeypatch.setattr("iwm_tasks.tuning.work.check", check)
     assert refused(capsys, "train.stepz=4") == "unknown key 'train.stepz'; did you mean train.steps?"
     assert outside.commands == []
     assert not Path("runs/compare").exists()

@@ -9,16 +9,16 @@ import pytest
 import scipy.stats
 import torch
 from comparison_runs import right, write_tuned
+from iwm_tasks.comparison.files import as_markdown, show_tables, write_comparison
+from iwm_tasks.comparison.interval import interval_over, student
+from iwm_tasks.comparison.records import Comparison, cells, count, held_against, memory, share, what_is_in_it
+from iwm_tasks.comparison.results import read_tuned, tables_of
 from PIL import Image
 from report_page import read
 from report_runs import HOSTILE
 
-from iwm_core.comparison.files import as_markdown, show_tables, write_comparison
-from iwm_core.comparison.interval import interval_over, student
-from iwm_core.comparison.records import Comparison, cells, count, held_against, memory, share, what_is_in_it
-from iwm_core.comparison.results import read_tuned, tables_of
-from iwm_core.errors import UserError
-from iwm_core.plugins import Plugin
+from iwm_core.interfaces.errors import UserError
+from iwm_core.plugins.loader import Plugin
 
 
 @pytest.fixture

@@ -5,13 +5,13 @@ import sys
 
 import pytest
 import torch
+from iwm_tasks.interfaces import Backbone
+from iwm_tasks.tuning.cost import Cost, flops, peak_memory, read_cost, write_cost
+from iwm_tasks.tuning.model import TunedModel
 from torch import nn
 from torch.nn import functional as F
 
-from iwm_core.errors import UserError
-from iwm_core.interfaces import Backbone
-from iwm_core.tuning.cost import Cost, flops, peak_memory, read_cost, write_cost
-from iwm_core.tuning.model import TunedModel
+from iwm_core.interfaces.errors import UserError
 
 CPU = torch.device("cpu")
 SIDE, PATCH, WIDTH, HEADS, HIDDEN = 8, 4, 6, 2, 24
@@ -124,7 +124,7 @@ def test_nothing_is_changed_by_counting():
 
 def test_peak_memory_is_the_highest_mark_in_bytes():
     code = (
-        "import torch\nfrom iwm_core.tuning.cost import peak_memory\nmarks = []\n"
+        "import torch\nfrom iwm_tasks.tuning.cost import peak_memory\nmarks = []\n"
         "for count in (40_000_000, 80_000_000, 1):\n"
         "    held = torch.ones(count)\n    del held\n    marks.append(peak_memory(torch.device('cpu')))\n"
         "print(marks[1] - marks[0], marks[2] - marks[1])\n"

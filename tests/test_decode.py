@@ -7,9 +7,9 @@ import zlib
 
 import numpy as np
 import pytest
+from iwm_data.decode import decode, decode_file
 from PIL import Image
 
-from iwm_core.data.decode import decode, decode_file
 from iwm_core.interfaces import CorruptImage
 
 COLOURS = np.array(

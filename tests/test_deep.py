@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from iwm_data.decode import decode, is_wide
+from iwm_data.folder import Folder
 from PIL import Image
 
-from iwm_core.data.decode import decode, is_wide
-from iwm_core.data.folder import Folder
 from iwm_core.interfaces import CorruptImage
 
 SIZE = (5, 7)

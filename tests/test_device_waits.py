@@ -5,19 +5,19 @@ A step's tensors are fakes on the device `GPU` (`NoWaits`): shapes and devices a
 
 import pytest
 import torch
+from iwm_devkit.conduct import GPU, NoWaits, Waits
+from iwm_vit.encoder import TimmViT
 from torch._subclasses.fake_tensor import DataDependentOutputException, DynamicOutputShapeException
 from torch.func import functional_call
 
-from iwm_core.actions import ActionSequence
-from iwm_core.config import View
 from iwm_core.data.loader import Schedule
 from iwm_core.data.pairs import PairedImages
 from iwm_core.data.store import StoredViews
-from iwm_core.encoder import TimmViT
 from iwm_core.interfaces import Draws, Images, Observed
-from iwm_core.plugins import load_plugins
-from iwm_core.testing.conduct import GPU, NoWaits, Waits
-from iwm_core.world_model import ImageWorldModel
+from iwm_core.model.actions import ActionSequence
+from iwm_core.model.world_model import ImageWorldModel
+from iwm_core.plugins.loader import load_plugins
+from iwm_core.recipe.config import View
 
 GRID, SIDE, BATCH = (8, 8), 64, 4
 

@@ -9,21 +9,22 @@ from functools import cache
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
+import iwm_devkit as testing
 import pytest
 import torch
+from iwm_devkit.scaffold import parser
+from iwm_tasks.comparison.asked import prefix_of, read_protocols, read_seeds
 
 import iwm_core
-from iwm_core import interfaces, testing
-from iwm_core.change import change
-from iwm_core.cli import dispatch
-from iwm_core.comparison.asked import prefix_of, read_protocols, read_seeds
-from iwm_core.compose import compose, of_world_model
-from iwm_core.frozen import FrozenModel
-from iwm_core.overrides import ON_RESUME, checkpoint_in, expand, read_recipe
-from iwm_core.plugins import Plugin, load_plugins
-from iwm_core.thaw import thaw
-from iwm_core.usage import USES
-from iwm_core.world_model import build_model
+from iwm_core import interfaces
+from iwm_core.cli.main import dispatch
+from iwm_core.model.frozen import FrozenModel
+from iwm_core.model.world_model import build_model
+from iwm_core.plugins.loader import Plugin, load_plugins
+from iwm_core.recipe.change import change
+from iwm_core.recipe.compose import compose, left_open
+from iwm_core.recipe.overrides import ON_RESUME, checkpoint_in, expand, read_recipe
+from iwm_core.recipe.thaw import thaw
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
@@ -134,20 +135,22 @@ def test_commands_in_pages_compose(page, capsys):
     load_plugins.cache_clear()
     made = [words[3] for words in commands(page) if words[1:3] == ["plugins", "new"]]
     for words in commands(page):
-        _, verb, *rest = words
+        verb = next(name for name in (" ".join(words[1:3]), words[1]) if name in CHECKS)
+        rest = words[1 + len(verb.split()) :]
         for name in made:  # what the reader has written by then, and we have not
             rest = [word.replace(f",{name}]", "]") for word in rest]
         CHECKS[verb](rest)
     capsys.readouterr()
 
 
-@pytest.mark.parametrize("verb", USES)
+@pytest.mark.parametrize("verb", load_plugins().commands)
 def test_commands_in_help_compose(verb, capsys):
     load_plugins.cache_clear()
-    for line in USES[verb].examples:
-        _, named, *rest = shlex.split(line)
-        assert named == verb
-        CHECKS[verb](rest)
+    for line in load_plugins().commands[verb].examples:
+        words = shlex.split(line)
+        own = verb.split()
+        assert words[: 1 + len(own)] == ["iwm", *own]
+        CHECKS[verb](words[1 + len(own) :])
     capsys.readouterr()
 
 
@@ -161,8 +164,8 @@ def check_train(words: list[str]) -> None:
 
 
 def check_recipe(name: str, overrides: list[str], data: dict[str, str] | None = None):
-    config, _ = compose(name, overrides, data)
-    return None if of_world_model(config) else thaw(config)
+    config, _ = compose(name, overrides, {"data": {"world_model": data}} if data else None)
+    return None if left_open(config) else thaw(config)
 
 
 def check_tune(words: list[str]) -> None:
@@ -205,7 +208,9 @@ CHECKS = {
     "components": lambda words: dispatch(["components", *words]),
     "report": lambda words: check_paths(words),
     "predict": lambda words: check_paths(words),
-    "plugins": lambda words: dispatch(["plugins", *words]) if words[:1] not in (["new"], ["check"]) else None,
+    "plugins": lambda words: dispatch(["plugins", *words]),
+    "plugins new": lambda words: parser().parse_args(words),
+    "plugins check": lambda words: None,  # of a plugin that is not installed here
 }
 
 

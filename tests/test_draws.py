@@ -10,7 +10,7 @@ import pytest
 import torch
 from scipy import stats
 
-from iwm_core.draws import Draws, philox
+from iwm_core.interfaces.draws import Draws, philox
 
 ALPHA = 1e-3
 

@@ -10,14 +10,14 @@ from types import ModuleType
 import pytest
 import timm
 import torch
+from iwm_tasks.tuning.cost import counting
+from iwm_vit.encoder import TimmViT, ViTEncoder
+from iwm_vit.positions import sincos_2d
 from timm.models import generate_default_cfgs, register_model
 
-from iwm_core.compose import compose
-from iwm_core.encoder import TimmViT, ViTEncoder
-from iwm_core.positions import sincos_2d
-from iwm_core.thaw import thaw
-from iwm_core.tuning.cost import counting
-from iwm_core.work import check_fit
+from iwm_core.recipe.compose import compose
+from iwm_core.recipe.thaw import thaw
+from iwm_core.training.fits import check_fit
 
 TINY = {"patch_size": 8, "width": 16, "depth": 2, "heads": 2}
 MEAN, STD = torch.tensor([0.485, 0.456, 0.406])[:, None, None], torch.tensor([0.229, 0.224, 0.225])[:, None, None]
@@ -155,7 +155,7 @@ def test_mistakes_are_said_in_one_line(fields, size, words):
 
 def test_pretrained_weights_that_cannot_be_had(tmp_path):
     code = (
-        "from iwm_core.encoder import TimmViT\ntry: TimmViT(model='vit_tiny_patch16_224', pretrained=True, positions='model').build(224)\n"
+        "from iwm_vit.encoder import TimmViT\ntry: TimmViT(model='vit_tiny_patch16_224', pretrained=True, positions='model').build(224)\n"
         "except ValueError as error: print(error)"
     )
     offline = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path), "TORCH_HOME": str(tmp_path)}

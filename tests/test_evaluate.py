@@ -11,10 +11,10 @@ import torch
 from PIL import Image
 
 from iwm_core import hookimpl
-from iwm_core.cli import dispatch, guarded
-from iwm_core.display import PlainDisplay
+from iwm_core.cli.main import dispatch, guarded
 from iwm_core.interfaces import Chart, Evaluation, Evaluator, Gallery, Metric, NotApplicable, Row, Series, option
-from iwm_core.plugins import Plugin
+from iwm_core.plugins.loader import Plugin
+from iwm_core.process.display import PlainDisplay
 
 SEEN: list[list[str]] = []
 """What lies in the run's folder of results whenever `Full` has written a file."""

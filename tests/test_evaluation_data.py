@@ -5,11 +5,11 @@ import pytest
 import torch
 from PIL import Image
 
-from iwm_core.cli import dispatch
-from iwm_core.compose import compose
+from iwm_core.cli.main import dispatch
 from iwm_core.data.evaluation import RunData
-from iwm_core.errors import UserError
-from iwm_core.thaw import thaw
+from iwm_core.interfaces.errors import UserError
+from iwm_core.recipe.compose import compose
+from iwm_core.recipe.thaw import thaw
 
 CPU = torch.device("cpu")
 

@@ -6,15 +6,15 @@ Images are chequered, pixel by pixel: seen whole at the model's size they are ev
 import numpy as np
 import pytest
 import torch
+from iwm_vit.encoder import ViTEncoder
 from PIL import Image
 
-from iwm_core.cli import dispatch
-from iwm_core.compose import compose
+from iwm_core.cli.main import dispatch
 from iwm_core.data.evaluation import RunData
 from iwm_core.data.loader import random_views
-from iwm_core.draws import Draws
-from iwm_core.encoder import ViTEncoder
-from iwm_core.thaw import thaw
+from iwm_core.interfaces.draws import Draws
+from iwm_core.recipe.compose import compose
+from iwm_core.recipe.thaw import thaw
 
 CANVAS, SIZE = 32, 16
 CROPPED = [

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from iwm_data import folder as folder_module
+from iwm_data.folder import Folder
 from PIL import Image
 
-from iwm_core.data import folder as folder_module
-from iwm_core.data.folder import Folder
 from iwm_core.interfaces import CorruptImage
 
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import torch
+from iwm_report.gallery import draw_gallery
 from PIL import Image
 
-from iwm_core.gallery import draw_gallery
 from iwm_core.interfaces import Gallery, Row
 
 NUMBERS = ("jitter.brightness", "jitter.hue", "blur.undo")

@@ -8,11 +8,11 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from plugin_packages import GAIN, HOOKS, package
+from plugin_packages import GAIN, HOOKS, OURS, package
 
 from iwm_core import hookimpl
-from iwm_core.cli import dispatch, guarded
-from iwm_core.plugins import Plugin, load_plugins
+from iwm_core.cli.main import dispatch, guarded
+from iwm_core.plugins.loader import Plugin, load_plugins
 
 DIRS = "\n@hookimpl\ndef iwm_recipe_dirs():\n    from pathlib import Path\n\n    return [Path(__file__).parent / 'recipes']\n"
 TINY = """
@@ -57,11 +57,15 @@ def hostile(tmp_path):
 
 
 def command(folder, *words, **environment):
-    """Run ``iwm`` as a user does, without plugins but those of the folder."""
-    others = ",".join(p.distribution for p in load_plugins().plugins if p.distribution != "iwm-core" and "try" not in p.distribution)
+    """Run ``iwm`` as a user does, with no components but those of the folder and of iwm-vit, which the recipe ``tiny`` needs."""
+    others = ",".join(
+        p.distribution for p in load_plugins().plugins if p.distribution not in (*OURS, "iwm-vit") and "try" not in p.distribution
+    )
     path = os.pathsep.join([str(folder / "site"), str(Path(__file__).parent)])
     told = os.environ | {"PYTHONPATH": path, "IWM_DISABLED_PLUGINS": others, "OMP_NUM_THREADS": "1", **environment}
-    done = subprocess.run([sys.executable, "-m", "iwm_core.cli", *words], cwd=folder, env=told, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "iwm_core.cli.main", *words], cwd=folder, env=told, capture_output=True, text=True, check=False
+    )
     return done.returncode, done.stdout, done.stderr
 
 
@@ -177,10 +181,11 @@ def test_two_entry_points_of_one_module_do_not_harm_each_other(site, iwm):
 
 
 def test_one_name_may_be_of_two_kinds(site, iwm):
-    package(site, "iwm-try-vit", gain__py=GAIN.replace('"gain"', '"vit"'))
+    both = HOOKS + "\n@hookimpl\ndef iwm_target_selectors():\n    from kit_examples import Halves\n\n    return [Halves]\n"
+    package(site, "iwm-try-halves", both, gain__py=GAIN.replace('"gain"', '"halves"'))
     status, out, err = iwm("components")
     assert (status, err) == (0, "")
-    assert [line.split()[0] for line in out.splitlines() if " vit " in line] == ["encoder", "action"]
+    assert [line.split()[0] for line in out.splitlines() if " halves " in line] == ["action", "target_selector"]
 
 
 def recipe_folder(home, **files):
@@ -202,7 +207,7 @@ def test_recipes_that_clash_name_both_and_the_others_work(site, iwm):
     assert "mine" not in names
     assert {line.partition("; ")[0] for line in err.splitlines()} == {
         "iwm: warning: the recipe 'mine' is given by both iwm-try-one and iwm-try-two",
-        "iwm: warning: the ready-made choice 'size/cpu' is given by iwm-core, iwm-try-one and iwm-try-two",
+        "iwm: warning: the ready-made choice 'size/cpu' is given by iwm, iwm-try-one and iwm-try-two",
     }
     assert iwm("show", "recipe=mine") == (
         2,

@@ -11,11 +11,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from datasets import ClassLabel, Dataset, DatasetDict, Features, Value
+from iwm_data.hub import Hub
 from PIL import Image
 
-from iwm_core.data.hub import Hub
-from iwm_core.files import looked_for
 from iwm_core.interfaces import CorruptImage
+from iwm_core.run.files import looked_for
 
 
 @pytest.fixture(autouse=True)

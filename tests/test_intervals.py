@@ -8,11 +8,11 @@ import pytest
 import scipy.stats
 import torch
 
-from iwm_core import bootstrap as resampling
-from iwm_core.bootstrap import bootstrap
+from iwm_core.evaluation import bootstrap as resampling
+from iwm_core.evaluation.bootstrap import bootstrap
+from iwm_core.evaluation.intervals import around, interval, ratio_interval, ratio_terms, student, wilson
+from iwm_core.evaluation.jackknife import jackknife
 from iwm_core.interfaces import Draws
-from iwm_core.intervals import around, interval, ratio_interval, ratio_terms, student, wilson
-from iwm_core.jackknife import jackknife
 
 SCRIPT = Path(__file__).parents[1] / "docs/make_coverage.py"
 spec = importlib.util.spec_from_file_location("make_coverage", SCRIPT)

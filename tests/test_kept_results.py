@@ -18,16 +18,16 @@ from report_runs import config, make_run, metric
 
 import iwm_core
 from iwm_core import hookimpl
-from iwm_core.cli import dispatch
-from iwm_core.component import option
-from iwm_core.compose import compose
-from iwm_core.errors import UserError
-from iwm_core.evaluate import usual_settings
+from iwm_core.cli.main import dispatch
+from iwm_core.evaluation.evaluate import usual_settings
 from iwm_core.interfaces import Chart, Evaluation, Evaluator, Gallery, Metric, NotApplicable, Row, Series
-from iwm_core.plugins import Plugin, load_plugins
-from iwm_core.scorecard import place_of
-from iwm_core.settings import against, alike, digest, otherwise, plain, settings_of
-from iwm_core.thaw import thaw
+from iwm_core.interfaces.component import option
+from iwm_core.interfaces.errors import UserError
+from iwm_core.plugins.loader import Plugin, load_plugins
+from iwm_core.recipe.compose import compose
+from iwm_core.recipe.thaw import thaw
+from iwm_core.run.scorecard import place_of
+from iwm_core.run.settings import against, alike, digest, otherwise, plain, settings_of
 
 SETTINGS = {
     "evaluator": {"name": "mrr", "bank": 64, "lrs": [0.1, 1.0]},
@@ -62,7 +62,7 @@ def test_two_settings_never_share_a_file_and_the_order_of_keys_is_no_setting(one
 
 
 def test_a_digest_is_the_same_in_every_process():
-    code = f"from iwm_core.settings import digest; print(digest({SETTINGS!r}))"
+    code = f"from iwm_core.run.settings import digest; print(digest({SETTINGS!r}))"
     ran = [subprocess.run([sys.executable, "-c", code], env={"PYTHONHASHSEED": seed}, capture_output=True, text=True) for seed in "12"]
     assert [one.stdout.strip() for one in ran] == [digest(SETTINGS)] * 2 == ["c68295d6a15eb77e"] * 2, ran[0].stderr
 
@@ -351,8 +351,8 @@ def test_other_numbers_of_images_and_steps_are_compared_and_said(here):
 
 
 def test_usual_settings_are_those_of_the_recipe_or_the_defaults(dial):
-    from iwm_core.run import Run
-    from iwm_core.thaw import thaw
+    from iwm_core.recipe.thaw import thaw
+    from iwm_core.run.directory import Run
 
     recipe = thaw(Run.open("r").config())
     assert (

@@ -4,12 +4,12 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from iwm_core.config import View
 from iwm_core.data.loader import DecodedViews, Schedule
 from iwm_core.data.quarantine import Corrupt
 from iwm_core.data.store import StoredViews
-from iwm_core.errors import UserError
 from iwm_core.interfaces import CorruptImage, Draws, Images
+from iwm_core.interfaces.errors import UserError
+from iwm_core.recipe.config import View
 
 CPU = torch.device("cpu")
 

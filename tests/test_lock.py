@@ -12,16 +12,16 @@ from pathlib import Path
 import pytest
 import torch
 
-from iwm_core.compose import compose
-from iwm_core.errors import UserError
-from iwm_core.files import REMEDIES, remedy, write_atomically
-from iwm_core.lock import Taken, placing, writer, writer_of
-from iwm_core.new_run import new_run
+from iwm_core.interfaces.errors import UserError
+from iwm_core.recipe.compose import compose
+from iwm_core.run.files import REMEDIES, remedy, write_atomically
+from iwm_core.run.lock import Taken, placing, writer, writer_of
+from iwm_core.run.new_run import new_run
 
 HOLDS = """
 import sys
 from pathlib import Path
-from iwm_core.lock import {kind}
+from iwm_core.run.lock import {kind}
 with {kind}(Path(sys.argv[1]), "train", print):
     print("held", flush=True)
     sys.stdin.read()
@@ -91,7 +91,7 @@ def test_a_busy_run_is_refused_before_torch_is_imported(here):
         "compare r budget=cpu run=c": "c",
     }
     code = (
-        "import sys\nfrom iwm_core.cli import dispatch, guarded\nfor line in sys.stdin.read().splitlines():\n"
+        "import sys\nfrom iwm_core.cli.main import dispatch, guarded\nfor line in sys.stdin.read().splitlines():\n"
         "    print(guarded(lambda: dispatch(line.split(' '))), 'torch' in sys.modules, flush=True)"
     )
     with ExitStack() as holders:
@@ -230,7 +230,7 @@ def test_a_model_is_loaded_though_its_checkpoint_is_pruned_meanwhile(tiny, iwm, 
     import shutil
 
     import iwm_core
-    from iwm_core import loading
+    from iwm_core.model import loading
 
     assert iwm("train", "recipe=tiny", "train.steps=4", "train.keep=2", "run=r")[0] == 0
     newer, real = Path("kept"), loading.load_weights

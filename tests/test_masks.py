@@ -7,11 +7,11 @@ import datasets
 import numpy as np
 import pytest
 from datasets import Dataset, Features
+from iwm_data.folder import Folder
+from iwm_data.hub import Hub
+from iwm_data.masks import decode_mask
 from PIL import ExifTags, Image
 
-from iwm_core.data.folder import Folder
-from iwm_core.data.hub import Hub
-from iwm_core.data.masks import decode_mask
 from iwm_core.interfaces import CorruptImage
 
 VALUES = np.array([[0, 1, 2, 255], [2, 2, 0, 1], [255, 0, 1, 1]], dtype=np.uint8)

@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from one_line import assert_one_line
 from safetensors.torch import load_file
 
-from iwm_core.errors import UserError
-from iwm_core.frozen import FrozenModel
-from iwm_core.run import Run
-from iwm_core.schema import SCHEMAS
-from iwm_core.shapes import NAME
-from iwm_core.thaw import check_key, thaw, thaw_plain
-from iwm_core.world_model import build_model
+from iwm_core.interfaces.errors import UserError
+from iwm_core.model.frozen import FrozenModel
+from iwm_core.model.world_model import build_model
+from iwm_core.recipe.schema import several
+from iwm_core.recipe.shapes import NAME
+from iwm_core.recipe.thaw import check_key, thaw, thaw_plain
+from iwm_core.run.directory import Run
 
 TRAIN = ("train", "recipe=tiny", "train.keep=3")
 
@@ -133,7 +133,7 @@ def test_measuring_in_training_freezes_nothing(iwm, begun):
     assert before["student.vit.norm.weight"]
 
 
-MAPPINGS = sorted({group for schema in SCHEMAS for group in schema.several})
+MAPPINGS = sorted(several())
 odd = st.text(min_size=1, max_size=20).filter(lambda key: not NAME.fullmatch(key)) | st.sampled_from(
     ["../../x", "/x", "..", "a/b", "-x", "x\n", ".x"]
 )
@@ -151,7 +151,7 @@ def test_every_mapping_of_a_recipe_has_names_for_keys(group, key):
 def test_a_key_that_leads_out_of_the_run_is_refused_where_a_recipe_is_thawed(iwm, begun, group):
     config = yaml.safe_load(Path("r/config.yaml").read_text())
     if group not in config:
-        config |= {"world_model": {}, "protocol": {"name": "probe"}, "tasks": {}, "heads": {}}
+        config |= {"kind": "tuning", "world_model": {}, "protocol": {"name": "probe"}, "tasks": {}, "heads": {}}
     config[group] = {"../../x": {"name": "any"}}
     with pytest.raises(UserError, match=rf"{group}: '\.\./\.\./x' is no name"):
         thaw_plain(

@@ -16,8 +16,9 @@ import torch
 from one_line import assert_one_line
 from safetensors.torch import load_file, save_file
 
-from iwm_core import checkpoint, hookimpl
-from iwm_core.plugins import Plugin, load_plugins
+from iwm_core import hookimpl
+from iwm_core.plugins.loader import Plugin, load_plugins
+from iwm_core.run import checkpoint
 
 TRAIN = ("train", "recipe=tiny")
 
@@ -261,7 +262,7 @@ def test_a_device_with_too_little_memory(iwm, monkeypatch):
     def full(*_):
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.\nSee documentation")
 
-    monkeypatch.setattr("iwm_core.work.train", full)
+    monkeypatch.setattr("iwm_core.training.pretraining.train", full)
     assert_one_line(iwm(*TRAIN, "run=r"), "Tried to allocate 2.00 GiB", "launch.accumulate (now 1)", "iwm resume r")
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import iwm_core
-from iwm_core.cli import dispatch, guarded
+from iwm_core.cli.main import dispatch, guarded
 
 SMALL = shlex.split("""
 image_size=32 data.size=32 data.objects=[1,1] data.strength=[0.9,1] data.train=768 data.validation=128 view.scale=[1,1] view.ratio=[1,1]

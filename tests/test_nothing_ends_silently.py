@@ -17,11 +17,12 @@ import torch
 from tiny_plugin import Gain
 from tiny_tuning import weights
 
-from iwm_core.cli import guarded
-from iwm_core.output import Lasting
-from iwm_core.plugins import load_plugins
-from iwm_core.signals import Stopped, ending_in_a_line
-from iwm_core.world_model import ImageWorldModel
+from iwm_core.cli.main import guarded
+from iwm_core.interfaces.errors import Stopped
+from iwm_core.model.world_model import ImageWorldModel
+from iwm_core.plugins.loader import load_plugins
+from iwm_core.process.output import Lasting
+from iwm_core.process.signals import ending_in_a_line
 
 TINY = [sys.executable, str(Path(__file__).parent / "tiny_command.py")]
 LONG = ["train", "recipe=tiny", "run=r", "train.steps=100000", "train.log_every=5", "train.checkpoint_every=100000"]
@@ -48,7 +49,7 @@ def test_a_signal_ends_a_training_after_its_step(tmp_path, number):
 
 
 def test_a_signal_between_trainings_is_a_line_too(tmp_path):
-    code = "import os, signal, sys\nfrom iwm_core.cli import guarded\nsys.exit(guarded(lambda: os.kill(os.getpid(), signal.SIGTERM)))"
+    code = "import os, signal, sys\nfrom iwm_core.cli.main import guarded\nsys.exit(guarded(lambda: os.kill(os.getpid(), signal.SIGTERM)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 143
     assert done.stderr == "iwm: ended by SIGTERM; a run that has begun goes on with `iwm resume RUN`\n"
@@ -57,7 +58,7 @@ def test_a_signal_between_trainings_is_a_line_too(tmp_path):
 def test_a_signal_is_taken_for_nobodys_fault(monkeypatch):
     """Plugins load for seconds, and what goes wrong in them is recorded; libraries turn what they catch into errors of their own."""
     load_plugins.cache_clear()
-    monkeypatch.setattr("iwm_core.plugins.wrong_hooks", lambda _: os.kill(os.getpid(), signal.SIGTERM))
+    monkeypatch.setattr("iwm_core.plugins.loader.wrong_hooks", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
     with pytest.raises(Stopped, match="ended by SIGTERM"), ending_in_a_line():
         load_plugins()
     load_plugins.cache_clear()
@@ -84,14 +85,14 @@ def test_without_a_reader_failure_is_not_success(tmp_path, words):
 
 
 def test_output_that_a_full_disk_refuses_is_said(tmp_path):
-    command = [sys.executable, "-m", "iwm_core.cli", "recipes"]
+    command = [sys.executable, "-m", "iwm_core.cli.main", "recipes"]
     with open("/dev/full", "w") as full:  # noqa: PTH123
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     assert (done.returncode, done.stderr) == (1, "iwm: what was to be printed is not whole: No space left on device\n")
 
 
 def test_a_closed_standard_output_is_none():
-    done = subprocess.run(f"{sys.executable} -m iwm_core.cli recipes >&-", shell=True, stderr=subprocess.PIPE, text=True, check=False)
+    done = subprocess.run(f"{sys.executable} -m iwm_core.cli.main recipes >&-", shell=True, stderr=subprocess.PIPE, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
 
 
@@ -105,9 +106,9 @@ def test_a_lasting_stream_takes_all_that_it_is_given():
 
 def test_jobs_end_with_their_parent():
     """With their data workers, by SIGKILL to the parent alone."""
-    code = "import os, subprocess, sys\nfrom iwm_core.jobs import run_job\nrun_job([sys.executable, '-c', sys.argv[1]])"
+    code = "import os, subprocess, sys\nfrom iwm_core.process.jobs import run_job\nrun_job([sys.executable, '-c', sys.argv[1]])"
     job = (
-        "import os, time\nfrom iwm_core import cli\n"
+        "import os, time\nfrom iwm_core.cli import main as cli\n"
         "cli.dispatch = lambda _: (print(os.fork() or os.getpid(), os.getpid(), flush=True), time.sleep(60))\ncli.main()"
     )
     with subprocess.Popen([sys.executable, "-c", code, job], stdout=subprocess.PIPE, text=True) as parent:

@@ -7,18 +7,18 @@ from pathlib import Path
 
 import pytest
 import torch
+from iwm_devkit.actions import check_transformation
 from seen_pairs import FAULTY, Seen, SeenImages
 from tiny_plugin import Gain
 
 import iwm_core
-from iwm_core.actions import ActionSequence, ObservedAction
-from iwm_core.config import View
 from iwm_core.data.loader import DecodedViews, Schedule
 from iwm_core.data.pairs import PairedImages, paired
 from iwm_core.data.store import StoredViews
 from iwm_core.data.view import random_boxes
 from iwm_core.interfaces import ActionParams, Draws, Observed
-from iwm_core.testing.actions import check_transformation
+from iwm_core.model.actions import ActionSequence, ObservedAction
+from iwm_core.recipe.config import View
 
 CPU = torch.device("cpu")
 OBSERVED = Seen().observed

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import re
 import shutil
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import pytest
 from fresh_environment import OURS, Environment, fresh_environment
 from one_line import assert_one_line
 
-from iwm_core.plugins import load_plugins
+from iwm_core.plugins.loader import load_plugins
 
 TESTS = Path(__file__).parent
 TINY = [
@@ -46,39 +45,45 @@ def test_from_nothing_to_a_plugins_own_numbers_in_the_scorecard(tmp_path):
 
 
 def test_the_core_alone_trains_with_one_plugin(tmp_path):
-    """The tiny plugin of these tests, as a package: an action, a target selector, data, a conditioning scheme and a recipe."""
-    package = tmp_path / "iwm-tiny"
-    shutil.copytree(TESTS / "tiny_recipes", package / "tiny_recipes")
-    beside = re.findall(r"^from (\w+) import", (TESTS / "tiny_plugin.py").read_text(), re.MULTILINE)
-    modules = ["tiny_plugin.py", *(f"{name}.py" for name in beside if (TESTS / f"{name}.py").is_file())]
-    for name in modules:
+    """A package brings an encoder, a predictor, an action, a target selector, data and a recipe; timm and datasets are not there."""
+    package = tmp_path / "iwm-alone"
+    shutil.copytree(TESTS / "alone_recipes", package / "alone_recipes")
+    for name in ("alone_plugin.py", "tiny_parts.py"):
         shutil.copy(TESTS / name, package)
     (package / "pyproject.toml").write_text(
         '[build-system]\nrequires = ["hatchling"]\nbuild-backend = "hatchling.build"\n'
-        '[project]\nname = "iwm-tiny"\nversion = "1"\ndependencies = ["iwm-core>=0.1,<0.2"]\n'
-        '[project.entry-points.iwm]\ntiny = "tiny_plugin"\n'
-        f"[tool.hatch.build.targets.wheel]\nonly-include = {[*modules, 'tiny_recipes']}\n"
+        '[project]\nname = "iwm-alone"\nversion = "1"\ndependencies = ["iwm-core>=0.1,<0.2"]\n'
+        '[project.entry-points.iwm]\nalone = "alone_plugin"\n'
+        '[tool.hatch.build.targets.wheel]\nonly-include = ["alone_plugin.py", "tiny_parts.py", "alone_recipes"]\n'
     )
     alone = fresh_environment(tmp_path / "environment", ["iwm-core"])
+    for name in ("timm", "datasets", "torchvision", "matplotlib", "jinja2", "PIL"):
+        shutil.rmtree(alone.folder / "linked" / name, ignore_errors=True) if not (alone.folder / "linked" / name).is_symlink() else (
+            alone.folder / "linked" / name
+        ).unlink()
     alone.install(package)
     plugins = json.loads(alone.run("iwm", "plugins", "--json").stdout)
-    assert {plugin["distribution"]: plugin["problem"] for plugin in plugins} == {"iwm-core": "", "iwm-tiny": ""}
-    alone.run("iwm", "train", "recipe=tiny", "train.steps=2", cwd=tmp_path)
-    assert (tmp_path / "runs/tiny/checkpoints/step_2/model.safetensors").is_file()
+    assert {plugin["distribution"]: plugin["problem"] for plugin in plugins} == {"iwm-core": "", "iwm-alone": ""}
+    alone.run("iwm", "train", "recipe=alone", cwd=tmp_path)
+    assert (tmp_path / "runs/alone/checkpoints/step_2/model.safetensors").is_file()
+    alone.run("python", "-c", "import iwm_core; iwm_core.load('runs/alone')", cwd=tmp_path)
 
 
 NEEDS = {
+    "iwm": ("recipe=quickstart", "there is no recipe 'quickstart'"),
     "iwm-crop": ("recipe=paper/iwm_crop_vitb16", "gives the action 'crop'"),
+    "iwm-data": ("recipe=repro/cifar10", "gives the data source 'hub'"),
     "iwm-evals": ("recipe=quickstart", "gives the evaluator 'scorecard'"),
     "iwm-masking": ("recipe=quickstart", "gives the target selector 'multiblock'"),
     "iwm-photometric": ("recipe=quickstart", "gives the action"),
     "iwm-scenes": ("recipe=quickstart", "gives the data source 'scenes'"),
+    "iwm-vit": ("recipe=quickstart", "gives the encoder 'vit'"),
     "iwm-tasks": ("recipe=tune/predictor", "there is no recipe 'tune/predictor'"),
 }
 """For each of our plugins, a recipe that needs it, and what that lacks without."""
 
 
-@pytest.mark.parametrize("missing", [name for name in OURS if name != "iwm-core"])
+@pytest.mark.parametrize("missing", [*NEEDS])
 def test_without_one_of_our_plugins_the_rest_works(iwm, monkeypatch, missing):
     monkeypatch.setenv("IWM_DISABLED_PLUGINS", missing)
     load_plugins.cache_clear()
@@ -90,3 +95,24 @@ def test_without_one_of_our_plugins_the_rest_works(iwm, monkeypatch, missing):
     monkeypatch.delenv("IWM_DISABLED_PLUGINS")
     load_plugins.cache_clear()
     assert iwm("show", recipe, "data=scenes")[0] == 0, "with it, the same recipe composes"
+
+
+VERBS = {"iwm-report": "report", "iwm-tasks": "tune", "iwm-devkit": "plugins new"}
+"""For each of our plugins of verbs, one of them."""
+
+
+@pytest.mark.parametrize("missing", [*VERBS])
+def test_a_verb_that_is_not_installed_says_what_to_install(iwm, monkeypatch, missing):
+    monkeypatch.setenv("IWM_DISABLED_PLUGINS", missing)
+    load_plugins.cache_clear()
+    assert iwm("plugins", "--json") == (0, "")
+    assert missing not in {plugin.distribution for plugin in load_plugins().plugins}
+    status, said = iwm(*VERBS[missing].split(), "x")
+    assert status == 2
+    assert len(said.splitlines()) == 1
+    if missing != "iwm-devkit":  # whose verbs begin with one of the core
+        assert "pip install iwm brings all of its own" in said
+
+
+def test_the_tables_name_all_of_our_plugins():
+    assert {*NEEDS, *VERBS, "iwm-core"} == set(OURS)

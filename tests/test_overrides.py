@@ -11,19 +11,19 @@ import pytest
 from omegaconf import OmegaConf
 
 from iwm_core import hookimpl
-from iwm_core.change import change
-from iwm_core.cli import dispatch, guarded
-from iwm_core.compose import compose
-from iwm_core.errors import UserError
+from iwm_core.cli.main import dispatch, guarded
 from iwm_core.interfaces import Evaluation, Evaluator, Metric, option
-from iwm_core.overrides import parse
-from iwm_core.own_settings import check_settings, keys_below
-from iwm_core.plugins import Plugin
-from iwm_core.run import Run
-from iwm_core.schema import SCHEMAS
-from iwm_core.settings import digest, plain, settings_of
-from iwm_core.signals import Children
-from iwm_core.thaw import thaw
+from iwm_core.interfaces.errors import UserError
+from iwm_core.plugins.loader import Plugin
+from iwm_core.process.signals import Children
+from iwm_core.recipe.change import change
+from iwm_core.recipe.compose import compose
+from iwm_core.recipe.overrides import parse
+from iwm_core.recipe.own_settings import check_settings, keys_below
+from iwm_core.recipe.schema import schemas
+from iwm_core.recipe.thaw import thaw
+from iwm_core.run.directory import Run
+from iwm_core.run.settings import digest, plain, settings_of
 
 
 def test_options_of_a_replaced_component_are_left_out_with_a_note(tiny, capsys):
@@ -80,7 +80,7 @@ def jobs(monkeypatch):
         def statuses(self):
             return [3 if "train.seed=7" in done[-1] else 0]
 
-    monkeypatch.setattr("iwm_core.jobs.Children", Recorded)
+    monkeypatch.setattr("iwm_core.process.jobs.Children", Recorded)
     return done
 
 
@@ -202,7 +202,7 @@ def test_images_of_a_relative_path_are_the_same_from_two_folders(tiny, tmp_path,
 
 
 @pytest.mark.parametrize("value", ["feature", "3", "0.5", "true", "[1,2]"])
-@pytest.mark.parametrize("schema", SCHEMAS, ids=lambda schema: schema.base)
+@pytest.mark.parametrize("schema", schemas(), ids=lambda schema: schema.base)
 def test_what_is_proposed_in_place_of_a_section_is_accepted(tiny, schema, value):
     keys = [
         key for key in (*schema.sections, *keys_below(schema.sections)) if any(k.startswith(f"{key}.") for k in keys_below(schema.sections))

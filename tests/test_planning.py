@@ -6,15 +6,15 @@ from dataclasses import dataclass
 
 import pytest
 import torch
+from iwm_devkit.known_model import PIXELS, KnownModel, Negative, Slide, blind, half, perfect
 from torch import Tensor
 
-from iwm_core.compose import compose
-from iwm_core.frozen import FrozenModel
 from iwm_core.interfaces import ActionParams, Draws
-from iwm_core.planning import CEM, SEARCHES, BankSearch, GradientSearch, Problem, drawn_targets, find, plan
-from iwm_core.testing.known_model import PIXELS, KnownModel, Negative, Slide, blind, half, perfect
-from iwm_core.thaw import thaw
-from iwm_core.world_model import build_model
+from iwm_core.model.frozen import FrozenModel
+from iwm_core.model.planning import CEM, SEARCHES, BankSearch, GradientSearch, Problem, drawn_targets, find, plan
+from iwm_core.model.world_model import build_model
+from iwm_core.recipe.compose import compose
+from iwm_core.recipe.thaw import thaw
 
 EVERY = pytest.mark.parametrize("search", list(SEARCHES))
 FIVE = torch.tensor([[0.5, -0.3, 0.0], [-0.92, 0.9, 0.0], [0.0, 0.0, 0.0], [0.11, 0.98, 0.0], [-0.4, -0.6, 0.0]])

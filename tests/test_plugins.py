@@ -4,13 +4,14 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Literal
 
+import iwm_vit
 import pytest
 import tiny_plugin
 
-from iwm_core import builtin, hookimpl
-from iwm_core.cli import dispatch, guarded
-from iwm_core.errors import UserError
-from iwm_core.plugins import Plugin
+from iwm_core import hookimpl
+from iwm_core.cli.main import dispatch, guarded
+from iwm_core.interfaces.errors import UserError
+from iwm_core.plugins.loader import Plugin
 
 
 def hooks(**functions):
@@ -28,7 +29,7 @@ def test_good_plugin_gives_its_components(fake_entry_points):
 
 
 def test_a_new_conditioning_scheme_comes_by_plugin(fake_entry_points):
-    plugins = fake_entry_points(GOOD, ("core", "iwm-core", builtin))
+    plugins = fake_entry_points(GOOD, ("vit", "iwm-vit", iwm_vit))
     assert set(plugins.entries("predictor")) == {"adaln", "feature", "identity", "none", "sequence", "shift"}
 
 
@@ -74,7 +75,7 @@ def test_duplicate_names_are_errors_that_name_both(fake_entry_points):
 def test_disabled_plugins_are_left_out(fake_entry_points, monkeypatch):
     monkeypatch.setenv("IWM_DISABLED_PLUGINS", "bad, tiny-plugin")
     plugins = fake_entry_points(("bad", "bad-plugin", ImportError("x")), GOOD)
-    assert plugins.plugins == []
+    assert [plugin.name for plugin in plugins.plugins] == ["core"]
 
 
 @pytest.mark.parametrize("module", [ImportError("x"), hooks(iwm_acttions=lambda: [])])
@@ -85,7 +86,7 @@ def test_strict_mode_fails(fake_entry_points, monkeypatch, module):
 
 
 def test_an_entry_point_seen_twice_counts_once(fake_entry_points):
-    assert len(fake_entry_points(GOOD, GOOD).plugins) == 1
+    assert [plugin.name for plugin in fake_entry_points(GOOD, GOOD).plugins] == ["core", "tiny"]
 
 
 def test_misspelt_component_gets_a_suggestion(fake_entry_points):

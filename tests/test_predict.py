@@ -6,11 +6,10 @@ from pathlib import Path
 import pytest
 import tiny_tuned as tiny_tuned_module
 import torch
+from iwm_tasks.prediction import asked
+from iwm_tasks.prediction.work import find_images
 from predicting import BLUE, RED, asker, picture, table
 from tiny_tuned import COLOURS, SHARP, TASKS, tiny_tuned
-
-from iwm_core.prediction import asked
-from iwm_core.prediction.work import find_images
 
 
 @pytest.fixture

@@ -12,12 +12,11 @@ import lost_workers
 import pytest
 import tiny_tuned as tiny_tuned_module
 import torch
+from iwm_tasks.prediction import answers
+from iwm_tasks.prediction.answers import AnswerFiles, cell_of
 from PIL import Image
 from predicting import BLUE, RED, asker, picture, table
 from tiny_tuned import tiny_tuned
-
-from iwm_core.prediction import answers
-from iwm_core.prediction.answers import AnswerFiles, cell_of
 
 
 @pytest.fixture

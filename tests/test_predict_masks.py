@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from iwm_tasks.prediction.answers import Names
+from iwm_tasks.prediction.masks import colour, make_mask
 from PIL import Image
 from predicting import BLUE, GREEN, RED, asker, picture, table
 
 from iwm_core.interfaces import NOT_COUNTED
-from iwm_core.prediction.answers import Names
-from iwm_core.prediction.masks import colour, make_mask
 
 
 @pytest.fixture

@@ -2,17 +2,17 @@
 
 import pytest
 import torch
+from iwm_vit.positions import sincos_2d
+from iwm_vit.predictors.adaln import AdaLN
+from iwm_vit.predictors.feature import Feature
+from iwm_vit.predictors.identity import Identity
+from iwm_vit.predictors.sequence import Sequence
+from iwm_vit.predictors.unconditioned import Unconditioned
 from torch import nn
 from torch.nn import functional as F
 
 from iwm_core.interfaces import Targets
-from iwm_core.plugins import load_plugins
-from iwm_core.positions import sincos_2d
-from iwm_core.predictors.adaln import AdaLN
-from iwm_core.predictors.feature import Feature
-from iwm_core.predictors.identity import Identity
-from iwm_core.predictors.sequence import Sequence
-from iwm_core.predictors.unconditioned import Unconditioned
+from iwm_core.plugins.loader import load_plugins
 
 B, D, W, A, GRID = 3, 8, 16, 3, (4, 4)
 """Batch, encoder width, predictor width, numbers of the action, patches."""

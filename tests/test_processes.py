@@ -12,13 +12,13 @@ import psutil
 import pytest
 from PIL import Image
 
-from iwm_core.compose import compose
-from iwm_core.errors import UserError
-from iwm_core.saved import latest_checkpoint
-from iwm_core.thaw import thaw
-from iwm_core.work import check_fit
+from iwm_core.interfaces.errors import UserError
+from iwm_core.recipe.compose import compose
+from iwm_core.recipe.thaw import thaw
+from iwm_core.run.saved import latest_checkpoint
+from iwm_core.training.fits import check_fit
 
-IWM = [sys.executable, "-m", "iwm_core.cli"]
+IWM = [sys.executable, "-m", "iwm_core.cli.main"]
 SMALL = [
     "recipe=quickstart",
     "evaluators=[]",
@@ -154,7 +154,7 @@ def test_ctrl_c_in_a_sweep_stops_its_job_with_a_checkpoint(tmp_path):
 def test_more_processes_than_devices_are_refused(monkeypatch):
     import torch
 
-    monkeypatch.setattr("iwm_core.work.choose_device", lambda name: torch.device("cuda"))
+    monkeypatch.setattr("iwm_core.process.launch.choose_device", lambda name: torch.device("cuda"))
     monkeypatch.setattr("torch.accelerator.device_count", lambda: 2)
     recipe = thaw(compose("quickstart", ["launch.processes=4"])[0])
     with pytest.raises(UserError, match=r"launch.processes=4 needs a device for each, but there are 2; use launch.processes=2"):

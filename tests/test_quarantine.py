@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from iwm_core.cli import dispatch, guarded
+from iwm_core.cli.main import dispatch, guarded
 from iwm_core.data.quarantine import Corrupt, Quarantine, named
-from iwm_core.errors import UserError
-from iwm_core.run import Run
+from iwm_core.interfaces.errors import UserError
+from iwm_core.run.directory import Run
 
 
 def corrupt(*indices):

@@ -19,8 +19,8 @@ import torch
 
 import iwm_core
 from iwm_core import hookimpl
-from iwm_core.cli import dispatch, guarded
-from iwm_core.plugins import load_plugins
+from iwm_core.cli.main import dispatch, guarded
+from iwm_core.plugins.loader import load_plugins
 
 GOLDEN = Path(__file__).parent / "golden" / "quickstart_losses.json"
 STEPS = 20

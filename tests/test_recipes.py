@@ -7,20 +7,20 @@ from pathlib import Path
 import pytest
 import torch
 
-from iwm_core.compose import compose
-from iwm_core.config import steps_of
-from iwm_core.engine import Plan
-from iwm_core.plugins import load_plugins
-from iwm_core.recipes import find_recipes
-from iwm_core.schema import TUNING, schema_of
-from iwm_core.thaw import thaw
-from iwm_core.work import check_fit
-from iwm_core.world_model import build_model
+from iwm_core.model.world_model import build_model
+from iwm_core.plugins.loader import load_plugins
+from iwm_core.recipe.compose import compose
+from iwm_core.recipe.config import steps_of
+from iwm_core.recipe.files import find_recipes
+from iwm_core.recipe.schema import kind_of
+from iwm_core.recipe.thaw import thaw
+from iwm_core.training.fits import check_fit
+from iwm_core.training.loop import Plan
 
 load_plugins.cache_clear()
 RECIPES = find_recipes()
 NAMES = sorted(RECIPES)
-TUNINGS = [name for name in NAMES if schema_of(compose(name, [])[0]) is TUNING]
+TUNINGS = [name for name in NAMES if kind_of(compose(name, [])[0]).name == "tuning"]
 TRAININGS = [name for name in NAMES if name not in TUNINGS]
 SIZED = [name for name in TRAININGS if name.startswith("repro/") and name != "repro/scenes"]  # which is for CPUs alone
 EPOCH = 625
@@ -34,10 +34,10 @@ def header(name: str) -> dict[str, str]:
 
 def test_the_recipes_of_the_checkout_are_found():
     """By their paths; the folders of shared groups hold no recipes."""
-    folder = Path(__file__).parents[1] / "recipes"
+    folder = Path(__file__).parents[1] / "recipes" / "iwm_recipes"
     shared = {"data", "launch", "size"}
     files = {p.relative_to(folder).with_suffix("").as_posix() for p in folder.rglob("*.yaml") if p.parent.name not in shared}
-    assert files == {name for name, recipe in RECIPES.items() if recipe.plugin.distribution == "iwm-core"}
+    assert files == {name for name, recipe in RECIPES.items() if recipe.plugin.distribution == "iwm"}
     assert "quickstart" in files
 
 
@@ -67,7 +67,7 @@ def test_the_recipes_of_tunings_are_those_in_their_folder():
 @pytest.mark.parametrize("budget", ["paper", "cpu"])
 def test_every_tuning_composes_within_each_budget(name, budget):
     """What it fits is a world model, which a recipe does not know; it chooses the paper's settings unless it is told otherwise."""
-    config, notes = compose(name, [f"budget={budget}", "launch.device=cpu"], {"name": "scenes"})
+    config, notes = compose(name, [f"budget={budget}", "launch.device=cpu"], {"data": {"world_model": {"name": "scenes"}}})
     assert notes == []
     recipe = thaw(config)
     assert recipe.recipe == name
@@ -76,7 +76,7 @@ def test_every_tuning_composes_within_each_budget(name, budget):
     assert 0 <= plan.warmup < plan.steps
     assert 1 <= plan.checkpoint_every <= plan.steps
     assert recipe.train.lr.start <= recipe.train.lr.peak >= recipe.train.lr.end
-    paper = compose(name, ["launch.device=cpu"], {"name": "scenes"})[0]
+    paper = compose(name, ["launch.device=cpu"], {"data": {"world_model": {"name": "scenes"}}})[0]
     assert (paper == config) == (budget == "paper")
     frozen = recipe.protocol.name in ("frozen", "pixels")
     assert bool(recipe.augment.mixup and recipe.augment.randaugment) == (budget == "paper" and not frozen), "probes see plain images"

@@ -11,7 +11,7 @@ from PIL import Image
 from report_page import read, report
 from report_runs import HOSTILE, config, evaluation, make_run
 
-from iwm_core.cli import dispatch, guarded
+from iwm_core.cli.main import dispatch, guarded
 
 
 def test_a_run_is_told_whole(here):

@@ -11,7 +11,7 @@ import yaml
 from report_page import report
 from report_runs import config, make_run, metric, png
 
-from iwm_core.cli import dispatch, guarded
+from iwm_core.cli.main import dispatch, guarded
 
 
 def test_a_run_that_has_only_begun(here):
@@ -140,6 +140,6 @@ def test_reports_among_the_runs_are_passed_over(here, capsys):
 
 def test_a_report_needs_no_torch(here):
     make_run("a", charts=(), logs=False)
-    code = "import sys; from iwm_core.cli import dispatch; dispatch(['report', 'a']); assert not {'torch', 'hydra'} & set(sys.modules)"
+    code = "import sys; from iwm_core.cli.main import dispatch; dispatch(['report', 'a']); assert not {'torch', 'hydra'} & set(sys.modules)"
     # Old libraries beside new ones warn of their own doings.
     subprocess.run([sys.executable, "-W", "error", "-W", "default::DeprecationWarning", "-c", code], check=True, capture_output=True)

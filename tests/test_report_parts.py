@@ -7,19 +7,19 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from iwm_report.drawing import draw, spread, style
+from iwm_report.naming import common_folder
+from iwm_report.numbers import interval, written
+from iwm_report.panels import alternative, panels
+from iwm_report.reproduce import eval_command
+from iwm_report.scores import make_scorecard, signs_of
 from report_page import report
 from report_runs import evaluation, make_run
 
-from iwm_core.report.drawing import draw, spread, style
-from iwm_core.report.naming import common_folder
-from iwm_core.report.numbers import interval, written
-from iwm_core.report.panels import alternative, panels
-from iwm_core.report.reading import read_run
-from iwm_core.report.reproduce import eval_command
-from iwm_core.report.scores import make_scorecard, signs_of
-from iwm_core.results import Chart, Metric, Series, beside, measure_and_part
+from iwm_core.evaluation.reading import read_run
+from iwm_core.interfaces.results import Chart, Metric, Series, beside, measure_and_part
 
-STYLESHEET = Path(__file__).parent.parent / "iwm_core/report/templates/page.css"
+STYLESHEET = Path(__file__).parent.parent / "plugins/iwm-report/iwm_report/templates/page.css"
 
 
 @pytest.mark.parametrize(

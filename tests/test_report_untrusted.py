@@ -9,14 +9,14 @@ import zlib
 from pathlib import Path
 
 import pytest
+from iwm_report import tiles
 from PIL import Image, PngImagePlugin
 from report_page import report
 from report_runs import HOSTILE, make_run, png
 
-from iwm_core.cli import dispatch, guarded
-from iwm_core.errors import UserError
-from iwm_core.files import refuse_links, write_atomically
-from iwm_core.report import tiles
+from iwm_core.cli.main import dispatch, guarded
+from iwm_core.interfaces.errors import UserError
+from iwm_core.run.files import refuse_links, write_atomically
 
 SECRET = b"the secret of another place"
 

@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from iwm_core.resample import crop_resize, flip
+from iwm_core.data.resample import crop_resize, flip
 
 
 def noise(*shape: int, seed: int = 0) -> Tensor:

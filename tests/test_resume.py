@@ -12,8 +12,8 @@ import torch
 from safetensors.torch import load_file
 from tiny_tuning import MIXED, SWIFT
 
-from iwm_core.cli import dispatch
-from iwm_core.plugins import load_plugins
+from iwm_core.cli.main import dispatch
+from iwm_core.plugins.loader import load_plugins
 
 TRAIN = ["train", "recipe=tiny", "train.steps=80", "train.checkpoint_every=3", "train.log_every=2", "train.keep=3"]
 
@@ -76,7 +76,7 @@ def test_two_processes_give_the_weights_of_one(tmp_path):
         "encoder.depth=1",
         "predictor.depth=1",
     ]
-    command = [sys.executable, "-m", "iwm_core.cli", "train", "recipe=quickstart", "evaluators=[]", "launch.device=cpu", *small]
+    command = [sys.executable, "-m", "iwm_core.cli.main", "train", "recipe=quickstart", "evaluators=[]", "launch.device=cpu", *small]
     for run, processes in (("one", 1), ("two", 2)):
         words = [*command, f"run={run}", f"launch.processes={processes}"]
         done = subprocess.run(words, cwd=tmp_path, check=False, capture_output=True, text=True)

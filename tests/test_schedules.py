@@ -5,9 +5,9 @@ import math
 
 import pytest
 
-from iwm_core.config import LearningRate, Ramp, Train, steps_of
-from iwm_core.engine import Plan
-from iwm_core.schedules import learning_rate, momentum, weight_decay
+from iwm_core.recipe.config import LearningRate, Ramp, Train, steps_of
+from iwm_core.training.loop import Plan
+from iwm_core.training.schedules import learning_rate, momentum, weight_decay
 
 LR = LearningRate(start=2e-4, peak=1e-3, end=1e-6)
 

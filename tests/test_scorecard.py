@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import iwm_core
-from iwm_core.cli import dispatch, guarded
+from iwm_core.cli.main import dispatch, guarded
 from iwm_core.interfaces import CONTROLS
 
 TINY = ["train.steps=3", "train.log_every=1", "train.batch_size=16", "data.train=96", "data.validation=24", "launch.device=cpu"]

@@ -5,9 +5,8 @@ import io
 import datasets
 import pytest
 from datasets import ClassLabel, Dataset, Features, Value
+from iwm_data.hub import Hub
 from PIL import Image
-
-from iwm_core.data.hub import Hub
 
 
 @pytest.fixture(autouse=True)

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from one_line import assert_one_line
 
-from iwm_core.run import Run
-from iwm_core.shown import LONGEST
+from iwm_core.process.shown import LONGEST
+from iwm_core.run.directory import Run
 
 QUICK = [
     ("trian", "did you mean iwm train?"),
@@ -81,8 +81,8 @@ QUICK = [
 @pytest.fixture
 def place(here):
     """A folder with a run that has a config alone, and one whose config is damaged."""
-    from iwm_core.compose import compose
-    from iwm_core.new_run import new_run
+    from iwm_core.recipe.compose import compose
+    from iwm_core.run.new_run import new_run
 
     config = compose("quickstart", [])[0]
     config.run = "r"
@@ -100,7 +100,7 @@ def test_slips_are_answered_before_torch_is_imported(place):
     code = "\n".join(
         (
             "import sys",
-            "from iwm_core.cli import dispatch, guarded",
+            "from iwm_core.cli.main import dispatch, guarded",
             "for line in sys.stdin.read().splitlines():",
             "    status = guarded(lambda: dispatch(line.split(' ')))",
             "    print(status, 'torch' in sys.modules, flush=True)",

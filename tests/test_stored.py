@@ -14,10 +14,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from iwm_core.files import append, write_record
-from iwm_core.plain import plain_yaml
-from iwm_core.shapes import NAME, Name, fitting
-from iwm_core.stored import Damaged, checksum_of_file, read_json, read_log, read_text, read_yaml, sealed
+from iwm_core.recipe.shapes import NAME, Name, fitting
+from iwm_core.run.files import append, write_record
+from iwm_core.run.plain import plain_yaml
+from iwm_core.run.stored import Damaged, checksum_of_file, read_json, read_log, read_text, read_yaml, sealed
 
 
 class Point(NamedTuple):

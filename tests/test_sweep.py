@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from report_page import read
 
-from iwm_core.cli import dispatch, guarded
-from iwm_core.compose import compose
-from iwm_core.new_run import new_run
-from iwm_core.signals import Children
+from iwm_core.cli.main import dispatch, guarded
+from iwm_core.process.signals import Children
+from iwm_core.recipe.compose import compose
+from iwm_core.run.new_run import new_run
 
 WORDS = ["train", "-m", "recipe=tiny", "train.seed=1,2,3"]
 
@@ -34,7 +34,7 @@ def outcomes(tiny, monkeypatch):
         def statuses(self):
             return [self.status]
 
-    monkeypatch.setattr("iwm_core.jobs.Children", Here)
+    monkeypatch.setattr("iwm_core.process.jobs.Children", Here)
     return planned
 
 
@@ -53,7 +53,7 @@ def reports(outcomes, monkeypatch):
         written[str(out)] = [str(run) for run in runs]
         return out
 
-    monkeypatch.setattr("iwm_core.sweep.write_report", write)
+    monkeypatch.setattr("iwm_report.report.write_report", write)
     return written
 
 

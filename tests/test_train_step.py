@@ -12,11 +12,12 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from iwm_core import hookimpl, work
-from iwm_core.compose import compose
-from iwm_core.engine import make_optimizer
-from iwm_core.thaw import thaw
-from iwm_core.world_model import ImageWorldModel, build_model
+from iwm_core import hookimpl
+from iwm_core.model.world_model import ImageWorldModel, build_model
+from iwm_core.recipe.compose import compose
+from iwm_core.recipe.thaw import thaw
+from iwm_core.training import course
+from iwm_core.training.loop import make_optimizer
 
 EVERY = ["train.log_every=1", "train.checkpoint_every=1", "train.keep=20"]
 
@@ -26,7 +27,7 @@ def train(tiny):
     """Train the tiny recipe in `run`; returns its logged lines."""
 
     def run(*overrides, run="run"):
-        assert work.start("tiny", [f"run={run}", *overrides]) == 0
+        assert course.start("tiny", [f"run={run}", *overrides]) == 0
         return lines(run)
 
     return run
@@ -131,7 +132,7 @@ def test_lifecycle_hooks(tiny, train):
     assert told[-1] == ("end", 6, True)
     shutil.rmtree("run/checkpoints/step_6")
     told.clear()
-    assert work.resume("run", []) == 0
+    assert course.resume("run", []) == 0
     assert [what[0] for what in told] == ["start", 5, 6, "end"]
     assert told[0] == ("start", 4)
 

@@ -5,15 +5,15 @@ import math
 import numpy as np
 import pytest
 import torch
+from iwm_data.folder import Folder
+from iwm_tasks.tuning.tuned import Tuned
 from PIL import Image
 from tiny_tuned import COLOURS, CPU, GRID, SHARP, SIZE, Asked, lessons, tiny_model, tiny_tuned
 from torch import nn
 
-from iwm_core.checkpoint import load_weights, save_checkpoint
 from iwm_core.data.evaluation import SquareTask
-from iwm_core.data.folder import Folder
-from iwm_core.frozen import fitting
-from iwm_core.tuning.tuned import Tuned
+from iwm_core.model.frozen import fitting
+from iwm_core.run.checkpoint import load_weights, save_checkpoint
 
 
 def plain(*colours):

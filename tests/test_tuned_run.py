@@ -9,18 +9,18 @@ from types import SimpleNamespace
 import pytest
 import tiny_plugin
 import torch
+from iwm_tasks.interfaces import Backbone, Protocol, Task
+from iwm_tasks.prediction.asked import read_arguments
+from iwm_tasks.prediction.work import run_predict
+from iwm_tasks.tuning.tuned import Tuned
 from kit_examples import MeanHead
 from torch.nn import functional as F
 
 import iwm_core
 from iwm_core import hookimpl
-from iwm_core.cli import dispatch, guarded
-from iwm_core.frozen import FrozenModel
-from iwm_core.interfaces import Backbone, Protocol, Task
-from iwm_core.plugins import Plugin, load_plugins
-from iwm_core.prediction.asked import read_arguments
-from iwm_core.prediction.work import run_predict
-from iwm_core.tuning.tuned import Tuned
+from iwm_core.cli.main import dispatch, guarded
+from iwm_core.model.frozen import FrozenModel
+from iwm_core.plugins.loader import Plugin, load_plugins
 
 RECIPE = """
 defaults:

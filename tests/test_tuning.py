@@ -6,18 +6,18 @@ from pathlib import Path
 
 import pytest
 import torch
+from iwm_tasks.tuning.tuned import Tuned
 from safetensors.torch import load_file
 from tiny_tuning import MIXED, begin, content, lines, tune, untrained, weights
 
 import iwm_core
-from iwm_core.cli import dispatch
-from iwm_core.compose import compose
-from iwm_core.engine import make_optimizer
-from iwm_core.frozen import FrozenModel
-from iwm_core.plugins import load_plugins
-from iwm_core.recipes import find_recipes
-from iwm_core.thaw import thaw
-from iwm_core.tuning.tuned import Tuned
+from iwm_core.cli.main import dispatch
+from iwm_core.model.frozen import FrozenModel
+from iwm_core.plugins.loader import load_plugins
+from iwm_core.recipe.compose import compose
+from iwm_core.recipe.files import find_recipes
+from iwm_core.recipe.thaw import thaw
+from iwm_core.training.loop import make_optimizer
 
 ENCODERS = dict.fromkeys(("encoder", "probe_linear", "probe_attentive", "pixels"), "backbone.encoder.")
 """Where a tuned model of a recipe has the teacher, if not at ``backbone.teacher.encoder.``"""
@@ -135,13 +135,13 @@ def test_a_tuning_without_its_rows_is_measured_again(tiny, worlds, capsys):
 def test_a_model_from_disk_answers_as_it_did_before_it_was_saved(tiny, worlds, recipe, monkeypatch):
     """To the bit: what training held at its end, and what `iwm_core.load` gives."""
     kept = {}
-    monkeypatch.setattr("iwm_core.tuning.tune.write_cost", lambda path, cost: None)
+    monkeypatch.setattr("iwm_tasks.tuning.tune.write_cost", lambda path, cost: None)
 
     def look(model, *given):
         kept["answers"] = model.eval().outputs(images())["classify"].softmax(1).detach()
         return 0.0, 0.0
 
-    monkeypatch.setattr("iwm_core.tuning.tune.flops", look)
+    monkeypatch.setattr("iwm_tasks.tuning.tune.flops", look)
     run = tune(worlds(), recipe, *MIXED)
     loaded = iwm_core.load(str(run))
     assert isinstance(loaded, Tuned)

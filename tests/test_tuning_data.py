@@ -8,17 +8,18 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from iwm_tasks.interfaces import Protocol
+from iwm_tasks.tuning.data import TuneData, validation_batches
+from iwm_tasks.tuning.recipe import Augment, Tune, TuneRecipe
 from known_tasks import COUNT, BadMasks, Label, Mask, Patches, Shown
 
-from iwm_core.config import Launch, View
 from iwm_core.data.loader import Schedule
 from iwm_core.data.view import centre_boxes, cut, cut_mask
-from iwm_core.display import SilentDisplay
-from iwm_core.errors import UserError
-from iwm_core.interfaces import DataSource, Draws, Protocol
-from iwm_core.run import Run
-from iwm_core.tuning.data import TuneData, validation_batches
-from iwm_core.tuning.recipe import Augment, Tune, TuneRecipe
+from iwm_core.interfaces import DataSource, Draws
+from iwm_core.interfaces.errors import UserError
+from iwm_core.process.display import SilentDisplay
+from iwm_core.recipe.config import Launch, View
+from iwm_core.run.directory import Run
 
 CPU = torch.device("cpu")
 SIZE = 16

@@ -12,7 +12,7 @@ from one_line import assert_one_line
 from PIL import Image
 from tiny_tuning import SWIFT, content, moments
 
-from iwm_core import checkpoint
+from iwm_core.run import checkpoint
 
 
 @pytest.fixture
@@ -216,7 +216,7 @@ def test_ctrl_c_leaves_a_checkpoint_to_go_on_from(tiny, worlds):
         _, error = process.communicate(timeout=60)
     assert process.returncode == 130
     (line,) = error.strip().splitlines()
-    assert "of 100000; continue with `iwm resume r`" in line
+    assert "of 100000 by Ctrl-C; continue with `iwm resume r`" in line
     step = int(line.split("stopped at step ")[1].split()[0])
     assert content("r", f"checkpoints/step_{step}/state.json")["step"] == step
     assert all(torch.isfinite(moment).all() for moment in moments("r").values())

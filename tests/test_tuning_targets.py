@@ -5,12 +5,12 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from iwm_tasks.tuning.data import check_targets, part_of
 from known_tasks import COUNT, BadMasks, Label, Mask, Patches, Shown
 
 from iwm_core.data.kept import KeptImages
-from iwm_core.errors import UserError
 from iwm_core.interfaces import CorruptImage
-from iwm_core.tuning.data import check_targets, part_of
+from iwm_core.interfaces.errors import UserError
 
 
 def test_a_part_is_spread_evenly_and_is_its_images():

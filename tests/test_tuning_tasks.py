@@ -5,16 +5,16 @@ from pathlib import Path
 
 import pytest
 import torch
+from iwm_tasks.tuning.data import TuneBatch, TuneData
+from iwm_tasks.tuning.model import TunedModel
+from iwm_tasks.tuning.tune import Tuning
+from iwm_tasks.tuning.tuned import Tuned
 from tiny_tuning import MIXED, begin, content, lines, tune, untrained
 from torch.nn import functional as F
 
 import iwm_core
-from iwm_core.display import make_display
-from iwm_core.run import Run
-from iwm_core.tuning.data import TuneBatch, TuneData
-from iwm_core.tuning.model import TunedModel
-from iwm_core.tuning.tune import Tuning
-from iwm_core.tuning.tuned import Tuned
+from iwm_core.process.display import make_display
+from iwm_core.run.directory import Run
 
 BOTH = ["tasks=[classify,regress]", "tasks.regress.of=[amount]"]
 SIZE, CPU = 16, torch.device("cpu")

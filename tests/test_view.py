@@ -8,9 +8,9 @@ from scipy.stats import binomtest, ks_2samp
 from torchvision.transforms import InterpolationMode, RandomResizedCrop
 from torchvision.transforms.v2.functional import resized_crop
 
-from iwm_core.config import View
 from iwm_core.data.view import centre_boxes, cut, random_boxes
 from iwm_core.interfaces import Draws
+from iwm_core.recipe.config import View
 
 N, ALPHA = 5000, 1e-3
 

@@ -4,14 +4,14 @@ from dataclasses import dataclass
 
 import pytest
 import torch
+from iwm_devkit.actions import check_transformation
+from iwm_vit.encoder import TimmViT
+from iwm_vit.predictors.feature import Feature
 from tiny_plugin import Gain
 
-from iwm_core.actions import ActionSequence
-from iwm_core.encoder import TimmViT
 from iwm_core.interfaces import Action, ActionParams, Draws, Targets, option
-from iwm_core.predictors.feature import Feature
-from iwm_core.testing.actions import check_transformation
-from iwm_core.world_model import ImageWorldModel
+from iwm_core.model.actions import ActionSequence
+from iwm_core.model.world_model import ImageWorldModel
 
 B = 3
 

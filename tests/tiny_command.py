@@ -6,7 +6,7 @@ import sys
 def register() -> None:
     import tiny_plugin
 
-    from iwm_core.plugins import Plugin, load_plugins
+    from iwm_core.plugins.loader import Plugin, load_plugins
 
     plugins = load_plugins()
     if any(plugin.distribution == "tiny-plugin" for plugin in plugins.plugins):  # installed
@@ -17,12 +17,12 @@ def register() -> None:
 
 def command() -> int:
     register()
-    from iwm_core.cli import dispatch
+    from iwm_core.cli.main import dispatch
 
     return dispatch(sys.argv[1:])
 
 
 if __name__ == "__main__":
-    from iwm_core.cli import guarded
+    from iwm_core.cli.main import guarded
 
     sys.exit(guarded(command))

@@ -3,12 +3,11 @@
 from dataclasses import dataclass
 
 import torch
+from iwm_tasks.interfaces import Backbone, Task
+from iwm_tasks.tuning.model import Lesson, TunedModel
+from iwm_tasks.tuning.tuned import Tuned
 from torch import nn
 from torch.nn import functional as F
-
-from iwm_core.interfaces import Backbone, Task
-from iwm_core.tuning.model import Lesson, TunedModel
-from iwm_core.tuning.tuned import Tuned
 
 SIZE, GRID = 16, 4
 COLOURS = ("red", "green", "blue")

@@ -3,15 +3,15 @@
 import json
 from pathlib import Path
 
+from iwm_tasks.tuning.model import Lesson, TunedModel
+from iwm_tasks.tuning.recipe import TuneRecipe
+from iwm_tasks.tuning.tune import build
+from iwm_tasks.tuning.work import check
 from safetensors.torch import load_file
 
-from iwm_core.cli import dispatch
-from iwm_core.run import Run
-from iwm_core.thaw import thaw
-from iwm_core.tuning.model import Lesson, TunedModel
-from iwm_core.tuning.recipe import TuneRecipe
-from iwm_core.tuning.tune import build
-from iwm_core.tuning.work import check
+from iwm_core.cli.main import dispatch
+from iwm_core.recipe.thaw import thaw
+from iwm_core.run.directory import Run
 
 TINY = ["launch.workers=0", "launch.device=cpu", "train.batch_size=12", "train.epochs=null", "train.steps=6", "train.resamples=20"]
 SWIFT = ["budget=cpu", *TINY, "train.lr.start=0.002", "train.lr.peak=0.002", "train.lr.warmup=0"]

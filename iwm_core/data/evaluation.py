@@ -6,14 +6,14 @@ import torch
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
-from iwm_core.config import Recipe
 from iwm_core.data.pairs import channels, has_action, known_actions, paired, sides
 from iwm_core.data.quarantine import Corrupt, named, too_many
 from iwm_core.data.training import open_split
 from iwm_core.data.view import centre_boxes, cut
 from iwm_core.data.workers import made_in_order
-from iwm_core.errors import UserError
 from iwm_core.interfaces import CorruptImage, EvaluationData, ImageBatch, Images
+from iwm_core.interfaces.errors import UserError
+from iwm_core.recipe.config import Recipe
 
 
 class SquareTask:

@@ -14,13 +14,13 @@ import torch
 from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 
-from iwm_core.config import View
 from iwm_core.data.pairs import known_actions, mirrored, sides
 from iwm_core.data.quarantine import Corrupt
 from iwm_core.data.view import cut, random_boxes
 from iwm_core.data.workers import made_in_order, warn
-from iwm_core.errors import UserError
 from iwm_core.interfaces import CorruptImage, Draws, Images
+from iwm_core.interfaces.errors import UserError
+from iwm_core.recipe.config import View
 
 
 class Batch(NamedTuple):

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from iwm_core.errors import UserError
-from iwm_core.files import append, sync, writing
-from iwm_core.stored import open_stored, read_log
+from iwm_core.interfaces.errors import UserError
+from iwm_core.run.files import append, sync, writing
+from iwm_core.run.stored import open_stored, read_log
 
 NAMED = 3
 """Corrupt images that a line names."""

@@ -16,15 +16,15 @@ from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 from torch.nn import functional as F
 
-from iwm_core.config import View
 from iwm_core.data.loader import Batch, Slice, read
 from iwm_core.data.pairs import channels, known_actions, mirrored, sides
 from iwm_core.data.quarantine import Corrupt
+from iwm_core.data.resample import crop_resize, flip
 from iwm_core.data.view import random_boxes
 from iwm_core.data.workers import made_in_order
-from iwm_core.errors import UserError
 from iwm_core.interfaces import Draws, Images, Track
-from iwm_core.resample import crop_resize, flip
+from iwm_core.interfaces.errors import UserError
+from iwm_core.recipe.config import View
 
 CHUNK = 64
 

@@ -5,15 +5,14 @@ from typing import Any
 
 import torch
 
-from iwm_core.config import Recipe
 from iwm_core.data.loader import Batch, DecodedViews, Slice
 from iwm_core.data.pairs import paired
 from iwm_core.data.quarantine import Corrupt, Quarantine, named
 from iwm_core.data.store import StoredViews
-from iwm_core.display import Display, Recurring
-from iwm_core.errors import UserError
 from iwm_core.interfaces import DataSource, Images
-from iwm_core.run import Run
+from iwm_core.interfaces.errors import UserError
+from iwm_core.process.display import Display, Recurring
+from iwm_core.run.directory import Run
 
 
 def open_split(source: DataSource, split: str) -> Images:
@@ -81,14 +80,14 @@ class TrainingData(WatchedData):
     """Batches of views for the training loop.
 
     Args:
-        recipe: the recipe.
+        recipe: of any kind of run, with `data`, `view`, `image_size`, `train.seed` and `launch.workers`.
         run: where corrupt images are written down.
         device: where batches go.
         display: progress and warnings.
         quiet: another process tells what all of them meet.
     """
 
-    def __init__(self, recipe: Recipe, run: Run, device: torch.device, display: Display, quiet: bool) -> None:
+    def __init__(self, recipe: Any, run: Run, device: torch.device, display: Display, quiet: bool) -> None:
         images = paired(open_split(recipe.data, "train"), recipe.data)
         super().__init__(images, recipe.data, run, display, quiet)
         size = recipe.view.canvas or recipe.image_size

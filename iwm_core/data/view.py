@@ -13,8 +13,8 @@ from jaxtyping import Bool, Int, UInt8
 from torch import Tensor
 from torch.nn import functional as F
 
-from iwm_core.config import View
 from iwm_core.interfaces import Draws
+from iwm_core.recipe.config import View
 
 TRIES = 10
 

@@ -22,8 +22,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, default_convert
 
-from iwm_core.files import cause
-from iwm_core.shown import tell
+from iwm_core.process.shown import tell
+from iwm_core.run.files import cause
 
 NO_ROOM = "data workers find too little shared memory (/dev/shm): use launch.workers=0, or give a container more (docker: --shm-size=8g)"
 

@@ -7,8 +7,8 @@ from typing import ClassVar, NamedTuple
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from iwm_core.component import Component
-from iwm_core.draws import Draws
+from iwm_core.interfaces.component import Component
+from iwm_core.interfaces.draws import Draws
 
 
 class ActionParams(NamedTuple):

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 
-from iwm_core.component import Component, option
+from iwm_core.interfaces.component import Component, option
 
 
 class Factor(NamedTuple):

@@ -10,10 +10,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from iwm_core.component import Component, option
 from iwm_core.interfaces.actions import Action, ActionParams, Views
+from iwm_core.interfaces.component import Component, option
 from iwm_core.interfaces.data import Factor
-from iwm_core.results import Evaluation
+from iwm_core.interfaces.results import Evaluation
 
 
 class ImageBatch(NamedTuple):

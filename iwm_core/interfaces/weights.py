@@ -7,7 +7,7 @@ from typing import ClassVar
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from iwm_core.component import Component
+from iwm_core.interfaces.component import Component
 from iwm_core.interfaces.targets import Targets
 
 

@@ -29,16 +29,18 @@ import psutil
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from furnished import contents, furnish, put_back
+from iwm_report import page
+from iwm_tasks.comparison import work as comparison
+from iwm_tasks.prediction import work as prediction
 from random_lines import line_of
 
-from iwm_core import sweep, work
-from iwm_core.cli import VERBS, dispatch, guarded
-from iwm_core.comparison import work as comparison
-from iwm_core.jobs import Ended
-from iwm_core.prediction import work as prediction
-from iwm_core.report import page
-from iwm_core.shown import LONGEST
-from iwm_core.signals import Stopped
+from iwm_core.cli import sweep
+from iwm_core.cli.main import dispatch, guarded
+from iwm_core.interfaces.errors import Stopped
+from iwm_core.plugins.loader import load_plugins
+from iwm_core.process.jobs import Ended
+from iwm_core.process.shown import LONGEST
+from iwm_core.training import course
 
 SECONDS = 60
 """After which a line hangs."""
@@ -82,13 +84,17 @@ def short_work() -> Iterator[None]:
         cut(recipe, recipe.train.steps if epochs is None or epochs > 2 else 0)
         return real["train_here"](run, recipe, *rest)
 
-    def measure_run(run, recipe, *rest, **named):
-        cut(recipe)
-        return real["measure_run"](run, recipe, *rest, **named)
+    def measured(measure: Callable) -> Callable:
+        def short(run, recipe, *rest, **named):
+            cut(recipe)
+            return measure(run, recipe, *rest, **named)
+
+        return short
 
     stand_ins: list[tuple[Any, str, Callable]] = [
-        *((work, "train_here", train_here), (work, "measure_run", measure_run), (work, "spawn", lambda *_: 3)),
+        *((course, "train_here", train_here), (course, "spawn", lambda *_: 3)),
         *((sweep, "run_job", lambda _: Ended(3, 0)), (comparison, "run_job", lambda _: Ended(3, 0))),
+        *((kind, "measure", measured(kind.measure)) for kind in load_plugins().run_kinds.values()),
         *((prediction, "predict", prediction.predict), (page, "render", page.render)),
     ]
     real = {name: getattr(module, name) for module, name, _ in stand_ins}
@@ -209,7 +215,7 @@ def main() -> int:
                 )
                 kinds.update(text.partition(": ")[0] for text in wrong)
             ended = str(line.status) if line.status in (0, 1, 2, 3, 130) else "other"
-            for verb in (line.words[0] if line.words[:1] and line.words[0] in VERBS else "(no verb)", "all"):
+            for verb in (line.words[0] if line.words[:1] and line.words[0] in load_plugins().commands else "(no verb)", "all"):
                 tally.update(((verb, "lines"), (verb, ended), *(((verb, "began"),) if line.began else ())))
             if done % 50 == 49:
                 print(f"{done + 1} lines, {bad} with faults", flush=True)

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from iwm_core.cli import dispatch, guarded
-from iwm_core.lock import PLACING, WRITER
+from iwm_core.cli.main import dispatch, guarded
+from iwm_core.run.lock import PLACING, WRITER
 
 WORLD = (
     *("train", "recipe=tiny", "data=taught", "predictor=feature", "predictor.depth=2", "train.steps=2", "train.lr.warmup=1"),

@@ -2,9 +2,9 @@
 
 import random
 
-from iwm_core.cli import VERBS
-from iwm_core.own_settings import keys_of
-from iwm_core.schema import SCHEMAS
+from iwm_core.plugins.loader import load_plugins
+from iwm_core.recipe.own_settings import keys_of
+from iwm_core.recipe.schema import schemas
 
 LINE = "\x1b[31mred", "two\nlines", "tab\there", "ü☃", "\udcff", "\u202eabc"
 PATHS = (
@@ -85,9 +85,14 @@ def plausible(draw: random.Random) -> list[str]:
     return draw.choice(slips)
 
 
+def verbs() -> list[str]:
+    """The first words of all verbs."""
+    return list(dict.fromkeys(name.split()[0] for name in load_plugins().commands))
+
+
 def right(draw: random.Random) -> list[str]:
     """A command line that is right, and is carried out within seconds."""
-    verb = draw.choice(["train", "train", "train", "resume", "eval", "eval", "tune", "tune", *VERBS])
+    verb = draw.choice(["train", "train", "train", "resume", "eval", "eval", "tune", "tune", *verbs()])
     lines = {
         "train": lambda: ["recipe=tiny", "train.steps=2", *chosen(draw, TRAIN)],
         "resume": lambda: [draw.choice(["world", "tuned", "young", "half", "half"]), *chosen(draw, LAUNCH)],
@@ -110,7 +115,7 @@ def chosen(draw: random.Random, among: tuple[str, ...]) -> list[str]:
 
 def hostile(draw: random.Random) -> list[str]:
     """A command line of which anything may be wrong."""
-    verb = draw.choice([*VERBS, "train", "train", "train", "show", "show", "eval", "resume"])
+    verb = draw.choice([*verbs(), "train", "train", "train", "show", "show", "eval", "resume"])
     words = {
         "train": lambda: [*recipe(draw), *some(draw, settings)],
         "show": lambda: [*recipe(draw), *some(draw, settings)],
@@ -158,7 +163,7 @@ def asked(*keys: str):
 
 
 def settings(draw: random.Random) -> str:
-    known = [*keys_of(draw.choice(SCHEMAS)), *OPTIONS, "run", "train.steps", "checkpoint"]
+    known = [*keys_of(draw.choice(schemas())), *OPTIONS, "run", "train.steps", "checkpoint"]
     key = draw.choice(known if draw.random() < 0.8 else ODD)
     return f"{misspelt(draw, key) if draw.random() < 0.1 else key}={value(draw)}"
 

@@ -30,7 +30,7 @@ ROOT = Path(__file__).parents[2]
 def dependencies() -> dict[str, list[Requirement]]:
     """What the distributions of this repository require of others, by name."""
     found: dict[str, list[Requirement]] = {}
-    for path in (ROOT / "pyproject.toml", *sorted(ROOT.glob("plugins/*/pyproject.toml"))):
+    for path in (ROOT / "pyproject.toml", ROOT / "recipes/pyproject.toml", *sorted(ROOT.glob("plugins/*/pyproject.toml"))):
         for text in tomllib.loads(path.read_text(encoding="utf-8"))["project"].get("dependencies", []):
             requirement = Requirement(text)
             if not requirement.name.startswith("iwm"):

@@ -10,11 +10,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from iwm_crop.crop import Crop
+from iwm_devkit import check_action
 from PIL import Image
 from torch import Tensor
 
 from iwm_core.interfaces import Draws
-from iwm_core.testing import check_action
 
 B = 20_000
 FIVE_SIGMA = 5 * 0.5 / B**0.5  # of any share of B samples: significance below 1e-6 for each comparison

@@ -5,9 +5,9 @@ import torch
 from iwm_crop.crop import Crop
 from iwm_crop.flip import Flip
 
-from iwm_core.actions import ActionSequence, check_order
-from iwm_core.errors import UserError
 from iwm_core.interfaces import Draws
+from iwm_core.interfaces.errors import UserError
+from iwm_core.model.actions import ActionSequence, check_order
 
 
 def test_the_shift_is_told_as_the_source_sees_it():

@@ -5,9 +5,9 @@ import pytest
 import torch
 from iwm_crop import iwm_actions
 from iwm_crop.flip import Flip
+from iwm_devkit import check_action
 
 from iwm_core.interfaces import Draws
-from iwm_core.testing import check_action
 
 FLAGS = torch.tensor([[0.0], [1.0], [0.0], [1.0]]), torch.tensor([[0.0], [0.0], [1.0], [1.0]])
 

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from iwm_core import installed
+from iwm_core.data.resample import patches
 from iwm_core.interfaces import (
     Draws,
     Evaluation,
@@ -33,7 +34,6 @@ from iwm_core.interfaces import (
     WorldModel,
     option,
 )
-from iwm_core.resample import patches
 from iwm_evals.probes.comparison import INPUTS, accuracies, compare, most_frequent
 from iwm_evals.probes.features import check_finite, colour, labelled, mapped, stream
 from iwm_evals.probes.held_out import held_out

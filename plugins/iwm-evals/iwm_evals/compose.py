@@ -38,7 +38,7 @@ from iwm_core.interfaces import (
     WorldModel,
     option,
 )
-from iwm_core.planning import drawn_targets
+from iwm_core.model.planning import drawn_targets
 from iwm_evals.statistics.measured import ratio_metrics
 
 STILL = 1e-10  # of the square of the latents: a movement that is rounding

@@ -26,7 +26,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from iwm_core.interfaces import Chart, Evaluation, EvaluationData, Evaluator, Metric, NotApplicable, Series, Track, WorldModel, option
-from iwm_core.planning import drawn_targets
+from iwm_core.model.planning import drawn_targets
 from iwm_evals.questions.images import validation_images
 from iwm_evals.questions.parts import each_parameter
 from iwm_evals.statistics.measured import mean_metrics, ratio_metrics

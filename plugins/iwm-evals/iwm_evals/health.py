@@ -1,7 +1,8 @@
 """Is the representation alive: ranks, spreads, and a verdict in words.
 
 Decisions:
-- The verdict and its limits are the core's (`iwm_core.health.judge`), as are target std and rank: what training warns of, this confirms.
+- The verdict and its limits are the core's (`iwm_core.training.health.judge`), as are target std and rank: what training warns of, this
+  confirms.
 - Everything is over validation images. Target std and the rank of tokens are taken on normalised tokens of *target* views and the
   prediction std on predictions of these from their source views with their actions, as in training, but from all patches to all patches.
 - RankMe (Garrido et al. 2023) and uniformity are of mean-pooled teacher tokens of the images themselves: what a user gets.
@@ -23,7 +24,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from iwm_core.health import ENOUGH, ROWS, bounded, effective_rank, judge, singular_values, target_std
+from iwm_core.evaluation.jackknife import jackknife
 from iwm_core.interfaces import (
     Chart,
     Draws,
@@ -38,7 +39,7 @@ from iwm_core.interfaces import (
     WorldModel,
     option,
 )
-from iwm_core.jackknife import jackknife
+from iwm_core.training.health import ENOUGH, ROWS, bounded, effective_rank, judge, singular_values, target_std
 from iwm_evals.questions.images import validation_images
 from iwm_evals.questions.views import draw_views
 from iwm_evals.scores.spread import lidar, relative_distance, uniformity

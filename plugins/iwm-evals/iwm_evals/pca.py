@@ -21,6 +21,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
+from iwm_core.evaluation.jackknife import GROUPS, interval_of
 from iwm_core.interfaces import (
     ActionParams,
     Chart,
@@ -38,7 +39,6 @@ from iwm_core.interfaces import (
     WorldModel,
     option,
 )
-from iwm_core.jackknife import GROUPS, interval_of
 from iwm_evals.probes.features import check_finite
 from iwm_evals.probes.ridge import Moments, moments, total
 from iwm_evals.questions.views import draw_params, make_views

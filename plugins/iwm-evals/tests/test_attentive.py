@@ -5,14 +5,14 @@ from dataclasses import dataclass
 
 import pytest
 import torch
+from iwm_devkit.known_model import PATCH, PIXELS, KnownData, KnownModel, checkers, quiet, tokens_of
 from iwm_evals.attentive import AttentiveProbe
 from iwm_evals.probe import Probe
 from torch import nn
 
+from iwm_core.data.resample import patches
 from iwm_core.interfaces import Draws, HeadComponent, ImageBatch, NotApplicable, option
-from iwm_core.plugins import load_plugins
-from iwm_core.resample import patches
-from iwm_core.testing.known_model import PATCH, PIXELS, KnownData, KnownModel, checkers, quiet, tokens_of
+from iwm_core.plugins.loader import load_plugins
 
 
 @dataclass

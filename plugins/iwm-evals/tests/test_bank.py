@@ -6,13 +6,13 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from iwm_devkit.known_model import KnownModel, Negative, Slide
 from iwm_evals.questions.bank import banked_parts, draw_bank, first_of_each
 from iwm_evals.questions.parts import Part, each_action, each_parameter, whole
 from torch import Tensor
 
-from iwm_core.actions import ActionSequence
 from iwm_core.interfaces import Action, ActionParams, Draws
-from iwm_core.testing.known_model import KnownModel, Negative, Slide
+from iwm_core.model.actions import ActionSequence
 
 CPU = torch.device("cpu")
 ALL = Part("", torch.tensor([True]))

@@ -4,11 +4,7 @@ import math
 
 import pytest
 import torch
-from iwm_evals.compose import Compose, fit_reentry
-from torch import Tensor
-
-from iwm_core.interfaces import Draws, NotApplicable
-from iwm_core.testing.known_model import (
+from iwm_devkit.known_model import (
     PIXELS,
     SLIDE,
     KnownData,
@@ -22,6 +18,10 @@ from iwm_core.testing.known_model import (
     quiet,
     tokens_of,
 )
+from iwm_evals.compose import Compose, fit_reentry
+from torch import Tensor
+
+from iwm_core.interfaces import Draws, NotApplicable
 
 STEPS = ("once", "twice", "second", "reentered")
 NUMBERS = 3 * PIXELS * PIXELS

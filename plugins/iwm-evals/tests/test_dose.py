@@ -6,11 +6,11 @@ from itertools import pairwise
 
 import pytest
 import torch
+from iwm_devkit.known_model import SLIDE, KnownData, KnownModel, Negative, Slide, blind, half, moved, perfect, quiet
 from iwm_evals.dose import Dose, read_doses
 from torch import Tensor
 
 from iwm_core.interfaces import Action, ActionParams, Draws, NotApplicable, option
-from iwm_core.testing.known_model import SLIDE, KnownData, KnownModel, Negative, Slide, blind, half, moved, perfect, quiet
 
 NAMES = ("", ".slide.columns", ".slide.rows")
 

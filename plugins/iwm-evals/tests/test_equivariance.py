@@ -4,11 +4,11 @@ import math
 
 import pytest
 import torch
+from iwm_devkit.known_model import WIDTH, KnownData, KnownModel, Negative, Slide, checkers, quiet, tokens_of
 from iwm_evals.equivariance import Equivariance
 from torch import Tensor
 
 from iwm_core.interfaces import NotApplicable
-from iwm_core.testing.known_model import WIDTH, KnownData, KnownModel, Negative, Slide, checkers, quiet, tokens_of
 
 ALONG = tokens_of(checkers())[:, 0] / math.sqrt(WIDTH)
 """The directions of the slides in a token, [2, d], of length 1."""

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import pytest
 import torch
+from iwm_devkit.known_model import KnownData, KnownModel, Negative, Slide, blind, half, perfect, quiet
 from iwm_evals.error import Error
 from torch import Tensor
 
 from iwm_core.interfaces import Draws, NotApplicable
-from iwm_core.testing.known_model import KnownData, KnownModel, Negative, Slide, blind, half, perfect, quiet
 
 CONTROLS = ("_shuffled", "_null", "_identity")
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 import torch
+from iwm_devkit.known_model import PIXELS, KnownData, KnownModel, quiet
 from iwm_evals.factors import Factors, above, readable, regress, summarise, targets
 from iwm_evals.probes.held_out import held_out
 from iwm_evals.probes.ridge import PENALTIES
@@ -15,7 +16,6 @@ from sklearn.metrics import r2_score
 from sklearn.preprocessing import StandardScaler
 
 from iwm_core.interfaces import Draws, Factor, ImageBatch, Metric, NotApplicable
-from iwm_core.testing.known_model import PIXELS, KnownData, KnownModel, quiet
 
 
 def factors(**fields) -> Factors:

@@ -7,12 +7,12 @@ import sys
 import numpy as np
 import pytest
 import torch
+from iwm_devkit.known_model import KnownData, KnownModel, quiet
 from iwm_evals.probes.features import COLOURS, colour, extract, labelled, mapped, raw, stream
 from iwm_evals.probes.held_out import held_out
 from torch.nn import functional as F
 
 from iwm_core.interfaces import Draws, NotApplicable
-from iwm_core.testing.known_model import KnownData, KnownModel, quiet
 
 
 def pictures(count: int, height: int, width: int) -> torch.Tensor:
@@ -122,7 +122,7 @@ IMAGES, WIDTH = 6000, 1600
 MEMORY = f"""
 import sys, threading, torch
 from pathlib import Path
-from iwm_core.testing.known_model import KnownData, KnownModel, quiet
+from iwm_devkit.known_model import KnownData, KnownModel, quiet
 from iwm_evals.attentive import AttentiveProbe
 from iwm_evals.probe import Probe
 

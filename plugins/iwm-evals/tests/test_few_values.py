@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import pytest
 import torch
 from iwm_crop.flip import Flip
+from iwm_devkit.known_model import GRID, PAIRED, PATCH, PIXELS, KnownData, KnownModel, KnownPairs, perfect, quiet
 from iwm_evals.error import Error
 from iwm_evals.inverse import Inverse
 from iwm_evals.mrr import Mrr
@@ -14,7 +15,6 @@ from iwm_photometric.solarize import Solarize
 from torch import Tensor
 
 from iwm_core.interfaces import Action, ActionParams, Draws, NotApplicable
-from iwm_core.testing.known_model import GRID, PAIRED, PATCH, PIXELS, KnownData, KnownModel, KnownPairs, perfect, quiet
 
 
 def on_targets(component: type[Action]) -> Action:

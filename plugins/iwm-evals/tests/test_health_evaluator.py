@@ -5,12 +5,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 import torch
-from iwm_evals import health
-from iwm_evals.health import Health
-from torch import Tensor
-
-from iwm_core.interfaces import EvaluationData, ImageBatch, NotApplicable
-from iwm_core.testing.known_model import (
+from iwm_devkit.known_model import (
     PATCH,
     PIXELS,
     SLIDE,
@@ -24,6 +19,11 @@ from iwm_core.testing.known_model import (
     quiet,
     tokens_of,
 )
+from iwm_evals import health
+from iwm_evals.health import Health
+from torch import Tensor
+
+from iwm_core.interfaces import EvaluationData, ImageBatch, NotApplicable
 
 SIZE = 20.0
 """Length of a feature: far from the variance of a slide, and from a collapse."""

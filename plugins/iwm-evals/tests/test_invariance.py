@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 import pytest
 import torch
+from iwm_devkit.known_model import SLIDE, KnownData, KnownModel, checkers, quiet
 from iwm_evals.equivariance import Equivariance
 from iwm_evals.scores.invariance import Similarity
 from torch import Tensor
 
 from iwm_core.interfaces import Action, ActionParams, Draws
-from iwm_core.testing.known_model import SLIDE, KnownData, KnownModel, checkers, quiet
 
 
 def test_similarity_agrees_with_loops():

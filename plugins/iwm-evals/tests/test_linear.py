@@ -5,13 +5,13 @@ import math
 import numpy as np
 import pytest
 import torch
+from iwm_devkit.known_model import quiet
 from iwm_evals.probes.held_out import held_out
 from iwm_evals.probes.linear import Sweep, classify, judge, standard
 from sklearn.linear_model import LogisticRegression
 from torch.nn import functional as F
 
 from iwm_core.interfaces import Draws, NotApplicable
-from iwm_core.testing.known_model import quiet
 
 CPU = torch.device("cpu")
 CLASSES, WIDTH = 5, 16

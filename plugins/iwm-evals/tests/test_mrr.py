@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 import scipy.stats
 import torch
+from iwm_devkit.known_model import KnownData, KnownModel, quiet
 from iwm_evals.mrr import Mrr
 from torch import Tensor
 
 from iwm_core.interfaces import Action, ActionParams, Draws, NotApplicable
-from iwm_core.testing.known_model import KnownData, KnownModel, quiet
 
 PIXELS, GRID, WIDTH = 8, 2, 6
 

@@ -2,11 +2,11 @@
 
 import pytest
 import torch
+from iwm_devkit.known_model import KnownData, KnownModel, perfect, quiet
 from iwm_evals.mrr import Mrr
 from torch import Tensor
 
 from iwm_core.interfaces import Draws
-from iwm_core.testing.known_model import KnownData, KnownModel, perfect, quiet
 
 WHOLE = (True, True, True)
 ROWS = (False, True, False)  # of the parameters columns, rows (slide) and negative

@@ -2,6 +2,8 @@
 
 import pytest
 import torch
+from iwm_devkit import check_evaluator
+from iwm_devkit.known_model import PAIRED, KnownData, KnownModel, KnownPairs, Negative, Slide, blind, half, perfect, quiet
 from iwm_evals.compose import Compose
 from iwm_evals.dose import Dose
 from iwm_evals.equivariance import Equivariance
@@ -14,8 +16,6 @@ from iwm_evals.planning import Planning
 from iwm_evals.undo import Undo
 
 from iwm_core.interfaces import NotApplicable
-from iwm_core.testing import check_evaluator
-from iwm_core.testing.known_model import PAIRED, KnownData, KnownModel, KnownPairs, Negative, Slide, blind, half, perfect, quiet
 
 BANK = 16
 CHANCE = sum(1 / k for k in range(1, BANK + 1)) / BANK

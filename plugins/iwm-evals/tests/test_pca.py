@@ -4,11 +4,7 @@ import math
 
 import pytest
 import torch
-from iwm_evals.pca import CANDIDATES, Pca, fit_basis
-from torch import Tensor
-
-from iwm_core.interfaces import NotApplicable
-from iwm_core.testing.known_model import (
+from iwm_devkit.known_model import (
     GRID,
     PATCH,
     PIXELS,
@@ -23,6 +19,10 @@ from iwm_core.testing.known_model import (
     perfect,
     quiet,
 )
+from iwm_evals.pca import CANDIDATES, Pca, fit_basis
+from torch import Tensor
+
+from iwm_core.interfaces import NotApplicable
 
 
 def measure(model, tmp_path, data=None, **fields):

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import pytest
 import torch
+from iwm_devkit.known_model import KnownData, KnownModel, Negative, Slide, blind, half, perfect, quiet
 from iwm_evals.planning import Planning
 from torch import Tensor
 
 from iwm_core.interfaces import ActionParams, Draws, NotApplicable
-from iwm_core.testing.known_model import KnownData, KnownModel, Negative, Slide, blind, half, perfect, quiet
 
 NUMBERS = ("slide.columns", "slide.rows")
 SEARCHES = ("cem", "gradient", "bank")

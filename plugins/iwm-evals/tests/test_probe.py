@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 import torch
+from iwm_devkit.known_model import KnownData, KnownModel, quiet
 from iwm_evals.probe import Probe
 from iwm_evals.probes.knn import Neighbours
 from sklearn.neighbors import KNeighborsClassifier
 
 from iwm_core.interfaces import Draws, ImageBatch, NotApplicable
-from iwm_core.testing.known_model import KnownData, KnownModel, quiet
 
 CPU = torch.device("cpu")
 NAMES = [f"{measure}{control}" for measure in ("linear", "knn") for control in ("", "_raw", "_colour", "_chance")]

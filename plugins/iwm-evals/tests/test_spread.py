@@ -8,7 +8,7 @@ import torch
 from iwm_evals.scores import spread
 from iwm_evals.scores.spread import lidar, relative_distance, uniformity
 
-from iwm_core.jackknife import jackknife
+from iwm_core.evaluation.jackknife import jackknife
 
 
 def random(*shape, seed=0):

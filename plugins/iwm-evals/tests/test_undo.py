@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import pytest
 import scipy.stats
 import torch
+from iwm_devkit.known_model import KnownData, KnownModel, Negative, Slide, blind, checkers, perfect, quiet, tokens_of
 from iwm_evals.undo import Undo
 from torch import Tensor
 
 from iwm_core.interfaces import Action, ActionParams, Draws, NotApplicable, option
-from iwm_core.testing.known_model import KnownData, KnownModel, Negative, Slide, blind, checkers, perfect, quiet, tokens_of
 
 STAIN = 0.2 * checkers()[0].prod(0, keepdim=True) * checkers()[1]
 PATTERN = tokens_of(STAIN[None])[0]

@@ -5,13 +5,13 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from iwm_devkit import check_target_selector
 from iwm_masking.fixed_size import Layouts, cut, first_fitting
 from iwm_masking.ijepa import IJepa
 from iwm_masking.multiblock import MultiBlock
 from iwm_masking.random_patches import RandomPatches
 
 from iwm_core.interfaces import Draws, TargetSelector
-from iwm_core.testing import check_target_selector
 
 
 def test_components_are_named():

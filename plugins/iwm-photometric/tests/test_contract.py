@@ -3,6 +3,7 @@
 import jaxtyping
 import pytest
 import torch
+from iwm_devkit import check_action
 from iwm_photometric import iwm_actions
 from iwm_photometric.blur import Blur
 from iwm_photometric.grayscale import Grayscale
@@ -11,7 +12,6 @@ from iwm_photometric.solarize import Solarize
 from torch import Tensor
 
 from iwm_core.interfaces import Action, Draws
-from iwm_core.testing import check_action
 
 DESTRUCTIVE = [Grayscale(), Blur(sigma=[0.5, 2.0]), Solarize()]  # below a sigma of 0.2 or so no float changes
 ACTIONS = [Jitter(), *DESTRUCTIVE]

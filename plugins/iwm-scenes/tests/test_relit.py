@@ -2,11 +2,10 @@
 
 import pytest
 import torch
+from iwm_devkit import check_data_source
 from iwm_scenes.relit import RelitScenes
 from iwm_scenes.scene import FACTORS
 from iwm_scenes.source import Scenes
-
-from iwm_core.testing import check_data_source
 
 SIDE = 32
 AZIMUTH, STRENGTH = ([factor.name for factor in FACTORS].index(name) for name in ("light_azimuth", "light_strength"))

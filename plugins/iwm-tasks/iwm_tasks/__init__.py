@@ -1,8 +1,69 @@
 """Tuning a world model for tasks: task types, heads and protocols."""
 
 from pathlib import Path
+from types import ModuleType
 
 from iwm_core import hookimpl
+from iwm_core.interfaces.commands import Command
+from iwm_core.interfaces.kinds import ComponentKind
+from iwm_core.interfaces.runs import RunKind
+
+
+@hookimpl
+def iwm_hookspecs() -> list[ModuleType]:
+    from iwm_tasks import hookspecs
+
+    return [hookspecs]
+
+
+@hookimpl
+def iwm_commands() -> list[Command]:
+    from iwm_tasks.verbs import VERBS
+
+    return VERBS
+
+
+@hookimpl
+def iwm_run_kinds() -> list[RunKind]:
+    from iwm_tasks.tuning.kind import Tuning
+
+    return [Tuning()]
+
+
+@hookimpl
+def iwm_component_kinds() -> list[ComponentKind]:
+    tune = "iwm tune runs/quickstart recipe=tune/predictor budget=cpu"
+    return [
+        ComponentKind(
+            name="head",
+            hook="iwm_heads",
+            base="iwm_core.interfaces:HeadComponent",
+            group="heads",
+            several=True,
+            check="iwm_tasks.kit.heads:check_head",
+            template="iwm_tasks:scaffold/head",
+            use=f'{tune} "heads=[example]"',
+        ),
+        ComponentKind(
+            name="task",
+            hook="iwm_task_types",
+            base="iwm_tasks.interfaces:Task",
+            group="tasks",
+            several=True,
+            check="iwm_tasks.kit.tasks:check_task",
+            template="iwm_tasks:scaffold/task",
+            use=f'{tune} "tasks=[example]"',
+        ),
+        ComponentKind(
+            name="protocol",
+            hook="iwm_protocols",
+            base="iwm_tasks.interfaces:Protocol",
+            group="protocol",
+            check="iwm_tasks.kit.protocols:check_protocol",
+            template="iwm_tasks:scaffold/protocol",
+            use=f"{tune} protocol=example",
+        ),
+    ]
 
 
 @hookimpl

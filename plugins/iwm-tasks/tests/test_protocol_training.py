@@ -2,17 +2,18 @@
 
 import pytest
 import torch
+from iwm_tasks.interfaces import WorldModelParts
 from iwm_tasks.protocols.encoder import FinetunedEncoder, Frozen
 from iwm_tasks.protocols.predictor import EndToEnd, OneQuery, RandomPredictor, TunedPredictor
 from iwm_tasks.protocols.stochastic_depth import drop_paths
+from iwm_vit.encoder import TimmViT
+from iwm_vit.predictors.adaln import AdaLN
+from iwm_vit.predictors.feature import Feature
+from iwm_vit.predictors.identity import Identity
 from timm.layers.drop import DropPath
 from torch import nn
 
-from iwm_core.encoder import TimmViT
-from iwm_core.interfaces import Encoder, WorldModelParts
-from iwm_core.predictors.adaln import AdaLN
-from iwm_core.predictors.feature import Feature
-from iwm_core.predictors.identity import Identity
+from iwm_core.interfaces import Encoder
 
 SIDE, DEPTH = 8, 3
 PREDICTOR = Feature(depth=DEPTH, width=8, heads=2)

@@ -4,15 +4,14 @@ import math
 
 import pytest
 import torch
+from iwm_tasks.interfaces import WorldModelParts
 from iwm_tasks.protocols.encoder import FinetunedEncoder, Frozen
 from iwm_tasks.protocols.predictor import EndToEnd, OneQuery, RandomPredictor, TunedPredictor
-
-from iwm_core.encoder import TimmViT
-from iwm_core.interfaces import WorldModelParts
-from iwm_core.predictors.adaln import AdaLN
-from iwm_core.predictors.feature import Feature
-from iwm_core.predictors.sequence import Sequence
-from iwm_core.predictors.unconditioned import Unconditioned
+from iwm_vit.encoder import TimmViT
+from iwm_vit.predictors.adaln import AdaLN
+from iwm_vit.predictors.feature import Feature
+from iwm_vit.predictors.sequence import Sequence
+from iwm_vit.predictors.unconditioned import Unconditioned
 
 SIDE, PATCH, GRID, ACTION, HEADS = 12, 4, 3, 3, 2
 N = GRID * GRID

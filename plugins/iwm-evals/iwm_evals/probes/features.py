@@ -18,8 +18,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from iwm_core.data.resample import crop_resize
 from iwm_core.interfaces import EvaluationData, ImageBatch, NotApplicable, Track, WorldModel
-from iwm_core.resample import crop_resize
 
 RAW_SIDE = 16
 RGB_CELLS, LUMA_CELLS = 4, 8

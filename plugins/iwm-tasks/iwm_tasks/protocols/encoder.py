@@ -6,7 +6,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from iwm_core.interfaces import Backbone, Encoder, Protocol, WorldModelParts, option
+from iwm_core.interfaces import Encoder, option
+from iwm_tasks.interfaces import Backbone, Protocol, WorldModelParts
 from iwm_tasks.protocols.layer_decay import layer_decay
 from iwm_tasks.protocols.stochastic_depth import drop_paths
 

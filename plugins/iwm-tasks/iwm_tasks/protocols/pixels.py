@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from iwm_core.interfaces import Backbone, Protocol, WorldModelParts
-from iwm_core.resample import patches
+from iwm_core.data.resample import patches
+from iwm_tasks.interfaces import Backbone, Protocol, WorldModelParts
 
 
 class PixelBackbone(Backbone):

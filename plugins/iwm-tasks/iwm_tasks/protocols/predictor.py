@@ -14,7 +14,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from iwm_core.interfaces import Backbone, Encoder, Predictor, Protocol, Targets, WorldModelParts, option
+from iwm_core.interfaces import Encoder, Predictor, Targets, option
+from iwm_tasks.interfaces import Backbone, Protocol, WorldModelParts
 from iwm_tasks.protocols.encoder import EncoderBackbone
 from iwm_tasks.protocols.stochastic_depth import drop_paths
 

@@ -20,7 +20,8 @@ from torch import Tensor
 from torch.nn import functional as F
 from torchmetrics.functional.classification import multiclass_stat_scores
 
-from iwm_core.interfaces import Factor, Images, Task, option
+from iwm_core.interfaces import Factor, Images, option
+from iwm_tasks.interfaces import Task
 from iwm_tasks.tasks.known import find, read
 
 TOP = 5

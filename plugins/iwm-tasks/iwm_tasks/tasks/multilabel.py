@@ -15,7 +15,8 @@ from torch import Tensor
 from torch.nn import functional as F
 from torchmetrics.functional.classification import multilabel_average_precision, multilabel_f1_score
 
-from iwm_core.interfaces import Images, Task
+from iwm_core.interfaces import Images
+from iwm_tasks.interfaces import Task
 
 
 @dataclass(kw_only=True)

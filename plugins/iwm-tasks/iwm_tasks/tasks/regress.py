@@ -21,7 +21,8 @@ from torch import Tensor
 from torch.nn import functional as F
 from torchmetrics.functional.regression import mean_absolute_error, r2_score
 
-from iwm_core.interfaces import Images, Task, option
+from iwm_core.interfaces import Images, option
+from iwm_tasks.interfaces import Task
 from iwm_tasks.tasks.known import find, read
 
 FAR = 3.0  # on the scale where low is -1 and high is 1

@@ -16,7 +16,8 @@ from torch import Tensor
 from torch.nn import functional as F
 from torchmetrics.functional.classification import multiclass_stat_scores
 
-from iwm_core.interfaces import NOT_COUNTED, Images, Task
+from iwm_core.interfaces import NOT_COUNTED, Images
+from iwm_tasks.interfaces import Task
 
 
 @dataclass(kw_only=True)

@@ -1,0 +1,1 @@
+"""The verbs of the core, and the door for others."""

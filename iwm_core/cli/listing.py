@@ -1,0 +1,119 @@
+"""What the command line lists: recipes, components and plugins, for people and, with ``--json``, for programs."""
+
+import argparse
+import json
+import sys
+
+from iwm_core.interfaces.errors import UserError
+from iwm_core.interfaces.near import did_you_mean
+from iwm_core.process.shown import shown, tell
+
+
+def run_recipes(arguments: list[str]) -> int:
+    as_json = listing_options(arguments, "recipes", 0).json
+    from iwm_core.plugins.loader import load_plugins
+    from iwm_core.recipe.files import find_recipes, recipe_problems
+
+    rows = [
+        {
+            "kind": "recipe",
+            "name": r.name,
+            "distribution": r.plugin.distribution,
+            "version": r.plugin.version,
+            "about": (r.header or [""])[0],
+        }
+        for r in find_recipes().values()
+    ]
+    show_rows(rows, as_json, ("name", "distribution", "about"))
+    warn([*load_plugins().problems, *recipe_problems()])
+    return 0
+
+
+def run_components(arguments: list[str]) -> int:
+    from iwm_core.plugins.loader import load_plugins
+
+    options = listing_options(arguments, "components", 2)
+    kind, name = (*options.words, None, None)[:2]
+    plugins = load_plugins()
+    if kind is not None and kind not in plugins.kinds:
+        raise UserError(f"there is no kind {kind!r}; {did_you_mean(kind, plugins.kinds)}kinds: {', '.join(plugins.kinds)}")
+    if kind is not None and name is not None:
+        component = plugins.component(kind, name)
+        from iwm_core.cli.describe import option_rows
+
+        plugin = plugins.entries(kind)[name].plugin
+        rows = option_rows(kind, component, plugin)
+        if not options.json:
+            tell(f"{kind.replace('_', ' ')} {name}, from {plugin.distribution} {plugin.version}: {about(component)}")
+            tell("")
+        show_rows(rows, options.json, ("name", "type", "default", "range", "doc"))
+        return 0
+    entries = [entry for k in ([kind] if kind else plugins.kinds) for entry in plugins.entries(k).values()]
+    rows = [
+        {
+            "kind": e.kind,
+            "name": e.name,
+            "distribution": e.plugin.distribution,
+            "version": e.plugin.version,
+            "about": about(e.component),
+        }
+        for e in entries
+    ]
+    show_rows(rows, options.json, ("kind", "name", "distribution", "version", "about"))
+    tell_problems()
+    return 0
+
+
+def about(component: type) -> str:
+    """The first line of a component's documentation."""
+    return (component.__doc__ or "").partition("\n")[0]
+
+
+def run_plugins(arguments: list[str]) -> int:
+    as_json = listing_options(arguments, "plugins", 0).json
+    from iwm_core.plugins.loader import load_plugins
+
+    rows = [
+        {"kind": "plugin", "name": p.name, "distribution": p.distribution, "version": p.version, "problem": p.problem or ""}
+        for p in load_plugins().plugins
+    ]
+    show_rows(rows, as_json, ("name", "distribution", "version", "problem"))
+    return 0
+
+
+def listing_options(arguments: list[str], verb: str, most: int) -> argparse.Namespace:
+    """``--json`` and at most ``most`` words."""
+    words = [a for a in arguments if a != "--json"]
+    wrong = [word for word in words if word.startswith("-")] or words[most:]
+    if wrong:
+        hint = did_you_mean(wrong[0], ("--json", "new", "check") if verb == "plugins" else ("--json",), f"iwm {verb} {{}}")
+        raise UserError(f"cannot read {wrong[0]!r}; {hint}`iwm {verb} --help` shows how it is used")
+    return argparse.Namespace(json="--json" in arguments, words=words)
+
+
+def show_rows(rows: list[dict[str, str]], as_json: bool, columns: tuple[str, ...]) -> None:
+    """Rows as JSON or as aligned columns."""
+    if as_json:
+        tell(json.dumps(rows, indent=1, ensure_ascii=False), keep="\n")
+        return
+    width = {c: max([len(c), *(len(shown(str(row[c]))) for row in rows)]) for c in columns}
+    for row in [{c: c.upper() for c in columns}, *rows]:
+        tell("  ".join(shown(str(row[c])).ljust(width[c]) for c in columns).rstrip())
+
+
+def tell_problems() -> None:
+    """One warning for each plugin that does not work, and for each name that two give, once all of their hooks have been asked."""
+    from iwm_core.plugins.loader import load_plugins
+    from iwm_core.recipe.files import recipe_problems
+
+    plugins = load_plugins()
+    for kind in plugins.kinds:
+        plugins.entries(kind)
+    clashes = recipe_problems()  # which also finds folders that are missing
+    warn([*plugins.problems, *plugins.clashes, *clashes])
+
+
+def warn(problems: list[str]) -> None:
+    """One line each on standard error."""
+    for problem in problems:
+        tell(f"iwm: warning: {problem}", sys.stderr)

@@ -1,0 +1,87 @@
+"""The command line: ``iwm VERB …``. Torch and Hydra are imported only by the verbs that need them.
+
+A user's mistake ends in one line on standard error and status 2; Ctrl-C in status 130; only success in status 0.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Iterable
+from importlib import import_module
+
+from iwm_core import __version__
+from iwm_core.cli.listing import warn
+from iwm_core.cli.usage import about, overview
+from iwm_core.interfaces.errors import Stopped, UserError
+from iwm_core.interfaces.near import did_you_mean
+from iwm_core.plugins.loader import load_plugins
+from iwm_core.process.output import outlive_readers, refused
+from iwm_core.process.shown import tell
+from iwm_core.process.signals import end_with_parent, ending_in_a_line
+from iwm_core.run.files import OF_THE_MACHINE, cause, remedy
+
+
+def main() -> None:
+    """Entry point of the command ``iwm``."""
+    if os.environ.pop("IWM_JOB", ""):  # of a sweep or a comparison
+        end_with_parent()
+    sys.exit(guarded(lambda: dispatch(sys.argv[1:])))
+
+
+def guarded(action: Callable[[], int]) -> int:
+    """Run an action; a user's mistake becomes one line and a status."""
+    outlive_readers()
+    try:
+        with ending_in_a_line():
+            status = action()
+        sys.stdout.flush()
+        if refused and not status:
+            raise Stopped(f"what was to be printed is not whole: {refused[0]}", 1)
+        return status
+    except UserError as error:
+        tell(f"iwm: {error}", sys.stderr)
+        return 2
+    except Stopped as stopped:
+        tell(f"iwm: {stopped}", sys.stderr)
+        return stopped.status
+    except OSError as error:
+        if error.errno not in OF_THE_MACHINE:
+            raise
+        tell(f"iwm: {cause(error)}{f' ({error.filename})' if error.filename else ''}; {remedy(error)}", sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        tell("iwm: interrupted; a run that has begun goes on with `iwm resume RUN`", sys.stderr)
+        return 130
+
+
+def dispatch(arguments: list[str]) -> int:
+    """Carry out one command line; returns the exit status."""
+    commands = load_plugins().commands
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        tell(overview(commands.values()), keep="\n")
+        warn(load_plugins().problems)
+        return 0
+    if arguments[0] == "--version":
+        tell(f"iwm {__version__}")
+        return 0
+    name = next((name for name in (" ".join(arguments[:2]), arguments[0]) if name in commands), None)
+    if name is None:
+        raise UserError(unknown(arguments[0], commands))
+    rest = arguments[len(name.split()) :]
+    if {"-h", "--help"} & set(rest):
+        tell(about(command for other, command in commands.items() if f"{other} ".startswith(f"{name} ")), keep="\n")
+        return 0
+    module, _, function = commands[name].run.partition(":")
+    return getattr(import_module(module), function)(rest)
+
+
+def unknown(verb: str, commands: Iterable[str]) -> str:
+    """What to say of a verb that no installed plugin gives."""
+    verbs = [name for name in commands if " " not in name]
+    meant = f"write iwm train {verb} …; " if verb.startswith("recipe=") else did_you_mean(verb, verbs, "iwm {}")
+    broken = load_plugins().problems
+    lost = f"; {'; '.join(broken)}" if broken else ""
+    return f"there is no verb {verb!r}; {meant}`iwm --help` lists all: {', '.join(verbs)}; pip install iwm brings all of its own{lost}"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,54 @@
+"""``iwm train -m``: a run for each combination of values, each in a process of its own."""
+
+import sys
+from pathlib import Path
+
+from iwm_core.interfaces.errors import UserError
+from iwm_core.interfaces.events import SweepEnd
+from iwm_core.plugins.loader import load_plugins
+from iwm_core.process.jobs import at, run_job
+from iwm_core.process.shown import tell
+from iwm_core.recipe.compose import compose
+from iwm_core.recipe.overrides import expand
+from iwm_core.recipe.schema import kind_of
+from iwm_core.recipe.thaw import thaw
+from iwm_core.run.new_run import reserve
+from iwm_core.training.course import composed
+
+
+def sweep(name: str, overrides: list[str]) -> int:
+    """``iwm train -m``: one process for each combination of ``key=a,b`` values, one after the other; plugins hear of the end."""
+    jobs = expand(overrides)
+    taken: set[str] = set()
+    for job in jobs:  # a mistake in the last job is found before the first one runs
+        config = composed(name, job)[0]
+        recipe = thaw(config)
+        kind_of(config).check(recipe)
+        if recipe.run in taken:
+            raise UserError(f"several jobs would write to run={recipe.run}; leave it out, or name what differs: run='r${{train.seed}}'")
+        taken |= {recipe.run} if recipe.run else set()
+    runs: list[Path] = []
+    try:
+        return run_jobs(name, jobs, runs)
+    finally:  # also on what is there when a job fails
+        load_plugins().tell("iwm_sweep_end", SweepEnd(name, runs))
+
+
+def run_jobs(name: str, jobs: list[list[str]], runs: list[Path]) -> int:
+    """Run the jobs of a sweep and add the directory of each run that has begun to ``runs``; returns the first status that is not 0."""
+    for number, job in enumerate(jobs, 1):
+        tell(f"job {number} of {len(jobs)}: {' '.join(job)}")
+        config = compose(name, job)[0]
+        path = Path(str(config.run)) if config.run else reserve(config.recipe)  # made here, so that it is known here
+        own = [] if config.run else [at(path)]
+        old = (path / "config.yaml").exists()
+        ended = run_job([sys.executable, "-m", "iwm_core.cli", "train", f"recipe={name}", *job, *own])
+        if (path / "config.yaml").exists() and not old:
+            runs.append(path)
+        elif own and not any(path.iterdir()):
+            path.rmdir()
+        if ended.received:
+            return 128 + ended.received
+        if ended.status:
+            return ended.status
+    return 0

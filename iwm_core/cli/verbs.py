@@ -1,0 +1,172 @@
+"""The verbs of the core: what their help says, and what carries them out.
+
+Words are checked as far as can be before torch is imported, which takes seconds.
+"""
+
+import sys
+from pathlib import Path
+
+from iwm_core.cli.listing import tell_problems
+from iwm_core.interfaces.commands import Command
+from iwm_core.process.shown import tell
+
+CHECKPOINT = "checkpoint=step_N takes an older checkpoint than the newest."
+
+VERBS = [
+    Command(
+        name="train",
+        run="iwm_core.cli.verbs:run_train",
+        forms={
+            "train recipe=NAME [key=value …]": "train and measure a recipe in a new run directory",
+            "train -m recipe=NAME key=a,b …": "a sweep: one run for each combination",
+        },
+        more=(
+            "run=PATH names the directory; without it, the next free runs/NAME. It is printed alone on the first line.",
+            "`iwm show recipe=NAME` lists all keys; `iwm components` what can be named, such as predictor=NAME and actions=[NAME,…].",
+        ),
+        examples=(
+            "iwm train recipe=quickstart",
+            "iwm train recipe=quickstart data=folder data.path=MY_IMAGES image_size=96",
+            "iwm train -m recipe=quickstart predictor=feature,none",
+        ),
+    ),
+    Command(
+        name="resume",
+        run="iwm_core.cli.verbs:run_resume",
+        forms={
+            "resume RUN [launch.key=value …]": "go on after an interruption",
+        },
+        more=(
+            "Only launch= and data= may change: how the rest is computed, and where the images lie now (data.path=FOLDER).",
+            f"{CHECKPOINT} Later ones are set aside.",
+        ),
+        examples=(
+            "iwm resume runs/quickstart",
+            "iwm resume runs/quickstart launch.accumulate=2",
+            "iwm resume runs/quickstart checkpoint=step_400",
+        ),
+    ),
+    Command(
+        name="eval",
+        run="iwm_core.cli.verbs:run_eval",
+        forms={
+            "eval RUN [evaluators=[NAME] key=value …]": "measure a run's newest checkpoint",
+        },
+        more=(
+            "Without evaluators=, those of the recipe; evaluators=[scorecard] takes all that `iwm components evaluator` lists.",
+            "What is measured with other settings than the recipe's is kept apart.",
+            CHECKPOINT,
+        ),
+        examples=(
+            "iwm eval runs/quickstart",
+            'iwm eval runs/quickstart "evaluators=[mrr]" evaluators.mrr.bank=256',
+        ),
+    ),
+    Command(
+        name="show",
+        run="iwm_core.cli.verbs:run_show",
+        forms={
+            "show recipe=NAME [key=value …]": "print a recipe, composed",
+        },
+        more=("Every key that is printed can be set by `iwm train` and `iwm tune` as key=value.",),
+        examples=(
+            "iwm show recipe=quickstart",
+            "iwm show recipe=quickstart predictor=sequence",
+            "iwm show recipe=tune/predictor budget=cpu",
+        ),
+    ),
+    Command(
+        name="recipes",
+        run="iwm_core.cli.listing:run_recipes",
+        forms={
+            "recipes [--json]": "list recipes",
+        },
+        examples=(
+            "iwm recipes",
+            "iwm recipes --json",
+        ),
+    ),
+    Command(
+        name="components",
+        run="iwm_core.cli.listing:run_components",
+        forms={
+            "components [KIND] [--json]": "list installed components",
+            "components KIND NAME": "a component's options",
+        },
+        examples=(
+            "iwm components action",
+            "iwm components action jitter",
+            "iwm components evaluator mrr --json",
+        ),
+    ),
+    Command(
+        name="plugins",
+        run="iwm_core.cli.listing:run_plugins",
+        forms={
+            "plugins [--json]": "list plugins, also those that failed to load",
+        },
+        examples=(
+            "iwm plugins",
+            "iwm plugins --json",
+        ),
+    ),
+]
+
+
+def run_train(arguments: list[str]) -> int:
+    many = {"-m", "--multirun"} & set(arguments)
+    from iwm_core.recipe.overrides import read_recipe
+
+    name, overrides = read_recipe([a for a in arguments if a not in many], bool(many))
+    from iwm_core.run.new_run import refuse_named
+
+    if not many:
+        refuse_named(overrides)
+    from iwm_core.cli.sweep import sweep
+    from iwm_core.training.course import start
+
+    tell_problems()
+    return sweep(name, overrides) if many else start(name, overrides)
+
+
+def run_resume(arguments: list[str]) -> int:
+    from iwm_core.run.words import read_changes
+
+    path, overrides = read_changes(arguments, "resume")
+    from iwm_core.run.lock import refuse_busy
+
+    refuse_busy(Path(path))
+    from iwm_core.training.course import resume
+
+    tell_problems()
+    return resume(path, overrides)
+
+
+def run_eval(arguments: list[str]) -> int:
+    from iwm_core.run.words import read_changes
+
+    path, overrides = read_changes(arguments, "eval")
+    from iwm_core.training.course import measure
+
+    tell_problems()
+    return measure(path, overrides)
+
+
+def run_show(arguments: list[str]) -> int:
+    from omegaconf import OmegaConf
+
+    from iwm_core.recipe.compose import compose, left_open
+    from iwm_core.recipe.files import find_recipes
+    from iwm_core.recipe.overrides import read_recipe
+    from iwm_core.recipe.thaw import thaw
+
+    name, overrides = read_recipe(arguments)
+    config, notes = compose(name, overrides)
+    if not left_open(config):
+        thaw(config)
+    for line in find_recipes()[name].header:
+        tell(f"# {line}".rstrip())
+    tell(OmegaConf.to_yaml(config, resolve=True).rstrip("\n"), keep="\n")
+    for note in notes:
+        tell(f"iwm: note: {note}", sys.stderr)
+    return 0

@@ -1,0 +1,1 @@
+"""Runs evaluators on a frozen model, and says how sure their numbers are."""

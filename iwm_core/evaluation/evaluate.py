@@ -1,0 +1,192 @@
+"""Runs evaluators: on a run's newest checkpoint, into ``RUN/eval/``, and on a model in training, into ``RUN/evaluations.jsonl``.
+
+Decisions:
+- One evaluator that finds nothing to measure, or cannot, does not keep the others from measuring; what failed is told at the end.
+- What is found is kept by the settings that it was measured with (`iwm_core.run.scorecard`): `iwm eval` with others leaves the recipe's
+  alone.
+- Pictures of galleries are drawn by who listens to `iwm_evaluated`; without a listener, there are none.
+- Files of an evaluator's own are made elsewhere, and put in place with what it returns: so no two evaluations mix theirs, a failed one
+  leaves none, and what is measured in training leaves those of the newest result alone.
+"""
+
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from iwm_core.data.evaluation import RunData
+from iwm_core.data.quarantine import Corrupt, listed, named
+from iwm_core.interfaces import Evaluation, Evaluator, NotApplicable
+from iwm_core.interfaces.component import required_options
+from iwm_core.interfaces.errors import UserError
+from iwm_core.interfaces.events import Evaluated
+from iwm_core.model.frozen import FrozenModel
+from iwm_core.model.loading import load_world_model
+from iwm_core.model.world_model import ImageWorldModel
+from iwm_core.plugins.loader import load_plugins
+from iwm_core.process.display import Display
+from iwm_core.recipe.config import Recipe
+from iwm_core.recipe.schema import kind_of
+from iwm_core.run.directory import Run
+from iwm_core.run.files import refuse_links, write_atomically, writing
+from iwm_core.run.lock import placing
+from iwm_core.run.saved import read_state
+from iwm_core.run.scorecard import FORMAT, MEASURED_WITH, Place, form, place_of, tell_apart, title_of
+from iwm_core.run.settings import Settings, digest, plain, settings_of
+from iwm_core.run.stored import Damaged, checksum_of_file
+
+
+def evaluate(
+    run: Run,
+    recipe: Recipe,
+    display: Display,
+    names: list[str] | None = None,
+    checkpoint: Path | None = None,
+    own: Recipe | None = None,
+) -> None:
+    """Measure a run with the recipe's evaluators, show a table for each and say where pictures are.
+
+    Args:
+        run: the run.
+        recipe: its recipe, with the evaluators to use.
+        display: progress, tables.
+        names: only these of the recipe's evaluators.
+        checkpoint: what to measure; None: the newest.
+        own: the recipe as the run has it, where ``recipe`` may differ.
+
+    Raises:
+        UserError: there is no checkpoint, an evaluator cannot measure this model or data, or none has anything to measure.
+    """
+    model = load_world_model(run, recipe, recipe.launch.device, checkpoint)
+    data = RunData(recipe, model.device)
+    with placing(run.path, "eval", display.warn):  # a run that cannot be written is refused before the work
+        folder = run.evaluations()
+    asked = names if names is not None else list(recipe.evaluators)
+    failed, measured = [], 0
+    for name in asked:
+        settings = settings_of(plain(recipe), name) | run.older()
+        place = place_of(folder, name, settings, usual_settings(own or recipe, name, recipe.evaluators[name]))
+        with tempfile.TemporaryDirectory() as made:
+            try:
+                result = measure(recipe.evaluators[name], model, data, Path(made), display)
+            except NotApplicable as error:
+                display.say(f"nothing to measure for evaluator {name}: {error}")
+                if place.own:
+                    with placing(run.path, "eval", display.warn):
+                        run.note_not_applicable(name, model.step, str(error))
+                continue
+            except (ValueError, OSError, UserError) as error:  # what cannot be measured; a picture that cannot be written; a missing plugin
+                failed.append(f"evaluator {name}: {error}")
+                continue
+            measured += 1
+            with placing(run.path, "eval", display.warn):
+                written = write(run, name, place, settings, model, put_in_place(result, Path(made), place))
+        display.table(title_of(name, model.step, place), result.metrics, result.controls)
+        for text in [result.summary] if result.summary else []:
+            display.say(text)
+        for path in written:
+            display.say(f"wrote {path}")
+        tell_apart(folder, name, place, display)
+    if corrupt := sorted(data.corrupt - known(run)):
+        display.warn(f"cannot read {named(corrupt)}; left out, as data.max_corrupt allows")
+    if failed:
+        raise UserError("; ".join(failed))
+    if not measured:
+        raise UserError(f"no evaluator of {', '.join(asked)} has anything to measure in this run; `iwm components evaluator` lists others")
+
+
+def known(run: Run) -> set[Corrupt]:
+    """The corrupt images that training has told of; none where their list is damaged: they are told again."""
+    try:
+        return set(listed(run.quarantine))
+    except Damaged:
+        return set()
+
+
+def usual_settings(own: Recipe, name: str, evaluator: Evaluator) -> Settings | None:
+    """What the recipe measures an evaluator with, or the defaults of one that it lacks; None where options of it have none."""
+    config = plain(own)
+    if name not in own.evaluators:
+        if required_options(type(evaluator)):
+            return None
+        config["evaluators"] = {name: {"name": name, **asdict(type(evaluator)())}}
+    return settings_of(config, name)
+
+
+def measure(evaluator: Evaluator, model: FrozenModel, data: RunData, folder: Path, display: Display) -> Evaluation:
+    """One evaluator's findings; what it does to the global random generator is undone."""
+    with torch.no_grad(), torch.random.fork_rng(devices=[model.device] if model.device.type == "cuda" else []):
+        return evaluator.evaluate(model, data, folder, display.track)
+
+
+def put_in_place(result: Evaluation, made: Path, place: Place) -> Evaluation:
+    """Put the files that an evaluator has made into the folder of its result; returns its findings with its pictures there."""
+    refuse_links(place.file.parent, place.folder)
+    for file in sorted(made.rglob("*")):
+        there = place.folder / file.relative_to(made)
+        refuse_links(there)
+        with writing(there.parent):
+            there.parent.mkdir(parents=True, exist_ok=True)
+        if file.is_file():
+            write_atomically(there, file.read_bytes())
+    return result._replace(pictures=tuple((place.folder / path.name, about) for path, about in result.pictures))
+
+
+def write(run: Run, name: str, place: Place, settings: Settings, model: FrozenModel, result: Evaluation) -> list[Path]:
+    """Write what an evaluator found with some settings; returns the files that a user wants to open."""
+    assert model.checkpoint is not None, "what is measured in training goes to evaluations.jsonl"
+    beside = place.folder.relative_to(place.file.parent)
+    event = Evaluated(name, model.step, result, place.folder, beside)
+    load_plugins().tell("iwm_evaluated", event)
+    content = {
+        "format": FORMAT,
+        "evaluator": name,
+        "step": model.step,
+        "checkpoint": model.checkpoint.name,
+        "metrics": form(result.metrics, result.controls),
+        "settings": {**result.settings, MEASURED_WITH: settings},
+        "summary": result.summary,
+        "about": result.about,
+        "charts": [{**chart._asdict(), "series": [series._asdict() for series in chart.series]} for chart in result.charts],
+        "galleries": event.galleries,
+        "pictures": [{"file": (beside / path.name).as_posix(), "about": about} for path, about in result.pictures],
+    }
+    files = [one for gallery in content["galleries"] for row in gallery["rows"] for one in row["images"]]
+    files += [picture["file"] for picture in content["pictures"]]
+    content["files"] = {one: checksum_of_file(place.file.parent / one) for one in files}
+    run.write_evaluation(place, content)
+    return [place.file, *event.pictures, *(path for path, _ in result.pictures)]
+
+
+def evaluate_in_training(
+    names: list[str], run: Run, recipe: Recipe, model: ImageWorldModel, step: int, device: torch.device, display: Display
+) -> None:
+    """Measure a model in training with some of its evaluators and append what they find to ``evaluations.jsonl``.
+
+    One that cannot measure is told, and training goes on.
+    """
+    frozen, data = FrozenModel(recipe, model.eval(), None, step, device), RunData(recipe, device)
+    for name in names:
+        try:
+            with tempfile.TemporaryDirectory() as unused:
+                result = measure(recipe.evaluators[name], frozen, data, Path(unused), display)
+        except NotApplicable as error:
+            display.say(f"nothing to measure for evaluator {name}: {error}")
+            continue
+        except (ValueError, OSError, UserError) as error:
+            display.warn(f"step {step}: evaluator {name}: {error}")
+            continue
+        kept = {"settings": digest(settings_of(plain(recipe), name)), "metrics": form(result.metrics, result.controls)}
+        run.log_evaluation({"format": FORMAT, "step": step, "evaluator": name, **kept})
+        if result.summary:
+            display.say(f"step {step}  {name}: {result.summary}")
+    model.train()
+
+
+def missing_evaluations(run: Run, recipe: Any, checkpoint: Path) -> list[str]:
+    """Those of the evaluators (or tasks) that have not measured a checkpoint, the run's newest, with the recipe's settings yet."""
+    step, config = read_state(checkpoint)["step"], plain(recipe)
+    names = kind_of(config).measures(recipe)
+    return [name for name in names if run.evaluated(name, settings_of(config, name)) != step]

@@ -1,0 +1,138 @@
+"""What an evaluator has found, from its file: ``eval/<name>.json`` and ``eval/<name>/<digest>.json``.
+
+Numbers that are not finite are null in JSON and NaN here.
+"""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from iwm_core.interfaces.results import Chart, Constant, Metric
+from iwm_core.recipe.shapes import Name, check_name, fitting
+from iwm_core.run.scorecard import MEASURED_WITH, read_result
+from iwm_core.run.settings import Settings, in_words, otherwise, settings_of
+
+KINDS = ("lines", "bars", "points")
+
+
+class Pictured(NamedTuple):
+    """A row of a gallery: as `iwm_core.interfaces.results.Row`, with the files of its images."""
+
+    images: tuple[Path, ...]
+    numbers: dict[str, float]
+    verdict: str
+    right: bool | None
+
+
+class Rows(NamedTuple):
+    """A gallery: as `iwm_core.interfaces.results.Gallery`."""
+
+    name: Name
+    title: str
+    subtitle: str
+    headings: tuple[str, ...]
+    rows: tuple[Pictured, ...]
+    about: str
+
+
+class Measured(NamedTuple):
+    """What an evaluator has found: one file.
+
+    Attributes:
+        metrics, controls: by name, and by the name of what they control and what they say.
+        settings: the evaluator's own words on what it measured with.
+        asked: what it was measured with, as `iwm_core.run.settings` compares it.
+        old: an earlier version measured: ``asked`` is then what its recipe asks for and, as far as they say it, its ``settings``.
+        differing: what of it is not as the recipe has it, in words.
+        own: whether this is the recipe's result, and not one that other settings measured.
+        checksums: of its pictures; earlier versions wrote none.
+    """
+
+    name: str
+    own: bool
+    step: int
+    metrics: dict[str, Metric]
+    controls: dict[str, dict[str, Metric]]
+    settings: dict[str, Any]
+    asked: Settings
+    old: bool
+    differing: str
+    summary: str
+    about: dict[str, str]
+    charts: dict[str, Chart]
+    galleries: dict[str, Rows]
+    pictures: list[tuple[Path, str]]
+    checksums: dict[Path, str]
+
+
+def read_measured(path: Path, name: str, config: dict[str, Any]) -> Measured:
+    """An evaluator's file; those of earlier versions have metrics and settings only, and a picture of the evaluator's name."""
+    content = read_result(path)
+    folder = path.parent
+    pictures = [(folder / picture["file"], picture["about"]) for picture in content.get("pictures", [])]
+    own = folder / f"{path.stem}.png"
+    if "galleries" not in content and own.exists():
+        pictures.append((own, f"the picture of {path.stem}"))
+    settings = dict(content.get("settings", {}))
+    usual = settings_of(config, name)
+    asked = settings.pop(MEASURED_WITH, None) or presumed(usual, settings)
+    return Measured(
+        name=name,
+        own=path.stem == name,
+        step=int(content["step"]),
+        metrics=read_metrics(content["metrics"]),
+        controls=read_controls(content["metrics"]),
+        settings=settings,
+        asked=asked,
+        old=content["format"] == 1,
+        differing=in_words(otherwise(asked, usual)),
+        summary=content.get("summary", ""),
+        about=dict(content.get("about", {})),
+        charts={chart["name"]: read_chart(chart) for chart in content.get("charts", [])},
+        galleries={gallery["name"]: read_gallery(gallery, folder) for gallery in content.get("galleries", [])},
+        pictures=pictures,
+        checksums={folder / file: value for file, value in fitting(content.get("files", {}), dict[str, str], "files").items()},
+    )
+
+
+def presumed(usual: Settings, told: dict[str, Any]) -> Settings:
+    """What an earlier version measured with, as far as is known; numbers of images that it tells may be what there was."""
+    options = {key: told.get(key, value) if not key.endswith("images") else value for key, value in usual["evaluator"].items()}
+    return {**usual, "evaluator": options}
+
+
+def read_metrics(content: dict[str, dict[str, Any]]) -> dict[str, Metric]:
+    """Metrics by name."""
+    return {name: read_metric(m) for name, m in content.items()}
+
+
+def read_controls(content: dict[str, dict[str, Any]]) -> dict[str, dict[str, Metric]]:
+    """The controls of metrics by name."""
+    return {name: read_metrics(m["controls"]) for name, m in content.items()}
+
+
+def read_metric(content: dict[str, Any]) -> Metric:
+    """A number with its bounds."""
+    return (Constant if content.get("exact") else Metric)(*(number(content[key]) for key in ("value", "low", "high")), n=int(content["n"]))
+
+
+def read_chart(content: dict[str, Any]) -> Chart:
+    """A chart that can be drawn."""
+    chart: Chart = fitting(content, Chart, "chart")
+    check_name(chart.name, "the chart's name")
+    if chart.kind not in KINDS:
+        raise ValueError(f"chart {chart.name} is of an unknown kind, {chart.kind!r}")
+    for series in chart.series:
+        if any(len(values) != len(series.x) for values in (series.y, series.low, series.high) if values is not None):
+            raise ValueError(f"series {series.label!r} of chart {chart.name} has more numbers in one list than in another")
+    return chart
+
+
+def read_gallery(content: dict[str, Any], folder: Path) -> Rows:
+    """A gallery, its files with their folder."""
+    kept: Rows = fitting(content, Rows, "gallery")
+    return kept._replace(rows=tuple(row._replace(images=tuple(folder / file for file in row.images)) for row in kept.rows))
+
+
+def number(value: float | None) -> float:
+    """A number of JSON, where null stands for one that is not finite."""
+    return float("nan") if value is None else float(value)

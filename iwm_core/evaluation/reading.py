@@ -1,0 +1,134 @@
+"""Reads what a run's directory holds: all of it may be missing, or be of an earlier version, but for config.yaml.
+
+Decisions:
+- What is damaged is named and left out, and the rest is shown: a report is asked for when something has gone wrong, too.
+- Numbers that are not finite are null in JSON and NaN here.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, TypedDict
+
+from iwm_core.evaluation.measured import Measured, read_controls, read_measured, read_metrics
+from iwm_core.interfaces.errors import UserError
+from iwm_core.run.directory import is_run, why_no_run
+from iwm_core.run.saved import Logged, MeasuredLine, latest_checkpoint, read_config, read_state
+from iwm_core.run.scorecard import kept_otherwise, understand
+from iwm_core.run.stored import Damaged, Log, read_json, read_log, read_text
+
+
+class Environment(TypedDict, total=False):
+    """What is shown of env.json."""
+
+    versions: dict[str, str]
+    python: str
+    platform: str
+    git_commit: str | None
+    seed: int
+    command: list[str]
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """All that is known of a run.
+
+    Attributes:
+        path: its directory, as the user gave it.
+        label: what the report calls it.
+        config, text: config.yaml, as values and as it is.
+        environment: env.json.
+        log: lines of metrics.jsonl.
+        history: lines of evaluations.jsonl.
+        measured: by evaluator, in the order of the recipe: what its settings measured.
+        others: by evaluator, what other settings measured.
+        step, steps: of the newest checkpoint, and of a whole training; None where that is not known.
+        problems: what could not be read, a line each.
+    """
+
+    path: Path
+    label: str
+    config: dict[str, Any]
+    text: str
+    environment: dict[str, Any]
+    log: list[dict[str, Any]]
+    history: list[dict[str, Any]]
+    measured: dict[str, Measured]
+    others: dict[str, list[Measured]]
+    step: int | None
+    steps: int | None
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def recipe(self) -> str:
+        """The recipe's name."""
+        return str(self.config.get("recipe", "of no name"))
+
+
+def read_run(path: Path, label: str) -> RunRecord:
+    """Read a run.
+
+    Raises:
+        UserError: there is none, or its config.yaml cannot be read.
+    """
+    config_file = path / "config.yaml"
+    if not is_run(path):
+        raise UserError(f"{path} is no run: {why_no_run(str(path))}")
+    config, text = read_config(config_file), read_text(config_file)
+
+    problems: list[str] = []
+
+    def attempt(read: Callable[[Path], Any], file: Path, otherwise: Any, needed: bool = False) -> Any:
+        """What a file holds; a damaged one, or a missing one that is ``needed``, is named and left out."""
+        try:
+            return read(file) if needed or file.exists() or file.is_symlink() else otherwise
+        except Damaged as error:
+            problems.append(f"{file} {error.problem} and is left out")
+        except KeyError as error:
+            problems.append(f"{file} is damaged and left out: it lacks {error}")
+        except (TypeError, AttributeError):
+            problems.append(f"{file} is damaged and left out: it is not of the form that iwm writes")
+        except (OSError, ValueError) as error:
+            problems.append(f"{file} is damaged and left out: {' '.join(str(error).split())}")
+        return otherwise
+
+    def readable(log: Log, file: Path) -> list[dict[str, Any]]:
+        """The lines of a log that can be read; that there are others is told."""
+        if log.bad:
+            problems.append(
+                f"{file} holds lines that cannot be read and are left out ({log.bad}); `iwm resume {path}` mends an unfinished run"
+            )
+        return log.records
+
+    def lines(file: Path) -> list[dict[str, Any]]:
+        return readable(read_log(file, Logged, config_file), file)
+
+    def history(file: Path) -> list[dict[str, Any]]:
+        found = [understand(line) for line in readable(read_log(file, MeasuredLine, config_file), file)]
+        return [{**line, "metrics": read_metrics(line["metrics"]), "controls": read_controls(line["metrics"])} for line in found]
+
+    asked = list(config.get("evaluators") or config.get("tasks") or {})
+    files = sorted((path / "eval").glob("*.json"), key=lambda f: (asked.index(f.stem) if f.stem in asked else len(asked), f.stem))
+    found = [attempt(lambda file: read_measured(file, file.stem, config), file, None) for file in files]
+    apart = [attempt(lambda file: read_measured(file, file.parent.name, config), file, None) for file in kept_otherwise(path / "eval")]
+    others: dict[str, list[Measured]] = {}
+    for one in apart:
+        if one is not None:
+            others.setdefault(one.name, []).append(one)
+    newest = latest_checkpoint(path / "checkpoints")
+    state = attempt(lambda file: read_state(file.parent), newest / "state.json", {}, needed=True) if newest else {}
+    return RunRecord(
+        path=path,
+        label=label,
+        config=config,
+        text=text,
+        environment=attempt(partial(read_json, shape=Environment, config=config_file), path / "env.json", {}),
+        log=attempt(lines, path / "metrics.jsonl", []),
+        history=attempt(history, path / "evaluations.jsonl", []),
+        measured={one.name: one for one in found if one is not None},
+        others=others,
+        step=state.get("step"),
+        steps=state.get("steps"),
+        problems=problems,
+    )

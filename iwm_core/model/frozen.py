@@ -1,0 +1,211 @@
+"""A trained model, frozen: what `iwm_core.load` returns and what evaluators measure (PAPER §6)."""
+
+import math
+from numbers import Real
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from iwm_core.interfaces import ActionParams, Targets, Views, WorldModel
+from iwm_core.model.actions import ActionSequence, recipe_actions
+from iwm_core.model.world_model import ImageWorldModel, build_model
+from iwm_core.recipe.config import Recipe
+
+if TYPE_CHECKING:
+    from iwm_core.model.planning import Plan, Search
+
+OVERSHOOT = 0.1
+"""How far outside [0, 1] the values of images may lie."""
+
+FARTHEST = 2.0
+"""The largest number of an action that may be imagined: training tells such about in [-1, 1], of two steps at most twice that."""
+ROUNDING = 1e-3
+"""How far beyond it, relatively, float32 may round the difference of two sides."""
+OTHER_SEED = 2**31
+"""Between the seed of a reinitialised predictor and the one it is asked for, which may be that of the training itself."""
+
+
+class FrozenModel(WorldModel):
+    """The teacher and the predictor of a run.
+
+    Args:
+        recipe: the run's recipe.
+        model: its weights, on ``device`` and in evaluation mode.
+        checkpoint: where they come from; None while they are being trained.
+        step: the step they were saved at.
+        device: where to compute.
+    """
+
+    def __init__(self, recipe: Recipe, model: ImageWorldModel, checkpoint: Path | None, step: int, device: torch.device) -> None:
+        self.recipe, self.model, self.checkpoint, self.step, self.device = recipe, model, checkpoint, step, device
+        self.actions: ActionSequence = recipe_actions(recipe)  # pyright: ignore[reportIncompatibleVariableOverride]
+        self.parts, self.names = self.actions.parts, self.actions.names
+        self.grid, self.image_size = model.teacher.grid, recipe.image_size
+        self.limits = [math.inf if self.parts[name].observed else FARTHEST for name in self.names]  # what data shows, training was told
+
+    def encode(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b n d"]:
+        """The teacher's tokens of images in [0, 1] of ``image_size`` pixels.
+
+        Raises:
+            ValueError: they are no such images: of another size or type, outside [0, 1], or not finite.
+        """
+        return self.model.teacher(self._checked(images))
+
+    def student(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b n d"]:
+        """The student's tokens of images in [0, 1]; the teacher is its moving average.
+
+        Raises:
+            ValueError: as of `encode`.
+        """
+        return self.model.student(self._checked(images))
+
+    def targets(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b n d"]:
+        return self.model.targets(self._checked(images))
+
+    def predict(self, tokens: Float[Tensor, "b n d"], actions: Float[Tensor, "b c a"]) -> Float[Tensor, "b c n d"]:
+        """See `WorldModel`.
+
+        Raises:
+            ValueError: tokens or actions of another shape or type, or numbers that are not finite or, but for observed actions', far from
+                [-1, 1].
+        """
+        check_numbers(tokens, actions, self.grid[0] * self.grid[1], self.limits)
+        b, c, _ = actions.shape
+        n = tokens.shape[1]
+        everywhere = torch.arange(n, device=tokens.device).expand(b * c, n)
+        where = Targets(context=everywhere, target=everywhere[:, None])
+        context = tokens[:, None].expand(b, c, *tokens.shape[1:]).flatten(0, 1)
+        return self.model.predictor(context, where, actions.flatten(0, 1)).float().unflatten(0, (b, c))[:, :, 0]
+
+    def views(self, images: Float[Tensor, "b 3 h w"], params: ActionParams, target: Float[Tensor, "b 3 h w"] | None = None) -> Views:
+        return self.actions.views(images, params, self.recipe.view.source_from, target)
+
+    def reinitialised(self, seed: int) -> "FrozenModel":
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed((seed + OTHER_SEED) % 2**32)
+            model = build_model(self.recipe, restored=True).eval().requires_grad_(False).to(self.device)
+        # Only now: the student may be in training, and is not to be frozen.
+        model.student, model.teacher = self.model.student, self.model.teacher
+        return FrozenModel(self.recipe, model, self.checkpoint, self.step, self.device)
+
+    def imagine(self, images: Float[Tensor, "b 3 h w"], actions: dict[str, dict[str, float]]) -> Float[Tensor, "b n d"]:
+        """The tokens that the images would have after an action, by the world model.
+
+        Args:
+            images: in [0, 1], of ``image_size`` pixels.
+            actions: encoded numbers by action and label, about in [-1, 1], such as ``{"jitter": {"brightness": 0.3}}``; what is left out
+                is 0 (no change). `encode` of a real transformation gives such numbers.
+
+        Raises:
+            ValueError: no images for this model, numbers that are not finite or far from [-1, 1], or an unknown action or label.
+        """
+        images = self._checked(images)
+        told = torch.zeros(len(self.names))
+        if not isinstance(actions, dict):
+            raise ValueError(f"imagine takes numbers by action and label, as in {{ACTION: {{LABEL: 0.3}}}}; got a {type(actions).__name__}")
+        places = [f"{name}.{label}" for name, label in zip(self.names, self.actions.labels, strict=True)]
+        for name, values in actions.items():
+            if not isinstance(values, dict) or not all(isinstance(value, Real) and abs(value) < math.inf for value in values.values()):
+                raise ValueError(f"numbers of an action are finite and by label, as in {{{name!r}: {{LABEL: 0.3}}}}; got {values}")
+            if far := [f"{label}={value!s:.20}" for label, value in values.items() if abs(value) > FARTHEST]:
+                raise ValueError(f"numbers of an action lie about in [-1, 1], got {', '.join(far)} of {name}; give at most {FARTHEST:g}")
+            for asked in [f"{name}.{label}" for label in values] if name in self.names else [name]:
+                if asked not in places:
+                    raise ValueError(f"this model knows no action number {asked}; it knows: {', '.join(places) or 'none'}")
+            for label, value in values.items():
+                told[places.index(f"{name}.{label}")] = float(value)
+        told = told.to(self.device).expand(len(images), 1, -1)
+        with torch.no_grad():
+            return self.predict(self.encode(images), told)[:, 0]
+
+    def plan(
+        self,
+        source: Float[Tensor, "b 3 h w"],
+        goal: Float[Tensor, "_ 3 _ _"],
+        search: "str | Search" = "cem",
+        seed: int = 0,
+        candidates: int = 256,
+        chunk: int = 64,
+    ) -> "Plan":
+        """The actions that lead from source images to goal images, found by searching through the world model.
+
+        ::
+
+            plan = model.plan(source, goal)
+            plan.numbers[0]                                        # {"jitter": {"brightness": 0.31, …}}: what happened to the first image
+            model.imagine(source[:1], plan.numbers[0])             # the latents that the model expects of it
+            model.actions.apply_target(source, plan.params)        # the images made with the actions found
+
+        Args:
+            source, goal: in [0, 1], of ``image_size`` pixels, as many of both.
+            search: ``bank`` (256 predictions an image), ``cem`` (640), ``gradient`` (560), or one with fields of its own from
+                `iwm_core.model.planning`, such as ``CEM(rounds=10)``; each says there what it costs.
+            seed: of all that is drawn; the same call gives the same plan.
+            candidates: drawn for each image from the recipe's own distribution; every search begins with them.
+            chunk: predictions in one pass: bounds the memory.
+
+        Raises:
+            ValueError: an unknown search, no action that ever changes a target, images of another size, or latents that are not finite.
+        """
+        from iwm_core.model.planning import plan
+
+        return plan(self, self._checked(source), self._checked(goal), search, seed, candidates, chunk)
+
+    def _checked(self, images: Any) -> Tensor:
+        canvas = self.recipe.view.canvas or self.image_size
+        if canvas != self.image_size and isinstance(images, Tensor) and images.shape[2:] == (canvas, canvas):
+            images = fitting(images, canvas, self.device)  # what actions crop from, seen whole
+            images = self.actions.apply(images, self.actions.rest(len(images), images.device))
+        return fitting(images, self.image_size, self.device)
+
+
+def fitting(images: Any, size: int, device: torch.device) -> Tensor:
+    """Images that a model may be given, float32 on its device.
+
+    Bicubic resizing overshoots [0, 1] at edges, by up to `OVERSHOOT`; what was normalised by mean and deviation, or has 255 for white, lies
+    much further out. Looking waits once for the device, which training never does: it calls no frozen model.
+
+    Raises:
+        ValueError: another shape or type, values that are not finite or outside [0, 1].
+    """
+    if not isinstance(images, Tensor):
+        raise ValueError(f"this model takes a tensor of images [b, 3, {size}, {size}] in [0, 1], got a {type(images).__name__}")
+    if images.ndim != 4 or images.shape[1:] != (3, size, size):
+        raise ValueError(f"this model takes images [b, 3, {size}, {size}] in [0, 1], got {list(images.shape)}")
+    if not images.is_floating_point():
+        raise ValueError(f"this model takes images in [0, 1], got {str(images.dtype).removeprefix('torch.')}; give images / 255")
+    if images.is_meta:
+        raise ValueError("this model takes images in [0, 1], got a tensor without values, on the device meta")
+    if images.numel():
+        low, high = torch.stack(images.detach().aminmax()).tolist()
+        if not (math.isfinite(low) and math.isfinite(high)):
+            raise ValueError("this model takes images in [0, 1], got values that are not finite")
+        if low < -OVERSHOOT or high > 1 + OVERSHOOT:
+            how = "give images / 255" if low >= 0 else "undo their normalisation"
+            raise ValueError(f"this model takes images in [0, 1], got values from {low:.4g} to {high:.4g}; {how}")
+    return images.to(device, torch.float32)
+
+
+def check_numbers(tokens: Any, actions: Any, n: int, limits: list[float]) -> None:
+    """Check what a predictor is asked: tokens [b, n, d] and encoded actions [b, c, a], ``limits`` being the most of each of a numbers.
+
+    Raises:
+        ValueError: another shape or type, or actions that are not finite or beyond their limits.
+    """
+    a = len(limits)
+    for what, given, last in (("tokens", tokens, f"[b, {n}, d]"), ("actions", actions, f"[b, c, {a}]")):
+        if not isinstance(given, Tensor) or not given.is_floating_point() or given.ndim != 3:
+            found = f"{str(given.dtype).removeprefix('torch.')} {list(given.shape)}" if isinstance(given, Tensor) else type(given).__name__
+            raise ValueError(f"predict takes {what} {last} of floats, got {found}")
+    if tokens.shape[1] != n or actions.shape[2] != a or len(tokens) != len(actions):
+        raise ValueError(
+            f"predict takes tokens [b, {n}, d] and actions [b, c, {a}] of as many images; got {list(tokens.shape)}, {list(actions.shape)}"
+        )
+    sizes = actions.detach().abs().amax((0, 1)).tolist() if actions.numel() else []
+    if not all(map(math.isfinite, sizes)):
+        raise ValueError("predict takes finite numbers of actions, about in [-1, 1]; got some that are not finite")
+    if far := [size for size, limit in zip(sizes, limits, strict=False) if size > limit * (1 + ROUNDING)]:
+        raise ValueError(f"predict takes numbers of actions about in [-1, 1], got one of size {max(far):.4g}; give at most {FARTHEST:g}")

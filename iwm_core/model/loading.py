@@ -1,0 +1,65 @@
+"""From a run on disk, or an address, to a model that can be used: its newest checkpoint, frozen."""
+
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from iwm_core.interfaces.errors import UserError
+from iwm_core.interfaces.near import did_you_mean
+from iwm_core.model.frozen import FrozenModel
+from iwm_core.model.world_model import build_model
+from iwm_core.plugins.loader import load_plugins
+from iwm_core.process.launch import choose_device
+from iwm_core.recipe.config import Recipe
+from iwm_core.recipe.schema import kind_of
+from iwm_core.recipe.thaw import thaw
+from iwm_core.run.checkpoint import load_weights
+from iwm_core.run.directory import Run
+from iwm_core.run.saved import read_state
+
+
+def load_run(path: str, device: str, checkpoint: str | None = None) -> Any:
+    """The model of a run, as its kind gives it: a world model, or one that was tuned for tasks."""
+    run = Run.open(fetched(path), checkpoint)
+    with run.blamed():
+        config = run.config()
+        recipe = thaw(config)
+    return kind_of(config).load(run, recipe, device)
+
+
+def fetched(address: str) -> str:
+    """The folder of a run that an address such as ``hf://NAME`` names, brought here by the plugin that knows the scheme; a path as it is.
+
+    Raises:
+        UserError: no installed plugin knows the scheme.
+    """
+    scheme, colon, _ = address.partition("://")
+    if not colon:
+        return address
+    sources = load_plugins().model_sources
+    if scheme not in sources:
+        raise UserError(
+            f"no installed plugin brings models from {scheme}://; {did_you_mean(scheme, sources, '{}://')}"
+            f"installed: {', '.join(sources) or 'none'}; pip install the plugin that does, or give the path of a run"
+        )
+    module, _, function = sources[scheme].fetch.partition(":")
+    return str(getattr(import_module(module), function)(address))
+
+
+def load_world_model(run: Run, recipe: Recipe, device: str, checkpoint: Path | None = None) -> FrozenModel:
+    """The world model of a run whose recipe is thawed already, as it is in a checkpoint, or in the newest.
+
+    Raises:
+        UserError: it has no checkpoint, or one that cannot be read.
+    """
+    place = choose_device(device)
+
+    def read(checkpoint: Path) -> FrozenModel:
+        with torch.random.fork_rng(devices=[]):  # the caller's random numbers do not depend on how often it loads
+            model = build_model(recipe, restored=True)
+        load_weights(checkpoint, model)
+        return FrozenModel(recipe, model.eval().requires_grad_(False).to(place), checkpoint, read_state(checkpoint)["step"], place)
+
+    return read(checkpoint) if checkpoint is not None else run.read_newest(read)

@@ -1,0 +1,106 @@
+"""The hooks a plugin may implement.
+
+Registration hooks are pure and return lists; lifecycle hooks return nothing. No hook depends on the order of plugins. A plugin's
+entry-point module should import its classes inside the hooks, so that ``iwm plugins`` stays light. Hooks of a plugin's own are
+declared by `iwm_hookspecs`.
+"""
+
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+import pluggy
+
+if TYPE_CHECKING:
+    from iwm_core.interfaces import Action, DataSource, EncoderComponent, Evaluator, PredictorComponent, TargetSelector
+    from iwm_core.interfaces.commands import Command
+    from iwm_core.interfaces.events import Evaluated, StepEnd, SweepEnd, TrainEnd, TrainStart
+    from iwm_core.interfaces.kinds import ComponentKind
+    from iwm_core.interfaces.runs import ModelSource, RunKind
+
+hookspec = pluggy.HookspecMarker("iwm")
+
+
+@hookspec
+def iwm_encoders() -> "list[type[EncoderComponent]]":  # pyright: ignore[reportReturnType]
+    """Encoder components."""
+
+
+@hookspec
+def iwm_predictors() -> "list[type[PredictorComponent]]":  # pyright: ignore[reportReturnType]
+    """Predictor components."""
+
+
+@hookspec
+def iwm_actions() -> "list[type[Action]]":  # pyright: ignore[reportReturnType]
+    """Actions."""
+
+
+@hookspec
+def iwm_target_selectors() -> "list[type[TargetSelector]]":  # pyright: ignore[reportReturnType]
+    """Target selectors."""
+
+
+@hookspec
+def iwm_evaluators() -> "list[type[Evaluator]]":  # pyright: ignore[reportReturnType]
+    """Evaluators."""
+
+
+@hookspec
+def iwm_data_sources() -> "list[type[DataSource]]":  # pyright: ignore[reportReturnType]
+    """Data sources."""
+
+
+@hookspec
+def iwm_recipe_dirs() -> "list[Path]":  # pyright: ignore[reportReturnType]
+    """Folders of recipes; a recipe's name is its path below the folder, without ``.yaml``."""
+
+
+@hookspec
+def iwm_commands() -> "list[Command]":  # pyright: ignore[reportReturnType]
+    """Verbs of the command line. Nothing that is imported for them may import torch; what they call may."""
+
+
+@hookspec
+def iwm_run_kinds() -> "list[RunKind]":  # pyright: ignore[reportReturnType]
+    """Kinds of runs: instances, one of each."""
+
+
+@hookspec
+def iwm_component_kinds() -> "list[ComponentKind]":  # pyright: ignore[reportReturnType]
+    """Kinds of components, each with the hook that registers its components."""
+
+
+@hookspec
+def iwm_model_sources() -> "list[ModelSource]":  # pyright: ignore[reportReturnType]
+    """Schemes, such as ``hf://``, from which models are brought to this machine."""
+
+
+@hookspec
+def iwm_hookspecs() -> list[ModuleType]:  # pyright: ignore[reportReturnType]
+    """Modules with hooks of a plugin's own, which others may then implement; each is marked with ``pluggy.HookspecMarker("iwm")``."""
+
+
+@hookspec
+def iwm_train_start(event: "TrainStart") -> None:
+    """Called once before the first step, also after a resume."""
+
+
+@hookspec
+def iwm_step_end(event: "StepEnd") -> None:
+    """Called after every optimizer step; reading a tensor's value here costs a synchronisation."""
+
+
+@hookspec
+def iwm_train_end(event: "TrainEnd") -> None:
+    """Called once after the last step, when the last checkpoint is written."""
+
+
+@hookspec
+def iwm_evaluated(event: "Evaluated") -> None:
+    """Called with what an evaluator found of a checkpoint, before it is written and announced: for pictures of its galleries."""
+
+
+@hookspec
+def iwm_sweep_end(event: "SweepEnd") -> None:
+    """Called once after the last job of a sweep, also where one failed."""

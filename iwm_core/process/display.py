@@ -1,0 +1,238 @@
+"""How long work shows itself: a progress bar on a terminal, plain lines elsewhere (logs of a cluster, continuous integration)."""
+
+import math
+import sys
+import time
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from rich.console import Console, RenderableType
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from iwm_core.interfaces.results import CONTROLS, Metric, beside
+from iwm_core.process.shown import shown, tell
+
+QUIET = 5.0
+"""Seconds that work may last before plain lines speak of it, and between them."""
+
+
+WIDE = 160
+"""Columns that a table may take in a log; it takes what it needs."""
+
+
+class Display(ABC):
+    """What training and evaluation tell the user."""
+
+    @abstractmethod
+    def say(self, text: str) -> None:
+        """One line."""
+
+    @abstractmethod
+    def warn(self, text: str) -> None:
+        """One line that the user should not miss."""
+
+    @abstractmethod
+    def track(self, items: Iterable[Any], label: str, total: int) -> Iterator[Any]:
+        """The items, with progress."""
+
+    @abstractmethod
+    def steps(self, start: int, stop: int, label: str) -> Iterator[int]:
+        """The steps of a training, with progress."""
+
+    @abstractmethod
+    def logged(self, step: int, line: dict[str, Any]) -> None:
+        """A line of metrics.jsonl was written."""
+
+    @abstractmethod
+    def table(self, title: str, metrics: dict[str, Metric], controls: tuple[str, ...] | None = None) -> None:
+        """An evaluator's numbers, its controls beside what they control; ``controls`` as in `Evaluation`."""
+
+
+class Recurring:
+    """Warnings that come again and again: of each kind the first three are told, the fourth, the eighth, the sixteenth and so on.
+
+    Args:
+        warn: tells one line.
+    """
+
+    def __init__(self, warn: Callable[[str], None]) -> None:
+        self.warn, self.times = warn, Counter[str]()
+
+    def __call__(self, kind: str, text: str) -> None:
+        """Tell a warning, or count it where enough of its kind were told."""
+        self.times[kind] += 1
+        times = self.times[kind]
+        if times <= 3 or times & (times - 1) == 0:
+            self.warn(text if times <= 3 else f"{text} (such warnings by now: {times}; the next is told at {2 * times})")
+
+
+class NamesConsole(Console):
+    """A console for tables of names: square brackets and colons in them mean nothing."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(markup=False, emoji=False, highlight=False, **settings)
+
+    def render_str(self, text: str, **settings: Any) -> Text:
+        return super().render_str(shown(text), **settings)
+
+
+def table_console() -> Console:
+    """Where tables are printed that do not stand above a progress bar."""
+    return NamesConsole() if sys.stdout.isatty() else NamesConsole(width=WIDE, no_color=True)
+
+
+def make_display() -> Display:
+    """The display that fits standard output."""
+    return TerminalDisplay() if sys.stdout.isatty() else PlainDisplay()
+
+
+class SilentDisplay(Display):
+    """Warnings alone: for all processes but the first, and for use from Python."""
+
+    def say(self, text: str) -> None: ...
+
+    def warn(self, text: str) -> None:
+        tell(f"warning: {text}", sys.stderr)
+
+    def track(self, items: Iterable[Any], label: str, total: int) -> Iterator[Any]:
+        yield from items
+
+    def steps(self, start: int, stop: int, label: str) -> Iterator[int]:
+        yield from range(start, stop)
+
+    def logged(self, step: int, line: dict[str, Any]) -> None: ...
+
+    def table(self, title: str, metrics: dict[str, Metric], controls: tuple[str, ...] | None = None) -> None: ...
+
+
+class PlainDisplay(Display):
+    """Plain lines on standard output, warnings on standard error."""
+
+    def __init__(self) -> None:
+        self.last, self.since, self.first, self.stop = 0, time.perf_counter(), 0, 0
+
+    def say(self, text: str) -> None:
+        tell(text)
+
+    def warn(self, text: str) -> None:
+        tell(f"warning: {text}", sys.stderr)
+
+    def track(self, items: Iterable[Any], label: str, total: int) -> Iterator[Any]:
+        spoken = time.perf_counter()
+        for done, item in enumerate(items):
+            if time.perf_counter() - spoken > QUIET:
+                spoken = time.perf_counter()
+                self.say(f"{label}: {done} of {total}")
+            yield item
+
+    def steps(self, start: int, stop: int, label: str) -> Iterator[int]:
+        self.first, self.stop, self.since = start, stop, time.perf_counter()
+        yield from range(start, stop)
+
+    def logged(self, step: int, line: dict[str, Any]) -> None:
+        done = max(step - self.first, 1)
+        left = (time.perf_counter() - self.since) / done * (self.stop - step)
+        self.say(f"step {step}/{self.stop}  {summary(line)}  ETA {clock(left)}")
+
+    def table(self, title: str, metrics: dict[str, Metric], controls: tuple[str, ...] | None = None) -> None:
+        table_console().print(metrics_table(title, metrics, controls))
+
+
+class TerminalDisplay(Display):
+    """A progress bar that lives at the bottom, lines above it."""
+
+    def __init__(self) -> None:
+        self.console = NamesConsole()
+        self.progress: NotedProgress | None = None
+
+    def say(self, text: str) -> None:
+        self.console.print(text, soft_wrap=True)
+
+    def warn(self, text: str) -> None:
+        self.console.print(f"warning: {text}", style="yellow", soft_wrap=True)
+
+    def track(self, items: Iterable[Any], label: str, total: int) -> Iterator[Any]:
+        with bar(self.console) as progress:
+            yield from progress.track(items, total=total, description=shown(label))
+
+    def steps(self, start: int, stop: int, label: str) -> Iterator[int]:
+        with bar(self.console) as self.progress:
+            task = self.progress.add_task(shown(label), total=stop, completed=start)
+            for step in range(start, stop):
+                yield step
+                self.progress.update(task, completed=step + 1)
+        self.progress = None
+
+    def logged(self, step: int, line: dict[str, Any]) -> None:
+        if self.progress is not None:
+            self.progress.note = summary(line)
+
+    def table(self, title: str, metrics: dict[str, Metric], controls: tuple[str, ...] | None = None) -> None:
+        self.console.print(metrics_table(title, metrics, controls))
+
+
+class NotedProgress(Progress):
+    """Progress bars with a line of numbers below."""
+
+    note = ""
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        yield from super().get_renderables()
+        if self.note:
+            yield Text(f"  {self.note}", no_wrap=True, overflow="ellipsis")
+
+
+def bar(console: Console) -> NotedProgress:
+    """The one look of all progress bars."""
+    return NotedProgress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("ETA"),
+        TimeRemainingColumn(),
+        console=console,
+    )
+
+
+def summary(line: dict[str, Any]) -> str:
+    """The numbers of a logged line that matter while waiting."""
+    words = f"loss {line['loss']:.4f}  {line['images_per_s']:.0f} images/s  data-wait {line['data_wait']:.0%}"
+    if "gain" in line:  # a world model in training
+        for word, key, form in (("std", "target_std", ".2f"), ("rank", "effective_rank", ".1f"), ("gain", "gain", "+.2f")):
+            words += f"  {word} {line[key]:{form}}" if math.isfinite(line[key]) else f"  {word} not available"
+            words += " (bounded by the batch)" if word == "rank" and line.get("rank_bounded") else ""
+    return words
+
+
+def clock(seconds: float) -> str:
+    """Seconds as m:ss or h:mm:ss."""
+    minutes, second = divmod(int(seconds), 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
+
+
+def metrics_table(title: str, metrics: dict[str, Metric], said: tuple[str, ...] | None = None) -> Table:
+    """An evaluator's numbers as a table: a line for each measure, its controls beside it."""
+    table = Table(title=title, title_justify="left", title_style="bold")
+    table.add_column("metric", overflow="fold")
+    lines = beside(metrics, said)
+    controls = [control for control in CONTROLS if any(control in others for others in lines.values())]
+    for column in ("value", "95 % interval", *controls, "images"):
+        table.add_column(column, justify="right")
+    for name, others in lines.items():
+        metric = metrics[name]
+        values = [f"{metrics[others[control]].value:.3f}" if control in others else "" for control in controls]
+        table.add_row(name, f"{metric.value:.3f}", interval_of(metric), *values, str(metric.n))
+    return table
+
+
+def interval_of(metric: Metric) -> str:
+    """The interval of a metric in words; nothing where there is none, as of one image."""
+    if metric.exact:
+        return "exact"
+    return f"{metric.low:.3f} – {metric.high:.3f}" if math.isfinite(metric.low + metric.high) else ""

@@ -1,0 +1,68 @@
+"""Overrides on the frozen config of an existing run: what `iwm resume` and `iwm eval` may change, by the same grammar as `iwm train`."""
+
+from typing import Any
+
+from hydra.core.override_parser.types import Override
+from omegaconf import DictConfig, OmegaConf
+
+from iwm_core.plugins.loader import load_plugins
+from iwm_core.recipe.anchor import anchor
+from iwm_core.recipe.compose import component_defaults, prune
+from iwm_core.recipe.overrides import parse_changes
+from iwm_core.recipe.own_settings import check_settings, ready_made
+from iwm_core.recipe.schema import groups, kind_of, several
+
+
+def change(config: DictConfig, overrides: list[str], allowed: tuple[str, ...], verb: str) -> DictConfig:
+    """A copy of a run's config with overrides applied.
+
+    Args:
+        config: the frozen config.
+        overrides: ``key=value`` texts.
+        allowed: the sections and groups that may change.
+        verb: for messages.
+
+    Raises:
+        UserError: an override of anything else, or one that cannot be applied.
+    """
+    config = OmegaConf.create(OmegaConf.to_container(config))  # pyright: ignore[reportAssignmentType]
+    parsed = parse_changes(overrides, allowed, verb)
+    schema = kind_of(config).schema()
+    check_settings(parsed, schema)
+    # Choices first, whatever their place on the command line: options then land in the chosen components.
+    for override in sorted(parsed, key=lambda o: "." in o.key_or_group):
+        if override.key_or_group in groups():
+            choose(config, override)
+        elif (section := override.key_or_group) in schema.sections:
+            value = override.value()
+            settings = value if isinstance(value, dict) else OmegaConf.load(ready_made(section, value, schema.sections[section]))
+            config[section] = OmegaConf.merge(config[section], settings)
+        else:
+            OmegaConf.update(config, override.key_or_group, override.value(), force_add=True)
+    prune(config, parsed)
+    anchor(config, {override.key_or_group.partition(".")[0] for override in parsed})
+    return config
+
+
+def choose(config: DictConfig, override: Override) -> None:
+    """Put the chosen components' defaults in place; a component that was chosen before keeps its options."""
+    group = override.key_or_group
+    kind = groups()[group]
+    value: Any = override.value()
+    if group in several():
+        names = [part for name in (value if isinstance(value, list) else [value]) for part in expand_set(group, str(name))]
+        chosen = {name: component_defaults(load_plugins().component(kind, name)) for name in names}
+        config[group] = chosen | {name: node for name, node in config[group].items() if name in chosen}
+    elif config[group].name != value:
+        config[group] = component_defaults(load_plugins().component(kind, str(value)))
+
+
+def expand_set(group: str, name: str) -> list[str]:
+    """The components that a recipe dir lists under a name, such as ``evaluators=[scorecard]``; a component's own name stays."""
+    if name in load_plugins().entries(groups()[group]):
+        return [name]
+    for folder, _ in load_plugins().recipe_dirs():
+        path = folder / group / f"{name}.yaml"
+        if path.is_file():
+            return [str(part) for part in OmegaConf.load(path).defaults]  # pyright: ignore[reportAttributeAccessIssue]
+    return [name]

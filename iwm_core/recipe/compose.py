@@ -1,0 +1,229 @@
+"""Composes a recipe and overrides with Hydra into one plain config.
+
+Decisions:
+- A recipe is Hydra's primary config: ``defaults: [base, encoder: vit, …, _self_]``; no package headers, no ``override`` keyword.
+- Components enter the ConfigStore as their fields' defaults plus their ``name``; `iwm_core.recipe.thaw` merges them into the component's
+  own structured config, which validates every field. Only installed components can be named.
+- A recipe may set options of a component that the command line then replaces: those the new one does not know are left out,
+  with a note; any other unknown key is an error.
+"""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import yaml
+from hydra import compose as hydra_compose
+from hydra import initialize_config_dir
+from hydra.core.config_search_path import ConfigSearchPath
+from hydra.core.config_store import ConfigStore
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.types import Override
+from hydra.core.plugins import Plugins as HydraPlugins
+from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException
+from hydra.plugins.search_path_plugin import SearchPathPlugin
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from iwm_core.interfaces.errors import UserError
+from iwm_core.interfaces.near import did_you_mean
+from iwm_core.plugins.loader import load_plugins
+from iwm_core.recipe.files import find_recipe
+from iwm_core.recipe.overrides import check_recipe
+from iwm_core.recipe.schema import empty, groups, kind_of, kinds, several, single
+
+Choices = dict[str, dict[str, dict[str, Any]]]
+"""By group and name, the settings that a choice besides the components stands for."""
+
+
+class RecipeSearchPath(SearchPathPlugin):
+    """Lets recipes name the groups (``size: cpu``) that lie at the top of any recipe dir."""
+
+    def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
+        for folder, plugin in load_plugins().recipe_dirs():
+            search_path.append(plugin.distribution, f"file://{folder.resolve()}")  # Hydra takes it literally: no %20
+
+
+def component_defaults(component: Any) -> dict[str, Any]:
+    """A component's fields as plain config: its name, defaults, and ??? where the user must say."""
+    fields: Any = OmegaConf.to_container(OmegaConf.structured(component))
+    return {"name": component.name, **fields}
+
+
+def register(choices: Choices) -> None:
+    """Put the schemas and every installed component into Hydra's ConfigStore; ``choices`` take the place of the schemas' own."""
+    store = ConfigStore.instance()
+    for kind in kinds():  # typed again by `thaw`
+        schema = kind.schema()
+        sections = {name: OmegaConf.to_container(OmegaConf.structured(cls)) for name, cls in schema.sections.items()}
+        store.store(name=schema.base, node={"kind": kind.name, **empty(schema), **sections})
+        for group, own in schema.choices.items():
+            for name, node in {**own, **choices.get(group, {})}.items():
+                store.store(group=group, name=name, node=node, package=group)
+    for group, component_kind in groups().items():
+        for name, entry in list(load_plugins().entries(component_kind).items()):
+            package = f"{group}.{name}" if group in several() else group
+            try:
+                node = component_defaults(entry.component)
+            except (OmegaConfBaseException, ValueError) as error:  # such as a field typed tuple or Literal
+                load_plugins().leave_out(entry, error)
+                continue
+            store.store(group=group, name=name, node=node, package=package, provider=entry.plugin.distribution)
+
+
+def compose(name: str, overrides: list[str], choices: Choices | None = None) -> tuple[DictConfig, list[str]]:
+    """A recipe with overrides applied, and notes for the user about what was left out.
+
+    Args:
+        name: of the recipe.
+        overrides: ``key=value`` texts.
+        choices: what choices besides components (`Schema.choices`) stand for here: by group and name, the settings.
+
+    Raises:
+        UserError: an unknown recipe, component or key, or a value that cannot be parsed.
+    """
+    path = find_recipe(name).path
+    parsed = check_recipe(name, overrides)
+    for override in parsed:
+        check_group(override)
+    register(choices or {})
+    HydraPlugins.instance().register(RecipeSearchPath)
+    GlobalHydra.instance().clear()
+    try:
+        with initialize_config_dir(str(path.parent.resolve()), version_base="1.3", job_name="iwm"):
+            config = hydra_compose(path.stem, overrides=overrides)
+    except MissingConfigException as error:
+        raise UserError(missing_config(name, error)) from error
+    except ConfigCompositionException as error:
+        raise UserError(bad_override(error, name, path)) from error
+    except (HydraException, OmegaConfBaseException) as error:
+        raise UserError(f"recipe {name!r} ({path}): {one_line(error)}") from error
+    except RecursionError as error:
+        raise UserError(f"recipe {name!r} ({path}) includes itself; check its defaults and those of the files it names") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"recipe {name!r} ({path}) is no valid YAML in UTF-8: {one_line(error)}") from error
+    OmegaConf.set_struct(config, False)
+    config.recipe = name
+    notes = prune(config, parsed)
+    # Hydra leaves chosen groups last; a reader expects the recipe's own order.
+    order = ["recipe", "kind", *(f.name for f in dataclasses.fields(kind_of(config).schema().recipe) if f.name in config)]
+    order = list(dict.fromkeys(order))
+    return OmegaConf.create({key: config._get_node(key) for key in [*order, *(k for k in config if k not in order)]}), notes
+
+
+def left_open(config: DictConfig) -> str | None:
+    """The group of a composed recipe that only the beginning of a run can fill; None where there is none."""
+    return next((group for group in single() if config.get(group) and OmegaConf.is_missing(config[group], "name")), None)
+
+
+def check_group(override: Override) -> None:
+    """Check that an override which chooses components names installed ones.
+
+    Raises:
+        UserError: it does not; or chooses several where there is one.
+    """
+    kind = groups().get(override.key_or_group)
+    if kind is None or override.is_delete():
+        return
+    value = override.value()
+    names = value if isinstance(value, list) else [value]
+    if override.key_or_group in single() and isinstance(value, list):
+        raise UserError(f"{override.key_or_group} takes one component: {override.key_or_group}=NAME")
+    # A recipe dir may hold ready-made choices of a group (data/imagenette), which Hydra resolves.
+    files = (file for folder, _ in load_plugins().recipe_dirs() for file in (folder / override.key_or_group).glob("*.yaml"))
+    ready = sorted({file.stem for file in files})
+    for name in names:
+        if name is None or isinstance(name, dict):
+            raise UserError(f"choose {override.key_or_group} by name; `iwm components {kind}` lists what is installed")
+        if str(name) not in ready:
+            load_plugins().component(kind, str(name), ready)
+    twice = next((name for place, name in enumerate(names) if name in names[:place]), None)
+    if twice is not None:
+        raise UserError(f"{override.key_or_group} names {twice} twice; name it once")
+
+
+def prune(config: DictConfig, overrides: list[Override]) -> list[str]:
+    """Leave out the recipe's options of components that the command line replaced; return notes about them."""
+    replaced = {override.key_or_group for override in overrides if override.key_or_group in groups()}
+    explicit = {override.key_or_group for override in overrides if override.key_or_group not in groups()}
+    notes = []
+    for group in replaced & set(single()):
+        node = config[group]
+        known = {"name", *field_names(single()[group], node.name)}
+        unknown = [k for k in node if k not in known and f"{group}.{k}" not in explicit]
+        for key in unknown:
+            del node[key]
+        if unknown:
+            values = "recipe's values are" if len(unknown) > 1 else "recipe's value is"
+            notes.append(f"{group}={node.name} has no {', '.join(map(repr, unknown))}: the {values} left out")
+    for group in replaced & set(several()):
+        unchosen = [k for k, node in config[group].items() if "name" not in node and k in load_plugins().entries(several()[group])]
+        for key in unchosen:
+            if not any(text.startswith(f"{group}.{key}.") for text in explicit):
+                del config[group][key]
+    return notes
+
+
+def field_names(kind: str, name: str) -> list[str]:
+    """The names of a component's fields."""
+    return [f.name for f in dataclasses.fields(load_plugins().component(kind, name))]
+
+
+def missing_config(name: str, error: MissingConfigException) -> str:
+    """One line for a file or component that Hydra could not find."""
+    missing = str(error.missing_cfg_file)
+    group, _, choice = missing.partition("/")
+    if group in groups():
+        try:
+            load_plugins().component(groups()[group], choice)
+        except UserError as cause:
+            return f"recipe {name!r} asks for {missing}: {cause}"
+    options = ", ".join(error.options or [])
+    return f"recipe {name!r}: there is no {missing!r}" + (
+        f"; choose one of: {options}" if options else "; check the recipe's defaults and the command line"
+    )
+
+
+def bad_override(error: ConfigCompositionException, name: str, path: Path) -> str:
+    """One line for an override that Hydra could not apply."""
+    first = str(error).splitlines()[0]
+    if "Could not override" in first:
+        key = first.split("'")[1]
+        return f"unknown key {key!r}; {unchosen(key) or suggestion(key, path)}`iwm show recipe={name}` lists all keys"
+    cause = f": {one_line(error.__cause__)}" if error.__cause__ else ""
+    return f"{first.rstrip('.')}{cause}"
+
+
+def unchosen(key: str) -> str:
+    """Of an option that components have which are not chosen, how to choose one, as the beginning of a sentence."""
+    group, _, rest = key.partition(".")
+    component, _, option = rest.partition(".")
+    if group in several():
+        known = component in load_plugins().entries(several()[group]) and option in field_names(several()[group], component)
+        return f'the recipe has no {component} among its {group}, add it: "{group}=[…,{component}]"; ' if known else ""
+    if group not in single():
+        return ""
+    givers = [name for name in load_plugins().entries(single()[group]) if component in field_names(single()[group], name)]
+    return f"it is an option of {', '.join(f'{group}={name}' for name in givers)}, add that; " if givers else ""
+
+
+def suggestion(key: str, path: Path) -> str:
+    """The nearest key that exists, as a question."""
+    with initialize_config_dir(str(path.parent.resolve()), version_base="1.3", job_name="iwm"):
+        config = hydra_compose(path.stem)
+    return did_you_mean(key, dotted(config))
+
+
+def dotted(config: DictConfig, prefix: str = "") -> list[str]:
+    """All keys of a config, as ``train.lr.peak``."""
+    keys = []
+    for key, node in config.items_ex(resolve=False):
+        keys.append(f"{prefix}{key}")
+        if isinstance(node, DictConfig) and not node._is_missing() and not node._is_none():
+            keys += dotted(node, f"{prefix}{key}.")
+    return keys
+
+
+def one_line(error: BaseException) -> str:
+    """An exception's text on one line."""
+    return " ".join(str(error).split())

@@ -1,0 +1,186 @@
+"""Reads the words of a command line after its verb: the recipe or run that it names, and overrides by Hydra's grammar.
+
+Decisions:
+- What needs no component is checked before any is loaded, in the order of the words: components import torch, which takes seconds, and
+  most slips are slips of the grammar or of the core's own settings (`iwm_core.recipe.own_settings`).
+- A slip whose meaning is plain is answered with the words to type.
+"""
+
+import itertools
+import shlex
+from collections.abc import Sequence
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override, ValueType
+from hydra.errors import HydraException
+from omegaconf.errors import OmegaConfBaseException
+
+from iwm_core.interfaces.errors import UserError
+from iwm_core.interfaces.near import did_you_mean
+from iwm_core.interfaces.runs import Schema
+from iwm_core.recipe.files import find_recipe, find_recipes
+from iwm_core.recipe.own_settings import begun_with, check_length, check_settings
+from iwm_core.recipe.schema import several, single
+
+ON_RESUME = ("launch", "data")
+"""What may change when a run goes on: how it is computed, and where its images lie now."""
+
+
+def read_recipe(words: list[str], many: bool = False) -> tuple[str, list[str]]:
+    """The recipe's name and the overrides of ``iwm train`` and its like.
+
+    Args:
+        words: after the verb.
+        many: they may ask for a sweep.
+
+    Raises:
+        UserError: there is no such recipe, or an override that can be known to be wrong without components.
+    """
+    overrides = [word for word in words if not word.startswith("recipe=")]
+    check_words(overrides)
+    names = [word.partition("=")[2] for word in words if word.startswith("recipe=")]
+    if len(names) != 1 or not names[0]:
+        raise UserError("say which recipe, once: recipe=NAME; `iwm recipes` lists all")
+    check_recipe(names[0], overrides, many)
+    return names[0], overrides
+
+
+def check_recipe(name: str, overrides: list[str], many: bool = False) -> list[Override]:
+    """Check a recipe's name and overrides as far as can be without components; returns the overrides, parsed.
+
+    Raises:
+        UserError: as `read_recipe`.
+    """
+    path = find_recipe(name).path
+    parsed = parse(checkpoint_in(overrides)[1])
+    if not many:
+        refuse_sweeps(parsed, f"iwm train -m recipe={name}")
+    if schema := begun_with(path):
+        check_settings(parsed, schema)
+        check_length(parsed, path)
+    return parsed
+
+
+def allowed_to(verb: str, schema: Schema) -> tuple[str, ...]:
+    """The sections and groups of a run's config that a verb may change."""
+    return ("evaluators", *ON_RESUME) if verb == "eval" and "evaluators" in schema.groups else ON_RESUME
+
+
+def parse_changes(overrides: list[str], allowed: Sequence[str], verb: str) -> list[Override]:
+    """Overrides on the config of a run, by Hydra's grammar.
+
+    Raises:
+        UserError: one cannot be parsed, or is of what may not change.
+    """
+    parsed = parse(overrides)
+    for override in parsed:
+        if override.key_or_group.split(".")[0] not in allowed:
+            raise UserError(f"iwm {verb} changes only {', '.join(allowed)}, not {override.key_or_group!r}; train another run for that")
+        if override.is_delete():
+            raise UserError(f"iwm {verb} takes plain key=value, got {override.input_line!r}")
+    refuse_sweeps(parsed)
+    return parsed
+
+
+def checkpoint_in(words: list[str]) -> tuple[str | None, list[str]]:
+    """The checkpoint that a command line names (``checkpoint=step_N``), and the other words.
+
+    Raises:
+        UserError: it names several.
+    """
+    named = [word.partition("=")[2] for word in words if word.startswith("checkpoint=")]
+    if len(named) > 1 or "" in named:
+        raise UserError("checkpoint= names one checkpoint, once: checkpoint=step_N")
+    return named[0] if named else None, [word for word in words if not word.startswith("checkpoint=")]
+
+
+def check_words(words: list[str]) -> None:
+    """Check that each word can be an override: ``key=value``, or Hydra's ``+key=value`` and ``~key``.
+
+    Raises:
+        UserError: one cannot; where it is plain what was meant, with the words to type.
+    """
+    for before, word, after in zip(["", *words], words, [*words[1:], ""], strict=False):
+        if word.startswith(("-", "=")) or ("=" not in word and not word.startswith("~")):
+            meant = meaning(word, before, after)
+            hint = f"write {meant}" if meant else "overrides are key=value; `iwm --help` shows the options"
+            raise UserError(f"cannot read {word!r}: {hint}")
+
+
+def meaning(word: str, before: str, after: str) -> str:
+    """What a word that is no override was meant to be, as far as that is plain."""
+    bare = word.lstrip("-")
+    if before.endswith("=") and bare:  # train.steps= 3
+        return shlex.quote(f"{before}{bare}")
+    if word.startswith("=") or after.startswith("="):  # train.steps = 3
+        return "key=value without spaces around the sign"
+    if "=" in bare and not bare.startswith("="):  # --train.steps=3
+        return f"{shlex.quote(bare)}, without dashes"
+    if word in ("-m", "--multirun"):
+        return "iwm train -m …: only training has sweeps"
+    key, colon, value = bare.partition(":")
+    if colon and value and "." in key:  # train.steps:3
+        return shlex.quote(f"{key}={value}")
+    if bare == "recipe" or ("." in bare[1:-1] and not bare.endswith((".yaml", ".yml"))):  # recipe quickstart, train.steps 3
+        return shlex.quote(f"{bare}={'VALUE' if '=' in after or not after else after}")
+    recipes = find_recipes()
+    name = bare if bare in recipes else did_you_mean(bare, recipes).removeprefix("did you mean ").rstrip("? ")
+    return f"recipe={name}" if name else ""
+
+
+def parse(overrides: list[str]) -> list[Override]:
+    """Overrides by Hydra's grammar.
+
+    Raises:
+        UserError: one cannot be parsed.
+    """
+    parser = OverridesParser.create()
+    parsed = []
+    for text in overrides:
+        try:
+            override = parser.parse_override(text)
+            if not override.is_sweep_override():
+                override.value()
+        except (HydraException, OmegaConfBaseException, ValueError, TypeError, RecursionError) as error:
+            raise UserError(
+                f"cannot read {text!r}: write key=value, lists as key=[a,b], and quote a value with special signs: key='\"…\"'"
+            ) from error
+        if override.package is not None:
+            raise UserError(f"cannot read {text!r}: write key=value, without @")
+        parsed.append(override)
+    return parsed
+
+
+def expand(overrides: list[str]) -> list[list[str]]:
+    """The overrides of each job of a sweep: one for each combination of ``key=a,b`` values.
+
+    Raises:
+        UserError: an override cannot be parsed, or its values are not written out.
+    """
+    choices = []
+    for override in parse(overrides):
+        if override.value_type is ValueType.GLOB_CHOICE_SWEEP:
+            raise UserError(f"cannot sweep {override.input_line!r}: write the values out, key=a,b")
+        if override.is_sweep_override():
+            choices.append([f"{override.get_key_element()}={value}" for value in override.sweep_string_iterator()])
+        else:
+            choices.append([override.input_line])
+    return [list(job) for job in itertools.product(*choices)]
+
+
+def refuse_sweeps(overrides: list[Override], many: str = "") -> None:
+    """Refuse several values where one is taken: a list was meant, or a sweep, which the words ``many`` begin.
+
+    Raises:
+        UserError: there are.
+    """
+    for override in overrides:
+        if override.is_sweep_override():
+            line = str(override.input_line)
+            key, _, value = line.partition("=")
+            sweep = f"; a sweep over the values is {many} {shlex.quote(line)} …" if many else ""
+            if override.key_or_group in single():
+                raise UserError(f"{key} takes one component: {key}=NAME{sweep}")
+            if override.key_or_group in several():
+                raise UserError(f'{key} takes a list, in brackets: "{key}=[{value}]"{sweep}')
+            raise UserError(f'{line!r} gives several values; write one of them, or a list in brackets, "{key}=[{value}]"{sweep}')

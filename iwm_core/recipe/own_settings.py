@@ -1,0 +1,145 @@
+"""Checks overrides against what the core knows without its components: its own sections and keys, and the files that recipes are made of.
+
+Decisions:
+- A setting is checked against its dataclass alone; how settings fit together is seen once they are composed (`iwm_core.recipe.thaw`).
+- A recipe's own words are read only as far as a slip of newcomers needs: what kind it is, and what length it gives.
+"""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import yaml
+from hydra.core.override_parser.types import Override
+from omegaconf import OmegaConf
+
+from iwm_core.interfaces.errors import UserError
+from iwm_core.interfaces.near import did_you_mean
+from iwm_core.interfaces.runs import Schema
+from iwm_core.plugins.loader import load_plugins
+from iwm_core.recipe.schema import groups, plain_keys, schemas, several, single
+from iwm_core.recipe.typed import as_typed, may_be, typed
+
+
+def begun_with(path: Path) -> Schema | None:
+    """The kind of a recipe by the file that its defaults begin with; None where that is another recipe, or cannot be read."""
+    first = next(iter(written(path)[0]), None)
+    return next((schema for schema in schemas() if schema.base == first), None)
+
+
+def written(path: Path) -> tuple[list[Any], dict[str, Any]]:
+    """The defaults and the section ``train`` of a file of settings; empty where it has none, or cannot be read: composing tells of that."""
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError, RecursionError):
+        return [], {}
+    content = content if isinstance(content, dict) else {}
+    defaults, train = content.get("defaults"), content.get("train")
+    return defaults if isinstance(defaults, list) else [], train if isinstance(train, dict) else {}
+
+
+def check_length(overrides: list[Override], path: Path) -> None:
+    """Check that an override of the length (``train.steps``, ``train.epochs``) replaces the recipe's, which may be in the other unit.
+
+    Raises:
+        UserError: it does not; the line says what to type.
+    """
+    given = {o.key_or_group: o.value() for o in overrides if not (o.is_delete() or o.is_sweep_override())}
+    train: dict[str, Any] = {}
+    defaults, own = written(path)
+    for entry in defaults:
+        if entry == "_self_":
+            train |= own
+        elif isinstance(entry, dict):
+            for group, choice in entry.items():
+                for folder, _ in load_plugins().recipe_dirs() if group not in groups() else ():
+                    train |= written(folder / str(group) / f"{given.get(group, choice)}.yaml")[1]
+    for unit, other in (("epochs", "steps"), ("steps", "epochs")):
+        new, old = given.get(f"train.{unit}"), train.get(other)
+        if new is not None and old is not None and f"train.{other}" not in {o.key_or_group for o in overrides}:
+            words = f"train.{unit}={as_typed(new)} train.{other}=null"
+            raise UserError(f"the recipe has train.{other}={as_typed(old)}, and a run has one length; write {words}")
+
+
+def check_settings(overrides: list[Override], schema: Schema) -> None:
+    """Check what overrides set of the core's own sections and keys; components are looked up later.
+
+    Raises:
+        UserError: an unknown key, a value of the wrong type or out of range.
+    """
+    plain = plain_keys(schema)
+    for override in overrides:
+        key = override.key_or_group
+        section, _, rest = key.partition(".")
+        group, _, name = key.rpartition(".")
+        if name == "name" and (group in single() or group.partition(".")[0] in several()):
+            first = group.partition(".")[0]
+            raise UserError(
+                f"components are chosen by name: {first}={'[NAME]' if first in several() else 'NAME'}, not {override.input_line}"
+            )
+        if section in schema.sections:
+            cls = schema.sections[section]
+            check_setting(cls, section, rest, override) if rest else check_choice(override, cls)
+        elif section in plain.__dataclass_fields__:
+            check_setting(plain, "", key, override)
+        elif section not in groups() and section.partition("/")[0] not in shared_folders():
+            raise UserError(f"unknown key {key!r}; {did_you_mean(key, keys_of(schema))}`iwm show recipe=NAME` lists all keys")
+
+
+def check_setting(cls: Any, section: str, key: str, override: Override) -> None:
+    """Check the value of one setting of a section; those of a sweep, and interpolations, are seen once they are composed."""
+    if override.is_sweep_override() or override.is_delete() or "${" in str(override.value()):
+        return
+    node = OmegaConf.create({})
+    OmegaConf.update(node, key, override.value(), force_add=True)
+    typed(cls, node, section)
+
+
+def check_choice(override: Override, cls: Any) -> None:
+    """Check that a section is given as a whole by the name of ready-made settings, such as ``launch=gpu``, or as a mapping."""
+    if override.is_sweep_override() or override.is_delete():
+        return
+    value = override.value()
+    if isinstance(value, dict):
+        typed(cls, OmegaConf.create(value), override.key_or_group)
+    else:
+        ready_made(override.key_or_group, value, cls)
+
+
+def ready_made(section: str, value: Any, cls: Any) -> Path:
+    """The file of settings that a recipe dir holds for a section, whose dataclass is ``cls``, under a name.
+
+    Raises:
+        UserError: none does.
+    """
+    files = {path.stem: path for folder, _ in load_plugins().recipe_dirs() for path in sorted((folder / section).glob("*.yaml"))}
+    if str(value) not in files:
+        known = f"there are {', '.join(files)}; or " if files else ""
+        keys = [f.name for f in dataclasses.fields(cls)]
+        main = getattr(cls, "main", keys[0])
+        meant = f"such as {section}.{main}={as_typed(value)}" if may_be(cls, main, value) else f"{section}.KEY=VALUE"
+        raise UserError(
+            f"there is no {section}={as_typed(value)}: {did_you_mean(str(value), files, f'{section}={{}}')}{known}"
+            f"give single settings, {meant}; its keys: {', '.join(keys)}"
+        )
+    return files[str(value)]
+
+
+def keys_of(schema: Schema) -> list[str]:
+    """The core's keys of a kind of recipe, as they are typed, and its groups."""
+    return [*schema.groups, *keys_below(plain_keys(schema)), *keys_below(schema.sections)]
+
+
+def keys_below(parts: Any, prefix: str = "") -> list[str]:
+    """The keys of sections by name, or of a dataclass, and of those inside of it."""
+    named = parts if isinstance(parts, dict) else {f.name: f.type for f in dataclasses.fields(parts)}
+    found = []
+    for name, kind in named.items():
+        found.append(f"{prefix}{name}")
+        found += keys_below(kind, f"{prefix}{name}.") if dataclasses.is_dataclass(kind) else []
+    return found
+
+
+def shared_folders() -> set[str]:
+    """The folders of ready-made choices in recipe dirs, such as ``size``."""
+    return {path.name for folder, _ in load_plugins().recipe_dirs() for path in folder.iterdir() if path.is_dir()}

@@ -1,0 +1,150 @@
+"""A part of a config merged into its dataclass, which knows its keys, types and ranges; what is wrong becomes one line."""
+
+import dataclasses
+import types
+import typing
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import ConfigKeyError, MissingMandatoryValue, OmegaConfBaseException, ValidationError
+
+from iwm_core.interfaces.component import check_option
+from iwm_core.interfaces.errors import UserError
+from iwm_core.interfaces.near import did_you_mean
+
+WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a text", list: "a list", types.NoneType: "null"}
+
+
+def instance(cls: Any, node: Any, label: str) -> Any:
+    """A node as an instance of ``cls``.
+
+    Args:
+        cls: the dataclass.
+        node: its settings.
+        label: where they lie in the config, such as ``actions.blur``.
+
+    Raises:
+        UserError: an unknown or missing key, a value of the wrong type or out of range.
+    """
+    prefix = f"{label}." if label else ""
+    merged = typed(cls, node, label)
+    try:
+        return OmegaConf.to_object(merged)
+    except MissingMandatoryValue as error:
+        raise UserError(f"{prefix}{error.full_key} must be given: add {prefix}{error.full_key}=VALUE") from error
+    except OmegaConfBaseException as error:
+        raise UserError(f"{prefix}{error.full_key}: {str(error).splitlines()[0]}") from error
+    except ValueError as error:
+        text = str(error)
+        raise UserError(text if not label or text.startswith(label.split(".")[0]) else f"{label}: {text}") from error
+
+
+def typed(cls: Any, node: Any, label: str) -> DictConfig:
+    """A node merged into the structured config of ``cls``, which need not be whole.
+
+    Raises:
+        UserError: an unknown key, a value of the wrong type or out of range.
+    """
+    prefix = f"{label}." if label else ""
+    try:
+        refuse_plain(cls, node, prefix)
+        merged: Any = OmegaConf.merge(OmegaConf.structured(cls), node)
+        check_ranges(merged, prefix)
+    except ConfigKeyError as error:
+        parent, _, key = f"{prefix}{error.full_key}".rpartition(".")
+        names = [str(name) for name in error.parent_node or ()] or [f.name for f in dataclasses.fields(cls)]
+        hint = did_you_mean(key, names, f"{parent}.{{}}" if parent else "{}") or f"its keys: {', '.join(names)}"
+        raise UserError(f"unknown key {f'{prefix}{error.full_key}'!r}; {hint.rstrip()}") from error
+    except ValidationError as error:
+        key = str(error.full_key)
+        raise UserError(wrong_type(cls, key, node, prefix) or f"{prefix}{key}: {str(error).splitlines()[0]}") from error
+    except OmegaConfBaseException as error:
+        raise UserError(f"{prefix}{error.full_key}: {str(error).splitlines()[0]}") from error
+    except ValueError as error:
+        raise UserError(str(error)) from error
+    except OverflowError as error:  # a whole number of hundreds of digits
+        raise UserError(
+            f"{label or 'the recipe'} has a number that is too large: {str(error).splitlines()[0]}; write a smaller one"
+        ) from error
+    return merged
+
+
+def may_be(cls: Any, key: str, value: Any) -> bool:
+    """Whether a setting takes a value, so that it can be proposed."""
+    try:
+        typed(cls, OmegaConf.create({key: value}), "")
+    except UserError:
+        return False
+    return True
+
+
+def refuse_plain(cls: Any, node: Any, prefix: str) -> None:
+    """Refuse a plain value where settings belong.
+
+    Raises:
+        ValueError: there is one.
+    """
+    if not isinstance(node, DictConfig):
+        names = [f.name for f in dataclasses.fields(cls)]
+        main = getattr(cls, "main", names[0])
+        meant = f"{prefix}{main}={as_typed(node)}" if may_be(cls, main, node) else f"{prefix}KEY=VALUE"
+        raise ValueError(f"{prefix.rstrip('.')} is a section with the keys {', '.join(names)}; write {meant}")
+    for field in dataclasses.fields(cls):
+        if field.name in node and dataclasses.is_dataclass(field.type) and not OmegaConf.is_interpolation(node, field.name):
+            refuse_plain(field.type, node[field.name], f"{prefix}{field.name}.")
+
+
+def check_ranges(node: DictConfig, prefix: str) -> None:
+    """Check what options say of their values, each named by its whole key.
+
+    Raises:
+        ValueError: a value out of range.
+    """
+    for field in dataclasses.fields(OmegaConf.get_type(node)):  # pyright: ignore[reportArgumentType]
+        if OmegaConf.is_missing(node, field.name) or OmegaConf.is_interpolation(node, field.name):
+            continue
+        value = node[field.name]
+        if isinstance(value, DictConfig) and dataclasses.is_dataclass(OmegaConf.get_type(value)):
+            check_ranges(value, f"{prefix}{field.name}.")
+        else:
+            plain: Any = OmegaConf.to_container(value) if OmegaConf.is_list(value) else value
+            plain = [part for part in plain if "${" not in str(part)] if isinstance(plain, list) else plain
+            check_option(f"{prefix}{field.name}", plain, field.metadata)
+
+
+def wrong_type(cls: Any, key: str, node: Any, prefix: str) -> str:
+    """Of an option that was given a value of another type: which type it takes, and a line to type; nothing where that is not known."""
+    name, _, rest = key.partition(".")
+    name = name.partition("[")[0]
+    field = next((f for f in dataclasses.fields(cls) if f.name == name), None)
+    value = node.get(name)
+    if field is None:
+        return ""
+    kind = typing.get_type_hints(cls)[name]
+    if dataclasses.is_dataclass(kind):
+        return wrong_type(kind, rest, value, f"{prefix}{name}.")
+    union = typing.get_origin(kind) in (types.UnionType, typing.Union)
+    words = [WORDS.get(typing.get_origin(part) or part) for part in (typing.get_args(kind) if union else (kind,))]
+    if None in words:
+        return ""
+    return f"{prefix}{name} is {' or '.join(map(str, words))}, got {as_typed(value)}; write {example(prefix + name, field, value)}"
+
+
+def example(key: str, field: Any, value: Any) -> str:
+    """A line to type: the value as a whole number or a list where it can be one, else the default."""
+    default = field.default_factory() if callable(field.default_factory) else field.default
+    if isinstance(value, float) and value.is_integer() and not isinstance(default, list):  # such as 1e3
+        return f"{key}={int(value)}"
+    if isinstance(default, list):
+        default = default or [value]
+        return f'"{key}={as_typed(default)}"'
+    return f"{key}={'NUMBER' if default in (None, dataclasses.MISSING) else as_typed(default)}"
+
+
+def as_typed(value: Any) -> str:
+    """A value as it is typed."""
+    plain = OmegaConf.to_container(value) if OmegaConf.is_config(value) else value
+    if isinstance(plain, list):
+        return f"[{','.join(map(as_typed, plain))}]"
+    words = {None: "null", True: "true", False: "false"}
+    return words[plain] if plain is None or isinstance(plain, bool) else str(plain) or "nothing"

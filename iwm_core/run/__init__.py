@@ -1,0 +1,1 @@
+"""A run's directory: its lock, its frozen config, checkpoints, records and logs."""

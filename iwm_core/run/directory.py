@@ -1,0 +1,224 @@
+"""A run's directory: what was asked (config.yaml), where it ran (env.json), how it went (metrics.jsonl), what came of it."""
+
+import math
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from omegaconf import DictConfig, OmegaConf
+
+from iwm_core.interfaces.errors import UserError
+from iwm_core.interfaces.near import did_you_mean
+from iwm_core.run.files import append, exists, refuse_links, write_atomically, write_record, writing
+from iwm_core.run.plain import plain_yaml
+from iwm_core.run.saved import Logged, latest_checkpoint, read_config, read_not_applicable, saved_steps
+from iwm_core.run.scorecard import MEASURED_WITH, Place, measured_at, put_aside
+from iwm_core.run.settings import Settings
+from iwm_core.run.stored import FORMAT, Damaged, check_folder, checksum, read_log
+
+T = TypeVar("T")
+
+
+class Run:
+    """A run on disk.
+
+    Args:
+        path: its directory, which exists.
+        chosen: the checkpoint to be used in place of the newest.
+    """
+
+    def __init__(self, path: Path, chosen: str | None = None) -> None:
+        self.path, self.chosen = path, chosen
+        self.checkpoints = path / "checkpoints"
+        self.metrics = path / "metrics.jsonl"
+        self.history = path / "evaluations.jsonl"
+        self.quarantine = path / "quarantine.jsonl"
+
+    @classmethod
+    def open(cls, path: str, checkpoint: str | None = None) -> "Run":
+        """An existing run; ``checkpoint`` is used in place of its newest.
+
+        Raises:
+            UserError: there is none.
+        """
+        if not is_run(path):
+            raise UserError(f"{path} is no run: {why_no_run(path)}")
+        run = cls(Path(path), checkpoint)
+        run.latest()  # where there is no such checkpoint, it is said at once
+        return run
+
+    def config(self) -> DictConfig:
+        """The frozen config.
+
+        Raises:
+            UserError: it cannot be read.
+        """
+        return OmegaConf.create(self.plain_config())
+
+    def plain_config(self) -> dict[str, Any]:
+        """The frozen config as plain dicts and lists.
+
+        Raises:
+            UserError: it cannot be read.
+        """
+        return read_config(self.path / "config.yaml")
+
+    @contextmanager
+    def blamed(self) -> Iterator[None]:
+        """Name the config in what is wrong with the recipe that it holds.
+
+        Raises:
+            UserError: what is raised meanwhile, with the name.
+        """
+        path = self.path / "config.yaml"
+        try:
+            yield
+        except Damaged:
+            raise
+        except UserError as error:
+            raise UserError(f"{path}: {error}") from error
+
+    def latest(self) -> Path | None:
+        """The newest checkpoint, or None; or the one that `open` was asked for."""
+        return self.checkpoint(self.chosen) if self.chosen else latest_checkpoint(self.checkpoints)
+
+    def older(self) -> dict[str, str]:
+        """The checkpoint that `open` was asked for, as a setting of what is measured; nothing where it is the newest, or none was."""
+        newest = latest_checkpoint(self.checkpoints)
+        return {"checkpoint": self.chosen} if self.chosen and newest and newest.name != self.chosen else {}
+
+    def newest(self) -> Path:
+        """The newest checkpoint, or the one that `open` was asked for.
+
+        Raises:
+            UserError: there is none yet.
+        """
+        checkpoint = self.latest()
+        if checkpoint is None:
+            raise UserError(f"the run {self.path} has no checkpoint yet; continue it with `iwm resume {self.path}`")
+        return checkpoint
+
+    def read_newest(self, read: Callable[[Path], T]) -> T:
+        """What ``read`` makes of the newest checkpoint; of a newer one where a training beside has put one in its place meanwhile.
+
+        Raises:
+            UserError: there is none yet, or ``read`` cannot read it.
+        """
+        while True:
+            checkpoint = self.newest()
+            try:
+                return read(checkpoint)
+            except UserError:
+                if self.latest() == checkpoint:
+                    raise
+
+    def checkpoint(self, name: str) -> Path:
+        """The checkpoint of a name.
+
+        Raises:
+            UserError: there is none.
+        """
+        steps = [f"step_{step}" for step in saved_steps(self.checkpoints)]
+        if name not in steps:
+            raise UserError(f"{self.path} has no checkpoint={name}; it has {', '.join(steps) or 'none'}")
+        return self.checkpoints / name
+
+    def log(self, line: dict[str, Any]) -> None:
+        """Append a line to metrics.jsonl."""
+        append(self.metrics, finite(line))
+
+    def log_evaluation(self, line: dict[str, Any]) -> None:
+        """Append a measurement made during training to evaluations.jsonl."""
+        append(self.history, finite(line))
+
+    def rewind(self, step: int) -> None:
+        """Drop metrics of steps after ``step``, which a resumed run does again, and a line that a kill cut short."""
+        for path in (self.metrics, self.history):
+            log = read_log(path, Logged)
+            if path.exists():
+                kept = [line for line, record in zip(log.lines, log.records, strict=True) if record["step"] <= step]
+                write_atomically(path, "".join(f"{line}\n" for line in kept))
+
+    def evaluated(self, name: str, wanted: Settings) -> int | None:
+        """The step that an evaluator has measured last with the recipe's settings, or found nothing to measure in; or None."""
+        step = measured_at(self.path / "eval" / f"{name}.json", wanted)
+        return self.not_applicable().get(name, {}).get("step") if step is None else step
+
+    def not_applicable(self) -> dict[str, dict[str, Any]]:
+        """Which evaluators found nothing to measure: at which step, for which reason."""
+        try:
+            return read_not_applicable(self.path / "not_applicable.json")
+        except Damaged:
+            return {}
+
+    def note_not_applicable(self, name: str, step: int, reason: str) -> None:
+        """Note that an evaluator has nothing to measure in a checkpoint, so that `iwm resume` need not ask again."""
+        noted = {**self.not_applicable(), name: {"step": step, "reason": reason}}
+        write_record(self.path / "not_applicable.json", noted, self.path / "config.yaml")
+
+    def write_evaluation(self, place: Place, content: dict[str, Any]) -> None:
+        """Write what an evaluator has found in its place."""
+        refuse_links(place.file.parent)
+        if place.own:
+            put_aside(place.file, content["settings"][MEASURED_WITH])
+        with writing(place.file.parent):
+            place.file.parent.mkdir(exist_ok=True)
+        write_record(place.file, finite(content), self.path / "config.yaml")
+
+    def evaluations(self) -> Path:
+        """The folder of evaluators' numbers and pictures, made if need be.
+
+        Raises:
+            UserError: it cannot be made.
+        """
+        folder = self.path / "eval"
+        check_folder(folder)
+        with writing(folder):
+            folder.mkdir(exist_ok=True)
+        return folder
+
+
+def frozen(config: DictConfig) -> tuple[str, str]:
+    """A composed config as the text of ``config.yaml``: plain data, with its format and its checksum; and the checksum.
+
+    Raises:
+        UserError: it holds what is no plain data.
+    """
+    text = f"format: {FORMAT}\n{OmegaConf.to_yaml(config, resolve=True)}"
+    try:  # its checksum comes first, so that a file cut short has one
+        seal = checksum(plain_yaml(text))
+        return f"checksum: '{seal}'\n{text}", seal
+    except (ValueError, yaml.YAMLError) as error:
+        raise UserError(f"these settings cannot be kept: {' '.join(str(error).split())}") from error
+
+
+def is_run(path: str | Path) -> bool:
+    """Whether a directory is a run, as far as one may see."""
+    return os.path.lexists(os.path.join(path, "config.yaml"))  # noqa: PTH118 - a Path raises for one that is too long
+
+
+def why_no_run(path: str) -> str:
+    """What a path is that is no run, with the words to type where a run is near: it lies above, or below, or elsewhere by this name."""
+    there = "it is a file" if exists(path) else "it does not exist"
+    what = "it has no config.yaml" if os.path.isdir(path) else there  # noqa: PTH112
+    above = [folder for folder in Path(path).absolute().parents[:3] if is_run(folder)]
+    inside = Path(path).glob("*/config.yaml") if os.path.isdir(path) else ()  # noqa: PTH112
+    below = sorted((file.parent for file in inside), key=lambda run: (run / "config.yaml").stat().st_mtime)
+    if above:
+        return f"{what}, and lies in the run {os.path.relpath(above[0])}; write that"
+    if below:
+        return f"{what}; it holds {len(below)} runs, of which {below[-1]} is the newest"
+    near = did_you_mean(Path(path).name, [file.parent.name for file in Path("runs").glob("*/config.yaml")], "runs/{}")
+    return f"{what}; {near}`iwm train` prints a run's directory on its first line"
+
+
+def finite(content: Any) -> Any:
+    """Numbers that are not finite become null, as JSON has none."""
+    if isinstance(content, dict):
+        return {key: finite(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [finite(value) for value in content]
+    return None if isinstance(content, float) and not math.isfinite(content) else content

@@ -1,0 +1,163 @@
+"""The directory of a new run: found, locked, and its config frozen in it.
+
+Decisions:
+- What the start of a run leaves when it is killed before there is a config.yaml counts as nothing: the next start takes the directory.
+- Paths of data are frozen absolute: a relative one would be other images, or none, once a run goes on from another folder. Where they
+  have moved, on another machine, say, ``data.path=`` of `iwm resume` and its like says so.
+- Without ``run``, ``runs/<recipe>``, with a number where that is taken; whoever makes the directory first has it.
+"""
+
+import platform
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from importlib.metadata import PackageNotFoundError, requires, version
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
+from packaging.requirements import InvalidRequirement, Requirement
+
+from iwm_core.interfaces.errors import UserError
+from iwm_core.plugins.loader import load_plugins
+from iwm_core.recipe.anchor import anchor
+from iwm_core.recipe.overrides import parse
+from iwm_core.run.directory import Run, frozen
+from iwm_core.run.files import write_atomically, write_record, writing
+from iwm_core.run.lock import WRITER, Taken, refuse_busy, writer, writer_of
+
+LEFT = {WRITER, "env.json", ".env.json.partial", ".config.yaml.partial"}
+"""What a start that was killed may leave."""
+ELSEWHERE = "choose another directory with run=PATH"
+
+
+@contextmanager
+def new_run(config: DictConfig, verb: str, warn: Callable[[str], None]) -> Iterator[Run]:
+    """A new run, its config frozen in its directory, of which this process is the one writer.
+
+    Raises:
+        UserError: the directory is taken, or cannot be written.
+    """
+    with ExitStack() as lock:
+        path = Path(str(config.run)) if config.run is not None else None  # a number, in run=7
+        if path is not None:
+            refuse_taken(path)
+            with writing(path, "make the run directory", ELSEWHERE):
+                path.mkdir(parents=True, exist_ok=True)
+            lock.enter_context(writer(path, verb, warn, ELSEWHERE))
+            refuse_taken(path)  # another start may have been quicker
+        else:
+            path = next(free for free in numbered(config.recipe) if take(free, verb, warn, lock))
+        config.run = str(path)
+        anchor(config)
+        text, seal = frozen(config)
+        write_record(path / "env.json", {**environment(config.train.seed), "config": seal})
+        # Last: a directory with a config.yaml is a run.
+        write_atomically(path / "config.yaml", text)
+        yield Run(path)
+
+
+def refuse_named(overrides: list[str]) -> None:
+    """Refuse the directory that ``run=PATH`` names as `new_run` would, before torch is imported, which takes seconds.
+
+    Raises:
+        UserError: it is taken.
+    """
+    for override in parse(overrides):
+        if override.key_or_group == "run" and not override.is_delete() and override.value():
+            path = Path(str(override.value()))
+            refuse_taken(path)
+            refuse_busy(path)
+
+
+def refuse_taken(path: Path) -> None:
+    """Refuse a directory that holds anything that is not left by a killed start.
+
+    Raises:
+        UserError: it does.
+    """
+    with writing(path, "look into", ELSEWHERE):
+        if (path / "config.yaml").exists():
+            busy = writer_of(path)
+            if busy:
+                raise Taken(f"{path} is in use by {busy}; {ELSEWHERE}")
+            raise UserError(f"the run {path} exists; continue it with `iwm resume {path}`, or {ELSEWHERE}")
+        if path.is_file():
+            raise UserError(f"run={path} is a file; {ELSEWHERE}")
+        if path.is_dir() and not left_behind(path):
+            raise UserError(f"run={path} is not empty and no run; {ELSEWHERE}")
+
+
+def left_behind(path: Path) -> bool:
+    """Whether a directory holds nothing but what a killed start may leave."""
+    return {file.name for file in path.iterdir()} <= LEFT
+
+
+def numbered(recipe: str) -> Iterator[Path]:
+    """``runs/<recipe>``, ``runs/<recipe>-2`` and so on."""
+    path, number = Path("runs") / recipe, 1
+    while True:
+        yield path
+        number += 1
+        path = path.with_name(f"{Path(recipe).name}-{number}")
+
+
+def make(path: Path) -> bool:
+    """Make a directory; False where there is something already."""
+    try:
+        with writing(path, "make the run directory", ELSEWHERE):
+            path.mkdir(parents=True)
+    except UserError as error:
+        if isinstance(error.__cause__, FileExistsError):
+            return False
+        raise
+    return True
+
+
+def take(path: Path, verb: str, warn: Callable[[str], None], lock: ExitStack) -> bool:
+    """Make a directory, or take over what a killed start left there, and lock it; False where it is taken."""
+    made, doubts = make(path), list[str]()
+    # One without a lock file was made a moment ago, by a sweep or a start that is about to lock it.
+    if not made and not (path.is_dir() and (path / WRITER).exists() and left_behind(path)):
+        return False
+    try:
+        with ExitStack() as attempt:
+            attempt.enter_context(writer(path, verb, warn if made else doubts.append, ELSEWHERE))
+            if left_behind(path) and not doubts:  # where nothing can be locked, it is its maker's
+                lock.push(attempt.pop_all())
+                return True
+    except Taken:
+        pass
+    return False
+
+
+def reserve(recipe: str) -> Path:
+    """Make the directory of a run that another process will begin."""
+    return next(path for path in numbered(recipe) if make(path))
+
+
+def environment(seed: int) -> dict[str, Any]:
+    """Versions of what computes a run: of plugins, and of what they require."""
+    versions = {plugin.distribution: plugin.version for plugin in load_plugins().plugins}
+    for name in list(versions):
+        with suppress(PackageNotFoundError, InvalidRequirement):  # a plugin whose metadata is broken tells of nothing else
+            needed = [one for one in map(Requirement, requires(name) or ()) if not one.marker or one.marker.evaluate({"extra": ""})]
+            versions |= {one.name: version(one.name) for one in needed}
+    return {
+        "versions": dict(sorted(versions.items())),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "git_commit": git_commit(),
+        "seed": seed,
+        "command": sys.argv,
+    }
+
+
+def git_commit() -> str | None:
+    """The commit of the working directory's repository, if it is one."""
+    try:
+        found = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        return None
+    return found.stdout.strip() or None

@@ -1,0 +1,69 @@
+"""YAML as plain data: no alias (nested ones grow without bounds), no tag, no interpolation. Needs no torch."""
+
+import re
+from typing import Any, ClassVar
+
+import yaml
+
+from iwm_core.recipe.shapes import check_name
+
+DEPTH = 40
+"""Levels of mappings and lists."""
+
+
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # pyright: ignore[reportGeneralTypeIssues]
+    """As OmegaConf reads: ``1e-3`` is a number, and a date is a text."""
+
+    yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {
+        first: [(tag, pattern) for tag, pattern in resolvers if tag not in ("tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:float")]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(
+        r"[-+]?(?:(?:[0-9][0-9_]*\.[0-9_]*|[0-9]+(?=[eE]))(?:[eE][-+]?[0-9]+)?|\.(?:inf|Inf|INF))\Z"
+        r"|\.(?:[0-9][0-9_]*(?:[eE][-+][0-9]+)?|nan|NaN|NAN)\Z"
+    ),
+    list("-+0123456789."),
+)
+
+
+def plain_yaml(text: str) -> Any:
+    """What a YAML text holds: mappings by text, lists, texts, numbers, truth values and nulls.
+
+    Raises:
+        ValueError, yaml.YAMLError: it is no YAML, or holds more than that.
+    """
+    depth = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        if isinstance(event, yaml.AliasEvent):
+            raise ValueError(f"it holds an alias, *{event.anchor}")
+        if getattr(event, "tag", None) is not None:
+            raise ValueError(f"it holds a tag, {event.tag}")
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > DEPTH:
+            raise ValueError("it is nested too deeply")
+    content = yaml.load(text, Loader=_Loader)
+    check_plain(content, "")
+    return content
+
+
+def check_plain(content: Any, place: str) -> None:
+    """Check that there is no interpolation, which would be resolved here, and that keys are names.
+
+    Raises:
+        ValueError: there is.
+    """
+    if isinstance(content, dict):
+        for key, value in content.items():
+            if not isinstance(key, str):
+                raise ValueError(f"the key {key!r} is no text")
+            check_name(key, "the key")
+            check_plain(value, f"{place}.{key}".lstrip("."))
+    elif isinstance(content, list):
+        for number, value in enumerate(content):
+            check_plain(value, f"{place}[{number}]")
+    elif isinstance(content, str) and "${" in content:
+        raise ValueError(f"{place} holds ${{, and a run's settings are plain data")

@@ -1,0 +1,167 @@
+"""The course of a run, whatever its kind: begun, gone on with, measured, and the part that one of several processes takes.
+
+A run is composed once, frozen into its directory and read back from there; training, here or in several processes, starts from it.
+"""
+
+import os
+import shlex
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from iwm_core.evaluation.evaluate import missing_evaluations
+from iwm_core.interfaces.errors import UserError
+from iwm_core.interfaces.runs import RunKind
+from iwm_core.process.display import Display, SilentDisplay, make_display
+from iwm_core.process.launch import spawn
+from iwm_core.recipe.change import change
+from iwm_core.recipe.compose import compose
+from iwm_core.recipe.overrides import ON_RESUME, allowed_to, checkpoint_in
+from iwm_core.recipe.schema import kind_of
+from iwm_core.recipe.thaw import thaw
+from iwm_core.run.directory import Run
+from iwm_core.run.lock import writer
+from iwm_core.run.new_run import new_run
+from iwm_core.run.saved import read_state
+from iwm_core.training.mending import go_back, mend
+
+
+def start(name: str, overrides: list[str]) -> int:
+    """``iwm train``: train a recipe in a new run and measure it; what can be checked is checked before the directory is made."""
+    config, notes = composed(name, overrides)
+    kind_of(config).check(thaw(config))
+    return begin(config, "train", notes, make_display())
+
+
+def begin(config: Any, verb: str, notes: list[str], display: Display) -> int:
+    """Freeze a composed config that is checked in a new run, train and measure it; returns the exit status."""
+    with new_run(config, verb, display.warn) as run:
+        display.say(str(run.path))  # alone on the first line, for scripts
+        for note in notes:
+            display.warn(note)
+        return carry_on(run, thaw(run.config()), None, [], display)
+
+
+def composed(name: str, overrides: list[str]) -> tuple[Any, list[str]]:
+    """A recipe that `iwm train` begins, with overrides applied, and notes for the user.
+
+    Raises:
+        UserError: another verb begins it, or it cannot be composed.
+    """
+    config, notes = compose(name, overrides)
+    begun_by = kind_of(config).begun_by
+    if begun_by != RunKind.begun_by:
+        raise UserError(f"the recipe {name!r} is one of {kind_of(config).name}, which is begun by: {begun_by.format(name)}")
+    return config, notes
+
+
+def resume(path: str, overrides: list[str]) -> int:
+    """``iwm resume``: go on with a run where its newest checkpoint is, or the one that is named; a finished run is left as it is."""
+    display = make_display()
+    named, overrides = checkpoint_in(overrides)
+    run = Run.open(path)
+    kind = kind_of(run.config())
+    with nullcontext() if overrides else run.blamed():
+        recipe = changed(run.config(), overrides, ON_RESUME, "resume")
+    display.say(str(run.path))  # alone on the first line, for scripts
+    if named is None and run.latest() is not None and run.read_newest(lambda newest: is_complete(run, recipe, newest)):
+        display.say(f"finished at step {run.newest().name.removeprefix('step_')}; nothing to do")
+        return 0
+    with writer(run.path, "resume", display.warn):
+        for note in [*(go_back(run, named) if named else []), *mend(run, kind.measures(recipe))]:
+            display.warn(note)
+        checkpoint = run.latest()  # once, for all that follows
+        if not finished(run, kind, checkpoint):
+            kind.check_resumed(recipe, restored=checkpoint is not None)
+        display.say(f"continuing from {checkpoint.name if checkpoint else 'the start'}")
+        return carry_on(run, recipe, checkpoint, overrides, display)
+
+
+def measure(path: str, overrides: list[str]) -> int:
+    """``iwm eval``: measure a run's newest checkpoint, or the one that is named."""
+    display = make_display()
+    checkpoint, overrides = checkpoint_in(overrides)
+    run = Run.open(path, checkpoint)
+    config = run.config()
+    kind = kind_of(config)
+    with nullcontext() if overrides else run.blamed():
+        recipe = changed(config, overrides, allowed_to("eval", kind.schema()), "eval")
+    kind.measure(run, recipe, kind.measures(recipe), display, own=thaw(config))
+    tell_next(run, kind, display)
+    return 0
+
+
+def changed(config: Any, overrides: list[str], allowed: tuple[str, ...], verb: str) -> Any:
+    """The recipe of a run's frozen config after overrides.
+
+    Raises:
+        UserError: they cannot be applied, or are of data that means something else.
+    """
+    recipe = thaw(change(config, overrides, allowed, verb))
+    kind_of(config).check_change(thaw(config), recipe, verb)
+    return recipe
+
+
+def carry_on(run: Run, recipe: Any, checkpoint: Path | None, overrides: list[str], display: Display) -> int:
+    """Train a run from a checkpoint (None: the start) to its end, here or in several processes, and measure it.
+
+    ``overrides`` are those on its frozen config. The caller is the run's one writer.
+    """
+    kind = kind_of(run.config())
+    if not finished(run, kind, checkpoint):
+        if recipe.launch.processes > 1:
+            status = spawn(run.path, [*overrides, *([f"checkpoint={checkpoint.name}"] if checkpoint else [])], recipe.launch.processes)
+            if status:
+                return status
+        else:
+            train_here(run, recipe, checkpoint, display)
+        checkpoint = run.newest()
+    assert checkpoint is not None, "training ends with one"
+    if missing := missing_evaluations(run, recipe, checkpoint):
+        kind.measure(run, recipe, missing, display, checkpoint)
+    display.say(f"done: {run.path}")
+    tell_next(run, kind, display)
+    return 0
+
+
+def tell_next(run: Run, kind: RunKind, display: Display) -> None:
+    """What a user wants to do once a run is measured."""
+    display.say(f"next: {shlex.join(['iwm', *kind.next_words(run)])}")
+
+
+def train_here(run: Run, recipe: Any, checkpoint: Path | None, display: Display) -> None:
+    """Train in this process, where a device whose memory does not suffice is the user's to mend."""
+    try:
+        kind_of(run.config()).train(run, recipe, checkpoint, display)
+    except torch.OutOfMemoryError as error:
+        raise UserError(
+            f"the device has too little memory ({str(error).splitlines()[0][:120]}); compute fewer images at once with a larger "
+            f"launch.accumulate (now {recipe.launch.accumulate}), or keep them elsewhere (data.cache), then iwm resume {run.path}"
+        ) from error
+
+
+def is_complete(run: Run, recipe: Any, checkpoint: Path) -> bool:
+    """Whether nothing is left to train or to measure."""
+    return finished(run, kind_of(run.config()), checkpoint) and not missing_evaluations(run, recipe, checkpoint)
+
+
+def finished(run: Run, kind: RunKind, checkpoint: Path | None) -> bool:
+    """Whether a run's newest checkpoint is its last, and what its kind does after that is done."""
+    if checkpoint is None:
+        return False
+    state = read_state(checkpoint)
+    return state["step"] >= state["steps"] and kind.finished(run)
+
+
+def work_here(path: str, overrides: list[str], quiet: bool) -> int:
+    """The training of one of several processes."""
+    run, display = Run.open(path), SilentDisplay() if quiet else make_display()
+    named, overrides = checkpoint_in(overrides)
+    recipe = changed(run.config(), overrides, ON_RESUME, "resume")
+    locks = "IWM_OUTCOME" not in os.environ and not quiet  # started by torchrun: else the parent has the lock
+    with writer(run.path, "train", display.warn) if locks else nullcontext():
+        checkpoint = run.checkpoints / named if named else run.latest()
+        train_here(run, recipe, checkpoint, display)
+    return 0

@@ -1,0 +1,98 @@
+"""What `iwm resume` mends before a run goes on, each said in a line: nothing is dropped without a copy kept beside it.
+
+Decisions:
+- Of a log, the lines that can be read are kept; a measurement that cannot be read is made again. Neither changes what is trained.
+- Weights, state and config are never mended: a run that cannot go on as it was is refused.
+"""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from iwm_core.data.quarantine import Corrupt
+from iwm_core.interfaces.errors import UserError
+from iwm_core.recipe.shapes import fitting
+from iwm_core.run.directory import Run
+from iwm_core.run.files import write_atomically, writing
+from iwm_core.run.saved import Logged, MeasuredLine, Step, read_not_applicable, read_state, saved_steps, step_of
+from iwm_core.run.scorecard import read_result
+from iwm_core.run.stored import Damaged, check_folder, read_log
+
+LOGS = {"metrics.jsonl": Logged, "evaluations.jsonl": MeasuredLine, "quarantine.jsonl": Corrupt}
+
+
+def mend(run: Run, names: Iterable[str]) -> list[str]:
+    """Mend the logs of a run, and its measurements by these evaluators or tasks; returns what was done, a line each.
+
+    Raises:
+        UserError: it cannot be written.
+    """
+    done = [mended_log(run.path / name, shape) for name, shape in LOGS.items()]
+    check_folder(run.path / "eval")
+    done += [without(run.path / "eval" / f"{name}.json", lambda path: fitting(read_result(path), Step)) for name in names]
+    done += [without(run.path / "not_applicable.json", read_not_applicable)]
+    if (run.checkpoints / "latest").is_dir():  # which is written anew with the next checkpoint, over anything but this
+        done.append(f"{run.checkpoints / 'latest'} is a directory, not a file; it is kept as {set_aside(run.checkpoints / 'latest').name}")
+    return [line for line in done if line]
+
+
+def mended_log(path: Path, shape: Any) -> str:
+    """Keep the lines of a log that can be read; returns what was done, or nothing."""
+    try:
+        log = read_log(path, shape, path.parent / "config.yaml")
+        if not log.bad:
+            return ""
+        kept, problem = log.lines, f"holds {log.bad} lines that cannot be read" if log.bad > 1 else "holds a line that cannot be read"
+    except Damaged as error:
+        kept, problem = [], error.problem
+    aside = set_aside(path)
+    with writing(path):
+        write_atomically(path, "".join(f"{line}\n" for line in kept))
+    return f"{path} {problem}; {f'the other {len(kept)} are kept' if kept else 'it begins anew'}, and it is there as {aside.name}"
+
+
+def without(path: Path, read: Callable[[Path], object]) -> str:
+    """Set a record aside that ``read`` cannot read; returns what was done, or nothing."""
+    try:
+        if path.exists() or path.is_symlink():
+            read(path)
+        return ""
+    except Damaged as error:
+        told = str(error)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        told = f"{path} is damaged ({f'it lacks {error}' if isinstance(error, KeyError) else error})"
+    return f"{told}; it is measured again, and the file is kept as {set_aside(path).name}"
+
+
+def go_back(run: Run, name: str) -> list[str]:
+    """Make a checkpoint the newest: later ones are set aside; returns what was done, a line each.
+
+    Raises:
+        UserError: there is no such checkpoint, or it is damaged itself.
+    """
+    read_state(run.checkpoint(name))
+    done = []
+    for step in saved_steps(run.checkpoints):
+        if step > step_of(name):
+            newer = run.checkpoints / f"step_{step}"
+            done.append(f"{newer} is set aside as {set_aside(newer, 'aside').name}; remove it when it is of no use")
+    return done
+
+
+def set_aside(path: Path, ending: str = "damaged") -> Path:
+    """Rename a file or folder to the first free ``NAME.damaged``, ``NAME.damaged-2``, …
+
+    Raises:
+        UserError: it cannot be renamed.
+    """
+    number = 1
+    while True:
+        place = path.with_name(f"{path.name}.{ending}" + (f"-{number}" if number > 1 else ""))
+        if not (place.exists() or place.is_symlink()):
+            break
+        number += 1
+    try:
+        path.rename(place)
+    except OSError as error:
+        raise UserError(f"cannot rename {path} to {place.name}: {error.strerror}; mend or remove it yourself") from error
+    return place

@@ -1,0 +1,309 @@
+"""Component `hub`: images in a table of Hugging Face `datasets`, from the hub or from parquet and Arrow files of one's own.
+
+Decisions:
+- What exists on this machine is read from this machine, without the network; anything else is a name on the hub.
+- `datasets` keeps an Arrow copy of parquet in its own cache (``HF_HOME``) and maps it into memory: rows are quick to reach in any order and
+  shared by all processes. The folder of the data is never written to. What `save_to_disk` wrote is mapped in place.
+- No code of a dataset is run: `datasets` 4, the least that is asked for, knows no scripts, and its readers of other files (pickles among
+  them) cannot be named. Parquet is looked at before it is read: what it says of its rows has bounds.
+- Cells are handed over undecoded: `iwm_data.decode` treats them like any file.
+- A column or split that the user names must be there; one left open is found (`iwm_data.columns`), but masks are never guessed.
+- Class names belong to the training split, and other splits are numbered by name. A value it does not know has no label.
+- Without a validation split each row is held out or not by a random number of its own, so that further rows move no other row.
+"""
+
+import glob
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, ClassVar
+
+import datasets
+import numpy as np
+import torch
+from datasets import ClassLabel, Dataset, Image
+from datasets.exceptions import DatasetGenerationError
+from jaxtyping import Bool, UInt8
+from torch import Tensor
+
+from iwm_core.interfaces import NOT_COUNTED, CorruptImage, DataSource, Draws, Images, option
+from iwm_core.run.files import exists, looked_for
+from iwm_data.columns import (
+    class_lists,
+    class_names,
+    class_numbers,
+    find_column,
+    holds_class,
+    holds_image,
+    is_several,
+    nameless,
+    passed_over,
+)
+from iwm_data.decode import decode, decode_file, file_content, white_note
+from iwm_data.masks import check_mask_classes, decode_mask
+from iwm_data.shards import check_shards
+
+VALIDATION = ("validation", "val", "valid", "test")
+IMAGE_NAMES = ("image", "img", "images", "picture", "jpg", "jpeg", "png", "webp")
+LABEL_NAMES = ("label", "labels", "fine_label", "class", "cls", "target", "category")
+
+Splits = dict[str, Callable[[], Dataset]]
+"""The splits of a dataset by name, each opened when called."""
+
+
+class HubImages(Images):
+    """Rows of one split.
+
+    Args:
+        table: the split, its image column undecoded.
+        split: its name.
+        column: the image column.
+        rows: which rows of the table, in order.
+        white: what value is white in images of more than 8 bits; None: not told.
+
+    Attributes:
+        mask_ignore: values of masks that do not count.
+        known: the label of each row of the table, or the several labels of each; None where there are none.
+        masks: the column of masks, undecoded; None where there is none.
+    """
+
+    def __init__(self, table: Dataset, split: str, column: str, rows: np.ndarray, white: float | None = None) -> None:
+        self.white = white
+        self.mask_ignore: tuple[int, ...] = (NOT_COUNTED,)
+        self._table, self._split, self._column, self._rows = undecoded(table, column), split, column, rows
+        self.known: np.ndarray | list[np.ndarray | None] | None = None
+        self.masks: Dataset | None = None
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def image(self, index: int) -> UInt8[Tensor, "3 h w"]:
+        data, path = self._cell(index)
+        if data is not None:
+            return decode(data, self.white)
+        if path is not None:
+            return decode_file(path, self.white)
+        raise CorruptImage("the row holds no image")
+
+    def describe(self, index: int) -> str:
+        _, path = self._cell(index)
+        return f"{self._split} row {self._rows[index]}" + (f" ({path})" if path else "")
+
+    def label(self, index: int) -> int:
+        return int(self.known[self._rows[index]]) if isinstance(self.known, np.ndarray) else -1
+
+    def labels(self, index: int) -> Bool[Tensor, "c"] | None:
+        shown = self.known[self._rows[index]] if isinstance(self.known, list) else None
+        if shown is None:
+            return None
+        several = torch.zeros(len(self.classes), dtype=torch.bool)
+        several[shown.tolist()] = True
+        return several
+
+    def mask(self, index: int) -> UInt8[Tensor, "h w"] | None:
+        if self.masks is None:
+            return None
+        what, column = f"the mask of {self.describe(index)}", self.masks.column_names[0]
+        data, path = content(self.masks[int(self._rows[index])][column])
+        if data is None and path is not None:
+            try:
+                data = file_content(path)
+            except FileNotFoundError:
+                raise ValueError(f"{what} is missing: there is no file {path}; add it, or take the row out") from None
+            except OSError as error:
+                raise CorruptImage(f"{what} cannot be read: {error.strerror}") from error
+        if data is None:
+            raise ValueError(f"{what} is missing: the column {column} is empty there; give it one, or take the row out")
+        return decode_mask(data, self.mask_classes, what, self.mask_ignore)
+
+    def file(self, index: int) -> bytes | str | None:
+        """The content of an image's file; its path where only that is told."""
+        data, path = self._cell(index)
+        return path if data is None else data
+
+    def _cell(self, index: int) -> tuple[bytes | None, str | None]:
+        """The image's bytes and the name of its file, None where they are not told."""
+        return content(self._table[int(self._rows[index])][self._column])
+
+
+def content(cell: Any) -> tuple[bytes | None, str | None]:
+    """The bytes in a cell and the name of their file, None where they are not told."""
+    return (cell.get("bytes"), cell.get("path")) if isinstance(cell, dict) else (cell, None)
+
+
+def undecoded(table: Dataset, column: str) -> Dataset:
+    """One column of a table, images in it left as files."""
+    table = table.select_columns([column])
+    return table.cast_column(column, Image(decode=False)) if isinstance(table.features[column], Image) else table
+
+
+@dataclass(kw_only=True)
+class Hub(DataSource):
+    """A dataset of the Hugging Face hub, or parquet and Arrow files."""
+
+    name: ClassVar[str] = "hub"
+    path: str = option(
+        doc="owner/name on the hub, or a .parquet or .arrow file, a folder of such (train*, validation*), a save_to_disk folder", path=True
+    )
+    config: str | None = option(None, "which of the dataset's configurations")
+    revision: str | None = option(None, "branch, tag or commit on the hub")
+    folder: str | None = option(None, "which folder of the hub's repository")
+    image_column: str | None = option(None, "column of the images; found where not given")
+    label_column: str | None = option(None, "column of the labels, or of lists of them; found, if there is one, where not given")
+    mask_column: str | None = option(None, "column of segmentation masks: images of one channel")
+    mask_classes: list[str] = option([], "names of the values of masks, from 0 on, without those of mask_ignore")
+    mask_ignore: list[int] = option([NOT_COUNTED], "values of masks whose pixels do not count, such as [0,255]")
+    white: float | None = option(
+        None, "value of white in images of 16 or 32 bits a colour, such as 4095; null: the end of the range of bits of each image", low=1e-6
+    )
+    train_split: str | None = option(None, "split to train on; train where not given")
+    validation_split: str | None = option(None, "split for validation; validation, val, valid or test where not given")
+    holdout: float = option(0.1, "share of the rows kept for validation where there is no validation split", low=0, high=1)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.path:
+            raise ValueError("data.path is empty: name a dataset of the hub (owner/name), a file or a folder")
+        check_mask_classes(self.mask_classes, self.mask_column, "mask_column", self.mask_ignore)
+
+    def open(self, split: str) -> HubImages:
+        """The images of ``train`` or ``validation``.
+
+        Raises:
+            ValueError: the dataset, a split or a column cannot be had, or there are no rows for this split; the text names the fix.
+        """
+        assert split in ("train", "validation"), split
+        with no_progress_bars():
+            splits = self._splits()
+            train, validation = self._choose(list(splits))
+            table = splits[train]()
+            label = self._label_column(table)
+            classes = class_names(table, label) if label else ()
+            source = train
+            if split == "validation" and validation is not None:
+                source, table = validation, splits[validation]()
+                label = self._label_column(table)
+            image = self._image_column(table)
+            rows = np.arange(len(table))
+            if validation is None:
+                held = Draws(0, 0, torch.arange(len(table)), "holdout").bernoulli(self.holdout)[:, 0].numpy()
+                rows = rows[held if split == "validation" else ~held]
+            if not len(rows):
+                raise ValueError(self._why_empty(source, len(table), split))
+            images = HubImages(table, source, image, rows, self.white)
+            images.classes, images.mask_classes = classes, tuple(self.mask_classes)
+            if label is not None:
+                images.known = (class_lists if is_several(table, label) else class_numbers)(table, label, classes)
+            if self.mask_column is not None:
+                images.masks, images.mask_ignore = undecoded(table, self.mask_column), tuple(self.mask_ignore)
+            images.notes = self._notes(images, table, label)
+            return images
+
+    def _notes(self, images: HubImages, table: Dataset, label: str | None) -> tuple[str, ...]:
+        """What the user should know of a split."""
+        notes = white_note(images, images.file) if self.white is None else ()
+        return (*notes, *(nameless(table, label) if label else passed_over(table, LABEL_NAMES, holds_class)))
+
+    def _splits(self) -> Splits:
+        local = Path(self.path).expanduser()
+        if exists(str(local)):
+            return local_splits(local.absolute(), self.config)
+        if not re.fullmatch(r"\w[\w.-]*(/\w[\w.-]*)?", self.path) or local.suffix in (".parquet", ".arrow"):
+            raise ValueError(f"there is no file or folder {looked_for(str(local))}: check data.path (data.path=FOLDER, where the data is)")
+        if "/" not in self.path and find_spec(f"datasets.packaged_modules.{self.path.partition('.')[0]}"):
+            raise ValueError(f"data.path={self.path} is a reader of files, no dataset, and such may run code: name a dataset, OWNER/NAME")
+        fix = "check the name, data.config, data.revision and the network; or let data.path name a .parquet file or a folder of them"
+        what = f"{self.path}, which is no file or folder here, on the Hugging Face hub"
+        found = loaded(partial(datasets.load_dataset, self.path, self.config, revision=self.revision, data_dir=self.folder), what, fix)
+        return {name: partial(found.__getitem__, name) for name in found}
+
+    def _choose(self, names: list[str]) -> tuple[str, str | None]:
+        """The splits for training and validation among ``names``; None: hold rows out."""
+        train = self.train_split or (names[0] if len(names) == 1 else "train")
+        usual = (name for name in VALIDATION if name in names and name != train)
+        validation = self.validation_split or next(usual, None)
+        for field, split in ("train_split", train), ("validation_split", validation):
+            if split is not None and split not in names:
+                raise ValueError(f"{self.path} has no split {split}: set data.{field} to one of {', '.join(names)}")
+        if train == validation:
+            raise ValueError(
+                f"data.validation_split={validation} is what is trained on: name another split, or leave it out to hold rows out"
+            )
+        return train, validation
+
+    def _image_column(self, table: Dataset) -> str:
+        if self.mask_column is not None:
+            table = table.remove_columns(find_column(table, "mask_column", self.mask_column, holds_image, Image, ()) or [])
+        found = find_column(table, "image_column", self.image_column, holds_image, Image, IMAGE_NAMES)
+        if found is None:
+            columns = ", ".join(table.features)
+            raise ValueError(f"no column of {self.path} looks like images: set data.image_column to one of {columns}, or change data.path")
+        return found
+
+    def _label_column(self, table: Dataset) -> str | None:
+        return find_column(table, "label_column", self.label_column, holds_class, ClassLabel, LABEL_NAMES)
+
+    def _why_empty(self, source: str, count: int, split: str) -> str:
+        if count:
+            return f"data.holdout={self.holdout:g} leaves none of {count} rows for {split}: change it, or set data.validation_split"
+        return f"the split {source} of {self.path} has no rows: set data.{split}_split or data.path to other data"
+
+
+def local_splits(path: Path, config: str | None) -> Splits:
+    """The splits in a file or folder of this machine.
+
+    Raises:
+        ValueError: nothing here is in a form that can be read.
+    """
+    fix = "write it again, or set data.path to other data"
+    if (path / "dataset_dict.json").exists() or (path / "state.json").exists():
+        found = loaded(partial(datasets.load_from_disk, str(path)), str(path), fix)
+        return {name: partial(found.__getitem__, name) for name in found} if isinstance(found, dict) else {"train": lambda: found}
+    folders = [path, path / "data", *([path / config] if config else [])]  # as the hub's own repositories are laid out
+    files = [path] if path.is_file() else [file for folder in folders if folder.is_dir() for file in sorted(folder.iterdir())]
+    for kind in ("parquet", "arrow"):
+        shards: dict[str, list[str]] = {}
+        for file in files:
+            if file.suffix == f".{kind}" and not file.name.startswith("."):
+                shards.setdefault(split_of(file.stem), []).append(glob.escape(str(file)))
+        if shards:
+            check_shards(shards, kind)
+            load = {name: partial(datasets.load_dataset, kind, data_files=names, split="train") for name, names in shards.items()}
+            return {name: partial(loaded, load[name], f"the split {name} of {path}", fix) for name in load}
+    raise ValueError(f"{path} neither is nor holds a .parquet or .arrow file: check data.path (for image files choose data=folder)")
+
+
+def split_of(stem: str) -> str:
+    """The split that a file belongs to by its name: the usual word that it begins with, else the name without its shard's number."""
+    word = re.match(r"(train|validation|valid|val|test)(?![a-z])", stem)
+    return word[0] if word else re.sub(r"-\d+-of-\d+$", "", stem)
+
+
+@contextmanager
+def no_progress_bars() -> Iterator[None]:
+    """Keep the bars of `datasets` off the screen, which belongs to the training's own."""
+    shown = not datasets.are_progress_bars_disabled()
+    datasets.disable_progress_bars()
+    try:
+        yield
+    finally:
+        if shown:
+            datasets.enable_progress_bars()
+
+
+def loaded(load: Callable[[], Any], what: str, fix: str) -> Any:
+    """``load()``, its failures told in one line.
+
+    Raises:
+        ValueError: it failed.
+    """
+    try:
+        return load()
+    except Exception as error:  # the network, the hub's rules, file formats, the disk: some twenty kinds without a common base
+        cause = (isinstance(error, DatasetGenerationError) and error.__cause__) or error
+        text = str(cause).strip().partition("\n")[0] or type(cause).__name__
+        raise ValueError(f"cannot open {what} ({text}): {fix}") from error

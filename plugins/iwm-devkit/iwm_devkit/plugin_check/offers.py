@@ -1,0 +1,132 @@
+"""What plugins give besides components, and what is checked of each: verbs, kinds of components and of runs, model sources."""
+
+import dataclasses
+import inspect
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from iwm_core.interfaces.commands import Command
+from iwm_core.interfaces.kinds import ComponentKind
+from iwm_core.interfaces.runs import ModelSource, RunKind, Schema
+from iwm_core.plugins.loader import load_plugins
+from iwm_devkit.kinds import OWN, named
+from iwm_devkit.scaffold.templates import place_of
+
+VERB = re.compile(r"[a-z][a-z0-9_-]*( [a-z][a-z0-9_-]*)?")
+NAME = re.compile(r"[a-z][a-z0-9_]*")
+SCHEME = re.compile(r"[a-z][a-z0-9+.-]*")
+
+
+@dataclass(frozen=True)
+class Offer:
+    """Something that a hook gives instances of.
+
+    Attributes:
+        hook: which gives them.
+        of: their class.
+        kind: of the check.
+        told: what the loader calls them when two have one name.
+        check: raises AssertionError where one is wrong.
+        key: the attribute that tells them apart.
+    """
+
+    hook: str
+    of: type
+    kind: str
+    told: str
+    check: Callable[[Any], str | None]
+    key: str = "name"
+
+
+def check_command(command: Command) -> str:
+    """Check a verb: its name, its help, and that its function is there and takes the words behind it."""
+    name = command.name
+    assert VERB.fullmatch(name), f"the verb {name!r} must be one or two words of lower-case letters, digits, _ and -"
+    assert command.forms, f'the verb {name!r} needs `forms`: {{"{name} RUN": "a few words about it"}}, its lines in `iwm --help`'
+    for form, words in command.forms.items():
+        assert f"{form} ".startswith(f"{name} "), f"the form {form!r} must begin with the verb, {name!r}"
+        assert words.strip(), f"the form {form!r} needs a few words about it, which `iwm --help` shows"
+    for line in command.examples:
+        assert f"{line} ".startswith(f"iwm {name} "), f"the example {line!r} must be a line to type, which begins with iwm {name}"
+    check_arguments("run", command.run, f"the verb {name!r}", "the list of words behind the verb", 1)
+    return command.run
+
+
+def check_component_kind(kind: ComponentKind) -> str:
+    """Check a kind of component: its name, its hook, the class that components derive from, its check and its template."""
+    from iwm_core.interfaces.component import Component
+
+    what, plugins = f"the kind {kind.name!r}", load_plugins()
+    assert NAME.fullmatch(kind.name), f"{what} must be called in lower-case letters, digits and _"
+    assert kind.hook in plugins.specs, f"{what} has the hook {kind.hook}, which nothing declares: declare it in a module of iwm_hookspecs"
+    base = found("base", kind.base, what)
+    derives = isinstance(base, type) and issubclass(base, Component)
+    assert derives, f"{what}: its base, {kind.base}, must be a class derived from iwm_core.interfaces.Component"
+    twins = [other.name for other in plugins.kinds.values() if other.group == kind.group and other.name != kind.name]
+    assert not twins, f"{what} has the group {kind.group!r}, as {', '.join(twins)} has: one group means one kind in all recipes"
+    if kind.check:
+        check_arguments("check", kind.check, what, "an instance of a component", 1)
+    if kind.template:
+        _, folder = place_of(kind.template)
+        lost = [file for file in ("__init__.py", "example.py", "test_example.py") if not (folder / file).is_file()]
+        assert not lost, f"{what}: its template, {kind.template}, lacks {', '.join(lost)}: are they packaged?"
+        assert "example" in kind.use, f"{what} has a template and no `use`, a command line with the component `example` that it makes"
+    return "" if kind.check or kind.name in OWN else "it has no `check`, so that only its components' documentation is checked"
+
+
+def check_run_kind(kind: RunKind) -> str:
+    """Check a kind of run: its name, and what its recipes are made of."""
+    name = getattr(kind, "name", None)
+    assert isinstance(name, str), f"{type(kind).__name__} needs a `name`, which is written into config.yaml"
+    what = f"the kind of run {name!r}"
+    assert NAME.fullmatch(name), f"{what} must be called in lower-case letters, digits and _"
+    schema: Any = kind.schema()
+    assert isinstance(schema, Schema), f"{what}: schema() must return an iwm_core.interfaces.Schema, got {schema!r}"
+    plain = [part for part in (schema.recipe, *schema.sections.values()) if not (isinstance(part, type) and dataclasses.is_dataclass(part))]
+    assert not plain, f"{what}: its recipe and its sections must be dataclasses, got {plain[:1]}"
+    fields = {field.name for field in dataclasses.fields(schema.recipe)}
+    lost = [part for part in (*schema.sections, *schema.groups) if part not in fields]
+    assert not lost, f"{what}: its recipe, {schema.recipe.__name__}, has no field for {', '.join(lost)}"
+    known = {declared.group for declared in load_plugins().kinds.values()}
+    strange = [group for group in (*schema.groups, *schema.choices) if group not in known]
+    assert not strange, f"{what} has the group {strange[0]!r}, of which no installed plugin declares a kind: {', '.join(sorted(known))}"
+    twins = [other.name for other in load_plugins().run_kinds.values() if other.name != name and other.schema().base == schema.base]
+    assert not twins, f"{what}: its recipes begin with {schema.base!r}, as those of {', '.join(twins)} do: choose another `base`"
+    assert "{}" in kind.begun_by, f"{what}: begun_by must have {{}} where the recipe's name goes, got {kind.begun_by!r}"
+    return ", ".join((*schema.sections, *schema.groups))
+
+
+def check_model_source(source: ModelSource) -> str:
+    """Check where models come from."""
+    assert SCHEME.fullmatch(source.scheme), f"the scheme {source.scheme!r} must be lower-case letters and digits, without ://"
+    check_arguments("fetch", source.fetch, f"the scheme {source.scheme!r}", "the address", 1)
+    return source.fetch
+
+
+def found(field: str, place: str, what: str) -> Any:
+    """What ``module:name`` in a field names."""
+    assert place.count(":") == 1, f'{what}: its {field}, {place!r}, must be "module:name"'
+    try:
+        return named(place)
+    except (ImportError, AttributeError) as error:
+        raise AssertionError(f"{what}: its {field}, {place}, is not there: {' '.join(str(error).split())}") from error
+
+
+def check_arguments(field: str, place: str, what: str, given: str, count: int) -> None:
+    """Check that a function is there and takes so many arguments."""
+    function = found(field, place, what)
+    assert callable(function), f"{what}: its {field}, {place}, is no function"
+    try:
+        inspect.signature(function).bind(*range(count))
+    except TypeError as error:
+        raise AssertionError(f"{what}: its {field}, {place}, must take {given} alone: {error}") from error
+
+
+OFFERS = (
+    Offer("iwm_commands", Command, "command", "verb", check_command),
+    Offer("iwm_component_kinds", ComponentKind, "component_kind", "kind of component", check_component_kind),
+    Offer("iwm_run_kinds", RunKind, "run_kind", "kind of run", check_run_kind),
+    Offer("iwm_model_sources", ModelSource, "model_source", "model source", check_model_source, "scheme"),
+)

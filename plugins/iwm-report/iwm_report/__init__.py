@@ -1,0 +1,26 @@
+"""What is known of one run or several, as one page (`iwm_report.report`), and the pictures that evaluators show (`iwm_report.gallery`)."""
+
+from iwm_core import hookimpl
+from iwm_core.interfaces.commands import Command
+from iwm_core.interfaces.events import Evaluated, SweepEnd
+
+
+@hookimpl
+def iwm_commands() -> list[Command]:
+    from iwm_report.verbs import VERBS
+
+    return VERBS
+
+
+@hookimpl
+def iwm_evaluated(event: Evaluated) -> None:
+    from iwm_report.gallery import draw
+
+    draw(event)
+
+
+@hookimpl
+def iwm_sweep_end(event: SweepEnd) -> None:
+    from iwm_report.report import report_sweep
+
+    report_sweep(event)

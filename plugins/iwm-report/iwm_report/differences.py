@@ -1,0 +1,44 @@
+"""What differs between runs, key by key, and what they share.
+
+``run``, the directory, differs between any two runs and is left out.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from iwm_core.run.settings import flatten
+
+ABSENT = "–"
+
+
+class Difference(NamedTuple):
+    """A key with its value in each run, as text."""
+
+    key: str
+    values: list[str]
+
+    @property
+    def same(self) -> bool:
+        """Whether all runs have the same."""
+        return len(set(self.values)) == 1
+
+
+def compare(contents: Sequence[Mapping[str, Any]]) -> list[Difference]:
+    """Every key of some mappings, in the order in which they come."""
+    flat = [flatten(content) for content in contents]
+    keys = dict.fromkeys(key for one in flat for key in one)
+    return [Difference(key, [one.get(key, ABSENT) for one in flat]) for key in keys]
+
+
+def config_differences(configs: Sequence[Mapping[str, Any]]) -> list[Difference]:
+    """The keys in which recipes differ."""
+    return [d for d in compare(configs) if not d.same and d.key != "run"]
+
+
+def in_short(differences: list[Difference], run: int, most: int = 4) -> str:
+    """What sets a run apart, in a few words: components' own options are left out where another component is chosen."""
+    chosen = {d.key.removesuffix(".name") for d in differences if d.key.endswith(".name")}
+    told = [d for d in differences if d.key.endswith(".name") or not any(d.key.startswith(f"{group}.") for group in chosen)]
+    told = [d for d in told if d.key != "recipe"]  # which is always told
+    words = [f"{d.key.removesuffix('.name')}={d.values[run]}" for d in told[:most] if d.values[run] != ABSENT]
+    return ", ".join(words) + (f" and {len(told) - most} more" if len(told) > most else "")

@@ -1,0 +1,137 @@
+"""Puts a report together: what the template shows, in the order in which it shows it.
+
+Decisions:
+- Everything that a user or a plugin has named reaches the page through Jinja's escaping; drawings alone are markup of our own. Signs that
+  are not to be seen are escaped in the whole page (`shown`).
+- Many runs (`MANY`): what repeats for each is folded, and the table at the top is what compares them.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from markupsafe import Markup, escape
+
+from iwm_core.evaluation.measured import Rows
+from iwm_core.evaluation.reading import RunRecord
+from iwm_core.process.shown import shown
+from iwm_report.curves import mishaps, training_charts
+from iwm_report.differences import compare, config_differences, in_short
+from iwm_report.drawing import draw, draw_key
+from iwm_report.environment import make_environment
+from iwm_report.numbers import interval, written
+from iwm_report.panels import alternative
+from iwm_report.reproduce import commands, report_command
+from iwm_report.sections import figures_of, headlines, history_figures, make_sections
+from iwm_report.tiles import Album
+
+Track = Callable[[Iterable[Any], str, int], Iterable[Any]]
+MANY = 3
+ZERO = 0.005  # smaller numbers of a gallery are written 0.00
+
+
+def render(runs: list[RunRecord], track: Track) -> tuple[str, list[str]]:
+    """The page, as text, and a line for each picture that could not be shown; ``track`` shows progress."""
+    numbers = count(1)
+    problems: list[str] = []
+
+    def attempt(read: Callable[[Path], Any]) -> Callable[[Path], Any]:
+        """A reader of files that gives None where there is none to show; the page says so in its place."""
+
+        def one(path: Path) -> Any:
+            try:
+                return read(path)
+            except (OSError, ValueError) as error:
+                problems.append(f"cannot show {path}: {getattr(error, 'strerror', None) or error}; measure again with `iwm eval`")
+                return None
+
+        return one
+
+    environment, album = make_environment(), Album([run.path for run in runs], checksums(runs))
+    environment.filters |= {"written": written, "interval": interval, "signed": signed, "breakable": breakable}
+    environment.filters |= {"shown_numbers": shown_numbers}
+    environment.globals |= {
+        "alternative": alternative,
+        "draw_key": lambda number, kind: key(number, kind, numbers),
+        "tile": attempt(album.tile),
+        "picture": attempt(album.picture),
+    }
+    labels = [run.label for run in runs]
+    differences = config_differences([run.config for run in runs]) if len(runs) > 1 else []
+    sections = make_sections(runs)
+    training = figures_of(labels, [training_charts(run) for run in runs])
+    history = history_figures(runs)
+    every = [one for figures in (*(section.figures for section in sections), training, history) for one in figures]
+    for one in track(every, "drawing charts", len(every)):
+        one.drawn = [Markup(draw(panel, next(numbers))) for panel in one.panels]
+    text = environment.get_template("page.html").render(
+        runs=runs,
+        labels=labels,
+        many=len(runs) > MANY,
+        title=title_of(labels),
+        states=[state_of(run) for run in runs],
+        short=[in_short(differences, place) for place in range(len(runs))],
+        headlines=headlines(sections),
+        sections=sections,
+        training=training,
+        history=history,
+        mishaps=[mishaps(run) for run in runs],
+        differences=differences,
+        machines=compare([machine_of(run) for run in runs]),
+        commands=[commands(run) for run in runs],
+        report_command=report_command(runs),
+    )
+    return shown(text, keep="\n"), problems
+
+
+def checksums(runs: list[RunRecord]) -> dict[Path, str]:
+    """Of the pictures of all results."""
+    results = (one for run in runs for one in (*run.measured.values(), *(other for others in run.others.values() for other in others)))
+    return {path: value for result in results for path, value in result.checksums.items()}
+
+
+def title_of(labels: list[str]) -> str:
+    """The page's title."""
+    return " and ".join(labels) if len(labels) < 3 else f"{len(labels)} runs compared"
+
+
+def state_of(run: RunRecord) -> str:
+    """How far a run has come, in words."""
+    if run.step is None:
+        return "no checkpoint yet"
+    return f"step {run.step:,}" + (f" of {run.steps:,}" if run.steps and run.steps > run.step else "")
+
+
+def shown_numbers(rows: Rows) -> list[tuple[str, str, str]]:
+    """The numbers of a gallery that are not zero in every row: full name, name where it is new, label."""
+    names = [n for n in (rows.rows[0].numbers if rows.rows else {}) if any(abs(row.numbers.get(n, 0)) >= ZERO for row in rows.rows)]
+    shown, last = [], ""
+    for full in names:
+        name, _, label = full.partition(".")
+        shown.append((full, "" if name == last else name, label if label != name else ""))
+        last = name
+    return shown
+
+
+def signed(value: float) -> str:
+    """A number of a gallery, its sign always written but for 0."""
+    return f"{value:+.2f}".replace("-", "−") if abs(value) >= ZERO else "0.00"
+
+
+def breakable(name: str) -> Markup:
+    """A name that may go on in the next line after a dot or underscore."""
+    return Markup(re.sub(r"([._])", r"\1<wbr>", str(escape(name))))
+
+
+def machine_of(run: RunRecord) -> dict[str, Any]:
+    """Versions and machine, as env.json has them."""
+    known = run.environment
+    about = {key: known[key] for key in ("platform", "python", "git_commit") if known.get(key) is not None}
+    return {**about, **(known.get("versions") or {})}
+
+
+def key(number: int, kind: str, numbers: Iterator[int]) -> Markup:
+    """A legend's key, with ids of its own."""
+    return Markup(draw_key(number, kind).replace("k0-", f"k{next(numbers)}-"))

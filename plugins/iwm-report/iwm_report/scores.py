@@ -1,0 +1,162 @@
+"""The scorecard: an evaluator's metrics as a table, for one run or several.
+
+Decisions:
+- A metric is ``measure[.part]``. A measure is a group of lines, a part a line, and a control stands beside what it controls.
+- Values of one measure share a scale, from 0 or below to 1 or above, so that marks can be compared by eye: along the table and across runs.
+- Parts beside their measure, and more than a few, are details: a reader meets a short table first.
+- Runs are told apart only where intervals do not overlap: a sign says that a run's interval lies wholly above, or below, those of all
+  others. Which of the two is better is for the measure's own words to say. No sign stands where settings, data or chance differ: `apart`
+  says why.
+"""
+
+import math
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+from iwm_core.evaluation.measured import Measured
+from iwm_core.interfaces.results import CONTROLS, Metric, measure_and_part
+from iwm_core.run.settings import UNKNOWN, against
+from iwm_report.numbers import written
+
+FEW = 6
+
+
+class Mark(NamedTuple):
+    """Where a value, its interval and its controls lie on the measure's scale, in percent."""
+
+    value: float
+    low: float
+    high: float
+    controls: list[float]
+
+
+@dataclass
+class Line:
+    """A metric and its controls, one of each a run; None where a run has none."""
+
+    part: str
+    values: list[Metric | None]
+    controls: dict[str, list[Metric | None]] = field(default_factory=dict)
+    signs: list[str] = field(default_factory=list)
+    images: str = ""
+    span: float = 0.0
+    marks: list[Mark | None] = field(default_factory=list)
+
+
+@dataclass
+class Group:
+    """The lines of a measure; the ends of their scale."""
+
+    measure: str
+    about: str
+    lines: list[Line] = field(default_factory=list)
+    scale: tuple[float, float] = (0.0, 1.0)
+
+
+@dataclass
+class Scorecard:
+    """An evaluator's tables.
+
+    Attributes:
+        groups: the measures, without the parts that are in ``details``.
+        details: parts of measures that stand for themselves without them, or that are many (`FEW`).
+        controls: those that occur, each with its meaning.
+        signed: whether some run stands out.
+        apart: why runs, or values of some measures, are not compared, a line each.
+    """
+
+    groups: list[Group]
+    details: list[Group]
+    controls: dict[str, str]
+    signed: bool
+    apart: list[str]
+
+
+def make_scorecard(found: list[Measured | None]) -> Scorecard:
+    """The table of one evaluator; one entry a run, None where it has not measured."""
+    groups: dict[str, Group] = {}
+    for name in dict.fromkeys(name for one in found if one for name in one.metrics):
+        measure, part = measure_and_part(name)
+        about = next((one.about[measure] for one in found if one and measure in one.about), "")
+        line = Line(part, [one.metrics.get(name) if one else None for one in found])
+        for control in (control for control in CONTROLS if any(one and control in one.controls.get(name, {}) for one in found)):
+            line.controls[control] = [one.controls.get(name, {}).get(control) if one else None for one in found]
+        groups.setdefault(measure, Group(measure, about)).lines.append(line)
+    lines = [line for group in groups.values() for line in group.lines]
+    measured = [one for one in found if one]
+    reason = UNKNOWN if len({one.old for one in measured}) > 1 else against([one.asked for one in measured])
+    apart = [f"{reason}: not comparable, so that no run is marked"] if reason else []
+    for measure, line in [(group.measure, line) for group in groups.values() for line in group.lines]:
+        differs = "" if reason else chances_differ(line.controls.get("chance", []))
+        if differs:
+            apart.append(f"{measure}{'.' * bool(line.part)}{line.part}: chance {differs}: not comparable, so that no run is marked")
+        line.signs = [""] * len(found) if reason or differs else signs_of(line.values)
+        line.images = " and ".join(dict.fromkeys(f"{m.n:,}" for m in line.values if m))
+    occurring = {control for line in lines for control in line.controls}
+    controls = {control: meaning for control, meaning in CONTROLS.items() if control in occurring}
+    heads, details = [], []
+    for group in groups.values():
+        bare = [line for line in group.lines if not line.part]
+        parts = [line for line in group.lines if line.part]
+        folded = bool(bare and parts) or len(parts) > FEW
+        if bare or not folded:
+            heads.append(replace(group, lines=bare if folded else group.lines))
+        if folded:
+            details.append(replace(group, lines=parts, about="" if bare else group.about))
+    for group in [*heads, *details]:
+        group.scale = scale_of(group)
+        for line in group.lines:
+            line.span = group.scale[1] - group.scale[0]
+            line.marks = [mark_of(line, run, group.scale) for run in range(len(found))]
+    return Scorecard(heads, details, controls, any(sign for line in lines for sign in line.signs), apart)
+
+
+def chances_differ(chances: list[Metric | None]) -> str:
+    """The values of chance, where they are not the same: where intervals of some, which have no width where they are exact, lie apart."""
+    known = [m for m in chances if m and math.isfinite(m.low + m.high)]
+    if not known or max(m.low for m in known) - min(m.high for m in known) <= 1e-6 * max(abs(m.value) for m in known):
+        return ""
+    return " against ".join(dict.fromkeys(written(m.value) for m in known))
+
+
+def scale_of(group: Group) -> tuple[float, float]:
+    """The ends of a measure's scale: all of its finite numbers, and 0, and 1 where none is above it by much."""
+    metrics = [m for line in group.lines for values in (line.values, *line.controls.values()) for m in values if m]
+    numbers = [x for m in metrics for x in (m.value, m.low, m.high) if math.isfinite(x)]
+    low, high = min([0.0, *numbers]), max([0.0, *numbers])
+    return low, (1.0 if 0.1 < high <= 1 or low == high else high)
+
+
+def mark_of(line: Line, run: int, scale: tuple[float, float]) -> Mark | None:
+    """A run's mark, or None where there is no number."""
+    metric = line.values[run]
+    if metric is None or not math.isfinite(metric.value):
+        return None
+    low, high = scale
+    controls = [m.value for values in line.controls.values() if (m := values[run]) is not None]
+
+    def place(number: float) -> float:
+        return 100 * ((number if math.isfinite(number) else metric.value) - low) / (high - low)
+
+    return Mark(place(metric.value), place(metric.low), place(metric.high), [place(c) for c in controls if math.isfinite(c)])
+
+
+def signs_of(values: list[Metric | None]) -> list[str]:
+    """▲ for a run whose interval lies wholly above those of all others, ▼ for one wholly below, nothing else."""
+    signs = []
+    for own in values:
+        others = [m for m in values if m is not None and m is not own]
+        if (
+            own is None
+            or written(own.value) in {written(m.value) for m in others}
+            or not others
+            or not all(math.isfinite(m.low + m.high) for m in (own, *others))
+        ):
+            signs.append("")
+        elif own.low > max(m.high for m in others):
+            signs.append("▲")
+        elif own.high < min(m.low for m in others):
+            signs.append("▼")
+        else:
+            signs.append("")
+    return signs

@@ -1,0 +1,131 @@
+"""What a report shows of an evaluator, and of training, for all runs together.
+
+An evaluator has one section for all runs; evaluators come in the order of the first run's recipe.
+"""
+
+from dataclasses import dataclass, field
+
+from markupsafe import Markup
+
+from iwm_core.evaluation.measured import Measured, Rows
+from iwm_core.evaluation.reading import RunRecord
+from iwm_core.interfaces.results import Chart
+from iwm_core.run.settings import against, settings_of
+from iwm_report.curves import history_charts
+from iwm_report.differences import Difference, compare
+from iwm_report.panels import Panel, panels
+from iwm_report.scores import Line, Scorecard, make_scorecard
+
+
+@dataclass
+class Figures:
+    """A chart of one name: one drawing for all runs, or one for each.
+
+    Attributes:
+        legend: each series' label, and its place in the order of looks.
+        drawn: the drawing of each panel.
+    """
+
+    title: str
+    about: str
+    panels: list[Panel]
+    legend: list[tuple[str, int]]
+    drawn: list[Markup] = field(default_factory=list)
+
+
+@dataclass
+class Section:
+    """What an evaluator found, one entry a run; None where it has not measured.
+
+    Attributes:
+        notes: what is to be known of how it was measured, a line each.
+        others: what other settings than the recipe's measured: of which run, what differs, and their tables.
+    """
+
+    name: str
+    found: list[Measured | None]
+    scorecard: Scorecard
+    figures: list[Figures]
+    galleries: list[tuple[str, list[tuple[str, Rows]]]]
+    settings: list[Difference]
+    notes: list[str]
+    others: list[tuple[str, Measured, Scorecard]]
+
+
+def make_sections(runs: list[RunRecord]) -> list[Section]:
+    """A section for each evaluator that has measured a run."""
+    return [make_section(name, runs) for name in dict.fromkeys(n for run in runs for n in [*run.measured, *run.others])]
+
+
+def make_section(name: str, runs: list[RunRecord]) -> Section:
+    """An evaluator's section."""
+    labels = [run.label for run in runs]
+    found = [run.measured.get(name) for run in runs]
+    galleries: dict[str, list[tuple[str, Rows]]] = {}
+    for label, one in zip(labels, found, strict=True):
+        for key, rows in one.galleries.items() if one else []:
+            galleries.setdefault(key, []).append((label, rows))
+    measured = [one for one in found if one]
+    card = make_scorecard(found)
+    return Section(
+        name=name,
+        found=found,
+        scorecard=card,
+        figures=figures_of(labels, [one.charts if one else {} for one in found], bool(card.apart)),
+        galleries=list(galleries.items()),
+        settings=compare([one.settings if one else {} for one in found]) if any(one.settings for one in measured) else [],
+        notes=[
+            *(note for run, one in zip(runs, found, strict=True) if one for note in notes_on(run, one)),
+            *steps_differ(measured),
+            *card.apart,
+        ],
+        others=[(run.label, one, make_scorecard([one])) for run in runs for one in run.others.get(name, [])],
+    )
+
+
+def notes_on(run: RunRecord, one: Measured) -> list[str]:
+    """How a result is not what the run's recipe would measure now."""
+    notes = []
+    if run.step is not None and one.step != run.step:
+        notes.append(f"{run.label}: measured at step {one.step:,}, but the newest checkpoint is of step {run.step:,}: iwm eval {run.path}")
+    if not one.old and one.name not in (run.config.get("evaluators") or run.config.get("tasks") or {}):
+        notes.append(f"{run.label}: its recipe does not have {one.name}, which was measured with its default settings")
+    if one.differing:
+        notes.append(f"{run.label}: measured with {one.differing}, which is not as its recipe has it")
+    return notes
+
+
+def steps_differ(measured: list[Measured]) -> list[str]:
+    """Said where runs that are compared were measured at different steps."""
+    steps = list(dict.fromkeys(f"{one.step:,}" for one in measured))
+    return [f"measured at different steps: {' and '.join(steps)}"] if len(steps) > 1 else []
+
+
+def history_figures(runs: list[RunRecord]) -> list[Figures]:
+    """What was measured during training, of all evaluators; those whose settings differ between runs are drawn apart."""
+    made = []
+    labels = [run.label for run in runs]
+    for name in dict.fromkeys(line["evaluator"] for run in runs for line in run.history):
+        having = [run for run in runs if any(line["evaluator"] == name for line in run.history)]
+        apart = bool(against([settings_of(run.config, name) for run in having]))
+        made += figures_of(labels, [history_charts(run, name, controls=len(runs) == 1) for run in runs], apart)
+    return made
+
+
+def figures_of(labels: list[str], charts: list[dict[str, Chart]], apart: bool = False) -> list[Figures]:
+    """The drawings of some charts, one mapping a run; ``apart``: none is drawn into another's axes, as their values cannot be compared."""
+    made = []
+    for name in dict.fromkeys(name for one in charts for name in one):
+        every = [one.get(name) for one in charts]
+        first = next(chart for chart in every if chart)
+        drawn = panels(labels, every, apart)
+        used = {one.label for panel in drawn for one in panel.chart.series}
+        legend = [(drawn[0].name_of(label), place) for place, label in enumerate(drawn[0].order) if label in used]
+        made.append(Figures(first.title, first.about, drawn, legend if len(drawn[0].order) > 1 else []))
+    return made
+
+
+def headlines(sections: list[Section]) -> list[tuple[Section, str, Line]]:
+    """The first measure of each evaluator: what the table of many runs compares."""
+    first = [(s, group.measure, group.lines[0]) for s in sections for group in [*s.scorecard.groups, *s.scorecard.details][:1]]
+    return [(section, f"{measure}.{line.part}" if line.part else measure, line) for section, measure, line in first]

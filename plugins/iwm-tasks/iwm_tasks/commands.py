@@ -1,0 +1,43 @@
+"""What carries out the verbs of tuning: words are checked as far as can be before torch is imported, which takes seconds."""
+
+from iwm_core.cli.listing import tell_problems
+
+
+def run_tune(arguments: list[str]) -> int:
+    from iwm_core.recipe.overrides import checkpoint_in, read_recipe
+    from iwm_core.run.words import read_run
+
+    path, rest = read_run(arguments, "tune", "recipe=tune/NAME [key=value …]")
+    name, overrides = read_recipe(rest)
+    from iwm_core.run.new_run import refuse_named
+
+    refuse_named(checkpoint_in(overrides)[1])
+    from iwm_tasks.tuning.work import start
+
+    tell_problems()
+    return start(path, name, overrides)
+
+
+def run_predict(arguments: list[str]) -> int:
+    from iwm_tasks.prediction.asked import read_arguments
+
+    asked = read_arguments(arguments)
+    from iwm_tasks.prediction.work import run_predict
+
+    tell_problems()
+    return run_predict(asked)
+
+
+def run_compare(arguments: list[str]) -> int:
+    from iwm_core.run.lock import refuse_busy
+    from iwm_core.run.words import read_run
+
+    path, words = read_run(arguments, "compare")
+    from iwm_tasks.comparison.asked import read_asked
+    from iwm_tasks.comparison.folder import find_folder
+
+    refuse_busy(find_folder(*read_asked(path, words))[0])
+    from iwm_tasks.comparison.work import compare
+
+    tell_problems()
+    return compare(path, words)

@@ -1,0 +1,87 @@
+"""Writes and shows a comparison: JSON for programs, Markdown for a README, a page and a picture for the eye, a table on the terminal."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table as RichTable
+
+from iwm_core.process.display import table_console
+from iwm_core.process.shown import shown
+from iwm_core.run.directory import finite
+from iwm_core.run.files import write_atomically
+from iwm_tasks.comparison.records import Comparison, Entry, Table, cells, headings, held_against, how_far, what_is_in_it
+
+
+def write_comparison(comparison: Comparison, folder: Path) -> list[Path]:
+    """Write ``comparison.md``, ``.html``, ``.png``, ``.svg`` and ``.json`` into a folder; returns their paths.
+
+    Raises:
+        UserError: they cannot be written.
+    """
+    from iwm_tasks.comparison.page import render  # loads matplotlib, which takes a second
+    from iwm_tasks.comparison.tradeoff import picture
+
+    order = list(comparison.protocols)
+    texts = {
+        "comparison.md": as_markdown(comparison),
+        "comparison.html": render(comparison),
+        "comparison.svg": picture(comparison.tables, order, "svg").decode(),
+        "comparison.json": json.dumps(finite(as_json(comparison)), indent=1, ensure_ascii=False),
+    }
+    for name, text in texts.items():
+        write_atomically(folder / name, text)
+    write_atomically(folder / "comparison.png", picture(comparison.tables, order, "png"))
+    return [folder / name for name in ("comparison.md", "comparison.html", "comparison.png", "comparison.svg", "comparison.json")]
+
+
+def as_json(comparison: Comparison) -> dict[str, Any]:
+    """A comparison as JSON tells it."""
+    about = comparison._asdict()
+    del about["tables"]
+    tables = [{**table._asdict(), "entries": [entry_as_json(entry) for entry in table.entries]} for table in comparison.tables]
+    return about | {"tables": tables}
+
+
+def entry_as_json(entry: Entry) -> dict[str, Any]:
+    """A row as JSON tells it."""
+    return entry._asdict() | {"metric": entry.metric._asdict(), "trained_fraction": entry.trained / entry.parameters}
+
+
+def as_markdown(comparison: Comparison) -> str:
+    """The tables in Markdown, with what must be known to read them."""
+    lines = []
+    for table in comparison.tables:
+        names = headings(table)
+        lines += [f"**{table.task}**", ""] if len(comparison.tables) > 1 else []
+        lines += [row_of(names), "|" + "|".join(["---", *["--:"] * (len(names) - 1)]) + "|"]
+        lines += [row_of([f"`{entry.protocol}`", *cells(entry, comparison)[1:]]) for entry in table.entries]
+        lines += ["", *held_against(table), what_is_in_it(table), ""]
+    lines += [how_far(comparison), ""] if comparison.missing else []
+    return shown("\n".join([*lines, f"Made by `{comparison.command}`."]) + "\n", keep="\n")
+
+
+def row_of(texts: list[str]) -> str:
+    """A row of a Markdown table."""
+    return "| " + " | ".join(text.replace("|", "\\|") for text in texts) + " |"
+
+
+def show_tables(comparison: Comparison) -> None:
+    """Print the tables."""
+    console = table_console()
+    for table in comparison.tables:
+        console.print(as_rich(table, comparison))
+        for text in (*held_against(table), what_is_in_it(table)):
+            console.print(text, soft_wrap=True)
+    if comparison.missing:
+        console.print(how_far(comparison), soft_wrap=True)
+
+
+def as_rich(table: Table, comparison: Comparison) -> RichTable:
+    """A table for the terminal."""
+    made = RichTable(title=f"{comparison.name}: {table.task}", title_justify="left", title_style="bold")
+    for number, name in enumerate(headings(table)):
+        made.add_column(name, justify="right" if number else "left", overflow="fold")
+    for entry in table.entries:
+        made.add_row(*cells(entry, comparison))
+    return made

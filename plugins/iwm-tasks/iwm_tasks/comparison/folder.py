@@ -1,0 +1,143 @@
+"""What a comparison is made of, and the folder where it lies.
+
+Decisions:
+- A folder's ``comparison.yaml`` tells what its runs were made with. A comparison goes on in a folder, with further seeds and protocols
+  too, where all that its runs share is the same: the world model at its checkpoint, and the overrides.
+- Without ``run=FOLDER``: ``runs/compare/<the world model's name>``, or the first of its numbers that is free or holds the same.
+"""
+
+import shlex
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import yaml
+
+from iwm_core.interfaces.errors import UserError
+from iwm_core.recipe.shapes import NAME
+from iwm_core.run.files import write_atomically
+from iwm_core.run.lock import WRITER
+from iwm_core.run.stored import Damaged, read_yaml, sealed
+
+DEFAULT: tuple[str, ...] = ("probe_linear", "probe_attentive", "encoder", "predictor", "predictor_random", "end_to_end")
+FILE = "comparison.yaml"
+LEFT = {WRITER, f".{FILE}.partial"}
+"""What a start that was killed may leave."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a comparison is made of.
+
+    Attributes:
+        world_model: the run's directory, as the user gave it.
+        checkpoint: the one that is tuned.
+        protocols: names below the recipes' folder ``tune``.
+        seeds: trainings of each protocol, with the seeds from 0 on.
+        overrides: of every tuning.
+        own: of single protocols, by name.
+        config: checksum of the world model's config.yaml, as another run may lie in its place one day; empty where that tells none.
+    """
+
+    world_model: str
+    checkpoint: str
+    protocols: list[str]
+    seeds: int
+    overrides: list[str]
+    own: dict[str, list[str]]
+    config: str = ""
+
+    def overrides_of(self, protocol: str) -> list[str]:
+        """All overrides of a protocol; its own come last, so that they win."""
+        return [*self.overrides, *self.own.get(protocol, [])]
+
+    def command(self, folder: Path) -> str:
+        """The command line that asks for it."""
+        own = [f"{name}:{text}" for name, texts in self.own.items() for text in texts]
+        protocols = [] if tuple(self.protocols) == DEFAULT else [f"protocols=[{','.join(self.protocols)}]"]
+        return shlex.join(["iwm", "compare", self.world_model, *protocols, f"seeds={self.seeds}", f"run={folder}", *self.overrides, *own])
+
+    def difference(self, other: "Asked") -> str:
+        """How the runs of another comparison differ from those of this one, in words; nothing where they can lie in one folder."""
+        if Path(self.world_model).resolve() != Path(other.world_model).resolve():
+            return f"a comparison of {other.world_model}, not of {self.world_model}"
+        if self.config and other.config and self.config != other.config:
+            return f"a comparison of another run that was {other.world_model}, with another recipe"
+        if self.checkpoint != other.checkpoint:
+            now = f"which is at {self.checkpoint} now (ask for checkpoint={other.checkpoint} to go on with it)"
+            return f"a comparison at {other.checkpoint} of {other.world_model}, {now}"
+        if self.overrides != other.overrides:
+            return f"a comparison with {told(other.overrides)}, not with {told(self.overrides)}"
+        for name in (name for name in self.protocols if name in other.protocols):
+            if self.own.get(name, []) != other.own.get(name, []):
+                return f"tunings by {name} with {told(other.own.get(name, []))}, not with {told(self.own.get(name, []))}"
+        return ""
+
+    def joined(self, other: "Asked") -> "Asked":
+        """This one, with what the folder holds besides."""
+        return replace(
+            self,
+            protocols=in_order([*other.protocols, *self.protocols]),
+            seeds=max(self.seeds, other.seeds),
+            own=other.own | self.own,
+        )
+
+
+def told(overrides: list[str]) -> str:
+    """Overrides in a message."""
+    return " ".join(overrides) or "no overrides"
+
+
+def in_order(protocols: list[str]) -> list[str]:
+    """Each once; the usual ones first, in their order."""
+    return [*(name for name in DEFAULT if name in protocols), *dict.fromkeys(name for name in protocols if name not in DEFAULT)]
+
+
+def find_folder(asked: Asked, named: str | None) -> tuple[Path, Asked]:
+    """The folder of a comparison, and what is compared in it, which may be more than is asked for now.
+
+    Raises:
+        UserError: the folder that is named holds something else.
+    """
+    if named is not None:
+        folder = Path(named)
+        held = read_folder(folder)
+        different = held if isinstance(held, str) else asked.difference(held) if held else ""
+        if different:
+            raise UserError(f"{folder} holds {different}; choose another folder with run=OTHER")
+        return folder, asked.joined(held) if isinstance(held, Asked) else asked
+    first, number = Path("runs") / "compare" / Path(asked.world_model).resolve().name, 1
+    folder = first
+    while True:
+        held = read_folder(folder)
+        if held is None:
+            return folder, asked
+        if isinstance(held, Asked) and not asked.difference(held):
+            return folder, asked.joined(held)
+        number += 1
+        folder = first.with_name(f"{first.name}-{number}")
+
+
+def read_folder(folder: Path) -> Asked | str | None:
+    """The comparison in a folder; None where it is free; else what is in it, in words.
+
+    Raises:
+        Damaged: it cannot be read.
+    """
+    if (folder / FILE).exists() or (folder / FILE).is_symlink():
+        asked: Asked = read_yaml(folder / FILE, Asked, "bring back a copy of it, or choose another folder with run=OTHER")
+        for name in (part for protocol in asked.protocols for part in protocol.split("/")):
+            if not NAME.fullmatch(name):
+                raise Damaged(folder / FILE, f"is damaged (a protocol is called {name[:60]!r})", "choose another folder with run=OTHER")
+        return asked
+    if folder.is_dir():
+        return f"other things, and no {FILE}" if {file.name for file in folder.iterdir()} - LEFT else None
+    return "no runs, as it is a file" if folder.exists() else None
+
+
+def write_folder(folder: Path, asked: Asked) -> None:
+    """Write what is compared in the folder of a comparison.
+
+    Raises:
+        UserError: it cannot be written.
+    """
+    write_atomically(folder / FILE, yaml.safe_dump(sealed(asdict(asked)), sort_keys=False, allow_unicode=True))

@@ -1,0 +1,165 @@
+"""What a comparison of protocols found, as plain records, and how its numbers are written. Needs no torch."""
+
+from typing import NamedTuple
+
+from iwm_report.numbers import written
+
+from iwm_core.interfaces.results import Metric
+from iwm_core.process.display import clock
+
+MEAN = "mean of the tasks"
+CONTROLS = {"predictor": "predictor_random"}
+"""Protocols, and what each is to be held against."""
+
+
+class Entry(NamedTuple):
+    """A protocol, over the trainings that have finished.
+
+    Attributes:
+        metric: the mean over the seeds, with its interval over trainings and images.
+        values: by seed.
+        trained, parameters: numbers that are trained, and all of the model's.
+        gflops_train, gflops_inference: of one image.
+        seconds: of a training, the mean over the seeds.
+        peak_memory: bytes, the most of all seeds.
+        device: what it was trained on.
+    """
+
+    protocol: str
+    metric: Metric
+    values: dict[int, float]
+    trained: int
+    parameters: int
+    gflops_train: float
+    gflops_inference: float
+    seconds: float
+    peak_memory: int
+    device: str
+
+    @property
+    def half(self) -> float:
+        """Half of the interval's width."""
+        return (self.metric.high - self.metric.low) / 2
+
+
+class Table(NamedTuple):
+    """The protocols for one task, by its main metric; ``apart`` says why they cannot be ranked, where their settings or data differ."""
+
+    task: str
+    metric: str
+    entries: list[Entry]
+    apart: str = ""
+
+
+class Comparison(NamedTuple):
+    """All that is told of a comparison.
+
+    Attributes:
+        name: of the world model.
+        protocols: in the order to be shown, with a line on each, which may be empty.
+        seeds: trainings wanted of each protocol.
+        tables: one a task, and one for their mean where there are several with the same main metric.
+        missing: seeds that have not finished, by protocol.
+        command: that makes it, or goes on with it.
+    """
+
+    name: str
+    world_model: str
+    checkpoint: str
+    protocols: dict[str, str]
+    seeds: int
+    overrides: list[str]
+    own: dict[str, list[str]]
+    tables: list[Table]
+    missing: dict[str, list[int]]
+    command: str
+
+
+def headings(table: Table) -> list[str]:
+    """The columns of a comparison."""
+    return [
+        "protocol",
+        f"{table.metric} ± 95 %",
+        "trained parameters",
+        "trained share",
+        "GFLOPs/image training",
+        "GFLOPs/image inference",
+        "wall time",
+        "peak memory",
+        "seeds",
+    ]
+
+
+def cells(entry: Entry, comparison: Comparison) -> list[str]:
+    """An entry's row, as texts."""
+    done = len(entry.values)
+    return [
+        entry.protocol,
+        f"{written(entry.metric.value)} ± {written(entry.half)}",
+        count(entry.trained),
+        share(entry.trained / entry.parameters),
+        written(entry.gflops_train),
+        written(entry.gflops_inference),
+        clock(entry.seconds),
+        memory(entry.peak_memory),
+        str(done) if done == comparison.seeds else f"{done} of {comparison.seeds}",
+    ]
+
+
+def count(number: float) -> str:
+    """A number of parameters: ``640``, ``12.8 k``, ``1.23 M``."""
+    for size, unit in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
+        if number >= 0.9995 * size:
+            return f"{number / size:.3g}{unit}"
+    return f"{number:.0f}"
+
+
+def share(part: float) -> str:
+    """A share of the whole: ``100 %``, ``12.3 %``, ``0.04 %``."""
+    return f"{100 * part:.3g} %" if part >= 0.001 else f"{100 * part:.1g} %"
+
+
+def memory(size: float) -> str:
+    """Bytes as MiB or GiB."""
+    return f"{size / 2**30:.3g} GiB" if size >= 2**30 else f"{size / 2**20:.3g} MiB"
+
+
+def how_far(comparison: Comparison) -> str:
+    """What has not finished, in a sentence; nothing where all has."""
+    if not comparison.missing:
+        return ""
+    all_jobs = len(comparison.protocols) * comparison.seeds
+    lacking = sum(len(seeds) for seeds in comparison.missing.values())
+    told = "; ".join(f"{name}, seed {', '.join(map(str, seeds))}" for name, seeds in comparison.missing.items())
+    return f"{all_jobs - lacking} of {all_jobs} trainings have finished. Not yet: {told}."
+
+
+def what_is_in_it(table: Table) -> str:
+    """What the intervals of a table cover, in a sentence."""
+    images = max(entry.metric.n for entry in table.entries)
+    seeds = sorted({len(entry.values) for entry in table.entries})
+    if seeds == [1]:
+        return (
+            f"± is half of a 95 % interval over {images:,} validation images. "
+            "There is one training of each protocol: the spread over trainings is not in it."
+        )
+    told = f"± is half of a 95 % interval over {' or '.join(map(str, seeds))} trainings and {images:,} validation images."
+    return told + (" Where there is one training, the spread over trainings is not in it." if 1 in seeds else "")
+
+
+def held_against(table: Table) -> list[str]:
+    """A sentence for each protocol with a control: whether their intervals overlap; or why none is held against another."""
+    if table.apart:
+        return [f"Not comparable: {table.apart}."]
+    entries = {entry.protocol: entry for entry in table.entries}
+    told = []
+    for name, control in CONTROLS.items():
+        if name in entries and control in entries:
+            own, other = entries[name].metric, entries[control].metric
+            apart = own.low > other.high or own.high < other.low
+            where = "above" if own.value > other.value else "below"
+            verdict = (
+                f"lies {where} {control}, and their intervals do not overlap" if apart else f"and {control} have overlapping intervals"
+            )
+            told.append(f"{name} {verdict}: {written(own.value)} against {written(other.value)}.")
+    return told

@@ -1,0 +1,163 @@
+"""``iwm compare``: tune a world model by several protocols, some seeds each, and put them into one table (PAPER §7, the paper's Figure 3).
+
+Decisions:
+- All recipes are composed and checked before the first training begins.
+- Every tuning is a run and a process of its own. All protocols are trained with one seed before the next seed: an interrupted
+  comparison still compares like with like.
+- It can be stopped and asked for again: finished tunings are kept, unfinished ones go on where they are.
+- A tuning that fails does not stop the others; a signal does. The table is written after each tuning from those that have finished.
+"""
+
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+from iwm_report.numbers import written
+
+from iwm_core.process.display import Display, clock, make_display
+from iwm_core.process.jobs import Ended, at, run_job
+from iwm_core.run.files import writing
+from iwm_core.run.lock import writer
+from iwm_tasks.comparison.asked import RECIPES, about, read_asked
+from iwm_tasks.comparison.files import show_tables, write_comparison
+from iwm_tasks.comparison.folder import Asked, find_folder, write_folder
+from iwm_tasks.comparison.records import Comparison
+from iwm_tasks.comparison.results import Known, Tuned, read_tuned, tables_of
+
+ELSEWHERE = "choose another with run=FOLDER"
+
+
+class Job(NamedTuple):
+    """A tuning of a comparison."""
+
+    protocol: str
+    seed: int
+    path: Path
+
+    @property
+    def begun(self) -> bool:
+        """Whether its run is there."""
+        return (self.path / "config.yaml").is_file()
+
+
+def compare(path: str, words: list[str]) -> int:
+    """Run what is left of a comparison, write and show its table; returns the first status that is not 0."""
+    display = make_display()
+    wanted, named = read_asked(path, words)
+    folder, asked = find_folder(wanted, named)
+    jobs = jobs_of(wanted, folder)
+    for job in jobs_of(asked, folder):  # what is damaged is told before anything is trained
+        read_tuned(job.path)
+    check_all(asked, [job for job in jobs if not job.begun])
+    with writing(folder, "make the folder", ELSEWHERE):
+        folder.mkdir(parents=True, exist_ok=True)
+    with writer(folder, "compare", display.warn, ELSEWHERE):
+        asked = find_folder(wanted, str(folder))[1]  # by now, another may have been here
+        write_folder(folder, asked)
+        display.say(str(folder))  # alone on the first line, for scripts
+        return run_tunings(wanted, asked, folder, jobs, display)
+
+
+def run_tunings(wanted: Asked, asked: Asked, folder: Path, jobs: list[Job], display: Display) -> int:
+    """Run those of the jobs that are left, one after the other."""
+    status = 0
+    known: Known = {}
+    for number, job in enumerate(jobs, 1):
+        if read_tuned(job.path) is not None:
+            display.say(f"{job.path.name}: done already")
+            continue
+        display.say(f"tuning {number} of {len(jobs)}: {job.protocol}, seed {job.seed}")
+        ended = run_job(command(asked, job))
+        status = status or ended.status
+        done = read_tuned(job.path) if ended.status == 0 else None
+        if done is not None:
+            write_comparison(gather(asked, folder, known), folder)
+            display.say(f"{job.path.name}: {in_short(done)}")
+        if ended.received:
+            status = 128 + ended.received
+            break
+        if done is None:
+            status = status or 1
+            display.warn(failure(job, ended))
+    finish(asked, folder, known, display)
+    if status:
+        display.say(f"go on with: {wanted.command(folder)}")
+    return status
+
+
+def jobs_of(asked: Asked, folder: Path) -> list[Job]:
+    """The tunings of a comparison, in the order in which they are run."""
+    return [Job(name, seed, folder / f"{name}-seed{seed}") for seed in range(asked.seeds) for name in asked.protocols]
+
+
+def check_all(asked: Asked, jobs: list[Job]) -> None:
+    """Compose and check the recipes of tunings that are to begin.
+
+    Raises:
+        UserError: one does not fit the world model, the data or this machine.
+    """
+    if jobs:
+        from iwm_tasks.tuning.work import check
+
+        for name in dict.fromkeys(job.protocol for job in jobs):
+            check(asked.world_model, f"{RECIPES}{name}", asked.overrides_of(name), asked.checkpoint)
+
+
+def command(asked: Asked, job: Job) -> list[str]:
+    """What begins a tuning, or goes on with it."""
+    iwm = [sys.executable, "-m", "iwm_core.cli.main"]
+    if job.begun:
+        return [*iwm, "resume", str(job.path)]
+    return [
+        *(*iwm, "tune", asked.world_model, f"recipe={RECIPES}{job.protocol}", f"train.seed={job.seed}", at(job.path)),
+        f"checkpoint={asked.checkpoint}",
+        *asked.overrides_of(job.protocol),
+    ]
+
+
+def failure(job: Job, ended: Ended) -> str:
+    """A line about a tuning that has not finished."""
+    how = f"ended with status {ended.status}" if ended.status else "has not finished, or was not measured"
+    killed = "; status 137 is often too little memory: try a smaller batch or a larger launch.accumulate" if ended.status == 137 else ""
+    return f"{job.protocol} with seed {job.seed} {how}{killed}; the others go on"
+
+
+def gather(asked: Asked, folder: Path, known: Known) -> Comparison:
+    """What has been found so far, in all runs of the folder; ``known`` are rows of tables, which take a while, from the last time."""
+    protocols: dict[str, dict[int, Tuned]] = {name: {} for name in asked.protocols}
+    missing: dict[str, list[int]] = {}
+    for job in jobs_of(asked, folder):
+        tuned = read_tuned(job.path)
+        if tuned is None:
+            missing.setdefault(job.protocol, []).append(job.seed)
+        else:
+            protocols[job.protocol][job.seed] = tuned
+    return Comparison(
+        name=Path(asked.world_model).resolve().name,
+        world_model=asked.world_model,
+        checkpoint=asked.checkpoint,
+        protocols={name: about(name) for name in asked.protocols},
+        seeds=asked.seeds,
+        overrides=asked.overrides,
+        own=asked.own,
+        tables=tables_of(protocols, known),
+        missing={name: missing[name] for name in asked.protocols if name in missing},
+        command=asked.command(folder),
+    )
+
+
+def in_short(tuned: Tuned) -> str:
+    """What came of a tuning, in a line."""
+    values = ", ".join(f"{name} {main} {written(task.metrics(rows)[main])}" for name, (task, main, rows) in tuned.tasks.items())
+    return f"{values}, in {clock(tuned.cost.seconds)}"
+
+
+def finish(asked: Asked, folder: Path, known: Known, display: Display) -> None:
+    """Write and show what there is."""
+    found = gather(asked, folder, known)
+    if not found.tables:
+        display.say("no tuning has finished, so that there is nothing to compare yet")
+        return
+    paths = write_comparison(found, folder)
+    show_tables(found)
+    display.say(f"wrote {', '.join(str(path) for path in paths)}")

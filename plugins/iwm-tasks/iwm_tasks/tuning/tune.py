@@ -1,0 +1,257 @@
+"""Tuning: heads, and what a protocol trains of a world model, learn tasks (PAPER §7). The loop is `iwm_core.training.loop.fit`.
+
+Decisions:
+- Several tasks share each batch: the image at place i of step s is asked for task (i + s) mod tasks, so that all get the same share, and
+  each meets all images. The loss is the mean of the tasks'. As many steps as all single-task runs take together cost as much.
+- Images are mixed (mixup, cutmix) among those asked for one task, within a process's micro-batch.
+- A checkpoint holds the whole model, with what is frozen: a tuned run needs nothing besides.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save
+
+from iwm_core.data.quarantine import Corrupt, named
+from iwm_core.data.training import open_split
+from iwm_core.evaluation.bootstrap import bootstrap
+from iwm_core.interfaces import Images, Metric
+from iwm_core.interfaces.errors import UserError
+from iwm_core.process.display import Display
+from iwm_core.process.launch import make_accelerator
+from iwm_core.process.signals import Stop
+from iwm_core.recipe.config import steps_of
+from iwm_core.run.checkpoint import load_weights
+from iwm_core.run.directory import Run
+from iwm_core.run.files import write_atomically
+from iwm_core.run.lock import placing
+from iwm_core.run.saved import read_state
+from iwm_core.run.scorecard import FORMAT, MEASURED_WITH, form, place_of, rows_of, tell_apart, title_of
+from iwm_core.run.settings import digest, plain, settings_of
+from iwm_core.run.stored import checksum_of_file
+from iwm_core.training.loop import fit
+from iwm_core.training.objective import Objective, first_not_finite
+from iwm_tasks.tuning.augment import Mixer
+from iwm_tasks.tuning.cost import Cost, device_name, flops, peak_memory, read_cost, write_cost
+from iwm_tasks.tuning.data import TuneBatch, TuneData, part_of, validation_batches
+from iwm_tasks.tuning.model import Lesson, TunedModel, build_tuned, lessons
+from iwm_tasks.tuning.recipe import TuneRecipe
+from iwm_tasks.tuning.source import world_model_parts
+from iwm_tasks.tuning.tuned import Tuned
+
+ANSWERED_AT_ONCE = 64  # validation images in one pass
+
+
+def tune(run: Run, recipe: TuneRecipe, checkpoint: Path | None, display: Display) -> None:
+    """Train a tuning to its end from a checkpoint, or from the world model where there is none.
+
+    Raises:
+        UserError: the recipe does not fit the data or the machine, or training cannot go on.
+        Stopped: a signal ended the run early; a checkpoint is written.
+    """
+    with Stop() as stop:
+        accelerator = make_accelerator(recipe.launch, run.path)
+        images = part_of(open_split(recipe.data, "train"), recipe.train.train_images)
+        model, learned = build(recipe, images, restored=checkpoint is not None)
+        if checkpoint is not None:
+            check_outputs(read_state(checkpoint, "outputs")["outputs"], learned)
+            load_weights(checkpoint, model)
+        display.say(f"trains {model.trained():,} of {model.total():,} numbers ({model.trained() / model.total():.1%})")
+        quiet = not accelerator.is_main_process
+        data = TuneData(recipe, recipe.tasks, images, model.image_size, run, accelerator.device, display, quiet)
+        before = read_state(checkpoint, "peak_memory")["peak_memory"] if checkpoint is not None else 0
+        objective = Tuning(run, recipe, model, learned, data, accelerator.device, display, before)
+        finished = fit(objective, run, checkpoint, recipe.train, recipe.launch, accelerator, stop, display)
+        if accelerator.is_main_process:
+            arithmetic = flops(model.to(accelerator.device), model.image_size, accelerator.device)
+            spent = read_state(finished, "seconds", "peak_memory")
+            told = (spent["seconds"], spent["peak_memory"], device_name(accelerator.device))
+            write_cost(run.path, Cost(model.trained(), model.total(), *arithmetic, *told))
+
+
+def build(recipe: TuneRecipe, images: Images, restored: bool) -> tuple[TunedModel, dict[str, Lesson]]:
+    """The model of a recipe, and what its tasks learn from ``images``.
+
+    New weights depend on ``train.seed`` alone; ``restored`` where a checkpoint's weights follow.
+
+    Raises:
+        UserError: the parts do not fit together, or the world model's weights cannot be read.
+    """
+    learned = lessons(recipe.tasks, images)
+    torch.manual_seed(recipe.train.seed)
+    return build_tuned(recipe.protocol, recipe.heads, learned, world_model_parts(recipe.world_model, restored)), learned
+
+
+def check_outputs(known: Mapping[str, Sequence[str]], learned: dict[str, Lesson]) -> None:
+    """Refuse data that has other classes than a model's heads.
+
+    Raises:
+        UserError: it has.
+    """
+    for name, lesson in learned.items():
+        if name not in known:
+            raise UserError(
+                f"the checkpoint knows no task {name}, but {', '.join(known) or 'none'}; put back the config.yaml it was trained with"
+            )
+        if tuple(known[name]) != lesson.outputs:
+            raise UserError(
+                f"the head of task {name} knows {len(known[name])} outputs ({brief(known[name])}), and this data has "
+                f"{len(lesson.outputs)} ({brief(lesson.outputs)}); use data with the classes it was trained on, or tune a new run"
+            )
+
+
+def brief(names: Sequence[str]) -> str:
+    """The first few names."""
+    return ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
+
+
+class Tuning(Objective):
+    """A world model with heads, and what they learn from.
+
+    Args:
+        run, recipe: the run and its recipe.
+        model: backbone and heads.
+        learned: the tasks, in the order of the heads.
+        data: the training images.
+        device: where it is computed.
+        display: for measuring in training.
+        memory_before: peak memory of the processes before this one.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        recipe: TuneRecipe,
+        model: TunedModel,
+        learned: dict[str, Lesson],
+        data: TuneData,
+        device: torch.device,
+        display: Display,
+        memory_before: int,
+    ) -> None:
+        self.run, self.recipe, self.learned, self.device, self.display = run, recipe, learned, device, display
+        self.model = self.tuned = model
+        self.data = data
+        self.memory_before = memory_before
+        self.every = steps_of(recipe.train.evaluate_every, len(data) // recipe.train.batch_size, "train.evaluate_every")
+        soft = recipe.augment.mixup > 0 or recipe.augment.cutmix > 0 or recipe.augment.label_smoothing > 0
+        self.mixers = {
+            name: Mixer(recipe.augment, len(outputs), recipe.train.seed) for name, (task, outputs) in learned.items() if soft and task.mixes
+        }
+
+        self.kept: list[tuple[torch.nn.Parameter, torch.Tensor, torch.Tensor]] | None = None
+
+    def loss(self, prepared: Any, batch: TuneBatch, step: int) -> torch.Tensor:
+        if self.kept is None:  # now that a checkpoint's weights are there
+            named = dict(self.tuned.named_parameters())
+            self.kept = [(named[n], e.to(self.device), named[n].detach().clone()) for n, e in self.tuned.untold().items()]
+        images, count = batch.images, len(self.learned)
+        asked = (torch.arange(len(images), device=self.device) + step) % count
+        wanted = {}
+        for number, name in enumerate(self.learned):
+            places = (asked == number).nonzero()[:, 0]
+            wanted[name] = batch.targets[name][places]
+            if name in self.mixers:
+                mixed, wanted[name] = self.mixers[name](images[places], wanted[name], step)
+                images = images.index_copy(0, places, mixed)
+        given = prepared(images, asked)
+        self.losses = {name: task.loss(given[name], wanted[name]) for name, (task, _) in self.learned.items()}
+        return torch.stack(list(self.losses.values())).mean()
+
+    def weight_decay(self, step: int, steps: int) -> float:
+        return self.recipe.train.weight_decay
+
+    @torch.no_grad()
+    def stepped(self, step: int, steps: int, finite: torch.Tensor) -> None:
+        """Weight decay, which goes by whole parameters, is taken back from entries that nothing depends on."""
+        for parameter, entries, before in self.kept or ():
+            parameter.copy_(torch.where(entries, before, parameter))
+
+    def lr_scales(self) -> dict[str, float]:
+        return {f"backbone.{name}": scale for name, scale in self.tuned.backbone.lr_scales().items()}
+
+    def measured(self, step: int, steps: int) -> dict[str, Any]:
+        return {f"loss.{name}": loss.item() for name, loss in self.losses.items()} if len(self.losses) > 1 else {}
+
+    def not_finite(self, batch: TuneBatch) -> str:
+        targets = {f"the targets of task {name}": target for name, target in batch.targets.items()}
+        return first_not_finite({f"the images of data={self.recipe.data.name}": batch.images} | targets)
+
+    def due(self, done: int) -> bool:
+        return bool(self.every) and done % self.every == 0
+
+    def evaluate(self, done: int) -> None:
+        self.model.eval()
+        for name, (metrics, _) in measure(self.recipe, self.tuned, self.learned, self.device, self.display).items():
+            kept = {"settings": digest(settings_of(plain(self.recipe), name)), "metrics": form(metrics, ())}
+            self.run.log_evaluation({"format": FORMAT, "step": done, "evaluator": name, **kept})
+            main = self.learned[name].task.main
+            self.display.say(f"step {done}  {name}: {main} {metrics[main].value:.3f}")
+        self.model.train()
+
+    def state(self) -> dict[str, Any]:
+        outputs = {name: list(lesson.outputs) for name, lesson in self.learned.items()}
+        return {"outputs": outputs, "peak_memory": max(self.memory_before, peak_memory(self.device))}
+
+
+@torch.no_grad()
+def measure(
+    recipe: TuneRecipe, model: TunedModel, learned: dict[str, Lesson], device: torch.device, display: Display
+) -> dict[str, tuple[dict[str, Metric], torch.Tensor]]:
+    """Each task's metrics on the validation images, with intervals, and the rows that they are made of; the model is in evaluation mode."""
+    images = open_split(recipe.data, "validation")
+    check_outputs({name: lesson.outputs for name, lesson in learned.items()}, lessons(recipe.tasks, images))
+    tasks = {name: lesson.task for name, lesson in learned.items()}
+    rows: dict[str, list[torch.Tensor]] = {name: [] for name in tasks}
+    corrupt: list[Corrupt] = []
+    for batch in validation_batches(images, tasks, model.image_size, ANSWERED_AT_ONCE, recipe.launch.workers, device, display.track):
+        corrupt += batch.corrupt
+        given = model.outputs(batch.images)
+        for name, task in tasks.items():
+            rows[name].append(task.rows(given[name], batch.targets[name]).float().cpu())
+    if corrupt:
+        display.warn(f"cannot read {named(corrupt)}: {len(corrupt)} of {len(images)} validation images, left out")
+    whole = {name: torch.cat(parts) for name, parts in rows.items()}
+    train, found = recipe.train, {}
+    for name, part in whole.items():
+        found[name] = bootstrap(tasks[name].metrics, part, train.seed, train.resamples, tasks[name].possible), part
+    return found
+
+
+def evaluate_tasks(run: Run, recipe: TuneRecipe, model: Tuned, display: Display, own: TuneRecipe | None = None) -> None:
+    """Measure a tuned run on the validation images of its data; write and show what is found.
+
+    ``own``: the recipe as the run has it, where ``recipe`` may differ.
+    """
+    learned = {name: Lesson(task, model.outputs[name]) for name, task in model.tasks.items()}
+    with placing(run.path, "eval", display.warn):  # a run that cannot be written is refused before the work
+        folder = run.evaluations()
+    found = measure(recipe, model.model, learned, model.device, display)
+    assert model.checkpoint is not None, "a run's model comes from its checkpoint"
+    for name, (metrics, rows) in found.items():
+        asked = settings_of(plain(recipe), name) | run.older()
+        place = place_of(folder, name, asked, settings_of(plain(own or recipe), name))
+        settings = {"main": model.tasks[name].main, "images": len(rows), "resamples": recipe.train.resamples, "seed": recipe.train.seed}
+        content = {"format": FORMAT, "evaluator": name, "step": model.step, "checkpoint": model.checkpoint.name}
+        content |= {"metrics": form(metrics, ()), "settings": {**settings, MEASURED_WITH: asked}}
+        content |= {"summary": in_words(name, model, metrics, run), "about": {}, "charts": [], "galleries": [], "pictures": []}
+        with placing(run.path, "eval", display.warn):
+            place.file.parent.mkdir(exist_ok=True)
+            write_atomically(rows_of(place.file), save({"rows": rows}))
+            run.write_evaluation(place, content | {"rows": checksum_of_file(rows_of(place.file))})
+        display.table(title_of(name, model.step, place), metrics, ())
+        display.say(content["summary"])
+        display.say(f"wrote {place.file}")
+        tell_apart(folder, name, place, display)
+
+
+def in_words(name: str, model: Tuned, metrics: dict[str, Metric], run: Run) -> str:
+    """What came of a task, and what was trained for it."""
+    main, cost = model.tasks[name].main, read_cost(run.path)
+    value, low, high, images = metrics[main]
+    words = f"{name}: {main} {value:.3f} ({low:.3f} to {high:.3f}) on {images} images"
+    if cost is not None:
+        words += f", training {cost.trained:,} of {cost.parameters:,} numbers ({cost.trained / cost.parameters:.1%})"
+    return words

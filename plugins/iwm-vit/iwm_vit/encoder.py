@@ -1,0 +1,178 @@
+"""The encoder: any Vision Transformer of timm by its name, run on the patches that are kept.
+
+Decisions:
+- Patches are cut from the pixels and gathered *before* the patch embedding, so that dropped patches cost nothing at all.
+- ``positions: sincos`` is I-JEPA's encoder: fixed 2-D sin-cos positions, no class or register tokens (PAPER §5).
+  ``positions: model`` keeps timm's positions and prefix tokens, as pretrained weights need; prefix tokens are cut off at the end.
+- Images come in [0, 1] and are normalised here, so that nobody else needs to know: by the pretrained model's mean and standard deviation,
+  or by ImageNet's.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import timm
+import torch
+from jaxtyping import Float, Int
+from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
+from timm.layers.patch_embed import PatchEmbed
+from timm.models.vision_transformer import VisionTransformer
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from iwm_core.interfaces import Encoder, EncoderComponent, option
+from iwm_vit.positions import sincos_2d
+
+
+class ViTEncoder(Encoder):
+    """A timm Vision Transformer on a subset of patches.
+
+    Args:
+        vit: the model, without head.
+        image_size: pixels of the square input, a multiple of the patch size.
+        sincos: add fixed sin-cos positions instead of the model's own.
+        mean, std: of the pixels in [0, 1] by channel, for the input's normalisation.
+    """
+
+    mean: Tensor
+    std: Tensor
+    positions: Tensor | None
+
+    def __init__(self, vit: VisionTransformer, image_size: int, sincos: bool, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
+        super().__init__()
+        self.vit = vit
+        self.patch = vit.patch_embed.patch_size[0]
+        self.grid = (image_size // self.patch, image_size // self.patch)
+        self.width = vit.embed_dim
+        for name, values in (("mean", mean), ("std", std)):
+            self.register_buffer(name, torch.tensor(values).reshape(1, 3, 1, 1), persistent=False)
+        positions = sincos_2d(self.width, self.grid)[None] if sincos else None
+        self.register_buffer("positions", positions, persistent=False)
+
+    def forward(self, images: Float[Tensor, "b 3 h w"], keep: Int[Tensor, "b k"] | None = None) -> Float[Tensor, "b k d"]:
+        assert images.shape[-2:] == (self.grid[0] * self.patch, self.grid[1] * self.patch), "the core feeds images of image_size"
+        patches = self.cut((images - self.mean) / self.std)
+        prefix, positions = self.prefix_and_positions()
+        positions = positions.expand(len(images), -1, -1)
+        if keep is not None:
+            patches, positions = gather_tokens(patches, keep), gather_tokens(positions, keep)
+        embed = self.vit.patch_embed
+        tokens = embed.norm(F.linear(patches, embed.proj.weight.flatten(1), embed.proj.bias)) + positions
+        if prefix is not None:
+            tokens = torch.cat([prefix.expand(len(images), -1, -1), tokens], dim=1)
+        tokens = self.vit.norm_pre(self.vit.pos_drop(tokens))
+        for block in self.vit.blocks:
+            tokens = block(tokens)
+        return self.vit.norm(tokens)[:, self.vit.num_prefix_tokens :]
+
+    def cut(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b n pixels"]:
+        """Pixels of each patch, in the order of the patch embedding's weights."""
+        b, (gh, gw), p = len(images), self.grid, self.patch
+        return images.reshape(b, 3, gh, p, gw, p).permute(0, 2, 4, 1, 3, 5).reshape(b, gh * gw, 3 * p * p)
+
+    def prefix_and_positions(self) -> tuple[Tensor | None, Tensor]:
+        """Class and register tokens with their positions, and the patches' positions [1 n d]."""
+        vit = self.vit
+        if self.positions is not None:
+            return None, self.positions
+        tokens: list[Tensor] = [token for token in (vit.cls_token, vit.reg_token) if token is not None]
+        prefix = torch.cat(tokens, dim=1) if tokens else None
+        positions = vit.pos_embed
+        if positions is None:
+            return prefix, torch.zeros(1, self.grid[0] * self.grid[1], self.width, device=self.mean.device)
+        extra = positions.shape[1] - self.grid[0] * self.grid[1]  # 0 where the prefix has no positions
+        if extra and prefix is not None:
+            prefix = prefix + F.pad(positions[:, :extra], (0, 0, 0, prefix.shape[1] - extra))
+        return prefix, positions[:, extra:]
+
+
+def gather_tokens(tokens: Float[Tensor, "b n d"], index: Int[Tensor, "b k"]) -> Float[Tensor, "b k d"]:
+    """The tokens at ``index`` of each sample."""
+    return tokens.gather(1, index[..., None].expand(-1, -1, tokens.shape[-1]))
+
+
+@dataclass(kw_only=True)
+class TimmViT(EncoderComponent):
+    """A Vision Transformer of timm."""
+
+    name = "vit"
+
+    model: str = option("vit_base_patch16_224", "timm's name of a Vision Transformer (timm.list_models('vit*'))")
+    pretrained: bool = option(False, "start from timm's weights (network, or a cached file)")
+    positions: str = option("sincos", "fixed 2-D sin-cos without class token, or the model's own", choices=("sincos", "model"))
+    patch_size: int | None = option(None, "side of a patch in pixels; null: the model's", low=1)
+    width: int | None = option(None, "numbers of a token; null: the model's", low=4)
+    depth: int | None = option(None, "blocks; null: the model's", low=1)
+    heads: int | None = option(None, "attention heads; null: the model's", low=1)
+    drop_path: float = option(0.0, "stochastic depth of the last block", low=0, high=1)
+
+    def build(self, image_size: int) -> ViTEncoder:
+        return self.make(image_size, self.pretrained)
+
+    def rebuild(self, image_size: int) -> ViTEncoder:
+        return self.make(image_size, pretrained=False)  # a run must open where timm's weights cannot be had
+
+    def make(self, image_size: int, pretrained: bool) -> ViTEncoder:
+        """The encoder, with timm's weights or new ones; ``self.pretrained`` decides on the normalisation alone."""
+        changes = {"patch_size": self.patch_size, "embed_dim": self.width, "depth": self.depth, "num_heads": self.heads}
+        options: dict[str, Any] = {key: value for key, value in changes.items() if value is not None}
+        if self.positions == "sincos":
+            options |= {"class_token": False, "pos_embed": "none", "reg_tokens": 0, "no_embed_class": False}
+        if not pretrained:
+            options["weight_init"] = "jax"  # Xavier: timm's fixed 0.02 is far too small for narrow encoders
+        if self.model not in [*timm.list_models(), *timm.list_pretrained()]:  # with or without a tag that names its weights
+            raise ValueError(
+                f"encoder.model: timm has no {self.model!r}; `python -c \"import timm; print(timm.list_models('vit*'))\"` lists them"
+            )
+        self.check_shape(image_size)
+        if self.pretrained and self.positions == "sincos":
+            raise ValueError("encoder.pretrained needs the model's own positions and class token; set encoder.positions=model")
+        try:
+            vit: Any = timm.create_model(
+                self.model,
+                pretrained=pretrained,
+                img_size=image_size,
+                num_classes=0,
+                global_pool="",
+                drop_path_rate=self.drop_path,
+                **options,
+            )
+        except (OSError, RuntimeError) as error:
+            if not pretrained:
+                raise
+            cause = " ".join(str(error).split())[:300]
+            raise ValueError(
+                f"encoder.pretrained: cannot load timm's weights of {self.model!r} ({cause}); "
+                f"go online once, or set encoder.pretrained=false"
+            ) from error
+        config: Any = vit.pretrained_cfg
+        mean, std = (config["mean"], config["std"]) if self.pretrained else (IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD)
+        return ViTEncoder(vit, image_size, self.positions == "sincos", mean, std)
+
+    def check_shape(self, image_size: int) -> None:
+        """Check what timm itself would only meet with an assertion."""
+        probe = on_paper(self.model)
+        # A subclass (distilled) or another patch embedding (hybrids) computes something else than `ViTEncoder`.
+        if type(probe) is not VisionTransformer or type(probe.patch_embed) is not PatchEmbed:
+            raise ValueError(f"encoder.model {self.model!r} is a {type(probe).__name__}, not a plain Vision Transformer of timm")
+        own: Any = probe
+        heads = self.heads or next(m.num_heads for m in own.modules() if isinstance(getattr(m, "num_heads", None), int))
+        width = self.width or own.embed_dim
+        patch = self.patch_size or own.patch_embed.patch_size[0]
+        if width % heads:
+            raise ValueError(f"encoder.width {width} is not divisible by encoder.heads {heads}; set encoder.heads to a divisor")
+        if self.positions == "sincos" and width % 4:
+            raise ValueError(f"encoder.width must be a multiple of 4 for sin-cos positions, got {width}")
+        if image_size % patch:
+            near = max(round(image_size / patch), 1) * patch
+            raise ValueError(
+                f"image_size {image_size} is not divisible by the patch size {patch}; use image_size={near}, or another encoder.patch_size"
+            )
+
+
+@cache
+def on_paper(model: str) -> nn.Module:
+    """timm's model of a name, without numbers: shapes alone. Kept, since all that is built and checked in a process asks for it."""
+    with torch.device("meta"):
+        return timm.create_model(model, num_classes=0)
