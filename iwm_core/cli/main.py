@@ -6,7 +6,7 @@ A user's mistake ends in one line on standard error and status 2; Ctrl-C in stat
 import os
 import sys
 from collections.abc import Callable, Iterable
-from importlib import import_module
+from pkgutil import resolve_name
 
 from iwm_core import __version__
 from iwm_core.cli.listing import warn
@@ -55,13 +55,13 @@ def guarded(action: Callable[[], int]) -> int:
 
 def dispatch(arguments: list[str]) -> int:
     """Carry out one command line; returns the exit status."""
+    if arguments[:1] == ["--version"]:
+        tell(f"iwm {__version__}")
+        return 0
     commands = load_plugins().commands
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         tell(overview(commands.values()), keep="\n")
         warn(load_plugins().problems)
-        return 0
-    if arguments[0] == "--version":
-        tell(f"iwm {__version__}")
         return 0
     name = next((name for name in (" ".join(arguments[:2]), arguments[0]) if name in commands), None)
     if name is None:
@@ -70,8 +70,7 @@ def dispatch(arguments: list[str]) -> int:
     if {"-h", "--help"} & set(rest):
         tell(about(command for other, command in commands.items() if f"{other} ".startswith(f"{name} ")), keep="\n")
         return 0
-    module, _, function = commands[name].run.partition(":")
-    return getattr(import_module(module), function)(rest)
+    return resolve_name(commands[name].run)(rest)
 
 
 def unknown(verb: str, commands: Iterable[str]) -> str:

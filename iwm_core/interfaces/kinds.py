@@ -28,8 +28,3 @@ class ComponentKind:
     check: str = ""
     template: str = ""
     use: str = ""
-
-    @property
-    def words(self) -> str:
-        """The name as a sentence has it: ``target selector``."""
-        return self.name.replace("_", " ")

@@ -108,5 +108,5 @@ class RunKind(ABC):
         return ["eval", str(run.path)]
 
     def recognises(self, config: Mapping[str, Any]) -> bool:
-        """Whether a config without a kind, as versions before 0.2 wrote it, is of this one."""
+        """Whether a config without a kind, as earlier versions wrote it, is of this one."""
         return False

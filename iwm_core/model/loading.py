@@ -1,7 +1,7 @@
 """From a run on disk, or an address, to a model that can be used: its newest checkpoint, frozen."""
 
-from importlib import import_module
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any
 
 import torch
@@ -44,8 +44,7 @@ def fetched(address: str) -> str:
             f"no installed plugin brings models from {scheme}://; {did_you_mean(scheme, sources, '{}://')}"
             f"installed: {', '.join(sources) or 'none'}; pip install the plugin that does, or give the path of a run"
         )
-    module, _, function = sources[scheme].fetch.partition(":")
-    return str(getattr(import_module(module), function)(address))
+    return str(resolve_name(sources[scheme].fetch)(address))
 
 
 def load_world_model(run: Run, recipe: Recipe, device: str, checkpoint: Path | None = None) -> FrozenModel:

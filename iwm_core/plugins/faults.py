@@ -5,10 +5,10 @@ Decisions:
 - Components are looked at as classes: nothing is built here.
 """
 
-import importlib
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import is_dataclass
+from pkgutil import resolve_name
 from types import ModuleType
 from typing import Any
 
@@ -85,8 +85,7 @@ def fault_of(kind: type) -> Callable[[Any], str | None]:
 
 def base_of(kind: ComponentKind) -> type:
     """The class that components of a kind derive from; imports it."""
-    module, _, name = kind.base.partition(":")
-    base = getattr(importlib.import_module(module), name)
+    base = resolve_name(kind.base)
     if not isinstance(base, type):
         raise TypeError(f"the base of the kind {kind.name!r}, {kind.base}, is no class")
     return base

@@ -106,9 +106,9 @@ def compose(name: str, overrides: list[str], choices: Choices | None = None) -> 
     config.recipe = name
     notes = prune(config, parsed)
     # Hydra leaves chosen groups last; a reader expects the recipe's own order.
-    order = ["recipe", "kind", *(f.name for f in dataclasses.fields(kind_of(config).schema().recipe) if f.name in config)]
-    order = list(dict.fromkeys(order))
-    return OmegaConf.create({key: config._get_node(key) for key in [*order, *(k for k in config if k not in order)]}), notes
+    fields = (f.name for f in dataclasses.fields(kind_of(config).schema().recipe) if f.name in config)
+    order = dict.fromkeys(["recipe", "kind", *fields, *config])
+    return OmegaConf.create({key: config._get_node(key) for key in order}), notes
 
 
 def left_open(config: DictConfig) -> str | None:

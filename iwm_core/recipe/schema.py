@@ -57,6 +57,11 @@ def kind_of(config: Any) -> RunKind:
     return load_plugins().run_kinds[name]
 
 
+def kind_with(recipe: Any) -> RunKind:
+    """The kind that a thawed recipe is of."""
+    return next(kind for kind in kinds() if kind.schema().recipe is type(recipe))
+
+
 def of(schema: Schema, held: Iterable[str]) -> dict[str, str]:
     """Those of some groups that recipes of a kind have, and the kind of component of each."""
     return {group: groups()[group] for group in schema.groups if group in held}

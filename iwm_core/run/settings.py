@@ -18,7 +18,7 @@ from typing import Any
 
 from iwm_core.interfaces.component import Component
 from iwm_core.recipe.config import Section
-from iwm_core.recipe.schema import kind_of, kinds
+from iwm_core.recipe.schema import kind_of, kind_with
 
 Settings = dict[str, Any]
 
@@ -50,8 +50,7 @@ def plain(recipe: Any) -> dict[str, Any]:
             return dataclasses.asdict(value)
         return {key: simple(one) for key, one in value.items()} if isinstance(value, Mapping) else value
 
-    kind = next(kind for kind in kinds() if kind.schema().recipe is type(recipe))
-    return {"kind": kind.name, **{key: simple(value) for key, value in vars(recipe).items()}}
+    return {"kind": kind_with(recipe).name, **{key: simple(value) for key, value in vars(recipe).items()}}
 
 
 def canonical(content: Any) -> Any:

@@ -19,7 +19,7 @@ from iwm_core.process.launch import spawn
 from iwm_core.recipe.change import change
 from iwm_core.recipe.compose import compose
 from iwm_core.recipe.overrides import ON_RESUME, allowed_to, checkpoint_in
-from iwm_core.recipe.schema import kind_of
+from iwm_core.recipe.schema import kind_of, kind_with
 from iwm_core.recipe.thaw import thaw
 from iwm_core.run.directory import Run
 from iwm_core.run.lock import writer
@@ -62,9 +62,10 @@ def resume(path: str, overrides: list[str]) -> int:
     display = make_display()
     named, overrides = checkpoint_in(overrides)
     run = Run.open(path)
-    kind = kind_of(run.config())
+    config = run.config()
+    kind = kind_of(config)
     with nullcontext() if overrides else run.blamed():
-        recipe = changed(run.config(), overrides, ON_RESUME, "resume")
+        recipe = changed(config, overrides, ON_RESUME, "resume")
     display.say(str(run.path))  # alone on the first line, for scripts
     if named is None and run.latest() is not None and run.read_newest(lambda newest: is_complete(run, recipe, newest)):
         display.say(f"finished at step {run.newest().name.removeprefix('step_')}; nothing to do")
@@ -109,7 +110,7 @@ def carry_on(run: Run, recipe: Any, checkpoint: Path | None, overrides: list[str
 
     ``overrides`` are those on its frozen config. The caller is the run's one writer.
     """
-    kind = kind_of(run.config())
+    kind = kind_with(recipe)
     if not finished(run, kind, checkpoint):
         if recipe.launch.processes > 1:
             status = spawn(run.path, [*overrides, *([f"checkpoint={checkpoint.name}"] if checkpoint else [])], recipe.launch.processes)
@@ -134,7 +135,7 @@ def tell_next(run: Run, kind: RunKind, display: Display) -> None:
 def train_here(run: Run, recipe: Any, checkpoint: Path | None, display: Display) -> None:
     """Train in this process, where a device whose memory does not suffice is the user's to mend."""
     try:
-        kind_of(run.config()).train(run, recipe, checkpoint, display)
+        kind_with(recipe).train(run, recipe, checkpoint, display)
     except torch.OutOfMemoryError as error:
         raise UserError(
             f"the device has too little memory ({str(error).splitlines()[0][:120]}); compute fewer images at once with a larger "
@@ -144,7 +145,7 @@ def train_here(run: Run, recipe: Any, checkpoint: Path | None, display: Display)
 
 def is_complete(run: Run, recipe: Any, checkpoint: Path) -> bool:
     """Whether nothing is left to train or to measure."""
-    return finished(run, kind_of(run.config()), checkpoint) and not missing_evaluations(run, recipe, checkpoint)
+    return finished(run, kind_with(recipe), checkpoint) and not missing_evaluations(run, recipe, checkpoint)
 
 
 def finished(run: Run, kind: RunKind, checkpoint: Path | None) -> bool:

@@ -34,14 +34,15 @@ class Pretraining(RunKind):
         check_fit(recipe, restored)
 
     def check_change(self, before: Recipe, after: Recipe, verb: str) -> None:
-        had, has = before.data.observed, after.data.observed
-        if before.data != after.data and (had and had.labels) != (has and has.labels):
-            shows = f"shows {', '.join(has.labels)}" if has else "shows none"
-            raise UserError(
-                f"this model was trained {'with' if had else 'without'} an observed action"
-                f"{' (' + ', '.join(had.labels) + ')' if had else ''}, and data={after.data.name} {shows}; "
-                f"iwm {verb} needs data of the same kind, `iwm tune` takes any"
-            )
+        if before.data != after.data:
+            had, has = before.data.observed, after.data.observed
+            if (had and had.labels) != (has and has.labels):
+                shows = f"shows {', '.join(has.labels)}" if has else "shows none"
+                raise UserError(
+                    f"this model was trained {'with' if had else 'without'} an observed action"
+                    f"{' (' + ', '.join(had.labels) + ')' if had else ''}, and data={after.data.name} {shows}; "
+                    f"iwm {verb} needs data of the same kind, `iwm tune` takes any"
+                )
         if verb == "eval" and not after.evaluators:
             raise UserError("the recipe has no evaluators; add evaluators=[NAME], `iwm components evaluator` lists what is installed")
 

@@ -1,7 +1,7 @@
 """The check of each kind of component: the core's kinds have theirs here, others name their own (`ComponentKind.check`)."""
 
 from collections.abc import Callable
-from importlib import import_module
+from pkgutil import resolve_name
 from typing import Any
 
 from iwm_core.plugins.loader import load_plugins
@@ -19,17 +19,11 @@ It raises `AssertionError` where the component breaks its contract, and `iwm_dev
 def check_of(kind: str) -> Check | None:
     """The check of a kind; None where no installed plugin declares the kind, or it has none."""
     if kind in OWN:
-        return named(f"{__package__}.{kind}s:check_{kind}")
+        return resolve_name(f"{__package__}.{kind}s:check_{kind}")
     declared = load_plugins().kinds.get(kind)
-    return named(declared.check) if declared and declared.check else None
+    return resolve_name(declared.check) if declared and declared.check else None
 
 
 def checks() -> dict[str, Check]:
     """The checks of all installed kinds that have one."""
     return {kind: check for kind in load_plugins().kinds if (check := check_of(kind))}
-
-
-def named(place: str) -> Any:
-    """What ``module:name`` names, imported."""
-    module, _, name = place.partition(":")
-    return getattr(import_module(module), name)

@@ -5,13 +5,14 @@ import inspect
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from pkgutil import resolve_name
 from typing import Any
 
 from iwm_core.interfaces.commands import Command
 from iwm_core.interfaces.kinds import ComponentKind
 from iwm_core.interfaces.runs import ModelSource, RunKind, Schema
 from iwm_core.plugins.loader import load_plugins
-from iwm_devkit.kinds import OWN, named
+from iwm_devkit.kinds import OWN
 from iwm_devkit.scaffold.templates import place_of
 
 VERB = re.compile(r"[a-z][a-z0-9_-]*( [a-z][a-z0-9_-]*)?")
@@ -109,7 +110,7 @@ def found(field: str, place: str, what: str) -> Any:
     """What ``module:name`` in a field names."""
     assert place.count(":") == 1, f'{what}: its {field}, {place!r}, must be "module:name"'
     try:
-        return named(place)
+        return resolve_name(place)
     except (ImportError, AttributeError) as error:
         raise AssertionError(f"{what}: its {field}, {place}, is not there: {' '.join(str(error).split())}") from error
 
