@@ -8,6 +8,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
 from iwm_core import hookimpl
@@ -16,9 +18,10 @@ from iwm_core.interfaces import Evaluation, Evaluator, Metric, option
 from iwm_core.interfaces.errors import UserError
 from iwm_core.plugins.loader import Plugin
 from iwm_core.process.signals import Children
+from iwm_core.recipe.anchor import anchor_words
 from iwm_core.recipe.change import change
 from iwm_core.recipe.compose import compose
-from iwm_core.recipe.overrides import parse
+from iwm_core.recipe.overrides import parse, quoted
 from iwm_core.recipe.own_settings import check_settings, keys_below
 from iwm_core.recipe.schema import schemas
 from iwm_core.recipe.thaw import thaw
@@ -190,7 +193,12 @@ def test_a_run_can_be_launched_otherwise_by_name(tiny, capsys):
 def test_images_of_a_relative_path_are_the_same_from_two_folders(tiny, tmp_path, monkeypatch):
     (tmp_path / "a/photos").mkdir(parents=True)
     config, found = compose("tiny", [])[0], set()
-    for here, path in ((tmp_path / "a", "photos"), (tmp_path, "a/photos"), (tmp_path, str(tmp_path / "a/photos"))):
+    for here, path in (
+        (tmp_path / "a", "photos"),
+        (tmp_path, "a/photos"),
+        (tmp_path / "a", "../a/photos"),
+        (tmp_path, str(tmp_path / "a/photos")),
+    ):
         monkeypatch.chdir(here)
         changed = change(config, ["data=folder", f"data.path={path}"], ("data",), "eval")
         assert changed.data.path == str(tmp_path / "a/photos")
@@ -199,6 +207,25 @@ def test_images_of_a_relative_path_are_the_same_from_two_folders(tiny, tmp_path,
     monkeypatch.chdir(tmp_path / "a")
     changed.data.path = "photos"  # of a hub, or of an earlier version: what is not changed stays as it is
     assert change(changed, ["launch.workers=1"], ("launch",), "eval").data.path == "photos"
+
+
+@given(st.text(alphabet="ab\\'\"=[]{},: $é\t", max_size=12).filter(lambda text: "${" not in text))
+def test_any_text_can_be_a_quoted_value(text):
+    assert parse([f"run={quoted(text)}"])[0].value() == text
+
+
+def test_paths_in_overrides_have_one_spelling(tmp_path, monkeypatch):
+    """So a comparison goes on from another folder with the same images, and `..` makes no other settings; what is no path stays."""
+    here = tmp_path / "it's"
+    (here / "photos").mkdir(parents=True)
+    (tmp_path / "link").symlink_to("it's/photos")
+    monkeypatch.chdir(here)
+    there = f"data.path={quoted(str(here / 'photos'))}"
+    others = ["data.path=nowhere", "train.seed=photos", "view=photos", "data=photos"]
+    assert anchor_words(["data.path=photos", "+data.path='../it\\'s/./photos'", *others]) == [there, f"+{there}", *others]
+    assert anchor_words([there]) == [there]
+    through = str(here / "../link/../photos")  # a folder beside the one that the link leads to: without `..`, it would be another
+    assert anchor_words(["data.path=../link/../photos"]) == [f"data.path={quoted(through)}"]
 
 
 @pytest.mark.parametrize("value", ["feature", "3", "0.5", "true", "[1,2]"])

@@ -6,11 +6,12 @@ from subprocess import PIPE
 from typing import NamedTuple
 
 from iwm_core.process.signals import Children
+from iwm_core.recipe.overrides import quoted
 
 
 def at(path: Path) -> str:
     """The override that lets a job write its run to ``path``, whatever signs are in it."""
-    return "run='" + str(path).replace("'", "\\'") + "'"
+    return f"run={quoted(str(path))}"
 
 
 class Ended(NamedTuple):

@@ -8,6 +8,7 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from iwm_core.plugins.loader import load_plugins
+from iwm_core.recipe.overrides import parse, quoted
 from iwm_core.recipe.schema import groups, kind_of, of, several, single
 
 
@@ -20,4 +21,27 @@ def anchor(config: DictConfig, chosen: Container[str] | None = None) -> None:
         for option in dataclasses.fields(load_plugins().component(kind, node.name)):
             value = node.get(option.name)
             if option.metadata.get("path") and value and os.path.exists(there := os.path.expanduser(str(value))):  # noqa: PTH110, PTH111
-                node[option.name] = str(Path(there).absolute())
+                node[option.name] = absolute(there)
+
+
+def anchor_words(words: list[str]) -> list[str]:
+    """Overrides of ``key=value`` with components' paths made absolute as `anchor` does, so that they mean the same from every folder."""
+    return [anchored_word(word) for word in words]
+
+
+def anchored_word(word: str) -> str:
+    """The same for one override."""
+    (override,) = parse([word])
+    group, _, name = override.key_or_group.rpartition(".")
+    kind, value = groups().get(group.partition(".")[0]), override.value()
+    if kind is None or not isinstance(value, str) or not os.path.exists(there := os.path.expanduser(value)):  # noqa: PTH110, PTH111
+        return word
+    options = [option for entry in load_plugins().entries(kind).values() for option in dataclasses.fields(entry.component)]
+    named = any(option.name == name and option.metadata.get("path") for option in options)
+    return f"{word.partition('=')[0]}={quoted(absolute(there))}" if named else word
+
+
+def absolute(path: str) -> str:
+    """One spelling of a path: absolute, and without ``..`` and ``.`` where these lead to the same place, which links may prevent."""
+    plain = os.path.abspath(path)  # noqa: PTH100
+    return plain if os.path.exists(plain) and os.path.samefile(plain, path) else str(Path(path).absolute())  # noqa: PTH110, PTH121

@@ -7,6 +7,7 @@ Decisions:
 """
 
 import itertools
+import re
 import shlex
 from collections.abc import Sequence
 
@@ -149,6 +150,11 @@ def parse(overrides: list[str]) -> list[Override]:
             raise UserError(f"cannot read {text!r}: write key=value, without @")
         parsed.append(override)
     return parsed
+
+
+def quoted(text: str) -> str:
+    """A text as an override's value, whatever signs are in it: in Hydra's grammar, backslashes count only before a quote."""
+    return "'" + re.sub(r"(\\*)('|$)", lambda found: found[1] * 2 + (f"\\{found[2]}" if found[2] else ""), text) + "'"
 
 
 def expand(overrides: list[str]) -> list[list[str]]:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from iwm_core.interfaces.errors import UserError
 from iwm_core.interfaces.near import did_you_mean
+from iwm_core.recipe.anchor import anchor_words
 from iwm_core.recipe.files import find_recipes
 from iwm_core.recipe.overrides import check_recipe, check_words
 from iwm_core.run.stored import read_seal
@@ -23,6 +24,7 @@ def read_asked(path: str, words: list[str]) -> tuple[Asked, str | None]:
     """
     protocols, seeds, shared, own, folder, checkpoint = read_words(words)
     source = source_of(path, checkpoint)[0]
+    shared, own = anchor_words(shared), {name: anchor_words(words) for name, words in own.items()}
     return Asked(path, source["checkpoint"], protocols, seeds, shared, own, read_seal(Path(path) / "config.yaml") or ""), folder
 
 

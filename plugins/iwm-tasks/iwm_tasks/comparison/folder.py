@@ -13,6 +13,7 @@ from pathlib import Path
 import yaml
 
 from iwm_core.interfaces.errors import UserError
+from iwm_core.recipe.anchor import anchor_words
 from iwm_core.recipe.shapes import NAME
 from iwm_core.run.files import write_atomically
 from iwm_core.run.lock import WRITER
@@ -65,10 +66,10 @@ class Asked:
         if self.checkpoint != other.checkpoint:
             now = f"which is at {self.checkpoint} now (ask for checkpoint={other.checkpoint} to go on with it)"
             return f"a comparison at {other.checkpoint} of {other.world_model}, {now}"
-        if self.overrides != other.overrides:
+        if self.overrides != anchor_words(other.overrides):  # earlier versions kept paths as they were typed
             return f"a comparison with {told(other.overrides)}, not with {told(self.overrides)}"
         for name in (name for name in self.protocols if name in other.protocols):
-            if self.own.get(name, []) != other.own.get(name, []):
+            if self.own.get(name, []) != anchor_words(other.own.get(name, [])):
                 return f"tunings by {name} with {told(other.own.get(name, []))}, not with {told(self.own.get(name, []))}"
         return ""
 
