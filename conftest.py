@@ -11,6 +11,8 @@ from jaxtyping import install_import_hook
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ["OMP_NUM_THREADS"] = "1"
 
+pytest_plugins = ["given"]
+
 PLUGINS = ["vit", "data", "scenes", "masking", "photometric", "crop", "evals", "tasks", "report", "devkit"]
 PACKAGES = ["iwm_core", *(f"iwm_{name}" for name in PLUGINS)]
 install_import_hook(PACKAGES, "shape_checker.check")
@@ -18,7 +20,7 @@ install_import_hook(PACKAGES, "shape_checker.check")
 
 def pytest_terminal_summary(terminalreporter):
     """Where tests failed, tell a difference of versions from a fault of iwm."""
-    from slow.versions import known
+    from versions import known
 
     here = {name: version(name).partition("+")[0] for name in known()}
     others = [f"{name} {here[name]} ({pinned})" for name, pinned in known().items() if here[name] != str(pinned)]

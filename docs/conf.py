@@ -3,7 +3,7 @@
 Decisions:
 - Pages are Markdown (myst-parser); the API reference comes from the docstrings (autodoc, napoleon).
 - The README and its like lie where people look for them. Their pages here are one line that names the file; `mirrored` puts its text in.
-- Links and images are checked by the build: it is run with warnings as errors, by `tests/test_docs.py` too.
+- Links and images are checked by the build: it is run with warnings as errors, by `tests/whole/test_docs.py` too.
 """
 
 import os

@@ -26,7 +26,7 @@ from unittest import mock
 
 import psutil
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
+sys.path.insert(0, str(Path(__file__).parents[1] / "furniture"))
 
 from furnished import contents, furnish, put_back
 from iwm_report import page

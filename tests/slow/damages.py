@@ -1,4 +1,4 @@
-"""Every file of a run, damaged in every way, under every verb that reads it: each cell has its outcome in `tests/damage_table.py`.
+"""Every file of a run, damaged in every way, under every verb that reads it: each cell has its outcome in `tests/slow/damage_table.py`.
 
 ::
 
@@ -20,7 +20,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.insert(0, str(Path(__file__).parents[1] / "furniture"))
 
 from damage_table import DAMAGES, Cell, expected, fits
 from damaged_runs import COMMANDS, OTHERS, Result, damage, files_of, make_runs, prepare, run

@@ -2,11 +2,11 @@
 
 import ast
 from importlib import import_module
-from pathlib import Path
 
 import pytest
 from iwm_devkit.plugin_check import checks_of
 from iwm_devkit.plugin_check.moved import MOVED, rewritten, table
+from places import ROOT
 from plugin_packages import package
 
 from iwm_core.plugins.loader import load_plugins
@@ -36,7 +36,7 @@ def test_the_table_knows_all_that_was_public():
 
 
 def test_the_changelog_has_the_table():
-    assert table() in (Path(__file__).parents[3] / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert table() in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(

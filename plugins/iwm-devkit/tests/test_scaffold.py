@@ -15,6 +15,7 @@ from iwm_devkit.scaffold.templates import template_names, template_of
 from iwm_devkit.versions import bounds
 from one_line import assert_one_line
 from packaging.requirements import Requirement
+from places import ROOT
 
 from iwm_core import __version__
 from iwm_core.cli.main import dispatch, guarded
@@ -104,7 +105,7 @@ def test_what_is_written(new):
     module, test = "iwm_film_grain/film_grain.py", "tests/test_film_grain.py"
     assert set(texts) == {"pyproject.toml", "README.md", "LICENSE", "iwm_film_grain/__init__.py", module, test}
     assert "class FilmGrain(TargetSelector)" in texts[module]
-    assert texts["LICENSE"] == (Path(__file__).parents[3] / "LICENSE").read_text()
+    assert texts["LICENSE"] == (ROOT / "LICENSE").read_text()
     assert not re.search("(?i)example", "".join(text for name, text in texts.items() if name != "LICENSE")), "all by its own name"
     assert not re.search("action", texts["README.md"] + texts["pyproject.toml"]), "and its own kind"
     project = tomllib.loads(texts["pyproject.toml"])

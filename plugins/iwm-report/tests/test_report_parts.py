@@ -1,0 +1,226 @@
+"""The parts of a report: names, numbers, marks, axes and colours."""
+
+import math
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from iwm_report.drawing import draw, spread, style
+from iwm_report.naming import common_folder
+from iwm_report.numbers import interval, written
+from iwm_report.panels import alternative, panels
+from iwm_report.reproduce import eval_command
+from iwm_report.scores import make_scorecard, signs_of
+from places import ROOT
+from report_page import report
+from report_runs import evaluation, make_run
+
+from iwm_core.evaluation.reading import read_run
+from iwm_core.interfaces.results import Chart, Metric, Series, beside, measure_and_part
+
+STYLESHEET = ROOT / "plugins/iwm-report/iwm_report/templates/page.css"
+
+
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    [
+        ("mrr", ("mrr", "")),
+        ("mrr.jitter.hue", ("mrr", "jitter.hue")),
+        ("target_std", ("target_std", "")),
+        ("dose_error.contrast", ("dose_error", "contrast")),
+    ],
+)
+def test_metric_names(name, parts):
+    assert measure_and_part(name) == parts
+
+
+def test_a_control_is_one_since_it_controls_something_and_the_evaluator_does_not_say_otherwise():
+    names = ["mrr", "mrr_chance", "mrr.jitter", "mrr.jitter_shuffled", "chance", "size_random", "gap", "gap_random", "gap_random_chance"]
+    plain = {"chance": {}, "size_random": {}}
+    mrr = {"mrr": {"chance": "mrr_chance"}, "mrr.jitter": {"shuffled": "mrr.jitter_shuffled"}}
+    assert beside(names[:6]) == mrr | plain
+    assert beside(names, ["mrr_chance", "mrr.jitter_shuffled", "gap_random_chance"]) == mrr | plain | {
+        "gap": {},
+        "gap_random": {"chance": "gap_random_chance"},
+    }
+    assert beside(names, ()) == {name: {} for name in names}
+
+
+@pytest.mark.parametrize(
+    ("bounds", "signs"),
+    [
+        ([(0.5, 0.6), (0.1, 0.2)], "▲▼"),
+        ([(0.5, 0.6), (0.55, 0.7)], ".."),
+        ([(0.5, 0.6), (0.6, 0.7)], ".."),
+        ([(0.1, 0.2), (0.3, 0.4), (0.35, 0.5)], "▼.."),
+        ([(0.1, 0.2), (0.3, 0.4), (0.5, 0.6)], "▼.▲"),
+        ([(0.5, 0.6), None], ".."),
+        ([(0.5, 0.6), (float("nan"), float("nan"))], ".."),
+        ([(1.0, 1.0), (1.0001, 1.0001)], ".."),  # written alike
+    ],
+)
+def test_runs_are_marked_where_intervals_do_not_overlap(bounds, signs):
+    values = [b and Metric((b[0] + b[1]) / 2, *b, 10) for b in bounds]
+    assert [sign or "." for sign in signs_of(values)] == list(signs)
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        (0.77812, "0.778"),
+        (-0.0741, "−0.074"),
+        (0.0, "0.000"),
+        (0.0000213, "2.1e−5"),
+        (12.345, "12.35"),
+        (123.45, "123.5"),
+        (12345.6, "12,346"),
+        (float("nan"), "–"),
+        (float("-inf"), "–"),
+    ],
+)
+def test_numbers_as_written(number, text):
+    assert written(number) == text
+
+
+def test_tiny_numbers_beside_large_ones_are_zero():
+    assert written(-0.00002, 1.0) == "0.000"
+    assert written(-0.00002, 0.5) == "−2.0e−5"
+    assert interval(Metric(0.0002, -0.0001, 0.002, 9), 1.0) == "0.000 to 0.002"
+    assert interval(Metric.constant(0.5, 9)) == "exact"
+    assert interval(Metric(0.5, 0.5, 0.5, 9)) == "0.500 to 0.500", "images may agree by chance"
+    assert interval(Metric(0.5, float("nan"), 0.6, 9)) == ""
+
+
+def test_marks_lie_on_one_scale(here):
+    path = make_run("a", charts=(), logs=False)
+    card = make_scorecard([read_run(path, "a").measured["rank"]])
+    (mark,) = card.groups[0].lines[0].marks
+    assert mark[:3] == pytest.approx((70, 65, 75))
+    assert mark.controls == pytest.approx([1.6, 2.0])
+    assert card.details[0].lines[0].marks[0][:3] == pytest.approx((50, 40, 60))
+    assert card.groups[1].lines[0].marks == [None]
+
+
+def test_charts_side_by_side_share_their_axes():
+    def chart(top):
+        two = (Series("told", [0, 1], [0.0, top]), Series("not", [0, 2], [0.0, float("nan")]))
+        return Chart("c", "C", "x", "y", "lines", two, "", {"chance": -1.0})
+
+    one, two = panels(["a", "b"], [chart(1.0), chart(3.0)])
+    assert one.axes == two.axes
+    assert one.axes.x == pytest.approx((-0.1, 2.1))
+    assert one.axes.y == pytest.approx((-1.2, 3.2))
+    assert "told: 0.000 at 0, 3.000 at 1." in alternative(two)
+    assert "chance at −1.000." in alternative(two)
+    (only,) = panels(["a", "b"], [None, chart(1.0)._replace(series=(Series("told", [0, 1], [0.0, 1.0]),))])
+    assert only.order == ["a", "b"], "a run looks the same in every chart, also where another has none"
+    assert only.chart.series[0].label == "b"
+
+
+def test_evaluators_that_the_recipe_does_not_name_are_asked_for(here):
+    path = make_run("a", charts=(), logs=False)
+    assert eval_command(read_run(path, "a")) == "iwm eval a"
+    evaluation(path / "eval", name="own")
+    assert eval_command(read_run(path, "a")) == "iwm eval a 'evaluators=[rank,own]'"
+
+
+def test_a_level_that_differs_between_runs_is_told_and_not_drawn():
+    def chart(chance):
+        return Chart("c", "C", "x", "y", "lines", (Series("told", [0], [0.5]),), "", {"chance": chance, "perfect": 1.0})
+
+    (same,) = panels(["a", "b"], [chart(0.1), chart(0.1)])
+    assert same.chart.levels == {"chance": 0.1, "perfect": 1.0}
+    assert same.name_of("a") == "a"
+    (other,) = panels(["a", "b"], [chart(0.1), chart(0.2)])
+    assert other.chart.levels == {"perfect": 1.0}
+    assert [other.name_of(label) for label in "ab"] == ["a (chance 0.100)", "b (chance 0.200)"]
+
+
+@pytest.mark.parametrize("kind", ["lines", "bars", "points"])
+def test_texts_of_drawings_stay_texts(here, kind):
+    """No formula, no escape of the SVG, and no number of a label taken for a coordinate."""
+    words = ["$x$", "<i>", "1.23456", "#010203"]
+    chart = Chart("c", "C", words[0], words[1], kind, (Series("a", [words[2]], [0.5]),), "", {words[3]: 0.4})
+    (panel,) = panels(["run"], [chart])
+    found = re.findall(r"<text[^>]*>([^<]*)</text>", draw(panel, 1))
+    assert {"&lt;i&gt;", "1.23456", "#010203"} <= set(found)
+    assert kind == "bars" or "$x$" in found
+
+
+@pytest.mark.parametrize("kind", ["lines", "points"])
+def test_a_diagonal_is_drawn_and_told(here, kind):
+    chart = Chart("c", "C", "asked", "found", kind, (Series("a", [-1.0, 1.0], [0.5, 0.6]),), "", diagonal="truth")
+    (drawn,), (plain,) = panels(["run"], [chart]), panels(["run"], [chart._replace(diagonal="")])
+    assert "truth" in re.findall(r"<text[^>]*>([^<]*)</text>", draw(drawn, 1))
+    assert "truth" not in draw(plain, 1)
+    assert draw(drawn, 1).count("<path") == draw(plain, 1).count("<path") + 1
+    assert alternative(drawn).endswith("The diagonal is truth.")
+
+
+def test_names_of_levels_do_not_cover_one_another():
+    assert spread([0.1, 0.12, 0.5], [0.1, 0.1, 0.1]) == pytest.approx([0.1, 0.2, 0.5])
+    assert spread([0.1, 0.12, 0.14], [0.1, 0.3, 0.1]) == pytest.approx([0.1, 0.3, 0.5])
+
+
+@pytest.mark.parametrize(
+    ("runs", "folder"),
+    [(["runs/a", "runs/b"], "runs"), (["a", "b"], "."), (["x/a", "y/z/b"], "."), (["a", "a/b"], "."), (["p/a", "./p/q/b"], "p")],
+)
+def test_several_runs_are_reported_where_they_meet(here, runs, folder):
+    assert common_folder([Path(run) for run in runs]) == Path(folder)
+    assert common_folder([Path(run).absolute() for run in runs]) == (here / folder).resolve()
+
+
+def test_a_series_looks_like_no_other():
+    looks = [style(i) for i in range(40)]
+    assert len({(look.marker, str(look.dashes)) for look in looks}) == 40, "also in grey"
+    assert len({looks[i].colour for i in range(7)}) == 7
+
+
+def luminance(colour):
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    r, g, b = (p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts)
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b
+
+
+def contrast(one, other):
+    """WCAG 2.2's contrast ratio."""
+    low, high = sorted([luminance(one), luminance(other)])
+    return (high + 0.05) / (low + 0.05)
+
+
+def test_colours_are_seen_in_light_and_in_dark(here):
+    blocks = re.findall(r":root \{(.*?)\}", STYLESHEET.read_text(), re.DOTALL)
+    light, dark = (dict(re.findall(r"--([\w-]+): (#\w{6})", block)) for block in blocks)
+    assert light.keys() == dark.keys()
+    for theme in (light, dark):
+        assert min(contrast(theme[f"series-{i}"], theme["paper"]) for i in range(1, 8)) >= 3
+        assert len({theme[f"series-{i}"] for i in range(1, 8)}) == 7
+        for text in ("ink", "pale", "link", "right", "wrong"):
+            assert contrast(theme[text], theme["paper"]) >= 4.5
+        assert contrast(theme["ink"], theme["note"]) >= 4.5
+        assert contrast(theme["ink"], theme["raised"]) >= 4.5
+    used = set(re.findall(r"var\(--([\w-]+)\)", report(make_run("a", logs=False)).source))
+    assert used <= light.keys()
+    assert not re.search(r"(fill|stroke): #", report("a").source), "every drawing takes its colours from the page"
+
+
+@settings(deadline=None, derandomize=True, max_examples=25)
+@given(
+    st.lists(st.floats(-1e9, 1e9) | st.sampled_from([25.7, -25.7, 1e-7, 2.0, math.nan]), min_size=1, max_size=4),
+    st.sampled_from([None, 2.0]),
+)
+def test_bars_are_labelled_with_their_values(values, longest):
+    series = (Series("one", [f"bar {i}" for i in range(len(values))], values),)
+    (panel,) = panels([""], [Chart("c", "C", "x", "y", "bars", series, "", longest=longest)])
+    span = panel.axes.y[1] - panel.axes.y[0]
+    assert longest is None or span <= 2.5 * 2 * longest
+    texts = re.findall(r"<text[^>]*>([^<]*)</text>", draw(panel, 0))
+    for value in values:
+        if math.isfinite(value):
+            text = written(value, span)
+            assert text in texts
+            said = float(text.replace(",", "").replace("−", "-"))
+            assert said == pytest.approx(value, rel=6e-3, abs=6e-4 if span >= 1 else 0), "rounded, not cut"

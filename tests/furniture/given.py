@@ -1,0 +1,138 @@
+"""What tests are given: the tiny plugin registered as pip would, command lines, a fork server, images; for the tests of plugins, too."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import tiny_plugin
+from PIL import Image
+from places import FURNITURE
+from plugin_packages import site  # noqa: F401  # a fixture
+from tiny_tuning import Worlds
+
+from iwm_core.cli import builtin
+from iwm_core.cli.main import dispatch, guarded
+from iwm_core.plugins.loader import Plugin, load_plugins
+
+
+@pytest.fixture
+def tiny(monkeypatch, tmp_path):
+    """The tiny plugin among the installed ones, and an empty working directory."""
+    load_plugins.cache_clear()
+    plugins = load_plugins()
+    plugins.plugins.append(Plugin("tiny", "tiny-plugin", "0", tiny_plugin))
+    plugins.manager.register(tiny_plugin)
+    monkeypatch.chdir(tmp_path)
+    yield plugins
+    load_plugins.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def worlds(tmp_path_factory):
+    """Makes tiny world models for tunings, once for each choice of options; to be asked where the tiny plugin is installed."""
+    return Worlds(tmp_path_factory.mktemp("worlds"))
+
+
+@pytest.fixture
+def commands(tmp_path):
+    """Run command lines through the fork server, in an empty directory."""
+    server = subprocess.Popen(
+        [sys.executable, str(FURNITURE / "fork_server.py")],
+        cwd=tmp_path,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert server.stdin is not None
+    assert server.stdout is not None
+    assert server.stdout.readline() == "ready\n"
+
+    def run(*args: str, kill_after: float | None = None) -> int:
+        server.stdin.write(json.dumps({"args": args, "kill_after": kill_after}) + "\n")
+        server.stdin.flush()
+        return int(server.stdout.readline())
+
+    run.folder = tmp_path
+    yield run
+    server.stdin.close()
+    server.wait(timeout=60)
+    server.stdout.close()
+
+
+@pytest.fixture
+def iwm(tiny, capsys):
+    """Run a command line in this process; returns status and the text on standard error."""
+
+    def run(*words):
+        status = guarded(lambda: dispatch([str(w) for w in words]))
+        return status, capsys.readouterr().err
+
+    return run
+
+
+@pytest.fixture
+def fake_entry_points(monkeypatch):
+    """Replace the environment's entry points, but for the core's own, by given (name, distribution, loader) triples."""
+
+    def install(*points):
+        load_plugins.cache_clear()
+        points = (("core", "iwm-core", builtin), *points)
+        monkeypatch.setattr(
+            "importlib.metadata.entry_points", lambda group: [FakePoint(*point) for point in points] if group == "iwm" else []
+        )
+        return load_plugins()
+
+    yield install
+    load_plugins.cache_clear()
+
+
+class FakeDistribution:
+    def __init__(self, name):
+        self.metadata = {"Name": name, "Version": "1.0"}
+        self.requires = None
+
+
+class FakePoint:
+    def __init__(self, name, distribution, module):
+        self.name, self.dist, self.module = name, FakeDistribution(distribution), module
+
+    def load(self):
+        if isinstance(self.module, Exception):
+            raise self.module
+        return self.module
+
+
+@pytest.fixture
+def image_folder(tmp_path):
+    """Small PNG files: two classes of 16 in train, of 8 in validation."""
+    for split, count in (("train", 16), ("validation", 8)):
+        for label in ("a", "b"):
+            folder = tmp_path / "images" / split / label
+            folder.mkdir(parents=True)
+            for i in range(count):
+                pixels = np.random.default_rng(i + 100 * (label == "b")).integers(0, 256, (18, 22, 3), dtype=np.uint8)
+                Image.fromarray(pixels).save(folder / f"{i:02}.png")
+    return tmp_path / "images"
+
+
+@pytest.fixture
+def parquet(image_folder):
+    """The same images as parquet files with the columns image and label."""
+    target = image_folder.parent / "parquet"
+    target.mkdir()
+    for split in ("train", "validation"):
+        paths = sorted((image_folder / split).rglob("*.png"))
+        images = pa.array([{"bytes": p.read_bytes(), "path": p.name} for p in paths])
+        pq.write_table(pa.table({"image": images, "label": [int(p.parent.name == "b") for p in paths]}), target / f"{split}.parquet")
+    return target
+
+
+@pytest.fixture
+def here(monkeypatch, tmp_path):
+    """An empty working directory."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path

@@ -1,0 +1,271 @@
+"""Overrides do what they say, in one recipe, in a sweep, and in the evaluation of a run."""
+
+import dataclasses
+import json
+import re
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from omegaconf import OmegaConf
+from places import FURNITURE
+
+from iwm_core import hookimpl
+from iwm_core.cli.main import dispatch, guarded
+from iwm_core.interfaces import Evaluation, Evaluator, Metric, option
+from iwm_core.interfaces.errors import UserError
+from iwm_core.plugins.loader import Plugin
+from iwm_core.process.signals import Children
+from iwm_core.recipe.anchor import anchor_words
+from iwm_core.recipe.change import change
+from iwm_core.recipe.compose import compose
+from iwm_core.recipe.overrides import parse, quoted
+from iwm_core.recipe.own_settings import check_settings, keys_below
+from iwm_core.recipe.schema import schemas
+from iwm_core.recipe.thaw import thaw
+from iwm_core.run.directory import Run
+from iwm_core.run.settings import digest, plain, settings_of
+
+
+def test_options_of_a_replaced_component_are_left_out_with_a_note(tiny, capsys):
+    config, notes = compose("tiny", ["predictor=identity"])
+    assert OmegaConf.to_container(config.predictor) == {"name": "identity"}
+    assert notes == ["predictor=identity has no 'depth', 'width', 'heads': the recipe's values are left out"]
+    assert dispatch(["show", "recipe=tiny", "predictor=identity"]) == 0
+    assert capsys.readouterr().err.count("iwm: note: predictor=identity has no") == 1
+    assert compose("tiny", [])[1] == []
+    assert compose("tiny", ["predictor=feature"])[1] == [], "one that knows the same options keeps them"
+    with pytest.raises(UserError, match="depth"):
+        thaw(compose("tiny", ["predictor=identity", "predictor.depth=3"])[0])
+
+
+def test_no_actions_drops_the_recipes_options_of_them(tiny):
+    assert "jitter" in compose("quickstart", [])[0].actions
+    config, _ = compose("quickstart", ["actions=[]"])
+    assert config.actions == {}
+    assert thaw(config).actions == {}
+
+
+def test_an_option_of_an_action_that_is_not_chosen_is_an_error(tiny):
+    """What the user writes is never left out in silence, also where the recipe sets an option of that action."""
+    for overrides in (["actions=[]", "actions.jitter.hue=0.1"], ["actions=[blur]", "actions.jitter.hue=0.1"]):
+        with pytest.raises(UserError, match="jitter"):
+            thaw(compose("quickstart", overrides)[0])
+
+
+@pytest.mark.parametrize(
+    ("overrides", "order"),
+    [
+        ([], ["jitter", "grayscale", "blur", "solarize"]),
+        (["actions=[solarize,jitter,blur]"], ["solarize", "jitter", "blur"]),
+        (["actions=[gain,solarize,jitter]", "actions.solarize.p=0.3"], ["gain", "solarize", "jitter"]),
+    ],
+)
+def test_actions_are_in_the_order_they_are_named(tiny, overrides, order):
+    recipe = thaw(OmegaConf.create(OmegaConf.to_yaml(compose("quickstart", overrides)[0])))
+    assert list(recipe.actions) == order
+    assert recipe.actions["jitter"].brightness == 0.6, "the recipe's option stays"
+
+
+# --- sweep
+
+
+@pytest.fixture
+def jobs(monkeypatch):
+    done = []
+
+    class Recorded(Children):
+        def start(self, command, **_):
+            done.append(command)
+
+        def statuses(self):
+            return [3 if "train.seed=7" in done[-1] else 0]
+
+    monkeypatch.setattr("iwm_core.process.jobs.Children", Recorded)
+    return done
+
+
+def test_a_sweep_runs_each_job_in_a_process_of_its_own(tiny, jobs):
+    words = ["train", "-m", "recipe=tiny", "train.seed=0,1", "predictor=shift,identity", "train.lr.peak=2e-3"]
+    assert guarded(lambda: dispatch(words)) == 0
+    assert all(job[:5] == [sys.executable, "-m", "iwm_core.cli", "train", "recipe=tiny"] for job in jobs)
+    pairs = [(s, p) for s in ("train.seed=0", "train.seed=1") for p in ("predictor=shift", "predictor=identity")]
+    assert [job[5:] for job in jobs] == [[*pair, "train.lr.peak=2e-3", "run='runs/tiny'"] for pair in pairs]
+    assert list(Path("runs").iterdir()) == [], "a directory that a job has not used is removed"
+
+
+def test_a_sweep_over_lists_and_texts_passes_them_on_whole(tiny, jobs):
+    assert (
+        guarded(lambda: dispatch(["train", "-m", "recipe=tiny", "predictor=feature", "actions=[gain],[]", "train.lr.warmup='1 epochs',2"]))
+        == 0
+    )
+    recipes = [thaw(compose("tiny", job[5:])[0]) for job in jobs]
+    asked = [(list(recipe.actions), recipe.train.lr.warmup) for recipe in recipes]
+    assert asked == [(["gain"], "1 epochs"), (["gain"], "2"), ([], "1 epochs"), ([], "2")]
+
+
+def test_a_sweep_checks_all_jobs_before_the_first_one_runs(tiny, jobs, capsys):
+    assert guarded(lambda: dispatch(["train", "-m", "recipe=tiny", "encoder.heads=2,4,3"])) == 2
+    assert "not divisible by encoder.heads 3" in capsys.readouterr().err
+    assert jobs == []
+
+
+def test_a_sweep_ends_at_a_job_that_fails(tiny, jobs):
+    assert guarded(lambda: dispatch(["train", "-m", "recipe=tiny", "train.seed=6,7,8"])) == 3
+    assert len(jobs) == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "fix"),
+    [
+        (["encoder=glob(*)"], "key=a,b"),
+        (["train.seed=0,1", "run=r"], "run"),
+    ],
+)
+def test_sweeps_that_cannot_be(tiny, jobs, capsys, words, fix):
+    """Two jobs cannot have one directory; that is said before the first has trained for a day."""
+    assert guarded(lambda: dispatch(["train", "-m", "recipe=tiny", *words])) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert fix in line
+    assert jobs == []
+
+
+def test_a_sweep_needs_its_flag(tiny, jobs, capsys):
+    assert guarded(lambda: dispatch(["train", "recipe=tiny", "train.seed=6,7"])) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
+    assert jobs == []
+
+
+# --- eval
+
+
+@dataclasses.dataclass(kw_only=True)
+class Noted(Evaluator):
+    """Writes down what it was told."""
+
+    name = "noted"
+    x: int = option(1, "a number")
+    y: int = option(2, "another number")
+
+    def evaluate(self, model, data, folder, track):
+        return Evaluation({"x": Metric(self.x, self.x, self.x, 1)}, {"x": self.x, "y": self.y, "seed": data.seed})
+
+
+def settings(file="r/eval/noted.json"):
+    told = json.loads(Path(file).read_text())["settings"]
+    return {key: told[key] for key in ("x", "y", "seed")}
+
+
+def test_eval_changes_what_is_asked_and_nothing_else(tiny, capsys):
+    module = SimpleNamespace(iwm_evaluators=hookimpl(lambda: [Noted]))
+    tiny.plugins.append(Plugin("noted", "noted-plugin", "0", module))
+    tiny.manager.register(module)
+    assert dispatch(["train", "recipe=tiny", "evaluators=[noted]", "evaluators.noted.y=5", "run=r", "train.seed=3"]) == 0
+    assert settings() == {"x": 1, "y": 5, "seed": 3}
+    before = {p: p.read_bytes() for p in Path("r").rglob("[!.]*") if p.is_file()}
+    capsys.readouterr()
+    assert dispatch(["eval", "r", "evaluators.noted.x=9"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "next: iwm report r"
+    (other,) = Path("r/eval/noted").glob("*.json")
+    assert settings(other) == {"x": 9, "y": 5, "seed": 3}
+    assert {p: p.read_bytes() for p in Path("r").rglob("[!.]*") if p.is_file() and p != other} == before
+
+    config = Run.open("r").config()
+    changed = change(config, ["evaluators.noted.x=9"], ("evaluators",), "eval")
+    assert changed.evaluators.noted.pop("x") == 9
+    assert config.evaluators.noted.pop("x") == 1
+    assert changed == config
+
+
+def test_a_run_can_be_launched_otherwise_by_name(tiny, capsys):
+    config = compose("tiny", [])[0]
+    assert config.launch.precision == "fp32"
+    changed = change(config, ["launch.workers=3", "launch=gpu"], ("launch",), "resume")
+    assert (changed.launch.precision, changed.launch.compile, changed.launch.workers) == ("bf16", True, 3)
+    with pytest.raises(
+        UserError, match=r"there is no launch=tpu: did you mean launch=gpu\? there are auto, cpu, gpu; or give single settings"
+    ):
+        change(config, ["launch=tpu"], ("launch",), "resume")
+
+
+def test_images_of_a_relative_path_are_the_same_from_two_folders(tiny, tmp_path, monkeypatch):
+    (tmp_path / "a/photos").mkdir(parents=True)
+    config, found = compose("tiny", [])[0], set()
+    for here, path in (
+        (tmp_path / "a", "photos"),
+        (tmp_path, "a/photos"),
+        (tmp_path / "a", "../a/photos"),
+        (tmp_path, str(tmp_path / "a/photos")),
+    ):
+        monkeypatch.chdir(here)
+        changed = change(config, ["data=folder", f"data.path={path}"], ("data",), "eval")
+        assert changed.data.path == str(tmp_path / "a/photos")
+        found.add(digest(settings_of(plain(thaw(changed)), "noted")))
+    assert len(found) == 1
+    monkeypatch.chdir(tmp_path / "a")
+    changed.data.path = "photos"  # of a hub, or of an earlier version: what is not changed stays as it is
+    assert change(changed, ["launch.workers=1"], ("launch",), "eval").data.path == "photos"
+
+
+@given(st.text(alphabet="ab\\'\"=[]{},: $é\t", max_size=12).filter(lambda text: "${" not in text))
+def test_any_text_can_be_a_quoted_value(text):
+    assert parse([f"run={quoted(text)}"])[0].value() == text
+
+
+def test_paths_in_overrides_have_one_spelling(tmp_path, monkeypatch):
+    """So a comparison goes on from another folder with the same images, and `..` makes no other settings; what is no path stays."""
+    here = tmp_path / "it's"
+    (here / "photos").mkdir(parents=True)
+    (tmp_path / "link").symlink_to("it's/photos")
+    monkeypatch.chdir(here)
+    there = f"data.path={quoted(str(here / 'photos'))}"
+    others = ["data.path=nowhere", "train.seed=photos", "view=photos", "data=photos"]
+    assert anchor_words(["data.path=photos", "+data.path='../it\\'s/./photos'", *others]) == [there, f"+{there}", *others]
+    assert anchor_words([there]) == [there]
+    through = str(here / "../link/../photos")  # a folder beside the one that the link leads to: without `..`, it would be another
+    assert anchor_words(["data.path=../link/../photos"]) == [f"data.path={quoted(through)}"]
+
+
+@pytest.mark.parametrize("value", ["feature", "3", "0.5", "true", "[1,2]"])
+@pytest.mark.parametrize("schema", schemas(), ids=lambda schema: schema.base)
+def test_what_is_proposed_in_place_of_a_section_is_accepted(tiny, schema, value):
+    keys = [
+        key for key in (*schema.sections, *keys_below(schema.sections)) if any(k.startswith(f"{key}.") for k in keys_below(schema.sections))
+    ]
+    assert {"launch", "train", "train.lr"} <= set(keys)
+    for key in keys:
+        with pytest.raises(UserError) as refused:
+            check_settings(parse([f"{key}={value}"]), schema)
+        (proposed,) = re.findall(r"(?:such as|write|settings,) (\S+?=\S+?)(?:;|$)", str(refused.value))
+        if not proposed.endswith("KEY=VALUE"):
+            check_settings(parse([proposed]), schema)
+
+
+@pytest.mark.parametrize("place", ["a b+ü", "jo@corp,x=1"])
+def test_recipes_are_found_below_any_folder(tiny, tmp_path, place):
+    """Where a checkout or an environment lies must not matter: groups of a recipe's own folder are found too."""
+    folder = tmp_path / place / "recipes"
+    (folder / "deep").mkdir(parents=True)
+    (folder / "launch").mkdir()
+    (folder / "launch" / "mine.yaml").write_text("accumulate: 2\n")
+    text = (FURNITURE / "tiny_recipes/tiny.yaml").read_text()
+    (folder / "deep" / "own.yaml").write_text(text.replace("launch: auto", "launch: mine"))
+    module = SimpleNamespace(iwm_recipe_dirs=hookimpl(lambda: [folder]))
+    tiny.plugins.append(Plugin("own", "own-plugin", "0", module))
+    tiny.manager.register(module)
+    assert compose("deep/own", [])[0].launch.accumulate == 2
+
+
+def test_an_old_evaluation_is_not_the_end_of_a_run(tiny):
+    """Numbers of an earlier checkpoint do not count as those of the last one."""
+    module = SimpleNamespace(iwm_evaluators=hookimpl(lambda: [Noted]))
+    tiny.plugins.append(Plugin("noted", "noted-plugin", "0", module))
+    tiny.manager.register(module)
+    assert dispatch(["train", "recipe=tiny", "evaluators=[noted]", "run=r"]) == 0
+    path = Path("r/eval/noted.json")
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"step": 4}))
+    assert dispatch(["resume", "r"]) == 0
+    assert json.loads(path.read_text())["step"] == 6

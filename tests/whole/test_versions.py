@@ -1,0 +1,61 @@
+"""What the distributions require of others: lower bounds, and pins within them; `slow/versions.py` runs the tests on both."""
+
+import ast
+import re
+import sys
+import tomllib
+
+import pytest
+from packaging.requirements import Requirement
+from places import ROOT
+from versions import dependencies, known, lowest
+
+PROJECTS = sorted(path.parent for path in (ROOT / "pyproject.toml", *ROOT.glob("*/pyproject.toml"), *ROOT.glob("plugins/*/pyproject.toml")))
+BROUGHT = {
+    **{"PIL": "pillow", "yaml": "pyyaml", "hydra": "hydra-core", "omegaconf": "hydra-core", "markupsafe": "jinja2"},
+    **{"torch": "iwm-core", "jaxtyping": "iwm-core"},  # what interfaces are made of
+}
+"""The distributions that bring modules of another name."""
+
+
+@pytest.mark.parametrize("folder", PROJECTS, ids=lambda folder: folder.name)
+def test_what_a_distribution_imports_it_requires(folder):
+    told = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))
+    required = {Requirement(text).name for text in told["project"]["dependencies"]} | {told["project"]["name"]}
+    kit = {Requirement(text).name for text in told["project"].get("optional-dependencies", {}).get("kit", [])}
+    (package,) = told["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
+    imported = {}
+    for path in (folder / package).rglob("*.py"):
+        if not re.search(r"scaffold/\w+/", path.as_posix()):  # templates of other packages
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.Import | ast.ImportFrom):
+                    names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else [str(node.module)]
+                    extra = kit if path.parent.name == "kit" else set()
+                    imported |= {
+                        top: path.relative_to(folder) for name in names if (top := name.split(".")[0]).replace("_", "-") not in extra
+                    }
+    needed = {BROUGHT.get(name, name.replace("_", "-")): where for name, where in imported.items() if name not in sys.stdlib_module_names}
+    assert {name: str(where) for name, where in needed.items() if name not in required} == {}
+
+
+def test_every_dependency_has_a_lower_bound():
+    bounds = {name: [r for r in asked if not any(part.operator == ">=" for part in r.specifier)] for name, asked in dependencies().items()}
+    assert {name: bare for name, bare in bounds.items() if bare} == {}
+    assert len(bounds) > 10
+
+
+def test_one_dependency_has_one_bound():
+    several = {name: {str(r.specifier) for r in asked} for name, asked in dependencies().items()}
+    assert {name: texts for name, texts in several.items() if len(texts) > 1} == {}
+
+
+def test_the_known_versions_are_those_of_all_dependencies_and_within_their_bounds():
+    assert sorted(known()) == sorted(dependencies())
+    outside = {name: str(v) for name, v in known().items() for r in dependencies()[name] if not r.specifier.contains(str(v))}
+    assert outside == {}
+    assert all(known()[name] >= version for name, version in lowest().items())
+
+
+def test_the_readme_and_contributing_say_how_they_are_run():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    assert "tests/slow/versions.py lowest" in text
