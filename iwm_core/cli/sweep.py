@@ -1,12 +1,11 @@
 """``iwm train -m``: a run for each combination of values, each in a process of its own."""
 
-import sys
 from pathlib import Path
 
 from iwm_core.interfaces.errors import UserError
 from iwm_core.interfaces.events import SweepEnd
 from iwm_core.plugins.loader import load_plugins
-from iwm_core.process.jobs import at, run_job
+from iwm_core.process.jobs import at, python, run_job
 from iwm_core.process.shown import tell
 from iwm_core.recipe.compose import compose
 from iwm_core.recipe.overrides import expand
@@ -42,7 +41,7 @@ def run_jobs(name: str, jobs: list[list[str]], runs: list[Path]) -> int:
         path = Path(str(config.run)) if config.run else reserve(config.recipe)  # made here, so that it is known here
         own = [] if config.run else [at(path)]
         old = (path / "config.yaml").exists()
-        ended = run_job([sys.executable, "-m", "iwm_core.cli", "train", f"recipe={name}", *job, *own])
+        ended = run_job([*python("iwm_core.cli"), "train", f"recipe={name}", *job, *own])
         if (path / "config.yaml").exists() and not old:
             runs.append(path)
         elif own and not any(path.iterdir()):

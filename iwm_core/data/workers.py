@@ -130,7 +130,7 @@ def into_shared_memory(made: Any) -> Any:
     try:
         share(made)
     except RuntimeError as error:
-        if "shared memory" not in str(error):
+        if not any(words in str(error) for words in ("shared memory", "unable to resize file")):
             raise
         return Refused(NO_ROOM)
     return made

@@ -13,6 +13,7 @@ from typing import Any, TypedDict
 
 from iwm_core.evaluation.measured import Measured, read_controls, read_measured, read_metrics
 from iwm_core.interfaces.errors import UserError
+from iwm_core.process.shown import as_word
 from iwm_core.run.directory import is_run, why_no_run
 from iwm_core.run.saved import Logged, MeasuredLine, latest_checkpoint, read_config, read_state
 from iwm_core.run.scorecard import kept_otherwise, understand
@@ -97,7 +98,7 @@ def read_run(path: Path, label: str) -> RunRecord:
         """The lines of a log that can be read; that there are others is told."""
         if log.bad:
             problems.append(
-                f"{file} holds lines that cannot be read and are left out ({log.bad}); `iwm resume {path}` mends an unfinished run"
+                f"{file} holds lines that cannot be read and are left out ({log.bad}); `iwm resume {as_word(path)}` mends an unfinished run"
             )
         return log.records
 

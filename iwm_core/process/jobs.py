@@ -1,12 +1,18 @@
 """One command after another, each in a process of its own, as sweeps and comparisons run them."""
 
 import os
+import sys
 from pathlib import Path
 from subprocess import PIPE
 from typing import NamedTuple
 
 from iwm_core.process.signals import Children
 from iwm_core.recipe.overrides import quoted
+
+
+def python(module: str) -> list[str]:
+    """What runs a module of ours in a process of its own, and nothing of the current folder, which may be anybody's."""
+    return [sys.executable, "-P", "-m", module]
 
 
 def at(path: Path) -> str:

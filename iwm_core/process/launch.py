@@ -11,7 +11,6 @@ import importlib.util
 import json
 import os
 import signal
-import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -25,6 +24,8 @@ from accelerate.state import AcceleratorState
 from accelerate.utils import InitProcessGroupKwargs, ProjectConfiguration, gather_object
 
 from iwm_core.interfaces.errors import Stopped, UserError
+from iwm_core.process.jobs import python
+from iwm_core.process.shown import as_word
 from iwm_core.process.signals import Children, named
 from iwm_core.recipe.config import Launch
 
@@ -125,7 +126,7 @@ def spawn(folder: Path, overrides: list[str], processes: int) -> int:
         files = [Path(temporary) / str(rank) for rank in range(processes)]
         for rank, file in enumerate(files):
             own = {"RANK": str(rank), "LOCAL_RANK": str(rank), "IWM_OUTCOME": str(file), "IWM_MEETING": f"{temporary}/meeting"}
-            children.start([sys.executable, "-m", "iwm_core.worker", str(folder), *overrides], env=environment | own, stdin=PIPE)
+            children.start([*python("iwm_core.worker"), str(folder), *overrides], env=environment | own, stdin=PIPE)
         while True:
             running, statuses = children.watch(), children.statuses()
             told = outcomes(files)  # after the statuses: a process tells first, then ends
@@ -155,7 +156,7 @@ def crashed(folder: Path, status: int, received: int) -> int:
     if status > 0:
         return status
     what = f"interrupted by {named(received)}" if received else f"a process was killed by {signal.Signals(-status).name}"
-    raise Stopped(f"{what}; continue with `iwm resume {folder}`", 128 + (received or -status))
+    raise Stopped(f"{what}; continue with `iwm resume {as_word(folder)}`", 128 + (received or -status))
 
 
 def check_devices(launch: Launch) -> None:

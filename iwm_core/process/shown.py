@@ -9,6 +9,7 @@ Decisions:
 """
 
 import json
+import shlex
 import sys
 import unicodedata
 from typing import Any
@@ -30,6 +31,12 @@ def shown(text: str, keep: str = "") -> str:
 def visible(sign: str) -> bool:
     """Whether a sign may stand in a line: letters, symbols, and spaces of any width."""
     return sign.isprintable() or sign in JOINERS or unicodedata.category(sign) == "Zs"
+
+
+def as_word(path: Any) -> str:
+    """A path as one types it after a verb: quoted, and no switch."""
+    text = str(path)
+    return shlex.quote(f"./{text}" if text.startswith("-") else text)
 
 
 def tell(text: str, to: Any = None, keep: str = "") -> None:

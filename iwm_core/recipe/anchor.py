@@ -7,6 +7,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
+from iwm_core.interfaces.errors import UserError
 from iwm_core.plugins.loader import load_plugins
 from iwm_core.recipe.overrides import parse, quoted
 from iwm_core.recipe.schema import groups, kind_of, of, several, single
@@ -42,6 +43,12 @@ def anchored_word(word: str) -> str:
 
 
 def absolute(path: str) -> str:
-    """One spelling of a path: absolute, and without ``..`` and ``.`` where these lead to the same place, which links may prevent."""
+    """One spelling of a path: absolute, and without ``..`` and ``.`` where these lead to the same place, which links may prevent.
+
+    Raises:
+        UserError: a config would read it as an interpolation.
+    """
     plain = os.path.abspath(path)  # noqa: PTH100
+    if "${" in plain:
+        raise UserError(f"a run cannot keep the path {plain}: ${{…}} has a meaning in recipes; rename the folder, or link to it")
     return plain if os.path.exists(plain) and os.path.samefile(plain, path) else str(Path(path).absolute())  # noqa: PTH110, PTH121

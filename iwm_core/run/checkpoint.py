@@ -18,6 +18,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from iwm_core.interfaces.errors import UserError
+from iwm_core.process.shown import as_word
 from iwm_core.run.files import cause, remedy, sync, write_atomically, writing
 from iwm_core.run.saved import read_state, saved_steps, way_back
 from iwm_core.run.stored import FORMAT, Damaged, checksum_of_file, owned, sealed
@@ -53,7 +54,9 @@ def save_checkpoint(folder: Path, step: int, model: nn.Module, optimizer: torch.
         write_atomically(folder / "latest", final.name)
     except (OSError, SafetensorError) as error:  # safetensors writes by itself and has its own exception for a full disk
         shutil.rmtree(partial, ignore_errors=True)
-        raise UserError(f"cannot write checkpoint {final}: {cause(error)}; {remedy(error)}, then iwm resume {folder.parent}") from error
+        raise UserError(
+            f"cannot write checkpoint {final}: {cause(error)}; {remedy(error)}, then iwm resume {as_word(folder.parent)}"
+        ) from error
     with writing(folder, "remove old checkpoints from"):
         for old in saved_steps(folder)[:-keep]:
             shutil.rmtree(folder / f"step_{old}")

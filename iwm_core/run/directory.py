@@ -12,12 +12,13 @@ from omegaconf import DictConfig, OmegaConf
 
 from iwm_core.interfaces.errors import UserError
 from iwm_core.interfaces.near import did_you_mean
+from iwm_core.process.shown import as_word
 from iwm_core.run.files import append, exists, refuse_links, write_atomically, write_record, writing
 from iwm_core.run.plain import plain_yaml
 from iwm_core.run.saved import Logged, latest_checkpoint, read_config, read_not_applicable, saved_steps
 from iwm_core.run.scorecard import MEASURED_WITH, Place, measured_at, put_aside
 from iwm_core.run.settings import Settings
-from iwm_core.run.stored import FORMAT, Damaged, check_folder, checksum, read_log
+from iwm_core.run.stored import FORMAT, Damaged, check_folder, checksum, read_log, read_text
 
 T = TypeVar("T")
 
@@ -66,6 +67,11 @@ class Run:
         """
         return read_config(self.path / "config.yaml")
 
+    def edited(self) -> bool:
+        """Whether somebody has changed the frozen config and taken its checksum out; earlier versions wrote neither that nor a format."""
+        content = plain_yaml(read_text(self.path / "config.yaml"))
+        return "format" in content and "checksum" not in content
+
     @contextmanager
     def blamed(self) -> Iterator[None]:
         """Name the config in what is wrong with the recipe that it holds.
@@ -98,7 +104,7 @@ class Run:
         """
         checkpoint = self.latest()
         if checkpoint is None:
-            raise UserError(f"the run {self.path} has no checkpoint yet; continue it with `iwm resume {self.path}`")
+            raise UserError(f"the run {self.path} has no checkpoint yet; continue it with `iwm resume {as_word(self.path)}`")
         return checkpoint
 
     def read_newest(self, read: Callable[[Path], T]) -> T:

@@ -21,6 +21,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 
 from iwm_core.interfaces.errors import UserError
 from iwm_core.plugins.loader import load_plugins
+from iwm_core.process.shown import as_word
 from iwm_core.recipe.anchor import anchor
 from iwm_core.recipe.overrides import parse
 from iwm_core.run.directory import Run, frozen
@@ -39,6 +40,7 @@ def new_run(config: DictConfig, verb: str, warn: Callable[[str], None]) -> Itera
     Raises:
         UserError: the directory is taken, or cannot be written.
     """
+    anchor(config)
     with ExitStack() as lock:
         path = Path(str(config.run)) if config.run is not None else None  # a number, in run=7
         if path is not None:
@@ -50,7 +52,6 @@ def new_run(config: DictConfig, verb: str, warn: Callable[[str], None]) -> Itera
         else:
             path = next(free for free in numbered(config.recipe) if take(free, verb, warn, lock))
         config.run = str(path)
-        anchor(config)
         text, seal = frozen(config)
         write_record(path / "env.json", {**environment(config.train.seed), "config": seal})
         # Last: a directory with a config.yaml is a run.
@@ -82,7 +83,7 @@ def refuse_taken(path: Path) -> None:
             busy = writer_of(path)
             if busy:
                 raise Taken(f"{path} is in use by {busy}; {ELSEWHERE}")
-            raise UserError(f"the run {path} exists; continue it with `iwm resume {path}`, or {ELSEWHERE}")
+            raise UserError(f"the run {path} exists; continue it with `iwm resume {as_word(path)}`, or {ELSEWHERE}")
         if path.is_file():
             raise UserError(f"run={path} is a file; {ELSEWHERE}")
         if path.is_dir() and not left_behind(path):

@@ -1,11 +1,11 @@
 """What a run has saved: its checkpoints, what the ``state.json`` of one tells, the lines of its logs. Needs no torch."""
 
 import re
-import shlex
 from pathlib import Path
 from typing import Any, NotRequired, TypedDict
 
 from iwm_core.interfaces.results import Metric
+from iwm_core.process.shown import as_word
 from iwm_core.recipe.schema import schemas, several
 from iwm_core.recipe.shapes import Name, fitting
 from iwm_core.run.stored import SEALS, Damaged, check_folder, check_owner, read_json, read_yaml
@@ -131,4 +131,4 @@ def way_back(checkpoint: Path) -> str:
     if not others:
         return f"there is no other checkpoint: remove {checkpoint} to start the run again from step 0"
     before = [name for name in others if step_of(name) < step_of(checkpoint.name)]
-    return f"go on from another checkpoint with `iwm resume {shlex.quote(str(folder.parent))} checkpoint={(before or others)[-1]}`"
+    return f"go on from another checkpoint with `iwm resume {as_word(folder.parent)} checkpoint={(before or others)[-1]}`"

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 from iwm_core.interfaces.results import Metric, beside
 from iwm_core.process.display import Display
+from iwm_core.process.shown import as_word
 from iwm_core.run.files import refuse_links, write_record, writing
 from iwm_core.run.settings import Settings, alike, digest, in_words, otherwise
 from iwm_core.run.stored import Damaged, read_json
@@ -141,5 +142,5 @@ def tell_apart(folder: Path, name: str, place: Place, display: Display) -> None:
     """Say that what other settings measured has not touched the recipe's result."""
     recipes = folder / f"{name}.json"
     if not place.own:
-        state = f"{recipes}, is as it was" if recipes.exists() else f"is not measured yet: iwm eval {folder.parent}"
+        state = f"{recipes}, is as it was" if recipes.exists() else f"is not measured yet: iwm eval {as_word(folder.parent)}"
         display.say(f"measured with {place.differing}: kept apart; what the recipe's own settings measure, {state}")

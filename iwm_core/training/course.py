@@ -16,6 +16,7 @@ from iwm_core.interfaces.errors import UserError
 from iwm_core.interfaces.runs import RunKind
 from iwm_core.process.display import Display, SilentDisplay, make_display
 from iwm_core.process.launch import spawn
+from iwm_core.process.shown import as_word
 from iwm_core.recipe.change import change
 from iwm_core.recipe.compose import compose
 from iwm_core.recipe.overrides import ON_RESUME, allowed_to, checkpoint_in
@@ -77,6 +78,8 @@ def resume(path: str, overrides: list[str]) -> int:
         if not finished(run, kind, checkpoint):
             kind.check_resumed(recipe, restored=checkpoint is not None)
         display.say(f"continuing from {checkpoint.name if checkpoint else 'the start'}")
+        if checkpoint and run.edited():
+            display.warn(f"config.yaml was edited: what it says holds from {checkpoint.name} on, all before was made without it")
         return carry_on(run, recipe, checkpoint, overrides, display)
 
 
@@ -129,7 +132,8 @@ def carry_on(run: Run, recipe: Any, checkpoint: Path | None, overrides: list[str
 
 def tell_next(run: Run, kind: RunKind, display: Display) -> None:
     """What a user wants to do once a run is measured."""
-    display.say(f"next: {shlex.join(['iwm', *kind.next_words(run)])}")
+    words = (as_word(word) if word == str(run.path) else shlex.quote(word) for word in kind.next_words(run))
+    display.say(f"next: iwm {' '.join(words)}")
 
 
 def train_here(run: Run, recipe: Any, checkpoint: Path | None, display: Display) -> None:
@@ -139,7 +143,7 @@ def train_here(run: Run, recipe: Any, checkpoint: Path | None, display: Display)
     except torch.OutOfMemoryError as error:
         raise UserError(
             f"the device has too little memory ({str(error).splitlines()[0][:120]}); compute fewer images at once with a larger "
-            f"launch.accumulate (now {recipe.launch.accumulate}), or keep them elsewhere (data.cache), then iwm resume {run.path}"
+            f"launch.accumulate (now {recipe.launch.accumulate}), or keep them elsewhere (data.cache), then iwm resume {as_word(run.path)}"
         ) from error
 
 
@@ -149,8 +153,8 @@ def is_complete(run: Run, recipe: Any, checkpoint: Path) -> bool:
 
 
 def finished(run: Run, kind: RunKind, checkpoint: Path | None) -> bool:
-    """Whether a run's newest checkpoint is its last, and what its kind does after that is done."""
-    if checkpoint is None:
+    """Whether a run's newest checkpoint is its last, as far as an unchanged config tells, and what its kind does after that is done."""
+    if checkpoint is None or run.edited():
         return False
     state = read_state(checkpoint)
     return state["step"] >= state["steps"] and kind.finished(run)

@@ -25,6 +25,7 @@ from iwm_core.interfaces.events import StepEnd, TrainEnd, TrainStart
 from iwm_core.plugins.loader import load_plugins
 from iwm_core.process.display import Display, Recurring
 from iwm_core.process.launch import agreement, first_reason
+from iwm_core.process.shown import as_word
 from iwm_core.process.signals import Stop, named
 from iwm_core.recipe.config import Launch, steps_of
 from iwm_core.run.checkpoint import load_optimizer, save_checkpoint
@@ -159,7 +160,7 @@ def fit(
             save_checkpoint(run.checkpoints, done, model, optimizer, kept, settings.keep)
         if received:
             why = f": {first_reason(data.lost)}" if received == LOST else f" by {named(received)}"
-            text = f"stopped at step {done} of {plan.steps}{why}; continue with `iwm resume {run.path}`"
+            text = f"stopped at step {done} of {plan.steps}{why}; continue with `iwm resume {as_word(run.path)}`"
             raise Stopped(text, 1 if received == LOST else 128 + received)
 
     plugins.tell("iwm_train_end", TrainEnd(run.path, model, plan.steps))

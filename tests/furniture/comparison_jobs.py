@@ -1,6 +1,5 @@
 """What happens outside of `iwm compare`, as a test plans it: tunings, recipes and what is checked of them."""
 
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,7 +9,7 @@ from iwm_tasks.comparison.work import compare
 
 from iwm_core.cli.main import guarded
 from iwm_core.plugins.loader import Plugin
-from iwm_core.process.jobs import Ended
+from iwm_core.process.jobs import Ended, python
 
 USUAL = ["probe_linear", "probe_attentive", "encoder", "predictor", "predictor_random", "end_to_end"]
 TWO = ["protocols=[predictor,encoder]", "seeds=2"]
@@ -35,8 +34,8 @@ def stand_in(tiny, monkeypatch):
     outside = Outside(commands=[], checked=[], endings={})
 
     def run(command):
-        assert command[:3] == [sys.executable, "-m", "iwm_core.cli.main"]
-        words = command[3:]
+        assert command[:4] == python("iwm_core.cli")
+        words = command[4:]
         outside.commands.append(words)
         path = Path(words[1] if words[0] == "resume" else words[4].removeprefix("run='").removesuffix("'").replace("\\'", "'"))
         if path.name in outside.endings:

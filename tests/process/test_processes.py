@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,8 +12,10 @@ from pathlib import Path
 import psutil
 import pytest
 from PIL import Image
+from places import ROOT
 
 from iwm_core.interfaces.errors import UserError
+from iwm_core.process.jobs import python
 from iwm_core.recipe.compose import compose
 from iwm_core.recipe.thaw import thaw
 from iwm_core.run.saved import latest_checkpoint
@@ -149,6 +152,25 @@ def test_ctrl_c_in_a_sweep_stops_its_job_with_a_checkpoint(tmp_path):
     assert len(error.splitlines()) == 1
     assert "job 2" not in rest
     assert latest_checkpoint(tmp_path / "runs/quickstart/checkpoints") is not None
+
+
+@pytest.mark.parametrize("module", ["iwm_core.cli", "iwm_core.worker"])
+def test_files_of_the_current_folder_are_no_modules(tmp_path, module):
+    """Jobs and processes are started where a stranger's data may lie."""
+    (tmp_path / "shlex.py").write_text("raise SystemExit('code of the folder ran')")
+    done = subprocess.run(
+        [*python(module), "nowhere"], env={**os.environ, "RANK": "0"}, cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert "code of the folder" not in done.stderr
+    assert (done.returncode, "nowhere" in done.stderr) == (2, True)
+
+
+OURS = [*ROOT.glob("iwm_core/**/*.py"), *ROOT.glob("plugins/*/iwm_*/**/*.py")]
+
+
+def test_no_other_place_starts_python():
+    started = {path.name for path in OURS if re.search(r'sys\.executable, "-[mc]"', path.read_text(encoding="utf-8"))}
+    assert started == set(), "use iwm_core.process.jobs.python, or -P"
 
 
 def test_more_processes_than_devices_are_refused(monkeypatch):

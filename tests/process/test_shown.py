@@ -3,6 +3,7 @@
 import ast
 import json
 import re
+import shlex
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -18,7 +19,7 @@ from iwm_core.cli.main import dispatch, guarded
 from iwm_core.interfaces.results import Metric
 from iwm_core.process.display import NamesConsole, PlainDisplay, Recurring, SilentDisplay, TerminalDisplay
 from iwm_core.process.jobs import at
-from iwm_core.process.shown import shown
+from iwm_core.process.shown import as_word, shown
 
 CORE = ROOT / "iwm_core"
 TURN = "\u202e"  # right to left from here on
@@ -46,6 +47,12 @@ def test_what_is_shown_is_visible_and_names_its_text(text, keep):
 @pytest.mark.parametrize("text", ["قطّ", "猫\u3000子", "می\u200cخواهم", "3 × 4 – “so”", "é, e\u0301"])
 def test_words_of_all_scripts_stay(text):
     assert shown(text) == text
+
+
+@pytest.mark.parametrize(("path", "word"), [("runs/a", "runs/a"), ("a b", "'a b'"), ("-a", "./-a"), ("it's", """'it'"'"'s'""")])
+def test_a_path_is_shown_as_it_is_typed(path, word):
+    assert as_word(Path(path)) == word
+    assert Path(*shlex.split(word)) == Path(path)
 
 
 def test_nothing_else_prints():

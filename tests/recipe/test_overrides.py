@@ -3,7 +3,6 @@
 import dataclasses
 import json
 import re
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -18,6 +17,7 @@ from iwm_core.cli.main import dispatch, guarded
 from iwm_core.interfaces import Evaluation, Evaluator, Metric, option
 from iwm_core.interfaces.errors import UserError
 from iwm_core.plugins.loader import Plugin
+from iwm_core.process.jobs import python
 from iwm_core.process.signals import Children
 from iwm_core.recipe.anchor import anchor_words
 from iwm_core.recipe.change import change
@@ -27,6 +27,7 @@ from iwm_core.recipe.own_settings import check_settings, keys_below
 from iwm_core.recipe.schema import schemas
 from iwm_core.recipe.thaw import thaw
 from iwm_core.run.directory import Run
+from iwm_core.run.new_run import new_run
 from iwm_core.run.settings import digest, plain, settings_of
 
 
@@ -91,9 +92,9 @@ def jobs(monkeypatch):
 def test_a_sweep_runs_each_job_in_a_process_of_its_own(tiny, jobs):
     words = ["train", "-m", "recipe=tiny", "train.seed=0,1", "predictor=shift,identity", "train.lr.peak=2e-3"]
     assert guarded(lambda: dispatch(words)) == 0
-    assert all(job[:5] == [sys.executable, "-m", "iwm_core.cli", "train", "recipe=tiny"] for job in jobs)
+    assert all(job[:6] == [*python("iwm_core.cli"), "train", "recipe=tiny"] for job in jobs)
     pairs = [(s, p) for s in ("train.seed=0", "train.seed=1") for p in ("predictor=shift", "predictor=identity")]
-    assert [job[5:] for job in jobs] == [[*pair, "train.lr.peak=2e-3", "run='runs/tiny'"] for pair in pairs]
+    assert [job[6:] for job in jobs] == [[*pair, "train.lr.peak=2e-3", "run='runs/tiny'"] for pair in pairs]
     assert list(Path("runs").iterdir()) == [], "a directory that a job has not used is removed"
 
 
@@ -102,7 +103,7 @@ def test_a_sweep_over_lists_and_texts_passes_them_on_whole(tiny, jobs):
         guarded(lambda: dispatch(["train", "-m", "recipe=tiny", "predictor=feature", "actions=[gain],[]", "train.lr.warmup='1 epochs',2"]))
         == 0
     )
-    recipes = [thaw(compose("tiny", job[5:])[0]) for job in jobs]
+    recipes = [thaw(compose("tiny", job[6:])[0]) for job in jobs]
     asked = [(list(recipe.actions), recipe.train.lr.warmup) for recipe in recipes]
     assert asked == [(["gain"], "1 epochs"), (["gain"], "2"), ([], "1 epochs"), ([], "2")]
 
@@ -227,6 +228,18 @@ def test_paths_in_overrides_have_one_spelling(tmp_path, monkeypatch):
     assert anchor_words([there]) == [there]
     through = str(here / "../link/../photos")  # a folder beside the one that the link leads to: without `..`, it would be another
     assert anchor_words(["data.path=../link/../photos"]) == [f"data.path={quoted(through)}"]
+
+
+def test_a_path_that_recipes_would_read_as_a_reference_is_refused(tiny, tmp_path, monkeypatch):
+    """A folder's name gets no environment into a config, and no traceback out of it."""
+    here = tmp_path / "w ${oc.env:HOME}"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    run = tmp_path / "r"
+    config = compose("tiny", ["data=folder", "data.path=.", f"run={run}"])[0]
+    with pytest.raises(UserError, match=r"cannot keep the path .*\{oc\.env:HOME\}: .* rename the folder"), new_run(config, "train", print):
+        pass
+    assert not run.exists()
 
 
 @pytest.mark.parametrize("value", ["feature", "3", "0.5", "true", "[1,2]"])

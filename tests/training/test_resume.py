@@ -105,6 +105,17 @@ def test_finished_run_is_left_alone(commands):
     assert {p: p.stat().st_mtime_ns for p in sorted((folder / "r").rglob("*"))} == before
 
 
+def test_a_finished_run_whose_config_is_edited_goes_on(commands):
+    """Who takes the checksum out means the change: a longer run is trained to its new end."""
+    folder = commands.folder
+    assert commands(*TRAIN, "run=r", "train.steps=4") == 0
+    config = folder / "r/config.yaml"
+    lines = [line for line in config.read_text().splitlines() if not line.startswith("checksum:")]
+    config.write_text("\n".join(lines).replace("  steps: 4", "  steps: 6"))
+    assert commands("resume", "r") == 0
+    assert (folder / "r/checkpoints/latest").read_text() == "step_6"
+
+
 TUNE = ["recipe=tune/predictor", *SWIFT, *MIXED, "train.steps=60", "train.checkpoint_every=3", "train.log_every=2", "train.keep=3"]
 DROPPING = ["protocol.drop_path=0.4", "launch.workers=0"]
 

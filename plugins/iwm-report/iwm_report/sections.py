@@ -10,6 +10,7 @@ from markupsafe import Markup
 from iwm_core.evaluation.measured import Measured, Rows
 from iwm_core.evaluation.reading import RunRecord
 from iwm_core.interfaces.results import Chart
+from iwm_core.process.shown import as_word
 from iwm_core.run.settings import against, settings_of
 from iwm_report.curves import history_charts
 from iwm_report.differences import Difference, compare
@@ -87,7 +88,9 @@ def notes_on(run: RunRecord, one: Measured) -> list[str]:
     """How a result is not what the run's recipe would measure now."""
     notes = []
     if run.step is not None and one.step != run.step:
-        notes.append(f"{run.label}: measured at step {one.step:,}, but the newest checkpoint is of step {run.step:,}: iwm eval {run.path}")
+        notes.append(
+            f"{run.label}: measured at step {one.step:,}, but the newest checkpoint is of step {run.step:,}: iwm eval {as_word(run.path)}"
+        )
     if not one.old and one.name not in (run.config.get("evaluators") or run.config.get("tasks") or {}):
         notes.append(f"{run.label}: its recipe does not have {one.name}, which was measured with its default settings")
     if one.differing:

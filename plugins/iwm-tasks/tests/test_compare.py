@@ -136,6 +136,21 @@ def test_another_checkpoint_of_the_world_model_is_another_comparison(outside, ca
     assert "here holds a comparison of runs/pets, not of runs/cats" in refused(capsys, *TWO, "run=here", run="runs/cats")
 
 
+def test_a_comparison_goes_on_from_another_folder(outside, capsys, monkeypatch):
+    Path("photos").mkdir()
+    Path("elsewhere/photos").mkdir(parents=True)
+    here = Path.cwd()
+    asked(*TWO, "run=here", "data.path=photos")
+    commands = list(outside.commands)
+    assert commands[0][-1] == f"data.path='{here}/photos'"
+    monkeypatch.chdir("elsewhere")
+    asked(*TWO, "run=../here", f"data.path={here}/photos", run="../runs/pets")
+    asked(*TWO, "run=../here", "data.path=../photos", run=str(here / "runs/pets"))
+    assert outside.commands == commands, "all are done already"
+    told = f"../here holds a comparison with data.path='{here}/photos', not with data.path='{here}/elsewhere/photos'"
+    assert told in refused(capsys, *TWO, "run=../here", "data.path=photos", run="../runs/pets")
+
+
 def test_another_run_in_the_world_models_place_is_another_comparison(outside, capsys):
     path = Path("runs/pets/config.yaml")
     config = yaml.safe_load(path.read_text())

@@ -42,7 +42,8 @@ def check_import(point: Any) -> None:
         AssertionError: it does not.
     """
     arguments = [json.dumps(sys.path), point.name, point.value, MARK, json.dumps(HEAVY), json.dumps(LIGHT)]
-    done = subprocess.run([sys.executable, "-c", CODE, *arguments], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    command = [sys.executable, "-P", "-c", CODE, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
     printed, _, told = done.stdout.rpartition(MARK)
     assert told, f"importing {point.value} ends Python with status {done.returncode}: do nothing at import"
     problem, heavy, asked = json.loads(told)

@@ -25,7 +25,7 @@ def read_asked(path: str, words: list[str]) -> tuple[Asked, str | None]:
     protocols, seeds, shared, own, folder, checkpoint = read_words(words)
     source = source_of(path, checkpoint)[0]
     shared, own = anchor_words(shared), {name: anchor_words(words) for name, words in own.items()}
-    return Asked(path, source["checkpoint"], protocols, seeds, shared, own, read_seal(Path(path) / "config.yaml") or ""), folder
+    return Asked(source["run"], source["checkpoint"], protocols, seeds, shared, own, read_seal(Path(path) / "config.yaml") or ""), folder
 
 
 def read_words(words: list[str]) -> tuple[list[str], int, list[str], dict[str, list[str]], str | None, str | None]:

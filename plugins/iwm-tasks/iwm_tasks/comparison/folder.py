@@ -6,6 +6,7 @@ Decisions:
 - Without ``run=FOLDER``: ``runs/compare/<the world model's name>``, or the first of its numbers that is free or holds the same.
 """
 
+import os
 import shlex
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -30,7 +31,7 @@ class Asked:
     """What a comparison is made of.
 
     Attributes:
-        world_model: the run's directory, as the user gave it.
+        world_model: the run's directory, absolute (earlier versions: as the user gave it).
         checkpoint: the one that is tuned.
         protocols: names below the recipes' folder ``tune``.
         seeds: trainings of each protocol, with the seeds from 0 on.
@@ -47,6 +48,11 @@ class Asked:
     own: dict[str, list[str]]
     config: str = ""
 
+    @property
+    def shown(self) -> str:
+        """The world model as one types it here: relative where it lies below the current folder."""
+        return os.path.relpath(self.world_model) if Path(self.world_model).is_relative_to(Path.cwd()) else self.world_model
+
     def overrides_of(self, protocol: str) -> list[str]:
         """All overrides of a protocol; its own come last, so that they win."""
         return [*self.overrides, *self.own.get(protocol, [])]
@@ -55,17 +61,17 @@ class Asked:
         """The command line that asks for it."""
         own = [f"{name}:{text}" for name, texts in self.own.items() for text in texts]
         protocols = [] if tuple(self.protocols) == DEFAULT else [f"protocols=[{','.join(self.protocols)}]"]
-        return shlex.join(["iwm", "compare", self.world_model, *protocols, f"seeds={self.seeds}", f"run={folder}", *self.overrides, *own])
+        return shlex.join(["iwm", "compare", self.shown, *protocols, f"seeds={self.seeds}", f"run={folder}", *self.overrides, *own])
 
     def difference(self, other: "Asked") -> str:
         """How the runs of another comparison differ from those of this one, in words; nothing where they can lie in one folder."""
         if Path(self.world_model).resolve() != Path(other.world_model).resolve():
-            return f"a comparison of {other.world_model}, not of {self.world_model}"
+            return f"a comparison of {other.shown}, not of {self.shown}"
         if self.config and other.config and self.config != other.config:
-            return f"a comparison of another run that was {other.world_model}, with another recipe"
+            return f"a comparison of another run that was {other.shown}, with another recipe"
         if self.checkpoint != other.checkpoint:
             now = f"which is at {self.checkpoint} now (ask for checkpoint={other.checkpoint} to go on with it)"
-            return f"a comparison at {other.checkpoint} of {other.world_model}, {now}"
+            return f"a comparison at {other.checkpoint} of {other.shown}, {now}"
         if self.overrides != anchor_words(other.overrides):  # earlier versions kept paths as they were typed
             return f"a comparison with {told(other.overrides)}, not with {told(self.overrides)}"
         for name in (name for name in self.protocols if name in other.protocols):

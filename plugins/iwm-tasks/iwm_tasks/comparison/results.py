@@ -12,6 +12,7 @@ from torch import Tensor
 
 from iwm_core.evaluation.bootstrap import EVERYTHING
 from iwm_core.interfaces.errors import UserError
+from iwm_core.process.shown import as_word
 from iwm_core.recipe.thaw import thaw_component
 from iwm_core.run.directory import Run
 from iwm_core.run.new_run import left_behind
@@ -67,7 +68,7 @@ def read_tuned(path: Path) -> Tuned | None:
         evaluation, rows = path / "eval" / f"{name}.json", rows_of(path / "eval" / f"{name}.json")
         if run.evaluated(str(name), settings_of(plain, str(name))) != state["step"] or not rows.exists():
             return None
-        again = f"remove {evaluation.name} and {rows.name} there, then `iwm resume {path}` measures again"
+        again = f"remove {evaluation.name} and {rows.name} there, then `iwm resume {as_word(path)}` measures again"
         try:
             found = read_result(evaluation)
             main, asked[str(name)], expected = str(found["settings"]["main"]), found["settings"][MEASURED_WITH], found.get("rows")

@@ -8,14 +8,13 @@ Decisions:
 - A tuning that fails does not stop the others; a signal does. The table is written after each tuning from those that have finished.
 """
 
-import sys
 from pathlib import Path
 from typing import NamedTuple
 
 from iwm_report.numbers import written
 
 from iwm_core.process.display import Display, clock, make_display
-from iwm_core.process.jobs import Ended, at, run_job
+from iwm_core.process.jobs import Ended, at, python, run_job
 from iwm_core.run.files import writing
 from iwm_core.run.lock import writer
 from iwm_tasks.comparison.asked import RECIPES, about, read_asked
@@ -100,16 +99,16 @@ def check_all(asked: Asked, jobs: list[Job]) -> None:
         from iwm_tasks.tuning.work import check
 
         for name in dict.fromkeys(job.protocol for job in jobs):
-            check(asked.world_model, f"{RECIPES}{name}", asked.overrides_of(name), asked.checkpoint)
+            check(asked.shown, f"{RECIPES}{name}", asked.overrides_of(name), asked.checkpoint)
 
 
 def command(asked: Asked, job: Job) -> list[str]:
     """What begins a tuning, or goes on with it."""
-    iwm = [sys.executable, "-m", "iwm_core.cli.main"]
+    iwm = python("iwm_core.cli")
     if job.begun:
         return [*iwm, "resume", str(job.path)]
     return [
-        *(*iwm, "tune", asked.world_model, f"recipe={RECIPES}{job.protocol}", f"train.seed={job.seed}", at(job.path)),
+        *(*iwm, "tune", asked.shown, f"recipe={RECIPES}{job.protocol}", f"train.seed={job.seed}", at(job.path)),
         f"checkpoint={asked.checkpoint}",
         *asked.overrides_of(job.protocol),
     ]
@@ -134,7 +133,7 @@ def gather(asked: Asked, folder: Path, known: Known) -> Comparison:
             protocols[job.protocol][job.seed] = tuned
     return Comparison(
         name=Path(asked.world_model).resolve().name,
-        world_model=asked.world_model,
+        world_model=asked.shown,
         checkpoint=asked.checkpoint,
         protocols={name: about(name) for name in asked.protocols},
         seeds=asked.seeds,

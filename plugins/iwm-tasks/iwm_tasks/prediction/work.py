@@ -26,6 +26,7 @@ from iwm_core.data.workers import made_in_order, warn
 from iwm_core.interfaces import NOT_COUNTED, CorruptImage
 from iwm_core.interfaces.errors import Stopped, UserError
 from iwm_core.process.display import Display, make_display
+from iwm_core.process.shown import as_word
 from iwm_core.process.signals import Stop
 from iwm_core.run.directory import Run
 from iwm_tasks.prediction.answers import AnswerFiles, is_table, make_place, refuse_taken
@@ -53,7 +54,7 @@ def run_predict(asked: Asked) -> int:
     refuse_taken(asked.out)
     tuned = iwm_core.load(asked.run, asked.device, asked.checkpoint)
     if not isinstance(tuned, Tuned):
-        raise UserError(f"{asked.run} is a world model; tune it first: iwm tune {asked.run} recipe=tune/predictor")
+        raise UserError(f"{asked.run} is a world model; tune it first: iwm tune {as_word(asked.run)} recipe=tune/predictor")
     check_dense(tuned, asked.out)
     try:
         predict(tuned, paths, run.path, asked, make_display())

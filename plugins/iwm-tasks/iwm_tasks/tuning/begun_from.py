@@ -1,9 +1,9 @@
 """The run that a tuning begins from, as its config tells of it. Needs no torch: a refusal costs no more than it must."""
 
-from pathlib import Path
 from typing import Any
 
 from iwm_core.interfaces.errors import UserError
+from iwm_core.recipe.anchor import absolute
 from iwm_core.run.directory import Run
 from iwm_core.run.stored import Damaged
 
@@ -20,4 +20,4 @@ def source_of(path: str, checkpoint: str | None = None) -> tuple[dict[str, Any],
         raise UserError(f"{path} is tuned already; tune the world model that it comes from: {config['world_model'].get('run')}")
     if "data" not in config:
         raise Damaged(run.path / "config.yaml", "is damaged (it lacks data)", "bring back a copy of it")
-    return {"run": str(Path(path).absolute()), "checkpoint": run.newest().name, "config": config}, config["data"]
+    return {"run": absolute(path), "checkpoint": run.newest().name, "config": config}, config["data"]

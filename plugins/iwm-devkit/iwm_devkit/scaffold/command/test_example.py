@@ -9,7 +9,7 @@ import pytest
 
 def iwm(*words: str) -> tuple[int, str, str]:
     """Runs a command line; returns its exit status and what it prints on standard output and standard error."""
-    done = subprocess.run([sys.executable, "-m", "iwm_core.cli", *words], capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, "-P", "-m", "iwm_core.cli", *words], capture_output=True, text=True, check=False)
     return done.returncode, done.stdout, done.stderr
 
 
