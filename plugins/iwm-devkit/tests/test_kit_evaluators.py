@@ -36,6 +36,7 @@ def forgets(self, metric, folder):
     return Spread.found(self, metric, folder)._replace(pictures=((folder / "spread_gone.png", "gone"),))
 
 
+ONE = Metric(1.0, 1.0, 1.0, 1)
 COUNTER = iter(range(10**6))
 CHART = Chart("moon", "The moon", "night", "light", "lines", (), "Bright is good.")
 
@@ -45,7 +46,13 @@ CHART = Chart("moon", "The moon", "night", "light", "lines", (), "Bright is good
     [
         ({"evaluate": lambda self, model, data, folder, track: {}}, ("must return an Evaluation, got dict",)),
         (finds(metrics={}), ("must measure something", "NotApplicable")),
-        (finds(metrics={"Spread!": Metric(1, 1, 1, 1)}), ("'Spread!' must be called measure[.part][_control]",)),
+        (finds(metrics={"Spread!": Metric(1, 1, 1, 1)}), ("'Spread!' must be called measure[.part]",)),
+        (
+            finds(metrics={"spread": ONE, "spread_null": ONE}),
+            ("`about` must explain the measure 'spread_null'", "a control is written spread.against(null=…)"),
+        ),
+        (finds(metrics={"spread": ONE._replace(controls={"luck": ONE})}), ("spread has the control 'luck'; there are chance",)),
+        (finds(metrics={"spread": ONE.against(null=ONE._replace(low=2.0))}), ("spread's null must lie in its interval",)),
         (metric(low=9.0), ("must lie in its interval",)),
         (metric(n=0), ("over how many images",)),
         (finds(about={}), ("`about` must explain the measure 'spread'",)),

@@ -39,7 +39,7 @@ from iwm_core.interfaces import (
     option,
 )
 from iwm_core.model.planning import drawn_targets
-from iwm_evals.statistics.measured import ratio_metrics
+from iwm_evals.statistics.measured import answer, ratio_metrics
 
 STILL = 1e-10  # of the square of the latents: a movement that is rounding
 ABOUT = {
@@ -48,6 +48,8 @@ ABOUT = {
     "moving",
     "reentry": "R² of the map by which a prediction becomes a source again: below 1, two steps lose what layer norm took away",
 }
+STARTS = {"once": "moved", "twice": "moved", "difference": "moved", "second": "moved_second", "reentered": "moved_second"}
+"""What is measured, and the movement that it is relative to."""
 SHOWN = {
     "once": "one step",
     "twice": "two steps",
@@ -184,20 +186,28 @@ def reenter(reentry: Reentry, targets: Float[Tensor, "b n d"]) -> Float[Tensor, 
 
 def summarise(sums: dict[str, Float[Tensor, "m"]]) -> dict[str, Metric]:
     """Relative errors, and the R² of the re-entry map."""
-    second = ("second", "second_null", "reentered", "reentered_null")
-    names = [name for name in sums if name not in ("moved", "moved_second", "size", "reentry", "own")]
-    above = torch.stack([sums[name] for name in (*names, "reentry")], 1)
-    below = torch.stack([*(sums["moved_second" if name in second else "moved"] for name in names), sums["own"]], 1)
+    told = [(name, control) for name in STARTS for control in ("", "null") if column(name, control) in sums]
+    above = torch.stack([*(sums[column(*one)] for one in told), sums["reentry"]], 1)
+    below = torch.stack([*(sums[STARTS[name]] for name, _ in told), sums["own"]], 1)
     *errors, lost = ratio_metrics(above, below)
-    metrics = {f"compose.{name}": metric for name, metric in zip(names, errors, strict=True)}
+    found = dict(zip(told, errors, strict=True))
+    metrics = {
+        f"compose.{name}": found[name, ""].against(**({"null": found[name, "null"]} if (name, "null") in found else {})) for name in STARTS
+    }
     return metrics | {"reentry": lost._replace(value=1 - lost.value, low=1 - lost.high, high=1 - lost.low)}
+
+
+def column(name: str, control: str) -> str:
+    """Where the sums of squares of a step lie, told the action or told nothing."""
+    return f"{name}_{control}" if control else name
 
 
 def chart_steps(metrics: dict[str, Metric]) -> Chart:
     """One step and two, told the actions and told nothing."""
     series = []
-    for label, control in (("told the action", ""), ("told nothing", "_null")):
-        found = {words: metrics[f"compose.{name}{control}"] for name, words in SHOWN.items() if f"compose.{name}{control}" in metrics}
+    for label, control in (("told the action", ""), ("told nothing", "null")):
+        shown = {words: metrics[f"compose.{name}"] for name, words in SHOWN.items()}
+        found = {words: answer(metric, control) for words, metric in shown.items() if not control or control in metric.controls}
         columns = ([getattr(metric, field) for metric in found.values()] for field in ("value", "low", "high"))
         series.append(Series(label, list(found), *columns))
     return Chart(

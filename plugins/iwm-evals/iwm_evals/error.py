@@ -120,9 +120,9 @@ class Error(Evaluator):
         params = draw_params(model, batch, seed, version, STREAM)
         views = make_views(model, batch, params)
         shuffled = self.another(model, batch, seed, version, views, pool)
-        actions = {"": views.action, "_shuffled": shuffled, "_null": torch.zeros_like(views.action)}
+        actions = {"error": views.action, "error_shuffled": shuffled, "error_null": torch.zeros_like(views.action)}
         start, target = model.targets(views.source), model.targets(views.target)
-        found = {f"error{told}": error for told, error in errors(model, views, target, actions).items()}
+        found = errors(model, views, target, actions)
         found |= {"moved": squared(start, target), "spread": squared(target, mean), "size": squared(target, torch.zeros_like(target))}
         for part in each_action(model.parts):
             source, goal = (alone(part, side, model.actions.identity) for side in params)
@@ -160,11 +160,11 @@ class Error(Evaluator):
 
     def ratios(self, parts: list[str]) -> list[Ratio]:
         """The metrics, in the order to be shown."""
-        answers = {"": "error", "_shuffled": "error_shuffled", "_null": "error_null", "_identity": "moved"}
+        answers = {"": "error", "shuffled": "error_shuffled", "null": "error_null", "identity": "moved"}
         measures = {"error": "moved", "unexplained": "spread"}
-        found = [Ratio(measure + told, above, below) for measure, below in measures.items() for told, above in answers.items()]
+        found = [Ratio(measure, told, above, below) for measure, below in measures.items() for told, above in answers.items()]
         for part in parts:
-            found += [Ratio(f"error.{part}{told}", f"error{told}.{part}", f"moved.{part}") for told in ("", "_null")]
+            found += [Ratio(f"error.{part}", told, f"{answers[told]}.{part}", f"moved.{part}") for told in ("", "null")]
         return found
 
 
@@ -178,7 +178,8 @@ def errors(
 
 def sum_up(metrics: dict[str, Metric]) -> str:
     """The numbers that matter, in one sentence."""
-    error, null = metrics["error"], metrics["error_null"].value
+    error = metrics["error"]
+    null = error.controls["null"].value
     text = (
         f"prediction error is {error.value:.3f} ({error.low:.3f} to {error.high:.3f}) of what leaving the source as it is gets, "
         f"{null:.3f} told nothing"

@@ -172,12 +172,12 @@ def summarise(answers: Answers, searches: list[str], names: list[str]) -> dict[s
     errors, metrics = errors_of(answers), {}
     *relative, null = ratio_metrics(errors.sum(2), answers.chance.sum(1, keepdim=True).expand(-1, errors.shape[1]))
     for search, metric in zip(searches, relative, strict=True):
-        metrics |= {f"planning_relative.{search}": metric, f"planning_relative.{search}_null": null}
+        metrics[f"planning_relative.{search}"] = metric.against(null=null)
     table = torch.cat([errors, answers.chance[:, None]], 1)
     by_answer = [mean_metrics(column, least=0.0) for column in table.unbind(1)]
     for search, found in zip(searches, by_answer, strict=False):
-        for name, *metric in zip(names, found, by_answer[-1], by_answer[-2], strict=True):
-            metrics |= dict(zip([f"planning.{search}.{name}{control}" for control in ("", "_chance", "_null")], metric, strict=True))
+        for name, error, chance, nothing in zip(names, found, by_answer[-1], by_answer[-2], strict=True):
+            metrics[f"planning.{search}.{name}"] = error.against(chance=chance, null=nothing)
     return metrics
 
 

@@ -91,7 +91,7 @@ def undo(model: WorldModel, corrupted: Corrupted, clean: Float[Tensor, "c n d"])
     tokens, latents = model.encode(corrupted.images), model.targets(corrupted.images)
     found = {"moved": squared(latents, clean), "images": torch.ones(len(clean), dtype=torch.float64)}
     answers = {}
-    for told, actions in (("", corrupted.actions), ("_null", torch.zeros_like(corrupted.actions))):
+    for told, actions in (("", corrupted.actions), ("_null", torch.zeros_like(corrupted.actions))):  # endings of `COLUMNS`
         answers[told] = model.predict(tokens, actions[:, None])[:, 0]
         error, left = squared(answers[told], clean), squared(answers[told], latents)
         found |= {f"error{told}": error, f"undone{told}": (left - error).sign() / 2 + 0.5}
@@ -101,11 +101,12 @@ def undo(model: WorldModel, corrupted: Corrupted, clean: Float[Tensor, "c n d"])
 def ratios(parts: list[str]) -> list[Ratio]:
     """The metrics, in the order to be shown."""
     found = []
-    for measure, below in (("undo", "moved"), ("undone", "images")):
-        answers = (
-            {"": "error", "_null": "error_null", "_identity": "moved"} if measure == "undo" else {"": "undone", "_null": "undone_null"}
-        )
+    asked = {
+        "undo": ("moved", {"": "error", "null": "error_null", "identity": "moved"}),
+        "undone": ("images", {"": "undone", "null": "undone_null"}),
+    }
+    for measure, (below, answers) in asked.items():
         for part in parts:
             name = f"{measure}.{part}" if part else measure
-            found += [Ratio(name + told, f"{above}.{part}", f"{below}.{part}", measure == "undone") for told, above in answers.items()]
+            found += [Ratio(name, told, f"{above}.{part}", f"{below}.{part}", measure == "undone") for told, above in answers.items()]
     return found

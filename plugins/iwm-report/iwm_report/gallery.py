@@ -157,13 +157,14 @@ def draw_mark(pen: ImageDraw.ImageDraw, left: int, top: int, colour: str, tick: 
         pen.line(points, fill=colour, width=4, joint="curve")
 
 
-def pixels_of(image: Float[Tensor, "3 h w"]) -> Image.Image:
+def pixels_of(image: Float[Tensor, "3 h w"] | Path) -> Image.Image:
     """An image in [0, 1] for Pillow."""
+    assert isinstance(image, Tensor), "files are what is read back of galleries that are drawn already"
     values = (image.detach().float().cpu().clamp(0, 1) * 255).round().to(torch.uint8)
     return Image.fromarray(values.permute(1, 2, 0).contiguous().numpy())
 
 
-def cell(image: Float[Tensor, "3 h w"]) -> Image.Image:
+def cell(image: Float[Tensor, "3 h w"] | Path) -> Image.Image:
     """An image in [0, 1] at the size of a cell."""
     return pixels_of(image).resize((CELL, CELL), Image.Resampling.BICUBIC)
 

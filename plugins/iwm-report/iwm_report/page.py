@@ -14,8 +14,8 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
-from iwm_core.evaluation.measured import Rows
 from iwm_core.evaluation.reading import RunRecord
+from iwm_core.interfaces.results import Gallery
 from iwm_core.process.shown import shown
 from iwm_report.curves import mishaps, training_charts
 from iwm_report.differences import compare, config_differences, in_short
@@ -104,7 +104,7 @@ def state_of(run: RunRecord) -> str:
     return f"step {run.step:,}" + (f" of {run.steps:,}" if run.steps and run.steps > run.step else "")
 
 
-def shown_numbers(rows: Rows) -> list[tuple[str, str, str]]:
+def shown_numbers(rows: Gallery) -> list[tuple[str, str, str]]:
     """The numbers of a gallery that are not zero in every row: full name, name where it is new, label."""
     names = [n for n in (rows.rows[0].numbers if rows.rows else {}) if any(abs(row.numbers.get(n, 0)) >= ZERO for row in rows.rows)]
     shown, last = [], ""

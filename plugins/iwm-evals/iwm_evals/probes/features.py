@@ -28,7 +28,7 @@ LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
 
 
 class Features(NamedTuple):
-    """What is known of ``n`` images: ``inputs`` by the ending of a metric's name, files mapped into memory."""
+    """What is known of ``n`` images: ``inputs`` by what a probe is tried on, files mapped into memory."""
 
     inputs: dict[str, Float[Tensor, "n _"]]
     labels: Int[Tensor, "n"]
@@ -49,7 +49,7 @@ def extract(model: WorldModel, batches: Iterable[ImageBatch], count: int, folder
     """
     files, labels, factors, done = {}, [], [], 0
     for batch in batches:
-        rows = {"": model.encode(batch.images).float().mean(1), "_raw": raw(batch.images), "_colour": colour(batch.images)}
+        rows = {"": model.encode(batch.images).float().mean(1), "raw": raw(batch.images), "colour": colour(batch.images)}
         check_finite(rows[""])
         if not files:
             files = {name: mapped((count, part.shape[1]), torch.float32, folder) for name, part in rows.items()}

@@ -45,7 +45,7 @@ def as_json(comparison: Comparison) -> dict[str, Any]:
 
 def entry_as_json(entry: Entry) -> dict[str, Any]:
     """A row as JSON tells it."""
-    return entry._asdict() | {"metric": entry.metric._asdict(), "trained_fraction": entry.trained / entry.parameters}
+    return entry._asdict() | {"metric": entry.metric.written(), "trained_fraction": entry.trained / entry.parameters}
 
 
 def as_markdown(comparison: Comparison) -> str:

@@ -38,8 +38,7 @@ class Example(Evaluator):
         found = zip(values.mean(dim=0).tolist(), low.tolist(), high.tolist(), strict=True)
         told, null = (Metric(*numbers, count) for numbers in found)
         return Evaluation(
-            # A control is called as what it is a control of, with one of `iwm_core.interfaces.CONTROLS` behind it.
-            metrics={"cosine": told, "cosine_null": null},
+            metrics={"cosine": told.against(null=null)},  # held against one of `iwm_core.interfaces.CONTROLS`
             settings={"images": count, "seed": data.seed},
             about={
                 "cosine": "cosine between predicted and true tokens: 1 is perfect; no higher than the null action's, it ignores actions"
