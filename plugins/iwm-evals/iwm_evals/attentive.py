@@ -32,10 +32,11 @@ from iwm_core.interfaces import (
     NotApplicable,
     Track,
     WorldModel,
+    check_finite,
     option,
 )
 from iwm_evals.probes.comparison import INPUTS, accuracies, compare, most_frequent, setting
-from iwm_evals.probes.features import check_finite, colour, labelled, mapped, stream
+from iwm_evals.probes.features import colour, labelled, mapped
 from iwm_evals.probes.held_out import held_out
 
 AT_ONCE = 256  # images answered together
@@ -113,7 +114,8 @@ class AttentiveProbe(Evaluator):
 
     def tokens(self, model: WorldModel, data: EvaluationData, folder: Path, track: Track) -> tuple[dict[str, Tensor], Int[Tensor, "n"]]:
         """Tokens of the training images by what the head is tried on, float16 in files mapped into memory; and their classes."""
-        batches, count = stream(data, "train", self.train_images, self.chunk, track, "tokens of training images")
+        count = self.asked(data, self.train_images, "train")
+        batches = self.batches(data, count, self.chunk, track, "train", "tokens of training images")
         files, labels, done = {}, [], 0
         for batch in labelled(batches, len(data.classes)):
             rows = views_of(model, batch)
@@ -172,7 +174,7 @@ class AttentiveProbe(Evaluator):
         self, heads: dict[str, nn.Module], labels: Int[Tensor, "n"], model: WorldModel, data: EvaluationData, track: Track
     ) -> dict[str, Bool[Tensor, "m"]]:
         """Which validation images each head names rightly, and which one who knows the training ``labels`` alone."""
-        batches, _ = stream(data, "validation", self.images, self.chunk, track, "heads on validation images")
+        batches = self.batches(data, self.asked(data, self.images), self.chunk, track, doing="heads on validation images")
         right: dict[str, list[Tensor]] = {name: [] for name in (*heads, "chance")}
         for batch in labelled(batches, len(data.classes)):
             for name, part in views_of(model, batch).items():

@@ -36,6 +36,7 @@ from iwm_core.interfaces import (
     Series,
     Track,
     WorldModel,
+    check_finite,
     option,
 )
 from iwm_core.model.planning import drawn_targets
@@ -90,19 +91,16 @@ class Compose(Evaluator):
         drawn = drawn_targets(model.actions, data.seed, model.device)
         if (drawn == drawn[:1]).all():
             raise NotApplicable("no action of this recipe changes a target, so that there is nothing to compose")
-        count, fit = min(self.images, data.count("validation")), min(self.fit, data.count("train"))
-        if min(count, fit) == 0:
-            raise ValueError("compose fits on training images and measures validation images, and this data lacks one of them")
+        count, fit = self.asked(data, self.images), self.asked(data, self.fit, "train")
 
         size = self.chunk // 3  # images in a batch: three actions are predicted of each at once
-        reentry = fit_reentry(model, track(data.batches("train", fit, size), "compose: fitting", -(-fit // size)))
+        reentry = fit_reentry(model, self.batches(data, fit, size, track, "train", "fitting"))
         pieces: dict[str, list[Tensor]] = {}
-        for batch in track(data.batches("validation", count, size), "compose", -(-count // size)):
+        for batch in self.batches(data, count, size, track):
             for name, sums in self.measure(model, batch, reentry, data.seed).items():
                 pieces.setdefault(name, []).append(sums)
         sums = {name: torch.cat(column) for name, column in pieces.items()}
-        if not all(column.isfinite().all() for column in sums.values()):
-            raise ValueError("compose cannot measure this model: its latents or predictions are not finite numbers; has training diverged?")
+        check_finite(*sums.values())
         if min(sums["moved"].sum(), sums["moved_second"].sum()) <= STILL * sums["size"].sum():
             raise NotApplicable("no action of this recipe moves the latents of this model: has its encoder collapsed?")
 

@@ -25,9 +25,20 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from iwm_core.interfaces import Chart, Evaluation, EvaluationData, Evaluator, Metric, NotApplicable, Series, Track, WorldModel, option
+from iwm_core.interfaces import (
+    Chart,
+    Evaluation,
+    EvaluationData,
+    Evaluator,
+    Metric,
+    NotApplicable,
+    Series,
+    Track,
+    WorldModel,
+    check_finite,
+    option,
+)
 from iwm_core.model.planning import drawn_targets
-from iwm_evals.questions.images import validation_images
 from iwm_evals.questions.parts import each_parameter
 from iwm_evals.statistics.measured import answered, mean_metrics, ratio_metrics
 
@@ -82,15 +93,14 @@ class Dose(Evaluator):
         sweeps = make_sweeps(model, data.seed, self.doses)
         if not sweeps:
             raise NotApplicable("no action of this recipe changes a target, so that there is no dose to vary")
-        count = validation_images(self.name, data, self.images)
+        count = self.asked(data, self.images)
 
         found: list[list[Response]] = [self.respond(model, image, sweeps) for image in track(one_by_one(data, count), "dose", count)]
         responses = {
             sweep.name: Response(*(torch.stack(column) for column in zip(*rows, strict=True)))
             for sweep, rows in zip(sweeps, zip(*found, strict=True), strict=True)
         }
-        if not all(number.isfinite().all() for response in responses.values() for number in response):
-            raise ValueError("dose cannot measure this model: its latents or predictions are not finite numbers; has training diverged?")
+        check_finite(*(number for response in responses.values() for number in response))
         sweeps = [sweep for sweep in sweeps if responses[sweep.name].moved.sum() > STILL * responses[sweep.name].size.sum()]
         if not sweeps:
             raise NotApplicable("no parameter of this recipe's actions moves the latents of this model: has its encoder collapsed?")

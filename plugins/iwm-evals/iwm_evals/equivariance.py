@@ -28,13 +28,13 @@ from iwm_core.interfaces import (
     Series,
     Track,
     WorldModel,
+    check_finite,
     option,
 )
 from iwm_evals.probes.comparison import INPUTS, compare
-from iwm_evals.probes.features import check_finite, colour, raw
+from iwm_evals.probes.features import colour, raw
 from iwm_evals.probes.held_out import held_out
 from iwm_evals.probes.ridge import Moments, fit, merge, moments, predict
-from iwm_evals.questions.images import validation_images
 from iwm_evals.questions.parts import Part, each_action, whole
 from iwm_evals.questions.views import draw_params, make_views
 from iwm_evals.scores.invariance import Similarity
@@ -83,9 +83,7 @@ class Equivariance(Evaluator):
         """
         if not model.names:
             raise NotApplicable("this recipe has no action")
-        count = validation_images(self.name, data, self.images)
-        if count < 3:
-            raise NotApplicable(f"equivariance compares images, and {count} are too few")
+        count = self.asked(data, self.images, least=3)
 
         everything, parts = whole(model.parts), each_action(model.parts)
         sums = self.gather(model, data, everything, track)
@@ -100,7 +98,7 @@ class Equivariance(Evaluator):
             for ending, both in known.items()
         }
         errors, spreads = {ending: [] for ending in INPUTS}, []
-        for batch in track(data.batches("validation", count, self.chunk), "equivariance: measure", -(-count // self.chunk)):
+        for batch in self.batches(data, count, self.chunk, track, doing="measure"):
             for part in [everything, *parts]:
                 pairs = self.make_pairs(model, batch, data.seed, part)
                 for ending, features in pairs.features.items():
@@ -132,7 +130,7 @@ class Equivariance(Evaluator):
         count = min(self.train, data.count("train"))
         held, done = held_out(count, data.seed), 0
         found: dict[str, tuple[Moments, Moments]] = {}
-        for batch in track(data.batches("train", count, self.chunk), "equivariance: fit", -(-count // self.chunk)):
+        for batch in self.batches(data, count, self.chunk, track, "train", "fit"):
             pairs = self.make_pairs(model, batch, data.seed, part)
             out = held[done : done + len(batch.index)]
             done += len(batch.index)

@@ -35,9 +35,9 @@ from iwm_core.interfaces import (
     Track,
     Views,
     WorldModel,
+    check_finite,
     option,
 )
-from iwm_evals.questions.images import validation_images
 from iwm_evals.questions.parts import Part, alone, each_action
 from iwm_evals.questions.views import draw_params, draw_views, make_views, other_action
 from iwm_evals.scores.relative import STILL, Ratio, chart_errors, relative_metrics, spread_out, squared
@@ -76,7 +76,7 @@ class Error(Evaluator):
         """
         if not model.actions.labels:
             raise NotApplicable("this recipe has no action, so that there is nothing to apply")
-        count = validation_images(self.name, data, self.images)
+        count = self.asked(data, self.images)
 
         total = -(-count // self.chunk) * self.draws
         mean = self.mean_target(model, data.seed, track(self.pairs(data, count), "error: mean target", total))
@@ -89,8 +89,7 @@ class Error(Evaluator):
             else:
                 rows.append(found)
         table = {name: torch.cat([row[name] for row in rows]) for name in rows[0]}
-        if not all(column.isfinite().all() for column in table.values()):
-            raise ValueError("error cannot measure this model: its latents or predictions are not finite numbers; has training diverged?")
+        check_finite(*table.values())
 
         metrics = relative_metrics(table, self.ratios(list(model.parts)), STILL * float(table["size"].sum()))
         if "error" not in metrics:

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from iwm_core.interfaces import Evaluation, EvaluationData, Evaluator, Factor, Metric, NotApplicable, Track, WorldModel, option
 from iwm_evals.probes.comparison import INPUTS, accuracies, compare, most_frequent
-from iwm_evals.probes.features import Features, extract, stream
+from iwm_evals.probes.features import Features, extract
 from iwm_evals.probes.held_out import held_out
 from iwm_evals.probes.linear import Sweep, classify
 from iwm_evals.probes.ridge import fit, moments, predict, total
@@ -67,8 +67,9 @@ class Factors(Evaluator):
         if not data.factors:
             raise NotApplicable("this data knows no factors of its images")
         train, validation = (
-            extract(model, *stream(data, split, most, self.chunk, track, f"features of {split} images"), folder)
+            extract(model, self.batches(data, count, self.chunk, track, split, f"features of {split} images"), count, folder)
             for split, most in (("train", self.train_images), ("validation", self.images))
+            for count in [self.asked(data, most, split)]
         )
         asked = {
             factor: Known(train.factors[:, place], validation.factors[:, place])

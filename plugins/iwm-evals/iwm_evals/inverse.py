@@ -31,10 +31,10 @@ from iwm_core.interfaces import (
     Series,
     Track,
     WorldModel,
+    check_finite,
     option,
 )
 from iwm_evals.questions.bank import first_of_each
-from iwm_evals.questions.images import validation_images
 from iwm_evals.questions.views import observed_numbers
 from iwm_evals.scores.ranking import HITS, chances, distances, gains, stand, telling
 from iwm_evals.statistics.measured import share_metrics
@@ -72,7 +72,7 @@ class Inverse(Evaluator):
         numbers = observed_numbers(model)
         if not numbers.any():
             raise NotApplicable("this data has no pairs with an observed action, so that there is none to rank")
-        count = validation_images(self.name, data, self.images)
+        count = self.asked(data, self.images)
         pool = data.actions("validation", data.count("validation"))
         pool = pool[first_of_each(pool)]
         bank = min(self.bank, len(pool))
@@ -129,8 +129,7 @@ class Inverse(Evaluator):
         Raises:
             ValueError: the numbers are not finite.
         """
-        if not table.isfinite().all():
-            raise ValueError("inverse cannot rank this model: its latents or predictions are not finite numbers; has training diverged?")
+        check_finite(table)
         own, shuffled = (share_metrics(values) for values in table.split(len(NAMES), 1))
         found, chance = {}, chances(bank)
         for place in [0] if part else telling(bank):

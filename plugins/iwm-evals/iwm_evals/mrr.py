@@ -28,9 +28,20 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from iwm_core.interfaces import Draws, Evaluation, EvaluationData, Evaluator, Metric, NotApplicable, Row, Track, WorldModel, option
+from iwm_core.interfaces import (
+    Draws,
+    Evaluation,
+    EvaluationData,
+    Evaluator,
+    Metric,
+    NotApplicable,
+    Row,
+    Track,
+    WorldModel,
+    check_finite,
+    option,
+)
 from iwm_evals.questions.bank import Bank, banked_parts, draw_bank, first_of_each
-from iwm_evals.questions.images import validation_images
 from iwm_evals.questions.parts import Part, whole
 from iwm_evals.scores.ranking import MEASURES, distances, gains, mean_chances, rank, stand, telling
 from iwm_evals.statistics.measured import share_metrics
@@ -88,7 +99,7 @@ class Mrr(Evaluator):
         """
         if not model.actions.changes_target:
             raise NotApplicable("no action of this recipe changes a target, so that there is nothing to rank")
-        count = validation_images(self.name, data, self.images)
+        count = self.asked(data, self.images)
 
         parts = banked_parts(model, data.seed, self.bank) if self.part_images else []
         part_images = min(self.part_images, count)
@@ -169,8 +180,7 @@ class Mrr(Evaluator):
         Raises:
             ValueError: the numbers are not finite.
         """
-        if not table.isfinite().all():
-            raise ValueError("mrr cannot rank this model: its latents or predictions are not finite numbers; has training diverged?")
+        check_finite(table)
         found = {}
         for answer, values in zip(("", *CONTROLS), table.split(len(MEASURES), 1), strict=True):
             found[answer] = share_metrics(values)

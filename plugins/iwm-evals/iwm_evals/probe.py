@@ -12,7 +12,7 @@ from pathlib import Path
 
 from iwm_core.interfaces import Evaluation, EvaluationData, Evaluator, NotApplicable, Track, WorldModel, option
 from iwm_evals.probes.comparison import INPUTS, accuracies, compare, most_frequent, setting
-from iwm_evals.probes.features import Features, extract, labelled, stream
+from iwm_evals.probes.features import Features, extract, labelled
 from iwm_evals.probes.knn import Neighbours
 from iwm_evals.probes.linear import Sweep, classify
 
@@ -94,6 +94,7 @@ class Probe(Evaluator):
             raise NotApplicable("this data names no classes to probe for")
         found = []
         for split, most in (("train", self.train_images), ("validation", self.images)):
-            batches, count = stream(data, split, most, self.chunk, track, f"features of {split} images")
+            count = self.asked(data, most, split)
+            batches = self.batches(data, count, self.chunk, track, split, f"features of {split} images")
             found.append(extract(model, labelled(batches, len(data.classes)), count, folder))
         return found

@@ -19,9 +19,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from iwm_core.interfaces import Draws, Evaluation, EvaluationData, Evaluator, NotApplicable, Track, WorldModel, option
+from iwm_core.interfaces import Draws, Evaluation, EvaluationData, Evaluator, NotApplicable, Track, WorldModel, check_finite, option
 from iwm_evals.questions.corruption import Corrupted, at_rest, corrupt, destructive
-from iwm_evals.questions.images import validation_images
 from iwm_evals.questions.parts import Part
 from iwm_evals.scores.relative import STILL, Ratio, chart_errors, relative_metrics, spread_out, squared
 from iwm_evals.words.undo import ABOUT, READING, TITLES, Version, make_row, of_image, show, sum_up
@@ -51,13 +50,13 @@ class Undo(Evaluator):
         parts = destructive(model, data.seed)
         if not parts:
             raise NotApplicable("no action of this recipe is on sources alone, so that there is nothing to undo")
-        count = validation_images(self.name, data, self.images)
+        count = self.asked(data, self.images)
 
         names = [part.name for part in parts]
         together = Part("", reduce(torch.logical_or, [part.columns for part in parts]))
         shown = set(Draws(data.seed, 0, torch.zeros(1, dtype=torch.int64), "undo/rows").permutation(count)[0, :ROWS].tolist())
         tables, rows, done = [], [], 0
-        for batch in track(data.batches("validation", count, self.chunk), "undo", -(-count // self.chunk)):
+        for batch in self.batches(data, count, self.chunk, track):
             images = at_rest(model, batch.images)
             clean = model.targets(images)
             table = {"size": squared(clean, torch.zeros_like(clean))}
@@ -75,8 +74,7 @@ class Undo(Evaluator):
                     rows.append(make_row(model, images[place], clean[place], alone, len(rows)))
             done += len(images)
         table = {name: torch.cat([part[name] for part in tables]) for name in tables[0]}
-        if not all(column.isfinite().all() for column in table.values()):
-            raise ValueError("undo cannot measure this model: its latents or predictions are not finite numbers; has training diverged?")
+        check_finite(*table.values())
 
         metrics = relative_metrics(table, ratios(["", *names]), STILL * float(table["size"].sum()))
         if "undo" not in metrics:

@@ -134,5 +134,5 @@ def test_nothing_to_measure_is_told(tmp_path):
         attentive().evaluate(KnownModel(), data, tmp_path, quiet)
     with pytest.raises(NotApplicable, match="at least 10 training images"):
         attentive().evaluate(KnownModel(), Apart(train=5), tmp_path, quiet)
-    with pytest.raises(ValueError, match="there are no train images"):
+    with pytest.raises(ValueError, match="needs train images, and this data has none"):
         attentive().evaluate(KnownModel(), Apart(train=0), tmp_path, quiet)

@@ -192,7 +192,7 @@ def test_a_constant_encoder_goes_nowhere(tmp_path):
 
 @pytest.mark.parametrize("counts", [{"images": 0}, {"train": 0}])
 def test_no_images(counts, tmp_path):
-    with pytest.raises(ValueError, match="this data lacks one of them"):
+    with pytest.raises(ValueError, match="this data has none"):
         Compose().evaluate(KnownModel(), KnownData(**counts), tmp_path, quiet)
 
 

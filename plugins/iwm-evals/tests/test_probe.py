@@ -121,7 +121,7 @@ def test_data_without_classes_is_nothing_to_measure(tmp_path):
         probe().evaluate(KnownModel(), Rewritten(write=lambda split, labels: labels * 0 - 1), tmp_path, quiet)
     with pytest.raises(NotApplicable, match="at least 10 training images"):
         probe().evaluate(KnownModel(), KnownData(train=5), tmp_path, quiet)
-    with pytest.raises(ValueError, match="there are no validation images"):
+    with pytest.raises(ValueError, match="needs validation images, and this data has none"):
         probe().evaluate(KnownModel(), KnownData(images=0), tmp_path, quiet)
     assert flat(probe().evaluate(KnownModel(), KnownData(images=1), tmp_path, quiet)).metrics["linear"].n == 1
 

@@ -19,7 +19,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from iwm_core.data.resample import crop_resize
-from iwm_core.interfaces import EvaluationData, ImageBatch, NotApplicable, Track, WorldModel
+from iwm_core.interfaces import ImageBatch, NotApplicable, WorldModel, check_finite
 
 RAW_SIDE = 16
 RGB_CELLS, LUMA_CELLS = 4, 8
@@ -63,18 +63,6 @@ def extract(model: WorldModel, batches: Iterable[ImageBatch], count: int, folder
     return Features({name: file[:done] for name, file in files.items()}, torch.cat(labels), torch.cat(factors))
 
 
-def stream(data: EvaluationData, split: str, images: int, chunk: int, track: Track, label: str) -> tuple[Iterator[ImageBatch], int]:
-    """``images`` of a split (0: all) in batches of ``chunk`` under a progress bar, and how many there are at most.
-
-    Raises:
-        ValueError: the split is empty.
-    """
-    count = min(images or data.count(split), data.count(split))
-    if count == 0:
-        raise ValueError(f"there are no {split} images to probe")
-    return iter(track(data.batches(split, count, chunk), label, -(-count // chunk))), count
-
-
 def labelled(batches: Iterable[ImageBatch], classes: int) -> Iterator[ImageBatch]:
     """The images that have a class.
 
@@ -92,12 +80,6 @@ def labelled(batches: Iterable[ImageBatch], classes: int) -> Iterator[ImageBatch
             yield batch.take(kept)
     if none:
         raise NotApplicable("no image of this data has a class to probe for")
-
-
-def check_finite(features: Float[Tensor, "*shape"]) -> None:
-    """Raise ValueError where the features are not numbers to learn from."""
-    if not features.isfinite().all():
-        raise ValueError("this model's latents are not finite numbers; has training diverged?")
 
 
 def mapped(shape: tuple[int, ...], dtype: torch.dtype, folder: Path) -> Tensor:

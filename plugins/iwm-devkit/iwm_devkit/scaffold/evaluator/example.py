@@ -23,11 +23,10 @@ class Example(Evaluator):
 
     @torch.inference_mode()
     def evaluate(self, model: WorldModel, data: EvaluationData, folder: Path, track: Track) -> Evaluation:
-        count = min(self.images, data.count("validation"))
         if not model.parts:
             raise NotApplicable("this recipe has no actions")
-        rows = []
-        for batch in track(data.batches("validation", count, AT_ONCE), self.name, -(-count // AT_ONCE)):
+        count, rows = self.asked(data, self.images), []
+        for batch in self.batches(data, count, AT_ONCE, track):
             draws = Draws(data.seed, 0, batch.index, "example")  # the same numbers whenever it is asked
             source, target, action = model.views(batch.images, model.actions.sample(draws))
             asked = torch.stack([action, torch.zeros_like(action)], dim=1)  # the action, and none: [b 2 a]
