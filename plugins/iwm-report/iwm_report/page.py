@@ -15,13 +15,12 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from iwm_core.evaluation.reading import RunRecord
-from iwm_core.interfaces.results import Gallery
 from iwm_core.process.shown import shown
 from iwm_report.curves import mishaps, training_charts
 from iwm_report.differences import compare, config_differences, in_short
 from iwm_report.drawing import draw, draw_key
 from iwm_report.environment import make_environment
-from iwm_report.numbers import interval, written
+from iwm_report.numbers import ZERO, interval, shown_numbers, written
 from iwm_report.panels import alternative
 from iwm_report.reproduce import commands, report_command
 from iwm_report.sections import figures_of, headlines, history_figures, make_sections
@@ -29,7 +28,6 @@ from iwm_report.tiles import Album
 
 Track = Callable[[Iterable[Any], str, int], Iterable[Any]]
 MANY = 3
-ZERO = 0.005  # smaller numbers of a gallery are written 0.00
 
 
 def render(runs: list[RunRecord], track: Track) -> tuple[str, list[str]]:
@@ -102,17 +100,6 @@ def state_of(run: RunRecord) -> str:
     if run.step is None:
         return "no checkpoint yet"
     return f"step {run.step:,}" + (f" of {run.steps:,}" if run.steps and run.steps > run.step else "")
-
-
-def shown_numbers(rows: Gallery) -> list[tuple[str, str, str]]:
-    """The numbers of a gallery that are not zero in every row: full name, name where it is new, label."""
-    names = [n for n in (rows.rows[0].numbers if rows.rows else {}) if any(abs(row.numbers.get(n, 0)) >= ZERO for row in rows.rows)]
-    shown, last = [], ""
-    for full in names:
-        name, _, label = full.partition(".")
-        shown.append((full, "" if name == last else name, label if label != name else ""))
-        last = name
-    return shown
 
 
 def signed(value: float) -> str:

@@ -34,7 +34,8 @@ from iwm_core.run.stored import checksum_of_file
 from iwm_core.training.loop import fit
 from iwm_core.training.objective import Objective, first_not_finite
 from iwm_tasks.tuning.augment import Mixer
-from iwm_tasks.tuning.cost import Cost, device_name, flops, peak_memory, read_cost, write_cost
+from iwm_tasks.tuning.cost import Cost, read_cost, write_cost
+from iwm_tasks.tuning.counting import device_name, flops, peak_memory
 from iwm_tasks.tuning.data import TuneBatch, TuneData, part_of, validation_batches
 from iwm_tasks.tuning.model import Lesson, TunedModel, build_tuned, lessons
 from iwm_tasks.tuning.recipe import TuneRecipe
