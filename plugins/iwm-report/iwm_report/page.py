@@ -15,11 +15,13 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from iwm_core.evaluation.reading import RunRecord
+from iwm_core.plugins.loader import load_plugins
 from iwm_core.process.shown import shown
 from iwm_report.curves import mishaps, training_charts
 from iwm_report.differences import compare, config_differences, in_short
 from iwm_report.drawing import draw, draw_key
 from iwm_report.environment import make_environment
+from iwm_report.hookspecs import Page
 from iwm_report.numbers import ZERO, interval, shown_numbers, written
 from iwm_report.panels import alternative
 from iwm_report.reproduce import commands, report_command
@@ -58,7 +60,8 @@ def render(runs: list[RunRecord], track: Track) -> tuple[str, list[str]]:
     }
     labels = [run.label for run in runs]
     differences = config_differences([run.config for run in runs]) if len(runs) > 1 else []
-    sections = make_sections(runs)
+    sections, page = make_sections(runs), Page(runs)
+    load_plugins().tell("iwm_report_sections", page)
     training = figures_of(labels, [training_charts(run) for run in runs])
     history = history_figures(runs)
     every = [one for figures in (*(section.figures for section in sections), training, history) for one in figures]
@@ -73,6 +76,7 @@ def render(runs: list[RunRecord], track: Track) -> tuple[str, list[str]]:
         short=[in_short(differences, place) for place in range(len(runs))],
         headlines=headlines(sections),
         sections=sections,
+        added=page.added,
         training=training,
         history=history,
         mishaps=[mishaps(run) for run in runs],
