@@ -83,7 +83,7 @@ def evaluate(
             measured += 1
             with placing(run.path, "eval", display.warn):
                 written = write(run, name, place, settings, model, put_in_place(result, Path(made), place))
-        display.table(title_of(name, model.step, place), result.metrics, result.controls)
+        display.table(title_of(name, model.step, place), result.metrics)
         for text in [result.summary] if result.summary else []:
             display.say(text)
         for path in written:
@@ -145,7 +145,7 @@ def write(run: Run, name: str, place: Place, settings: Settings, model: FrozenMo
         "evaluator": name,
         "step": model.step,
         "checkpoint": model.checkpoint.name,
-        "metrics": form(result.metrics, result.controls),
+        "metrics": form(result.metrics),
         "settings": {**result.settings, MEASURED_WITH: settings},
         "summary": result.summary,
         "about": result.about,
@@ -178,7 +178,7 @@ def evaluate_in_training(
         except (ValueError, OSError, UserError) as error:
             display.warn(f"step {step}: evaluator {name}: {error}")
             continue
-        kept = {"settings": digest(settings_of(plain(recipe), name)), "metrics": form(result.metrics, result.controls)}
+        kept = {"settings": digest(settings_of(plain(recipe), name)), "metrics": form(result.metrics)}
         run.log_evaluation({"format": FORMAT, "step": step, "evaluator": name, **kept})
         if result.summary:
             display.say(f"step {step}  {name}: {result.summary}")

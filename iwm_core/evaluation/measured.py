@@ -6,39 +6,19 @@ Numbers that are not finite are null in JSON and NaN here.
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from iwm_core.interfaces.results import Chart, Constant, Metric
-from iwm_core.recipe.shapes import Name, check_name, fitting
+from iwm_core.interfaces.results import Chart, Gallery, Metric
+from iwm_core.recipe.shapes import check_name, fitting
 from iwm_core.run.scorecard import MEASURED_WITH, read_result
 from iwm_core.run.settings import Settings, in_words, otherwise, settings_of
 
 KINDS = ("lines", "bars", "points")
 
 
-class Pictured(NamedTuple):
-    """A row of a gallery: as `iwm_core.interfaces.results.Row`, with the files of its images."""
-
-    images: tuple[Path, ...]
-    numbers: dict[str, float]
-    verdict: str
-    right: bool | None
-
-
-class Rows(NamedTuple):
-    """A gallery: as `iwm_core.interfaces.results.Gallery`."""
-
-    name: Name
-    title: str
-    subtitle: str
-    headings: tuple[str, ...]
-    rows: tuple[Pictured, ...]
-    about: str
-
-
 class Measured(NamedTuple):
     """What an evaluator has found: one file.
 
     Attributes:
-        metrics, controls: by name, and by the name of what they control and what they say.
+        metrics: by name, each with its controls.
         settings: the evaluator's own words on what it measured with.
         asked: what it was measured with, as `iwm_core.run.settings` compares it.
         old: an earlier version measured: ``asked`` is then what its recipe asks for and, as far as they say it, its ``settings``.
@@ -51,7 +31,6 @@ class Measured(NamedTuple):
     own: bool
     step: int
     metrics: dict[str, Metric]
-    controls: dict[str, dict[str, Metric]]
     settings: dict[str, Any]
     asked: Settings
     old: bool
@@ -59,7 +38,7 @@ class Measured(NamedTuple):
     summary: str
     about: dict[str, str]
     charts: dict[str, Chart]
-    galleries: dict[str, Rows]
+    galleries: dict[str, Gallery]
     pictures: list[tuple[Path, str]]
     checksums: dict[Path, str]
 
@@ -79,8 +58,7 @@ def read_measured(path: Path, name: str, config: dict[str, Any]) -> Measured:
         name=name,
         own=path.stem == name,
         step=int(content["step"]),
-        metrics=read_metrics(content["metrics"]),
-        controls=read_controls(content["metrics"]),
+        metrics=fitting(content["metrics"], dict[str, Metric], "metrics"),
         settings=settings,
         asked=asked,
         old=content["format"] == 1,
@@ -100,21 +78,6 @@ def presumed(usual: Settings, told: dict[str, Any]) -> Settings:
     return {**usual, "evaluator": options}
 
 
-def read_metrics(content: dict[str, dict[str, Any]]) -> dict[str, Metric]:
-    """Metrics by name."""
-    return {name: read_metric(m) for name, m in content.items()}
-
-
-def read_controls(content: dict[str, dict[str, Any]]) -> dict[str, dict[str, Metric]]:
-    """The controls of metrics by name."""
-    return {name: read_metrics(m["controls"]) for name, m in content.items()}
-
-
-def read_metric(content: dict[str, Any]) -> Metric:
-    """A number with its bounds."""
-    return (Constant if content.get("exact") else Metric)(*(number(content[key]) for key in ("value", "low", "high")), n=int(content["n"]))
-
-
 def read_chart(content: dict[str, Any]) -> Chart:
     """A chart that can be drawn."""
     chart: Chart = fitting(content, Chart, "chart")
@@ -127,12 +90,8 @@ def read_chart(content: dict[str, Any]) -> Chart:
     return chart
 
 
-def read_gallery(content: dict[str, Any], folder: Path) -> Rows:
+def read_gallery(content: dict[str, Any], folder: Path) -> Gallery:
     """A gallery, its files with their folder."""
-    kept: Rows = fitting(content, Rows, "gallery")
+    kept = fitting(content, Gallery, "gallery")
+    check_name(kept.name, "the gallery's name")
     return kept._replace(rows=tuple(row._replace(images=tuple(folder / file for file in row.images)) for row in kept.rows))
-
-
-def number(value: float | None) -> float:
-    """A number of JSON, where null stands for one that is not finite."""
-    return float("nan") if value is None else float(value)

@@ -11,9 +11,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypedDict
 
-from iwm_core.evaluation.measured import Measured, read_controls, read_measured, read_metrics
+from iwm_core.evaluation.measured import Measured, read_measured
 from iwm_core.interfaces.errors import UserError
+from iwm_core.interfaces.results import Metric
 from iwm_core.process.shown import as_word
+from iwm_core.recipe.shapes import fitting
 from iwm_core.run.directory import is_run, why_no_run
 from iwm_core.run.saved import Logged, MeasuredLine, latest_checkpoint, read_config, read_state
 from iwm_core.run.scorecard import kept_otherwise, understand
@@ -88,7 +90,7 @@ def read_run(path: Path, label: str) -> RunRecord:
             problems.append(f"{file} {error.problem} and is left out")
         except KeyError as error:
             problems.append(f"{file} is damaged and left out: it lacks {error}")
-        except (TypeError, AttributeError):
+        except (TypeError, AttributeError, RecursionError):
             problems.append(f"{file} is damaged and left out: it is not of the form that iwm writes")
         except (OSError, ValueError) as error:
             problems.append(f"{file} is damaged and left out: {' '.join(str(error).split())}")
@@ -107,7 +109,7 @@ def read_run(path: Path, label: str) -> RunRecord:
 
     def history(file: Path) -> list[dict[str, Any]]:
         found = [understand(line) for line in readable(read_log(file, MeasuredLine, config_file), file)]
-        return [{**line, "metrics": read_metrics(line["metrics"]), "controls": read_controls(line["metrics"])} for line in found]
+        return [{**line, "metrics": fitting(line["metrics"], dict[str, Metric], "metrics")} for line in found]
 
     asked = list(config.get("evaluators") or config.get("tasks") or {})
     files = sorted((path / "eval").glob("*.json"), key=lambda f: (asked.index(f.stem) if f.stem in asked else len(asked), f.stem))

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from iwm_core.interfaces.evaluation import ImageBatch as ImageBatch
     from iwm_core.interfaces.evaluation import Track as Track
     from iwm_core.interfaces.evaluation import WorldModel as WorldModel
+    from iwm_core.interfaces.evaluation import check_finite as check_finite
     from iwm_core.interfaces.kinds import ComponentKind as ComponentKind
     from iwm_core.interfaces.near import did_you_mean as did_you_mean
     from iwm_core.interfaces.results import CONTROLS as CONTROLS
@@ -60,7 +61,7 @@ NAMES = {
     "iwm_core.interfaces.draws": "Draws",
     "iwm_core.interfaces.actions": "Action ActionParams Views",
     "iwm_core.interfaces.data": "NOT_COUNTED CorruptImage DataSource Factor Images Observed",
-    "iwm_core.interfaces.evaluation": "EvaluationData Evaluator ImageBatch Track WorldModel",
+    "iwm_core.interfaces.evaluation": "EvaluationData Evaluator ImageBatch Track WorldModel check_finite",
     "iwm_core.interfaces.targets": "Targets TargetSelector",
     "iwm_core.interfaces.weights": "Encoder EncoderComponent HeadComponent Predictor PredictorComponent",
     "iwm_core.interfaces.commands": "Command",

@@ -13,7 +13,7 @@ from torch import Tensor
 from iwm_core.interfaces.actions import Action, ActionParams, Views
 from iwm_core.interfaces.component import Component, option
 from iwm_core.interfaces.data import Factor
-from iwm_core.interfaces.results import Evaluation
+from iwm_core.interfaces.results import Evaluation, NotApplicable
 
 
 class ImageBatch(NamedTuple):
@@ -115,9 +115,19 @@ Track = Callable[[Iterable[Any], str, int], Iterable[Any]]
 """Wraps an iterable in a progress bar: ``for x in track(items, "ranking", len(items))``."""
 
 
+def check_finite(*numbers: Tensor) -> None:
+    """Check latents, predictions, or what was made of them.
+
+    Raises:
+        ValueError: some are not numbers that a model could be measured by.
+    """
+    if not all(bool(each.isfinite().all()) for each in numbers):
+        raise ValueError("this model's latents or predictions are not finite numbers; has training diverged?")
+
+
 @dataclass(kw_only=True)
 class Evaluator(Component, ABC):
-    """Measures a frozen model."""
+    """Measures a frozen model. Most begin with `asked` and `batches`, and end with `check_finite`."""
 
     every: str = option("0", 'also measure during training, each: steps or "N epochs"; 0: only at its end')
 
@@ -132,3 +142,24 @@ class Evaluator(Component, ABC):
             NotApplicable: this recipe has nothing for it to measure.
             ValueError: this model or data cannot be measured; the text says why.
         """
+
+    def asked(self, data: EvaluationData, images: int, split: str = "validation", least: int = 1) -> int:
+        """How many images of a split are measured: ``images``, or all where that is 0 or there are fewer.
+
+        Raises:
+            ValueError: there are none.
+            NotApplicable: there are fewer than ``least``, which cannot be compared.
+        """
+        there = data.count(split)
+        count = min(images or there, there)
+        if count == 0:
+            raise ValueError(f"{self.name} needs {split} images, and this data has none")
+        if count < least:
+            raise NotApplicable(f"{self.name} compares images, and {count} are too few")
+        return count
+
+    def batches(
+        self, data: EvaluationData, count: int, size: int, track: Track, split: str = "validation", doing: str = ""
+    ) -> Iterator[ImageBatch]:
+        """``count`` images of a split in batches of ``size``, with progress; ``doing`` says what for, where there are several passes."""
+        yield from track(data.batches(split, count, size), f"{self.name}: {doing}" if doing else self.name, -(-count // size))

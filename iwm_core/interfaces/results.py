@@ -3,12 +3,11 @@
 Decisions:
 - An evaluator draws nothing. It gives its curves as `Chart` and its images as `Gallery`; files, pictures and reports are made of them in
   one place, so that every evaluator's look alike, and those of several runs can be drawn into one.
-- A metric is called ``measure[.part]``: ``mrr``, ``mrr.jitter.hue``. A control of it is called by its name and one of `CONTROLS`:
-  ``mrr_chance``, ``mrr.jitter.hue_chance``, and stands beside what it is compared with wherever numbers are kept and shown. A metric of
-  such a name that controls nothing is a metric: one whose first part is no metric, or that the evaluator leaves out of its ``controls``.
+- A metric is called ``measure[.part]``: ``mrr``, ``mrr.jitter.hue``; a measure's name holds no dot. Its controls are in it, and no name
+  says that a metric is one: ``gap_random`` is a metric like any other.
+- A gallery that is read back is the same record, with files in the place of tensors.
 """
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -16,7 +15,9 @@ if TYPE_CHECKING:  # reports read what was found without torch
     from jaxtyping import Float
     from torch import Tensor
 
-    Image = Float[Tensor, "3 _h _w"]
+    Image = Float[Tensor, "3 _h _w"] | Path
+else:
+    Image = Path  # as files tell it
 
 CONTROLS = {
     "chance": "an answer that knows nothing",
@@ -31,28 +32,9 @@ CONTROLS = {
 
 
 def measure_and_part(name: str) -> tuple[str, str]:
-    """What a metric that is no control measures, and of which part; the part may be empty."""
+    """What a metric measures, and of which part; the part may be empty."""
     measure, _, part = name.partition(".")
     return measure, part
-
-
-def beside(names: Iterable[str], said: Iterable[str] | None = None) -> dict[str, dict[str, str]]:
-    """The metrics that are no controls, in order, each with the names of its controls by what they say.
-
-    Args:
-        names: of all metrics.
-        said: those that the evaluator calls controls; None: all that are called as controls of another.
-    """
-    every = list(names)
-    known, called = set(every), every if said is None else set(said)
-    lines: dict[str, dict[str, str]] = {}
-    for name in every:
-        base, _, control = name.rpartition("_")
-        if control in CONTROLS and base in known and name in called:
-            lines.setdefault(base, {})[control] = name
-        else:
-            lines.setdefault(name, {})
-    return lines
 
 
 class NotApplicable(Exception):
@@ -60,30 +42,39 @@ class NotApplicable(Exception):
 
 
 class Metric(NamedTuple):
-    """A measured value with the bounds of its 95 % confidence interval over ``n`` images."""
+    """A measured value with the bounds of its 95 % confidence interval over ``n`` images.
+
+    Attributes:
+        exact: no other images would change it, such as a chance in closed form; equal bounds alone do not say so, since images may agree
+            by chance.
+        controls: what it is to be held against, by what that says: one of `CONTROLS`.
+    """
 
     value: float
     low: float
     high: float
     n: int
+    exact: bool = False
+    controls: "dict[str, Metric]" = {}  # noqa: RUF012  # never changed
 
     @staticmethod
-    def constant(value: float, n: int) -> "Constant":
+    def constant(value: float, n: int) -> "Metric":
         """What is no estimate."""
-        return Constant(value, value, value, n)
+        return Metric(value, value, value, n, exact=True)
 
-    @property
-    def exact(self) -> bool:
-        """Whether it is a constant; equal bounds alone do not say so, since images may agree by chance."""
-        return isinstance(self, Constant)
+    def against(self, **controls: "Metric") -> "Metric":
+        """The same, held against further controls: ``mrr.against(chance=Metric.constant(0.25, 64), shuffled=…)``.
+
+        Raises:
+            ValueError: there is no such control.
+        """
+        for name in controls.keys() - CONTROLS.keys():
+            raise ValueError(f"there is no control {name!r}; there are {', '.join(CONTROLS)}")
+        return self._replace(controls={**self.controls, **controls})
 
     def written(self) -> dict[str, Any]:
-        """As files hold it."""
-        return self._asdict() | ({"exact": True} if self.exact else {})
-
-
-class Constant(Metric):
-    """What no other images would change, such as a chance in closed form."""
+        """As files hold it, without its controls."""
+        return {"value": self.value, "low": self.low, "high": self.high, "n": self.n} | ({"exact": True} if self.exact else {})
 
 
 class Series(NamedTuple):
@@ -126,7 +117,7 @@ class Row(NamedTuple):
     """A row of a gallery.
 
     Attributes:
-        images: in [0, 1], one under each heading.
+        images: in [0, 1], one under each heading; of a result that is read back, their files.
         numbers: drawn with bars on a scale of -1 to 1, such as an action's by ``name.label``.
         verdict: a few words on how it went.
         right: whether it went well, shown as a tick or a cross; None where that is no question.
@@ -161,13 +152,12 @@ class Evaluation(NamedTuple):
     """What an evaluator found.
 
     Attributes:
-        metrics: by name (see above), in the order to be shown.
+        metrics: by name (see above), in the order to be shown, each with its controls.
         settings: what they were measured with.
-        about: for each measure (the name without part and control) one line: what it is, what good and bad are.
+        about: for each measure (the name without its part) one line: what it is, what good and bad are.
         summary: one sentence in words for a reader who looks at nothing else.
         charts, galleries: what is drawn.
         pictures: files that the evaluator wrote itself, with their alternative text.
-        controls: the names of those metrics that are controls of others, where not all are that are called so (``()``: none is).
     """
 
     metrics: dict[str, Metric]
@@ -177,4 +167,3 @@ class Evaluation(NamedTuple):
     charts: tuple[Chart, ...] = ()
     galleries: tuple[Gallery, ...] = ()
     pictures: tuple[tuple[Path, str], ...] = ()
-    controls: tuple[str, ...] | None = None

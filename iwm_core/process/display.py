@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from iwm_core.interfaces.results import CONTROLS, Metric, beside
+from iwm_core.interfaces.results import CONTROLS, Metric
 from iwm_core.process.shown import shown, tell
 
 QUIET = 5.0
@@ -48,8 +48,8 @@ class Display(ABC):
         """A line of metrics.jsonl was written."""
 
     @abstractmethod
-    def table(self, title: str, metrics: dict[str, Metric], controls: tuple[str, ...] | None = None) -> None:
-        """An evaluator's numbers, its controls beside what they control; ``controls`` as in `Evaluation`."""
+    def table(self, title: str, metrics: dict[str, Metric]) -> None:
+        """An evaluator's numbers, each with its controls beside it."""
 
 
 class Recurring:
@@ -106,7 +106,7 @@ class SilentDisplay(Display):
 
     def logged(self, step: int, line: dict[str, Any]) -> None: ...
 
-    def table(self, title: str, metrics: dict[str, Metric], controls: tuple[str, ...] | None = None) -> None: ...
+    def table(self, title: str, metrics: dict[str, Metric]) -> None: ...
 
 
 class PlainDisplay(Display):
@@ -138,8 +138,8 @@ class PlainDisplay(Display):
         left = (time.perf_counter() - self.since) / done * (self.stop - step)
         self.say(f"step {step}/{self.stop}  {summary(line)}  ETA {clock(left)}")
 
-    def table(self, title: str, metrics: dict[str, Metric], controls: tuple[str, ...] | None = None) -> None:
-        table_console().print(metrics_table(title, metrics, controls))
+    def table(self, title: str, metrics: dict[str, Metric]) -> None:
+        table_console().print(metrics_table(title, metrics))
 
 
 class TerminalDisplay(Display):
@@ -171,8 +171,8 @@ class TerminalDisplay(Display):
         if self.progress is not None:
             self.progress.note = summary(line)
 
-    def table(self, title: str, metrics: dict[str, Metric], controls: tuple[str, ...] | None = None) -> None:
-        self.console.print(metrics_table(title, metrics, controls))
+    def table(self, title: str, metrics: dict[str, Metric]) -> None:
+        self.console.print(metrics_table(title, metrics))
 
 
 class NotedProgress(Progress):
@@ -216,17 +216,15 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
 
 
-def metrics_table(title: str, metrics: dict[str, Metric], said: tuple[str, ...] | None = None) -> Table:
+def metrics_table(title: str, metrics: dict[str, Metric]) -> Table:
     """An evaluator's numbers as a table: a line for each measure, its controls beside it."""
     table = Table(title=title, title_justify="left", title_style="bold")
     table.add_column("metric", overflow="fold")
-    lines = beside(metrics, said)
-    controls = [control for control in CONTROLS if any(control in others for others in lines.values())]
+    controls = [control for control in CONTROLS if any(control in metric.controls for metric in metrics.values())]
     for column in ("value", "95 % interval", *controls, "images"):
         table.add_column(column, justify="right")
-    for name, others in lines.items():
-        metric = metrics[name]
-        values = [f"{metrics[others[control]].value:.3f}" if control in others else "" for control in controls]
+    for name, metric in metrics.items():
+        values = [f"{metric.controls[control].value:.3f}" if control in metric.controls else "" for control in controls]
         table.add_row(name, f"{metric.value:.3f}", interval_of(metric), *values, str(metric.n))
     return table
 

@@ -25,7 +25,7 @@ from iwm_core.process.shown import as_word
 from iwm_core.recipe.anchor import anchor
 from iwm_core.recipe.overrides import parse
 from iwm_core.run.directory import Run, frozen
-from iwm_core.run.files import write_atomically, write_record, writing
+from iwm_core.run.files import numbered, write_atomically, write_record, writing
 from iwm_core.run.lock import WRITER, Taken, refuse_busy, writer, writer_of
 
 LEFT = {WRITER, "env.json", ".env.json.partial", ".config.yaml.partial"}
@@ -50,7 +50,7 @@ def new_run(config: DictConfig, verb: str, warn: Callable[[str], None]) -> Itera
             lock.enter_context(writer(path, verb, warn, ELSEWHERE))
             refuse_taken(path)  # another start may have been quicker
         else:
-            path = next(free for free in numbered(config.recipe) if take(free, verb, warn, lock))
+            path = next(free for free in numbered(Path("runs") / config.recipe) if take(free, verb, warn, lock))
         config.run = str(path)
         text, seal = frozen(config)
         write_record(path / "env.json", {**environment(config.train.seed), "config": seal})
@@ -95,15 +95,6 @@ def left_behind(path: Path) -> bool:
     return {file.name for file in path.iterdir()} <= LEFT
 
 
-def numbered(recipe: str) -> Iterator[Path]:
-    """``runs/<recipe>``, ``runs/<recipe>-2`` and so on."""
-    path, number = Path("runs") / recipe, 1
-    while True:
-        yield path
-        number += 1
-        path = path.with_name(f"{Path(recipe).name}-{number}")
-
-
 def make(path: Path) -> bool:
     """Make a directory; False where there is something already."""
     try:
@@ -135,7 +126,7 @@ def take(path: Path, verb: str, warn: Callable[[str], None], lock: ExitStack) ->
 
 def reserve(recipe: str) -> Path:
     """Make the directory of a run that another process will begin."""
-    return next(path for path in numbered(recipe) if make(path))
+    return next(path for path in numbered(Path("runs") / recipe) if make(path))
 
 
 def environment(seed: int) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from iwm_core.interfaces.results import Metric, beside
+from iwm_core.interfaces.results import CONTROLS, Metric
 from iwm_core.process.display import Display
 from iwm_core.process.shown import as_word
 from iwm_core.run.files import refuse_links, write_record, writing
@@ -63,12 +63,24 @@ def rows_of(file: Path) -> Path:
     return file.with_name(f"{file.stem}_rows.safetensors")
 
 
-def form(metrics: dict[str, Metric], said: tuple[str, ...] | None = None) -> dict[str, dict[str, Any]]:
-    """Metrics as files have them: each with its controls; ``said`` as in `Evaluation.controls`."""
+def form(metrics: dict[str, Metric]) -> dict[str, dict[str, Any]]:
+    """Metrics as files have them, each with its controls."""
     return {
-        name: {**metrics[name].written(), "controls": {control: metrics[own].written() for control, own in controls.items()}}
-        for name, controls in beside(metrics, said).items()
+        name: {**metric.written(), "controls": {control: other.written() for control, other in metric.controls.items()}}
+        for name, metric in metrics.items()
     }
+
+
+def nested(metrics: dict[str, Any]) -> dict[str, Any]:
+    """The metrics of format 1, whose controls were metrics called ``<metric>_<control>``, in the form of today."""
+    whole: dict[str, Any] = {}
+    for name, numbers in metrics.items():
+        base, _, control = name.rpartition("_")
+        controls = control in CONTROLS and base in metrics
+        line = whole.setdefault(base if controls else name, {**metrics[base if controls else name], "controls": {}})
+        if controls:
+            line["controls"][control] = numbers
+    return whole
 
 
 def understand(content: Any) -> dict[str, Any]:
@@ -84,9 +96,7 @@ def understand(content: Any) -> dict[str, Any]:
         return content
     if written != 1:
         raise ValueError(f"it is of format {written}, and this version of iwm reads {FORMAT}: pip install --upgrade iwm-core")
-    metrics = content["metrics"]
-    nested = {n: {**metrics[n], "controls": {c: metrics[own] for c, own in controls.items()}} for n, controls in beside(metrics).items()}
-    return {**content, "format": 1, "metrics": nested}
+    return {**content, "format": 1, "metrics": nested(content["metrics"])}
 
 
 def read_result(file: Path) -> dict[str, Any]:

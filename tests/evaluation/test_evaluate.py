@@ -36,7 +36,7 @@ class Full(Evaluator):
         curve = Series("a", [0.0, 1.0], [0.5, float("nan")], low=[0.4, 0.4], high=[0.6, 0.6])
         grey, white = torch.full((3, 5, 7), 0.5), torch.ones(3, 5, 5)
         return Evaluation(
-            {"spread": Metric(spread, spread, spread, 4), "spread_chance": Metric(float("inf"), 0.0, 0.0, 4)},
+            {"spread": Metric(spread, spread, spread, 4).against(chance=Metric(float("inf"), 0.0, 0.0, 4))},
             {"images": 4},
             about={"spread": "how far tokens lie apart"},
             summary="tokens lie apart",
@@ -252,13 +252,12 @@ def test_a_recipe_that_includes_itself_is_named(evaluators, tmp_path, capsys):
 
 
 def test_a_table_shows_each_control_beside_its_measure(capsys):
-    exact = dict.fromkeys(
-        ("mrr", "mrr_chance", "mrr.jitter.a_long_enough_name_of_a_number", "size_chance", "spread_null"), Metric.constant(0.5, 3)
-    )
-    metrics = exact | {
-        "mrr": Metric(0.8, 0.7, 0.9, 64),
-        "spread_null": Metric(0.25, 0.25, 0.25, 3),
-        "spread": Metric(1.0, 1.0, 1.0, 3),
+    exact = Metric.constant(0.5, 3)
+    metrics = {
+        "mrr": Metric(0.8, 0.7, 0.9, 64).against(chance=exact),
+        "mrr.jitter.a_long_enough_name_of_a_number": exact,
+        "size_chance": exact,
+        "spread": Metric(1.0, 1.0, 1.0, 3).against(null=Metric(0.25, 0.25, 0.25, 3)),
         "one": Metric(1.0, -math.inf, math.inf, 1),
     }
     PlainDisplay().table("mrr at step 6", metrics)
@@ -266,7 +265,7 @@ def test_a_table_shows_each_control_beside_its_measure(capsys):
     assert rows == [
         ["mrr", "0.800", "0.700 – 0.900", "0.500", "", "64"],
         ["mrr.jitter.a_long_enough_name_of_a_number", "0.500", "exact", "", "", "3"],
-        ["size_chance", "0.500", "exact", "", "", "3"],  # controls nothing
+        ["size_chance", "0.500", "exact", "", "", "3"],  # a metric, whatever it is called
         ["spread", "1.000", "1.000 – 1.000", "", "0.250", "3"],  # images may agree by chance
         ["one", "1.000", "", "", "", "1"],
     ]

@@ -131,15 +131,15 @@ class Dial(Evaluator):
         image = torch.full((3, 4, 4), self.at / 10)
         picture = folder / "dial_own.png"
         Image.new("RGB", (8, 8), (self.at, 0, 0)).save(picture)
+        found = Metric(self.at, self.at, self.at, data.count("validation"))
         return Evaluation(
-            {name: Metric(self.at, self.at, self.at, data.count("validation")) for name in ("dial", "dial_chance", "dial_random")},
+            {"dial": found.against(chance=found), "dial_random": found},
             {"at": self.at},
             about={"dial": "what it is set to", "dial_random": "a measure of its own"},
             summary=f"it is at {self.at}",
             charts=(Chart("curve", "A curve", "x", "y", "lines", (Series("a", [0, 1], [0.0, self.at]),), "it rises"),),
             galleries=(Gallery("dial", "Dials", "", ("dial",), (Row((image,)),), "look"),),
             pictures=((picture, "a dial"),),
-            controls=("dial_chance",),
         )
 
 
@@ -257,7 +257,7 @@ def test_images_that_have_moved_are_the_recipes_to_resume_and_others_to_eval(dia
     assert "r: measured with data.size=21, which is not as its recipe has it" in report("r").text
 
 
-def test_a_control_is_what_the_evaluator_calls_one(dial):
+def test_a_metric_that_is_called_as_a_control_is_a_metric(dial):
     found = content("r/eval/dial.json")["metrics"]
     assert found.keys() == {"dial", "dial_random"}
     assert found["dial"]["controls"].keys() == {"chance"}
@@ -285,7 +285,7 @@ def test_a_result_of_the_old_format_is_read_measured_anew_and_kept(dial, verb):
     Path("r/eval/dial.json").write_text(json.dumps(OLD))
     (found,) = iwm_core.measured("r")
     assert (found.own, found.old, found.differing) == (True, True, "at=16")
-    assert found.controls["dial"]["chance"].value == 0.2
+    assert found.metrics["dial"].controls["chance"].value == 0.2
     page = report("r")
     assert page.row("dial", table=0)[1:3] == ["0.950", "0.900 to 1.000"]
     assert dial(verb, "r") == (0, "")

@@ -58,6 +58,7 @@ SHOWN: Rows = [
     (r"(env|eval/mrr|eval/classify)\.json", "ASSSSSSSSS"),
     (r"eval/mrr/.*\.png", "SSSSSSSSSS"),
     (r"checkpoints/NEWEST/state\.json", "SSSSSSSSSS"),
+    (r"cost\.json", "ASSSSSSSSS"),
     (r"report\.html", "NRNNRRNNRR"),
     *PLACING,
 ]

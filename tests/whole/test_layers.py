@@ -20,7 +20,7 @@ OWNERS = {
     "hydra": {"iwm_core/recipe"},
     "omegaconf": {"iwm_core/recipe", "iwm_core/run", "iwm_core/cli", "iwm_devkit"},
     "accelerate": {"iwm_core/process"},
-    "pluggy": {"iwm_core", "iwm_core/plugins", "iwm_tasks"},
+    "pluggy": {"iwm_core", "iwm_core/plugins", "iwm_tasks", "iwm_report"},
     "timm": {"iwm_vit", "iwm_tasks"},
     "datasets": {"iwm_data"},
     "matplotlib": {"iwm_report", "iwm_tasks"},

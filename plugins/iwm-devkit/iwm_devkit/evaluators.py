@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from iwm_core.interfaces import Evaluation, EvaluationData, Evaluator, WorldModel
-from iwm_core.interfaces.results import CONTROLS, beside, measure_and_part
+from iwm_core.interfaces.results import CONTROLS, Metric, measure_and_part
 from iwm_devkit.components import check_component
 from iwm_devkit.conduct import conduct
 from iwm_devkit.known_model import KnownData, KnownModel, quiet
@@ -38,21 +38,15 @@ def check_evaluator(evaluator: Evaluator, model: WorldModel | None = None, data:
     model, data = model or KnownModel(), data or KnownData()
     first, second = run(evaluator, model, data), run(evaluator, model, data)
     assert first.metrics, f"{what} must measure something, or raise NotApplicable with the reason"
-    lines = beside(first.metrics, first.controls)
     for name, metric in first.metrics.items():
-        assert METRIC.fullmatch(name), f"the metric {name!r} must be called measure[.part][_control], in lower-case letters and digits"
-        assert metric.low <= metric.value <= metric.high, (
-            f"{name} must lie in its interval: {metric.low:g} <= {metric.value:g} <= {metric.high:g} does not hold; "
-            "a statistic of the whole set has its interval by iwm_core.evaluation.jackknife, since resamples may all lie to one side of it"
-        )
-        assert metric.n > 0, f"{name} must say over how many images it is, got n = {metric.n}"
-    for name in first.controls or ():
-        controls = any(name in others.values() for others in lines.values())
-        assert controls, f"the control {name!r} must be called by a metric and one of {', '.join(CONTROLS)}, as in mrr_chance"
-    for name in lines:
+        assert METRIC.fullmatch(name), f"the metric {name!r} must be called measure[.part], in lower-case letters and digits"
         measure, _ = measure_and_part(name)
-        assert measure in first.about, f"`about` must explain the measure {measure!r}: what it is, and what good and bad are"
-    again = {name: tuple(metric) for name, metric in second.metrics.items()} == {name: tuple(m) for name, m in first.metrics.items()}
+        assert measure in first.about, unexplained(measure, first)
+        check_metric(name, metric)
+        for control, other in metric.controls.items():
+            assert control in CONTROLS, f"{name} has the control {control!r}; there are {', '.join(CONTROLS)}"
+            check_metric(f"{name}'s {control}", other)
+    again = first.metrics == second.metrics
     assert again, f"{what} must find the same numbers again: draw from Draws(data.seed, …), and start no wall clock"
     json.dumps(first.settings)
     assert first.summary.strip(), f"{what} needs a `summary`: one sentence for a reader who looks at nothing else"
@@ -61,6 +55,22 @@ def check_evaluator(evaluator: Evaluator, model: WorldModel | None = None, data:
             assert WORD.fullmatch(name), f"the {kind} {name!r} must be called in lower-case letters, digits and _: files are named by it"
         assert len(set(names)) == len(names), f"each {kind} of {what} must have a name of its own, got {', '.join(names)}"
     return first
+
+
+def check_metric(name: str, metric: Metric) -> None:
+    """Check a number and its interval."""
+    assert metric.low <= metric.value <= metric.high, (
+        f"{name} must lie in its interval: {metric.low:g} <= {metric.value:g} <= {metric.high:g} does not hold; "
+        "a statistic of the whole set has its interval by iwm_core.evaluation.jackknife, since resamples may all lie to one side of it"
+    )
+    assert metric.n > 0, f"{name} must say over how many images it is, got n = {metric.n}"
+
+
+def unexplained(measure: str, found: Evaluation) -> str:
+    """What to do about a measure without a line in ``about``: it may be a control, which was told by its name before."""
+    base, _, control = measure.rpartition("_")
+    before = f"; a control is written {base}.against({control}=…)" if control in CONTROLS and base in found.metrics else ""
+    return f"`about` must explain the measure {measure!r}: what it is, and what good and bad are{before}"
 
 
 def run(evaluator: Evaluator, model: WorldModel, data: EvaluationData) -> Evaluation:

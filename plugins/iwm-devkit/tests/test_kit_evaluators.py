@@ -3,9 +3,10 @@
 import pytest
 import torch
 from iwm_devkit import CHECKS
+from iwm_devkit.known_model import KnownData
 from kit_examples import Spread, broken, caught
 
-from iwm_core.interfaces import Chart, Metric, NotApplicable
+from iwm_core.interfaces import Chart, Metric, NotApplicable, check_finite
 
 
 def finds(**changes):
@@ -36,6 +37,7 @@ def forgets(self, metric, folder):
     return Spread.found(self, metric, folder)._replace(pictures=((folder / "spread_gone.png", "gone"),))
 
 
+ONE = Metric(1.0, 1.0, 1.0, 1)
 COUNTER = iter(range(10**6))
 CHART = Chart("moon", "The moon", "night", "light", "lines", (), "Bright is good.")
 
@@ -45,7 +47,13 @@ CHART = Chart("moon", "The moon", "night", "light", "lines", (), "Bright is good
     [
         ({"evaluate": lambda self, model, data, folder, track: {}}, ("must return an Evaluation, got dict",)),
         (finds(metrics={}), ("must measure something", "NotApplicable")),
-        (finds(metrics={"Spread!": Metric(1, 1, 1, 1)}), ("'Spread!' must be called measure[.part][_control]",)),
+        (finds(metrics={"Spread!": Metric(1, 1, 1, 1)}), ("'Spread!' must be called measure[.part]",)),
+        (
+            finds(metrics={"spread": ONE, "spread_null": ONE}),
+            ("`about` must explain the measure 'spread_null'", "a control is written spread.against(null=…)"),
+        ),
+        (finds(metrics={"spread": ONE._replace(controls={"luck": ONE})}), ("spread has the control 'luck'; there are chance",)),
+        (finds(metrics={"spread": ONE.against(null=ONE._replace(low=2.0))}), ("spread's null must lie in its interval",)),
         (metric(low=9.0), ("must lie in its interval",)),
         (metric(n=0), ("over how many images",)),
         (finds(about={}), ("`about` must explain the measure 'spread'",)),
@@ -79,3 +87,29 @@ def test_what_cannot_be_measured_is_passed_on():
 
     with pytest.raises(NotApplicable, match="no moon tonight"):
         CHECKS["evaluator"](broken(Spread, evaluate=evaluate))
+
+
+def test_evaluators_begin_alike():
+    """How many images are asked of, and how they go by, which every evaluator has from its base class."""
+    spread, data, told = Spread(), KnownData(train=50, images=20), []
+    assert [spread.asked(data, images) for images in (0, 8, 20, 21)] == [20, 8, 20, 20]
+    assert spread.asked(data, 0, "train") == 50
+    with pytest.raises(ValueError, match="^spread needs validation images, and this data has none$"):
+        spread.asked(KnownData(images=0), 8)
+    with pytest.raises(NotApplicable, match="^spread compares images, and 2 are too few$"):
+        spread.asked(KnownData(images=2), 8, least=3)
+
+    def track(items, label, total):
+        told.append((label, total))
+        return items
+
+    assert [len(batch.index) for batch in spread.batches(data, 20, 8, track)] == [8, 8, 4]
+    assert sum(len(batch.index) for batch in spread.batches(data, 30, 16, track, "train", "fit")) == 30
+    assert told == [("spread", 3), ("spread: fit", 2)]
+
+
+def test_numbers_of_a_diverged_model_are_refused():
+    check_finite(torch.ones(3), torch.zeros(0))
+    for bad in (torch.nan, -torch.inf):
+        with pytest.raises(ValueError, match="not finite numbers; has training diverged"):
+            check_finite(torch.ones(3), torch.tensor([0.0, bad]))

@@ -32,10 +32,11 @@ from iwm_core.interfaces import (
     NotApplicable,
     Track,
     WorldModel,
+    check_finite,
     option,
 )
-from iwm_evals.probes.comparison import INPUTS, accuracies, compare, most_frequent
-from iwm_evals.probes.features import check_finite, colour, labelled, mapped, stream
+from iwm_evals.probes.comparison import INPUTS, accuracies, compare, most_frequent, setting
+from iwm_evals.probes.features import colour, labelled, mapped
 from iwm_evals.probes.held_out import held_out
 
 AT_ONCE = 256  # images answered together
@@ -80,9 +81,9 @@ class AttentiveProbe(Evaluator):
             rights = [int(answers(head, files[control], held.nonzero()[:, 0], model.device).eq(labels[held]).sum()) for head in fitted]
             best = max(range(len(fitted)), key=lambda number: (rights[number], -self.lrs[number]))
             heads[control], lr = fitted[best], self.lrs[best]
-            chosen[f"attentive{control}"] = {"lr": lr, "at_edge": len(fitted) > 1 and lr in (min(self.lrs), max(self.lrs))}
+            chosen[setting("attentive", control)] = {"lr": lr, "at_edge": len(fitted) > 1 and lr in (min(self.lrs), max(self.lrs))}
         right = self.ask(heads, labels, model, data, track)
-        metrics = accuracies({f"attentive{ending}": found for ending, found in right.items()})
+        metrics = accuracies({"attentive": right})
         settings = {
             "head": self.head,
             "train_images": len(labels),
@@ -93,11 +94,12 @@ class AttentiveProbe(Evaluator):
             **chosen,
             "seed": data.seed,
         }
-        found, chance = metrics["attentive"], metrics["attentive_chance"].value
+        found = metrics["attentive"]
+        chance = found.controls["chance"].value
         summary = (
             f"the head {self.head}, trained on {len(labels)} images, names the class of {found.value:.1%} of the images "
-            f"({found.low:.1%} to {found.high:.1%}), where pixels give {metrics['attentive_raw'].value:.1%}, "
-            f"colours {metrics['attentive_colour'].value:.1%} and chance {chance:.1%}"
+            f"({found.low:.1%} to {found.high:.1%}), where pixels give {found.controls['raw'].value:.1%}, "
+            f"colours {found.controls['colour'].value:.1%} and chance {chance:.1%}"
         )
         chart = compare(
             "attentive",
@@ -111,8 +113,9 @@ class AttentiveProbe(Evaluator):
         return Evaluation(metrics, settings, ABOUT, summary, (chart,))
 
     def tokens(self, model: WorldModel, data: EvaluationData, folder: Path, track: Track) -> tuple[dict[str, Tensor], Int[Tensor, "n"]]:
-        """Tokens of the training images by the ending of a metric's name, float16 in files mapped into memory; and their classes."""
-        batches, count = stream(data, "train", self.train_images, self.chunk, track, "tokens of training images")
+        """Tokens of the training images by what the head is tried on, float16 in files mapped into memory; and their classes."""
+        count = self.asked(data, self.train_images, "train")
+        batches = self.batches(data, count, self.chunk, track, "train", "tokens of training images")
         files, labels, done = {}, [], 0
         for batch in labelled(batches, len(data.classes)):
             rows = views_of(model, batch)
@@ -171,12 +174,12 @@ class AttentiveProbe(Evaluator):
         self, heads: dict[str, nn.Module], labels: Int[Tensor, "n"], model: WorldModel, data: EvaluationData, track: Track
     ) -> dict[str, Bool[Tensor, "m"]]:
         """Which validation images each head names rightly, and which one who knows the training ``labels`` alone."""
-        batches, _ = stream(data, "validation", self.images, self.chunk, track, "heads on validation images")
-        right: dict[str, list[Tensor]] = {name: [] for name in (*heads, "_chance")}
+        batches = self.batches(data, self.asked(data, self.images), self.chunk, track, doing="heads on validation images")
+        right: dict[str, list[Tensor]] = {name: [] for name in (*heads, "chance")}
         for batch in labelled(batches, len(data.classes)):
             for name, part in views_of(model, batch).items():
                 right[name].append((heads[name](part.float()).argmax(1) == batch.labels).cpu())
-            right["_chance"].append(most_frequent(labels, batch.labels.cpu()))
+            right["chance"].append(most_frequent(labels, batch.labels.cpu()))
         return {name: torch.cat(parts) for name, parts in right.items()}
 
 
@@ -187,8 +190,8 @@ def views_of(model: WorldModel, batch: ImageBatch) -> dict[str, Float[Tensor, "b
     most = torch.finfo(torch.float16).max
     return {
         "": tokens.clamp(-most, most).half(),
-        "_raw": patches(batch.images, model.grid).half(),
-        "_colour": colour(batch.images)[:, None].half(),
+        "raw": patches(batch.images, model.grid).half(),
+        "colour": colour(batch.images)[:, None].half(),
     }
 
 

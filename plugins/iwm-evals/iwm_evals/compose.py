@@ -36,10 +36,11 @@ from iwm_core.interfaces import (
     Series,
     Track,
     WorldModel,
+    check_finite,
     option,
 )
 from iwm_core.model.planning import drawn_targets
-from iwm_evals.statistics.measured import ratio_metrics
+from iwm_evals.statistics.measured import answer, ratio_metrics
 
 STILL = 1e-10  # of the square of the latents: a movement that is rounding
 ABOUT = {
@@ -48,6 +49,8 @@ ABOUT = {
     "moving",
     "reentry": "R² of the map by which a prediction becomes a source again: below 1, two steps lose what layer norm took away",
 }
+STARTS = {"once": "moved", "twice": "moved", "difference": "moved", "second": "moved_second", "reentered": "moved_second"}
+"""What is measured, and the movement that it is relative to."""
 SHOWN = {
     "once": "one step",
     "twice": "two steps",
@@ -88,19 +91,16 @@ class Compose(Evaluator):
         drawn = drawn_targets(model.actions, data.seed, model.device)
         if (drawn == drawn[:1]).all():
             raise NotApplicable("no action of this recipe changes a target, so that there is nothing to compose")
-        count, fit = min(self.images, data.count("validation")), min(self.fit, data.count("train"))
-        if min(count, fit) == 0:
-            raise ValueError("compose fits on training images and measures validation images, and this data lacks one of them")
+        count, fit = self.asked(data, self.images), self.asked(data, self.fit, "train")
 
         size = self.chunk // 3  # images in a batch: three actions are predicted of each at once
-        reentry = fit_reentry(model, track(data.batches("train", fit, size), "compose: fitting", -(-fit // size)))
+        reentry = fit_reentry(model, self.batches(data, fit, size, track, "train", "fitting"))
         pieces: dict[str, list[Tensor]] = {}
-        for batch in track(data.batches("validation", count, size), "compose", -(-count // size)):
+        for batch in self.batches(data, count, size, track):
             for name, sums in self.measure(model, batch, reentry, data.seed).items():
                 pieces.setdefault(name, []).append(sums)
         sums = {name: torch.cat(column) for name, column in pieces.items()}
-        if not all(column.isfinite().all() for column in sums.values()):
-            raise ValueError("compose cannot measure this model: its latents or predictions are not finite numbers; has training diverged?")
+        check_finite(*sums.values())
         if min(sums["moved"].sum(), sums["moved_second"].sum()) <= STILL * sums["size"].sum():
             raise NotApplicable("no action of this recipe moves the latents of this model: has its encoder collapsed?")
 
@@ -184,20 +184,28 @@ def reenter(reentry: Reentry, targets: Float[Tensor, "b n d"]) -> Float[Tensor, 
 
 def summarise(sums: dict[str, Float[Tensor, "m"]]) -> dict[str, Metric]:
     """Relative errors, and the R² of the re-entry map."""
-    second = ("second", "second_null", "reentered", "reentered_null")
-    names = [name for name in sums if name not in ("moved", "moved_second", "size", "reentry", "own")]
-    above = torch.stack([sums[name] for name in (*names, "reentry")], 1)
-    below = torch.stack([*(sums["moved_second" if name in second else "moved"] for name in names), sums["own"]], 1)
+    told = [(name, control) for name in STARTS for control in ("", "null") if column(name, control) in sums]
+    above = torch.stack([*(sums[column(*one)] for one in told), sums["reentry"]], 1)
+    below = torch.stack([*(sums[STARTS[name]] for name, _ in told), sums["own"]], 1)
     *errors, lost = ratio_metrics(above, below)
-    metrics = {f"compose.{name}": metric for name, metric in zip(names, errors, strict=True)}
+    found = dict(zip(told, errors, strict=True))
+    metrics = {
+        f"compose.{name}": found[name, ""].against(**({"null": found[name, "null"]} if (name, "null") in found else {})) for name in STARTS
+    }
     return metrics | {"reentry": lost._replace(value=1 - lost.value, low=1 - lost.high, high=1 - lost.low)}
+
+
+def column(name: str, control: str) -> str:
+    """Where the sums of squares of a step lie, told the action or told nothing."""
+    return f"{name}_{control}" if control else name
 
 
 def chart_steps(metrics: dict[str, Metric]) -> Chart:
     """One step and two, told the actions and told nothing."""
     series = []
-    for label, control in (("told the action", ""), ("told nothing", "_null")):
-        found = {words: metrics[f"compose.{name}{control}"] for name, words in SHOWN.items() if f"compose.{name}{control}" in metrics}
+    for label, control in (("told the action", ""), ("told nothing", "null")):
+        shown = {words: metrics[f"compose.{name}"] for name, words in SHOWN.items()}
+        found = {words: answer(metric, control) for words, metric in shown.items() if not control or control in metric.controls}
         columns = ([getattr(metric, field) for metric in found.values()] for field in ("value", "low", "high"))
         series.append(Series(label, list(found), *columns))
     return Chart(

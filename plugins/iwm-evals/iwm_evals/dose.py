@@ -25,11 +25,22 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from iwm_core.interfaces import Chart, Evaluation, EvaluationData, Evaluator, Metric, NotApplicable, Series, Track, WorldModel, option
+from iwm_core.interfaces import (
+    Chart,
+    Evaluation,
+    EvaluationData,
+    Evaluator,
+    Metric,
+    NotApplicable,
+    Series,
+    Track,
+    WorldModel,
+    check_finite,
+    option,
+)
 from iwm_core.model.planning import drawn_targets
-from iwm_evals.questions.images import validation_images
 from iwm_evals.questions.parts import each_parameter
-from iwm_evals.statistics.measured import mean_metrics, ratio_metrics
+from iwm_evals.statistics.measured import answered, mean_metrics, ratio_metrics
 
 IMAGES_AT_ONCE = 16  # loaded together; they are measured one by one
 STILL = 1e-10  # of the square of the latents: a movement that is rounding
@@ -82,15 +93,14 @@ class Dose(Evaluator):
         sweeps = make_sweeps(model, data.seed, self.doses)
         if not sweeps:
             raise NotApplicable("no action of this recipe changes a target, so that there is no dose to vary")
-        count = validation_images(self.name, data, self.images)
+        count = self.asked(data, self.images)
 
         found: list[list[Response]] = [self.respond(model, image, sweeps) for image in track(one_by_one(data, count), "dose", count)]
         responses = {
             sweep.name: Response(*(torch.stack(column) for column in zip(*rows, strict=True)))
             for sweep, rows in zip(sweeps, zip(*found, strict=True), strict=True)
         }
-        if not all(number.isfinite().all() for response in responses.values() for number in response):
-            raise ValueError("dose cannot measure this model: its latents or predictions are not finite numbers; has training diverged?")
+        check_finite(*(number for response in responses.values() for number in response))
         sweeps = [sweep for sweep in sweeps if responses[sweep.name].moved.sum() > STILL * responses[sweep.name].size.sum()]
         if not sweeps:
             raise NotApplicable("no parameter of this recipe's actions moves the latents of this model: has its encoder collapsed?")
@@ -197,12 +207,13 @@ def summarise(sweeps: list[Sweep], responses: dict[str, Response]) -> dict[str, 
     slopes = mean_metrics(torch.stack([torch.stack(own).mean(0), *own], 1))
     metrics = {f"dose{name}": metric for name, metric in zip(names, slopes, strict=True)}
     moved = with_sum([responses[sweep.name].moved for sweep in sweeps])
-    controls = {
-        control: ratio_metrics(with_sum([getattr(responses[sweep.name], f"error{control}") for sweep in sweeps]), moved)
-        for control in ("", "_shuffled", "_null")
+    columns = {"": "error", "shuffled": "error_shuffled", "null": "error_null"}
+    errors = {
+        control: ratio_metrics(with_sum([getattr(responses[sweep.name], column) for sweep in sweeps]), moved)
+        for control, column in columns.items()
     }
     for place, name in enumerate(names):
-        metrics |= {f"dose_error{name}{control}": found[place] for control, found in controls.items()}
+        metrics[f"dose_error{name}"] = answered({control: found[place] for control, found in errors.items()})
     return metrics
 
 
@@ -234,7 +245,7 @@ def chart_sweep(sweep: Sweep, response: Response) -> Chart:
 
 def sum_up(metrics: dict[str, Metric], sweeps: list[Sweep]) -> str:
     """The numbers that matter, in one sentence."""
-    dose, error, null = metrics["dose"], metrics["dose_error"].value, metrics["dose_error_null"].value
+    dose, error, null = metrics["dose"], metrics["dose_error"].value, metrics["dose_error"].controls["null"].value
     text = f"predictions move by {dose.value:z.2f} ({dose.low:z.2f} to {dose.high:z.2f}) where the truth moves by 1"
     by_slope = sorted((metrics[f"dose.{sweep.name}"].value, sweep.name) for sweep in sweeps)
     text += f", least with {by_slope[0][1]} ({by_slope[0][0]:z.2f})" if len(sweeps) > 1 else ""

@@ -28,17 +28,17 @@ from iwm_core.interfaces import (
     Series,
     Track,
     WorldModel,
+    check_finite,
     option,
 )
 from iwm_evals.probes.comparison import INPUTS, compare
-from iwm_evals.probes.features import check_finite, colour, raw
+from iwm_evals.probes.features import colour, raw
 from iwm_evals.probes.held_out import held_out
 from iwm_evals.probes.ridge import Moments, fit, merge, moments, predict
-from iwm_evals.questions.images import validation_images
 from iwm_evals.questions.parts import Part, each_action, whole
 from iwm_evals.questions.views import draw_params, make_views
 from iwm_evals.scores.invariance import Similarity
-from iwm_evals.statistics.measured import r_squared_metrics
+from iwm_evals.statistics.measured import answer, answered, r_squared_metrics
 
 STILL = 1e-12  # the variance of a number that does not vary
 ABOUT = {
@@ -83,9 +83,7 @@ class Equivariance(Evaluator):
         """
         if not model.names:
             raise NotApplicable("this recipe has no action")
-        count = validation_images(self.name, data, self.images)
-        if count < 3:
-            raise NotApplicable(f"equivariance compares images, and {count} are too few")
+        count = self.asked(data, self.images, least=3)
 
         everything, parts = whole(model.parts), each_action(model.parts)
         sums = self.gather(model, data, everything, track)
@@ -100,7 +98,7 @@ class Equivariance(Evaluator):
             for ending, both in known.items()
         }
         errors, spreads = {ending: [] for ending in INPUTS}, []
-        for batch in track(data.batches("validation", count, self.chunk), "equivariance: measure", -(-count // self.chunk)):
+        for batch in self.batches(data, count, self.chunk, track, doing="measure"):
             for part in [everything, *parts]:
                 pairs = self.make_pairs(model, batch, data.seed, part)
                 for ending, features in pairs.features.items():
@@ -114,14 +112,15 @@ class Equivariance(Evaluator):
         spread = torch.cat(spreads)
         found = {ending: r_squared_metrics(torch.cat(table), spread) for ending, table in errors.items()}
         numbers = [f".{model.names[place]}.{model.actions.labels[place]}" for place in varies.tolist()]
-        metrics = {f"equivariance{ending}": each[0] for ending, each in found.items()}
-        metrics["equivariance_chance"] = Metric.constant(0.0, len(spread))
-        for place, number in enumerate(numbers, 1):
-            metrics |= {f"equivariance{number}{ending}": each[place] for ending, each in found.items()}
-        for (name, ending), similarity in alike.items():
-            metric = similarity.invariance()
-            if metric is not None:
-                metrics[f"invariance{'.' if name else ''}{name}{ending}"] = metric
+        metrics = {
+            f"equivariance{number}": answered({ending: each[place] for ending, each in found.items()})
+            for place, number in enumerate(["", *numbers])
+        }
+        metrics["equivariance"] = metrics["equivariance"].against(chance=Metric.constant(0.0, len(spread)))
+        for part in [everything, *parts]:
+            kept = {ending: metric for ending in INPUTS if (metric := alike[part.name, ending].invariance()) is not None}
+            if "" in kept:
+                metrics[f"invariance.{part.name}".rstrip(".")] = answered(kept)
         settings = {"train": known[""].n // self.draws, "images": len(spread), "draws": self.draws}
         charts = draw_charts(metrics, numbers, [f".{part.name}" for part in parts])
         return Evaluation(metrics, settings | {"seed": data.seed}, about=ABOUT, summary=summarise(metrics), charts=charts)
@@ -131,7 +130,7 @@ class Equivariance(Evaluator):
         count = min(self.train, data.count("train"))
         held, done = held_out(count, data.seed), 0
         found: dict[str, tuple[Moments, Moments]] = {}
-        for batch in track(data.batches("train", count, self.chunk), "equivariance: fit", -(-count // self.chunk)):
+        for batch in self.batches(data, count, self.chunk, track, "train", "fit"):
             pairs = self.make_pairs(model, batch, data.seed, part)
             out = held[done : done + len(batch.index)]
             done += len(batch.index)
@@ -151,7 +150,7 @@ class Equivariance(Evaluator):
         for version in range(self.draws):
             views = make_views(model, batch, draw_params(model, batch, seed, version, "equivariance/pair"), part)
             sides = (views.source, views.target)
-            inputs = {"": [model.encode(view).float().mean(1) for view in sides], "_raw": map(raw, sides), "_colour": map(colour, sides)}
+            inputs = {"": [model.encode(view).float().mean(1) for view in sides], "raw": map(raw, sides), "colour": map(colour, sides)}
             features.append({ending: torch.stack(list(both), 1) for ending, both in inputs.items()})
             actions.append(views.action.cpu().double())
             differ.append((views.action != 0).any(1))
@@ -162,12 +161,12 @@ class Equivariance(Evaluator):
 
 def summarise(metrics: dict[str, Metric]) -> str:
     """The position of the model between invariant and equivariant."""
-    read, pixels = metrics["equivariance"].value, metrics["equivariance_raw"].value
-    text = f"the action is read from the features with R² {read:.2f} (from pixels {pixels:.2f})"
+    read = metrics["equivariance"]
+    text = f"the action is read from the features with R² {read.value:.2f} (from pixels {read.controls['raw'].value:.2f})"
     if "invariance" in metrics:
-        text += f", and invariance to it is {metrics['invariance'].value:.2f}"
-    if {"invariance", "invariance_raw"} <= metrics.keys():
-        text += f" (pixels {metrics['invariance_raw'].value:.2f})"
+        kept = metrics["invariance"]
+        text += f", and invariance to it is {kept.value:.2f}"
+        text += f" (pixels {kept.controls['raw'].value:.2f})" if "raw" in kept.controls else ""
     return text
 
 
@@ -175,8 +174,9 @@ def draw_charts(metrics: dict[str, Metric], numbers: list[str], actions: list[st
     """The position between both ends; R² of each number; invariance to each action."""
     charts = []
     if "invariance" in metrics:
-        known = [(ending, label) for ending, label in INPUTS.items() if f"invariance{ending}" in metrics]
-        places = [(label, metrics[f"invariance{ending}"], metrics[f"equivariance{ending}"]) for ending, label in known]
+        kept, read = metrics["invariance"], metrics["equivariance"]
+        known = [(ending, label) for ending, label in INPUTS.items() if not ending or ending in kept.controls]
+        places = [(label, answer(kept, ending), answer(read, ending)) for ending, label in known]
         charts.append(
             Chart(
                 name="position",
@@ -199,7 +199,8 @@ def draw_charts(metrics: dict[str, Metric], numbers: list[str], actions: list[st
             {"chance": 0.0},
         )
     )
-    moved = {f"invariance{action}": action[1:] for action in actions if all(f"invariance{action}{i}" in metrics for i in INPUTS)}
+    kept = {f"invariance{action}": action[1:] for action in actions if f"invariance{action}" in metrics}
+    moved = {name: words for name, words in kept.items() if metrics[name].controls.keys() == INPUTS.keys() - {""}}
     if moved:
         charts.append(
             compare(

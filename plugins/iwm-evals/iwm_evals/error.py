@@ -35,9 +35,9 @@ from iwm_core.interfaces import (
     Track,
     Views,
     WorldModel,
+    check_finite,
     option,
 )
-from iwm_evals.questions.images import validation_images
 from iwm_evals.questions.parts import Part, alone, each_action
 from iwm_evals.questions.views import draw_params, draw_views, make_views, other_action
 from iwm_evals.scores.relative import STILL, Ratio, chart_errors, relative_metrics, spread_out, squared
@@ -76,7 +76,7 @@ class Error(Evaluator):
         """
         if not model.actions.labels:
             raise NotApplicable("this recipe has no action, so that there is nothing to apply")
-        count = validation_images(self.name, data, self.images)
+        count = self.asked(data, self.images)
 
         total = -(-count // self.chunk) * self.draws
         mean = self.mean_target(model, data.seed, track(self.pairs(data, count), "error: mean target", total))
@@ -89,8 +89,7 @@ class Error(Evaluator):
             else:
                 rows.append(found)
         table = {name: torch.cat([row[name] for row in rows]) for name in rows[0]}
-        if not all(column.isfinite().all() for column in table.values()):
-            raise ValueError("error cannot measure this model: its latents or predictions are not finite numbers; has training diverged?")
+        check_finite(*table.values())
 
         metrics = relative_metrics(table, self.ratios(list(model.parts)), STILL * float(table["size"].sum()))
         if "error" not in metrics:
@@ -120,9 +119,9 @@ class Error(Evaluator):
         params = draw_params(model, batch, seed, version, STREAM)
         views = make_views(model, batch, params)
         shuffled = self.another(model, batch, seed, version, views, pool)
-        actions = {"": views.action, "_shuffled": shuffled, "_null": torch.zeros_like(views.action)}
+        actions = {"error": views.action, "error_shuffled": shuffled, "error_null": torch.zeros_like(views.action)}
         start, target = model.targets(views.source), model.targets(views.target)
-        found = {f"error{told}": error for told, error in errors(model, views, target, actions).items()}
+        found = errors(model, views, target, actions)
         found |= {"moved": squared(start, target), "spread": squared(target, mean), "size": squared(target, torch.zeros_like(target))}
         for part in each_action(model.parts):
             source, goal = (alone(part, side, model.actions.identity) for side in params)
@@ -160,11 +159,11 @@ class Error(Evaluator):
 
     def ratios(self, parts: list[str]) -> list[Ratio]:
         """The metrics, in the order to be shown."""
-        answers = {"": "error", "_shuffled": "error_shuffled", "_null": "error_null", "_identity": "moved"}
+        answers = {"": "error", "shuffled": "error_shuffled", "null": "error_null", "identity": "moved"}
         measures = {"error": "moved", "unexplained": "spread"}
-        found = [Ratio(measure + told, above, below) for measure, below in measures.items() for told, above in answers.items()]
+        found = [Ratio(measure, told, above, below) for measure, below in measures.items() for told, above in answers.items()]
         for part in parts:
-            found += [Ratio(f"error.{part}{told}", f"error{told}.{part}", f"moved.{part}") for told in ("", "_null")]
+            found += [Ratio(f"error.{part}", told, f"{answers[told]}.{part}", f"moved.{part}") for told in ("", "null")]
         return found
 
 
@@ -178,7 +177,8 @@ def errors(
 
 def sum_up(metrics: dict[str, Metric]) -> str:
     """The numbers that matter, in one sentence."""
-    error, null = metrics["error"], metrics["error_null"].value
+    error = metrics["error"]
+    null = error.controls["null"].value
     text = (
         f"prediction error is {error.value:.3f} ({error.low:.3f} to {error.high:.3f}) of what leaving the source as it is gets, "
         f"{null:.3f} told nothing"

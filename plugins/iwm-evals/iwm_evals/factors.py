@@ -21,11 +21,11 @@ from torch import Tensor
 
 from iwm_core.interfaces import Evaluation, EvaluationData, Evaluator, Factor, Metric, NotApplicable, Track, WorldModel, option
 from iwm_evals.probes.comparison import INPUTS, accuracies, compare, most_frequent
-from iwm_evals.probes.features import Features, extract, stream
+from iwm_evals.probes.features import Features, extract
 from iwm_evals.probes.held_out import held_out
 from iwm_evals.probes.linear import Sweep, classify
 from iwm_evals.probes.ridge import fit, moments, predict, total
-from iwm_evals.statistics.measured import r_squared_metrics
+from iwm_evals.statistics.measured import answered, r_squared_metrics
 
 AT_ONCE = 4096  # images regressed together
 VISIBLE = 1e-3  # a difference that is told in words
@@ -67,8 +67,9 @@ class Factors(Evaluator):
         if not data.factors:
             raise NotApplicable("this data knows no factors of its images")
         train, validation = (
-            extract(model, *stream(data, split, most, self.chunk, track, f"features of {split} images"), folder)
+            extract(model, self.batches(data, count, self.chunk, track, split, f"features of {split} images"), count, folder)
             for split, most in (("train", self.train_images), ("validation", self.images))
+            for count in [self.asked(data, most, split)]
         )
         asked = {
             factor: Known(train.factors[:, place], validation.factors[:, place])
@@ -80,12 +81,9 @@ class Factors(Evaluator):
         numbers = {factor: known for factor, known in asked.items() if factor.kind != "class"}
         found = self.read(numbers, train, validation, data.seed) if numbers else {}
         for factor in asked.keys() - numbers.keys():
-            found |= self.name_class(factor, asked[factor], train, validation, data.seed, model.device, track)
-        metrics, scaled = {}, {}
-        for factor in asked:
-            names = [f"factor.{factor.name}{ending}" for ending in (*INPUTS, "_chance")]
-            metrics |= {name: found[name] for name in names}
-            scaled |= {name: above(found[name], found[names[-1]].value) for name in names[:-1]}
+            found[factor.name] = self.name_class(factor, asked[factor], train, validation, data.seed, model.device, track)
+        metrics = {f"factor.{factor.name}": found[factor.name] for factor in asked}
+        scaled = {name: above(metric) for name, metric in metrics.items()}
         settings = {
             "train_images": len(train.labels),
             "images": len(validation.labels),
@@ -108,7 +106,7 @@ class Factors(Evaluator):
         return Evaluation(metrics, settings, ABOUT, summarise(scaled, [factor.name for factor in asked]), (chart,))
 
     def read(self, asked: dict[Factor, Known], train: Features, validation: Features, seed: int) -> dict[str, Metric]:
-        """R² of numbers and angles, from each input."""
+        """R² of numbers and angles by the factor's name, from each input."""
         sizes = [2 if factor.kind == "turn" else 1 for factor in asked]
         y = torch.cat([targets(factor.kind, known.train) for factor, known in asked.items()], 1)
         truth = torch.cat([targets(factor.kind, known.validation) for factor, known in asked.items()], 1)
@@ -119,22 +117,26 @@ class Factors(Evaluator):
             for control in INPUTS
         }
         lost, whole = torch.cat(list(errors.values()), 1), spread.repeat(1, len(errors))
-        names = [f"factor.{factor.name}{control}" for control in errors for factor in asked]
-        found = dict(zip(names, r_squared_metrics(lost, whole)[1:], strict=True))
-        return found | {f"factor.{factor.name}_chance": Metric.constant(0.0, len(truth)) for factor in asked}
+        columns = iter(r_squared_metrics(lost, whole)[1:])
+        found = {control: {factor.name: next(columns) for factor in asked} for control in errors}
+        chance = Metric.constant(0.0, len(truth))
+        return {
+            factor.name: answered({control: known[factor.name] for control, known in found.items()} | {"chance": chance})
+            for factor in asked
+        }
 
     def name_class(
         self, factor: Factor, known: Known, train: Features, validation: Features, seed: int, device: torch.device, track: Track
-    ) -> dict[str, Metric]:
+    ) -> Metric:
         """The share of right answers about a class, from each input."""
         sweep = Sweep(self.lrs, self.weight_decays, self.epochs, self.batch, seed, device)
         labels, truth = known.train.long(), known.validation.long()
         classes, right = 1 + int(torch.cat([labels, truth]).max()), {}
         for control, words in INPUTS.items():
             chosen = sweep.choose(train.inputs[control], labels, classes, track, f"{factor.name} from {words}")
-            right[f"factor.{factor.name}{control}"] = classify(chosen.head, validation.inputs[control]) == truth
-        right[f"factor.{factor.name}_chance"] = most_frequent(labels, truth)
-        return accuracies(right)
+            right[control] = classify(chosen.head, validation.inputs[control]) == truth
+        right["chance"] = most_frequent(labels, truth)
+        return accuracies({factor.name: right})[factor.name]
 
 
 def readable(values: Float[Tensor, "n"]) -> bool:
@@ -164,15 +166,20 @@ def regress(x: Float[Tensor, "n d"], y: Float[Tensor, "n o"], held: Bool[Tensor,
     return torch.cat([predict(fitted, part) for part in asked.split(AT_ONCE)])
 
 
-def above(metric: Metric, chance: float) -> Metric:
-    """A score on a scale where chance is 0 and perfect is 1."""
-    value, low, high = ((bound - chance) / (1 - chance) for bound in metric[:3])
-    return metric._replace(value=value, low=low, high=high)
+def above(metric: Metric) -> Metric:
+    """A score and those that it is held against, on a scale where chance is 0 and perfect is 1."""
+    chance = metric.controls["chance"].value
+
+    def scaled(one: Metric) -> Metric:
+        value, low, high = ((bound - chance) / (1 - chance) for bound in one[:3])
+        return Metric(value, low, high, one.n)
+
+    return scaled(metric).against(**{name: scaled(one) for name, one in metric.controls.items() if name != "chance"})
 
 
 def summarise(scaled: dict[str, Metric], names: list[str]) -> str:
     """The factors known best, and how many the features know better or worse than pixels do, by intervals that lie apart."""
-    found = {name: [scaled[f"factor.{name}{ending}"] for ending in ("", "_raw")] for name in names}
+    found = {name: (scaled[f"factor.{name}"], scaled[f"factor.{name}"].controls["raw"]) for name in names}
     by = sorted(names, key=lambda name: -found[name][0].value)
     best = ", ".join(f"{name} {round(found[name][0].value, 2) + 0:.2f}" for name in by[:3])
     over = sum(features.low > pixels.high + VISIBLE for features, pixels in found.values())

@@ -33,14 +33,13 @@ from iwm_core.interfaces import (
     Evaluator,
     ImageBatch,
     Metric,
-    NotApplicable,
     Series,
     Track,
     WorldModel,
+    check_finite,
     option,
 )
 from iwm_core.training.health import ENOUGH, ROWS, bounded, effective_rank, judge, singular_values, target_std
-from iwm_evals.questions.images import validation_images
 from iwm_evals.questions.views import draw_views
 from iwm_evals.scores.spread import lidar, relative_distance, uniformity
 
@@ -77,20 +76,17 @@ class Health(Evaluator):
             NotApplicable: fewer than three validation images, which cannot be compared.
             ValueError: there are no validation images, or the model's latents are not finite.
         """
-        count = validation_images(self.name, data, self.images)
-        if count < 3:
-            raise NotApplicable(f"health compares images, and {count} are too few")
+        count = self.asked(data, self.images, least=3)
         patches = model.grid[0] * model.grid[1]
         order = Draws(data.seed, 0, torch.zeros(1, dtype=torch.int64), "health/positions").permutation(patches)[0]
         positions = order[: max(1, TOKENS // count)].to(model.device)
         made = [action for action in model.parts.values() if not action.observed]  # of a pair, there are no more views
         views = self.views if self.views > 1 and made else 0
 
-        batches = track(data.batches("validation", count, self.chunk), "health", -(-count // self.chunk))
+        batches = self.batches(data, count, self.chunk, track)
         kept = zip(*(self.measure_batch(model, batch, data.seed, positions, views) for batch in batches), strict=True)
         pooled, targets, predictions, pairs, versions = (torch.cat(parts) for parts in kept)
-        if not all(part.isfinite().all() for part in (pooled, targets, predictions, pairs, versions)):
-            raise ValueError("health cannot judge this model: its latents or predictions are not finite numbers; has training diverged?")
+        check_finite(pooled, targets, predictions, pairs, versions)
 
         ranked = self.ranked(model, data, pooled, track)
         few = targets[:, : max(1, ROWS // len(targets))]
@@ -116,7 +112,7 @@ class Health(Evaluator):
         count = min(self.rank_images or ENOUGH * pooled.shape[1], data.count("validation"))
         if count <= len(pooled):
             return pooled
-        batches = track(data.batches("validation", count, self.chunk), "health: RankMe", -(-count // self.chunk))
+        batches = self.batches(data, count, self.chunk, track, doing="RankMe")
         return torch.cat([model.encode(batch.images).float().mean(1) for batch in batches])
 
     def measure_batch(

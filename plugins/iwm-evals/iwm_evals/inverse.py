@@ -31,10 +31,10 @@ from iwm_core.interfaces import (
     Series,
     Track,
     WorldModel,
+    check_finite,
     option,
 )
 from iwm_evals.questions.bank import first_of_each
-from iwm_evals.questions.images import validation_images
 from iwm_evals.questions.views import observed_numbers
 from iwm_evals.scores.ranking import HITS, chances, distances, gains, stand, telling
 from iwm_evals.statistics.measured import share_metrics
@@ -72,7 +72,7 @@ class Inverse(Evaluator):
         numbers = observed_numbers(model)
         if not numbers.any():
             raise NotApplicable("this data has no pairs with an observed action, so that there is none to rank")
-        count = validation_images(self.name, data, self.images)
+        count = self.asked(data, self.images)
         pool = data.actions("validation", data.count("validation"))
         pool = pool[first_of_each(pool)]
         bank = min(self.bank, len(pool))
@@ -99,7 +99,8 @@ class Inverse(Evaluator):
 
         metrics = self.summarise("", torch.stack(scores), bank, data.seed)
         if untrained_scores:
-            metrics["inverse_random"] = self.summarise("", torch.stack(untrained_scores), bank, data.seed)["inverse"]
+            untrained_rank = self.summarise("", torch.stack(untrained_scores), bank, data.seed)["inverse"]
+            metrics["inverse"] = metrics["inverse"].against(random=untrained_rank._replace(controls={}))
         for part, found in part_scores.items():
             metrics |= self.summarise(part, torch.stack(found), min(self.bank, len(values[part])), data.seed)
         settings = {
@@ -128,17 +129,12 @@ class Inverse(Evaluator):
         Raises:
             ValueError: the numbers are not finite.
         """
-        if not table.isfinite().all():
-            raise ValueError("inverse cannot rank this model: its latents or predictions are not finite numbers; has training diverged?")
+        check_finite(table)
         own, shuffled = (share_metrics(values) for values in table.split(len(NAMES), 1))
         found, chance = {}, chances(bank)
         for place in [0] if part else telling(bank):
             named = f"{NAMES[place]}.{part}" if part else NAMES[place]
-            found |= {
-                named: own[place],
-                f"{named}_chance": Metric.constant(chance[place], len(table)),
-                f"{named}_shuffled": shuffled[place],
-            }
+            found[named] = own[place].against(chance=Metric.constant(chance[place], len(table)), shuffled=shuffled[place])
         return found
 
 
@@ -164,7 +160,8 @@ def draw_values(
 
 def sum_up(metrics: dict[str, Metric], parts: list[str]) -> str:
     """The numbers that matter, in one sentence."""
-    found, chance = metrics["inverse"], metrics["inverse_chance"].value
+    found = metrics["inverse"]
+    chance = found.controls["chance"].value
     text = f"the observed action is ranked at {found.value:.3f} ({found.low:.3f} to {found.high:.3f}) where chance is {chance:.3f}"
     return text + "".join(f"; {part} alone {metrics[f'inverse.{part}'].value:.3f}" for part in parts)
 
@@ -182,5 +179,5 @@ def chart_parts(metrics: dict[str, Metric], parts: list[str]) -> Chart:
         series=(bars,),
         about="How early a pair's own action comes when actions are ranked by how near the model imagines that they lead to its target. "
         "1 is perfect; at chance the prediction knows nothing of it.",
-        levels={"chance": metrics["inverse_chance"].value},
+        levels={"chance": metrics["inverse"].controls["chance"].value},
     )

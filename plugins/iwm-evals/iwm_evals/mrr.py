@@ -28,16 +28,27 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from iwm_core.interfaces import Draws, Evaluation, EvaluationData, Evaluator, Metric, NotApplicable, Row, Track, WorldModel, option
+from iwm_core.interfaces import (
+    Draws,
+    Evaluation,
+    EvaluationData,
+    Evaluator,
+    Metric,
+    NotApplicable,
+    Row,
+    Track,
+    WorldModel,
+    check_finite,
+    option,
+)
 from iwm_evals.questions.bank import Bank, banked_parts, draw_bank, first_of_each
-from iwm_evals.questions.images import validation_images
 from iwm_evals.questions.parts import Part, whole
 from iwm_evals.scores.ranking import MEASURES, distances, gains, mean_chances, rank, stand, telling
 from iwm_evals.statistics.measured import share_metrics
 from iwm_evals.words.mrr import ABOUT, chart_parts, show_questions, sum_up
 
 CONTROLS = ("shuffled", "null", "identity")
-ONE_ANSWER = ("_null", "_identity")  # whichever element is asked for: chance, whatever the images
+ONE_ANSWER = ("null", "identity")  # whichever element is asked for: chance, whatever the images
 ROWS = 8
 IMAGES_AT_ONCE = 16  # loaded together; they are measured one by one
 
@@ -88,7 +99,7 @@ class Mrr(Evaluator):
         """
         if not model.actions.changes_target:
             raise NotApplicable("no action of this recipe changes a target, so that there is nothing to rank")
-        count = validation_images(self.name, data, self.images)
+        count = self.asked(data, self.images)
 
         parts = banked_parts(model, data.seed, self.bank) if self.part_images else []
         part_images = min(self.part_images, count)
@@ -120,7 +131,8 @@ class Mrr(Evaluator):
             if found:
                 metrics |= self.summarise(name, torch.stack(found), sizes[name])
             if not name and untrained_scores:
-                metrics["mrr_random"] = self.summarise(name, torch.stack(untrained_scores), sizes[name])["mrr"]
+                untrained_rank = self.summarise(name, torch.stack(untrained_scores), sizes[name])["mrr"]
+                metrics["mrr"] = metrics["mrr"].against(random=untrained_rank._replace(controls={}))
         settings = {
             "images": count,
             "bank": self.bank,
@@ -168,19 +180,18 @@ class Mrr(Evaluator):
         Raises:
             ValueError: the numbers are not finite.
         """
-        if not table.isfinite().all():
-            raise ValueError("mrr cannot rank this model: its latents or predictions are not finite numbers; has training diverged?")
+        check_finite(table)
         found = {}
-        for answer, values in zip(("", *(f"_{control}" for control in CONTROLS)), table.split(len(MEASURES), 1), strict=True):
+        for answer, values in zip(("", *CONTROLS), table.split(len(MEASURES), 1), strict=True):
             found[answer] = share_metrics(values)
             if answer in ONE_ANSWER:
                 found[answer] = [Metric.constant(metric.value, metric.n) for metric in found[answer]]
         metrics, chances = {}, mean_chances(sizes)
-        places, answers = ([0], ("_shuffled",)) if part else (telling(max(sizes)), tuple(found)[1:])
+        places, answers = ([0], ("shuffled",)) if part else (telling(max(sizes)), CONTROLS)
         for place in places:
             name = f"{MEASURES[place]}.{part}" if part else MEASURES[place]
-            metrics |= {name: found[""][place], f"{name}_chance": Metric.constant(chances[place], len(table))}
-            metrics |= {name + answer: found[answer][place] for answer in answers}
+            chance = Metric.constant(chances[place], len(table))
+            metrics[name] = found[""][place].against(chance=chance, **{answer: found[answer][place] for answer in answers})
         return metrics
 
     def make_row(self, model: WorldModel, image: Float[Tensor, "1 3 h w"], bank: Bank, ranking: Ranking, seed: int, index: int) -> Row:

@@ -37,9 +37,9 @@ from iwm_core.interfaces import (
     Track,
     Views,
     WorldModel,
+    check_finite,
     option,
 )
-from iwm_evals.probes.features import check_finite
 from iwm_evals.probes.ridge import Moments, moments, total
 from iwm_evals.questions.views import draw_params, make_views
 
@@ -82,11 +82,7 @@ class Pca(Evaluator):
             NotApplicable: fewer than three validation images, or tokens that are all the same.
             ValueError: there are no validation images, or the model's latents are not finite.
         """
-        count = min(self.images, data.count("validation"))
-        if count == 0:
-            raise ValueError("pca shows validation images, and this data has none")
-        if count < 3:
-            raise NotApplicable(f"pca compares images, and {count} are too few")
+        count = self.asked(data, self.images, least=3)
         groups = self.gather(model, data, count, track)
         known = total(groups)
         if known.xx.trace() <= FLAT * known.n * known.x_mean.square().sum():
@@ -116,7 +112,7 @@ class Pca(Evaluator):
         """Sums over the tokens of groups of images."""
         groups: dict[int, Moments] = {}
         done = 0
-        for batch in track(data.batches("validation", count, self.chunk), "pca", -(-count // self.chunk)):
+        for batch in self.batches(data, count, self.chunk, track):
             tokens = model.targets(batch.images)
             check_finite(tokens)
             group = (done + torch.arange(len(tokens), device=tokens.device)) % GROUPS

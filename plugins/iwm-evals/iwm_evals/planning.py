@@ -34,7 +34,6 @@ from iwm_core.interfaces import (
     option,
 )
 from iwm_core.model.planning import CEM, SEARCHES, BankSearch, GradientSearch, Problem, Search, drawn_candidates, find
-from iwm_evals.questions.images import validation_images
 from iwm_evals.questions.views import draw_params, make_views
 from iwm_evals.statistics.measured import mean_metrics, ratio_metrics
 from iwm_evals.words.planning import ABOUT, chart_answers, chart_errors, show_plans, sum_up
@@ -79,15 +78,15 @@ class Planning(Evaluator):
         places = varying(model, data.seed)
         if not len(places):
             raise NotApplicable("no action of this recipe changes a target, so that there is none to find")
-        count = validation_images(self.name, data, self.images)
-        searches = self.asked()
+        count = self.asked(data, self.images)
+        searches = self.chosen()
         if not searches:
             raise ValueError(f"planning.searches is empty; name some of {', '.join(SEARCHES)}")
 
         shown = set(Draws(data.seed, 0, torch.zeros(1, dtype=torch.int64), "planning/rows").permutation(count)[0, :ROWS].tolist())
         pieces: list[Answers] = []
         pairs, seen = [], 0
-        for batch in track(data.batches("validation", count, IMAGES_AT_ONCE), "planning", -(-count // IMAGES_AT_ONCE)):
+        for batch in self.batches(data, count, IMAGES_AT_ONCE, track):
             goal, true = make_goals(model, batch, data.seed)
             problem = Problem(model, batch.images, goal, batch.index, data.seed, self.candidates, self.chunk)
             pieces.append(answer(problem, list(searches.values()), true, places))
@@ -121,7 +120,7 @@ class Planning(Evaluator):
             (show_plans(metrics, best, rows),),
         )
 
-    def asked(self) -> dict[str, Search]:
+    def chosen(self) -> dict[str, Search]:
         """The searches by name, in the order of the field, each once."""
         made = {
             "bank": BankSearch(),
@@ -172,12 +171,12 @@ def summarise(answers: Answers, searches: list[str], names: list[str]) -> dict[s
     errors, metrics = errors_of(answers), {}
     *relative, null = ratio_metrics(errors.sum(2), answers.chance.sum(1, keepdim=True).expand(-1, errors.shape[1]))
     for search, metric in zip(searches, relative, strict=True):
-        metrics |= {f"planning_relative.{search}": metric, f"planning_relative.{search}_null": null}
+        metrics[f"planning_relative.{search}"] = metric.against(null=null)
     table = torch.cat([errors, answers.chance[:, None]], 1)
     by_answer = [mean_metrics(column, least=0.0) for column in table.unbind(1)]
     for search, found in zip(searches, by_answer, strict=False):
-        for name, *metric in zip(names, found, by_answer[-1], by_answer[-2], strict=True):
-            metrics |= dict(zip([f"planning.{search}.{name}{control}" for control in ("", "_chance", "_null")], metric, strict=True))
+        for name, error, chance, nothing in zip(names, found, by_answer[-1], by_answer[-2], strict=True):
+            metrics[f"planning.{search}.{name}"] = error.against(chance=chance, null=nothing)
     return metrics
 
 

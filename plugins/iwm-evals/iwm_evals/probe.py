@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from iwm_core.interfaces import Evaluation, EvaluationData, Evaluator, NotApplicable, Track, WorldModel, option
-from iwm_evals.probes.comparison import INPUTS, accuracies, compare, most_frequent
-from iwm_evals.probes.features import Features, extract, labelled, stream
+from iwm_evals.probes.comparison import INPUTS, accuracies, compare, most_frequent, setting
+from iwm_evals.probes.features import Features, extract, labelled
 from iwm_evals.probes.knn import Neighbours
 from iwm_evals.probes.linear import Sweep, classify
 
@@ -49,18 +49,17 @@ class Probe(Evaluator):
         train, validation = self.features(model, data, folder, track)
         classes = len(data.classes)
         sweep = Sweep(self.lrs, self.weight_decays, self.epochs, self.batch, data.seed, model.device)
-        right, chosen = {}, {}
+        right, chosen = {measure: {} for measure in ABOUT}, {}
         for control, words in INPUTS.items():
             x, asked = train.inputs[control], validation.inputs[control]
             found = sweep.choose(x, train.labels, classes, track, f"linear probe of {words}")
-            chosen[f"linear{control}"] = found.settings
-            right[f"linear{control}"] = classify(found.head, asked) == validation.labels
+            chosen[setting("linear", control)] = found.settings
+            right["linear"][control] = classify(found.head, asked) == validation.labels
             neighbours = Neighbours(x, train.labels, classes, self.k, self.temperature, model.device)
-            right[f"knn{control}"] = neighbours.classify(asked, track, f"neighbours by {words}") == validation.labels
+            right["knn"][control] = neighbours.classify(asked, track, f"neighbours by {words}") == validation.labels
         for measure in ABOUT:
-            right[f"{measure}_chance"] = most_frequent(train.labels, validation.labels)
-        names = [f"{measure}{control}" for measure in ABOUT for control in (*INPUTS, "_chance")]
-        metrics = accuracies({name: right[name] for name in names})
+            right[measure]["chance"] = most_frequent(train.labels, validation.labels)
+        metrics = accuracies(right)
         settings = {
             "train_images": len(train.labels),
             "images": len(validation.labels),
@@ -71,10 +70,11 @@ class Probe(Evaluator):
             "temperature": self.temperature,
             "seed": data.seed,
         }
-        linear, chance = metrics["linear"], metrics["linear_chance"].value
+        linear = metrics["linear"]
+        chance = linear.controls["chance"].value
         summary = (
             f"a linear probe names the class of {linear.value:.1%} of the images ({linear.low:.1%} to {linear.high:.1%}), "
-            f"where pixels give {metrics['linear_raw'].value:.1%}, colours {metrics['linear_colour'].value:.1%} "
+            f"where pixels give {linear.controls['raw'].value:.1%}, colours {linear.controls['colour'].value:.1%} "
             f"and chance {chance:.1%}; nearest neighbours name {metrics['knn'].value:.1%}"
         )
         chart = compare(
@@ -94,6 +94,7 @@ class Probe(Evaluator):
             raise NotApplicable("this data names no classes to probe for")
         found = []
         for split, most in (("train", self.train_images), ("validation", self.images)):
-            batches, count = stream(data, split, most, self.chunk, track, f"features of {split} images")
+            count = self.asked(data, most, split)
+            batches = self.batches(data, count, self.chunk, track, split, f"features of {split} images")
             found.append(extract(model, labelled(batches, len(data.classes)), count, folder))
         return found

@@ -19,9 +19,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from iwm_core.interfaces import Draws, Evaluation, EvaluationData, Evaluator, NotApplicable, Track, WorldModel, option
+from iwm_core.interfaces import Draws, Evaluation, EvaluationData, Evaluator, NotApplicable, Track, WorldModel, check_finite, option
 from iwm_evals.questions.corruption import Corrupted, at_rest, corrupt, destructive
-from iwm_evals.questions.images import validation_images
 from iwm_evals.questions.parts import Part
 from iwm_evals.scores.relative import STILL, Ratio, chart_errors, relative_metrics, spread_out, squared
 from iwm_evals.words.undo import ABOUT, READING, TITLES, Version, make_row, of_image, show, sum_up
@@ -51,13 +50,13 @@ class Undo(Evaluator):
         parts = destructive(model, data.seed)
         if not parts:
             raise NotApplicable("no action of this recipe is on sources alone, so that there is nothing to undo")
-        count = validation_images(self.name, data, self.images)
+        count = self.asked(data, self.images)
 
         names = [part.name for part in parts]
         together = Part("", reduce(torch.logical_or, [part.columns for part in parts]))
         shown = set(Draws(data.seed, 0, torch.zeros(1, dtype=torch.int64), "undo/rows").permutation(count)[0, :ROWS].tolist())
         tables, rows, done = [], [], 0
-        for batch in track(data.batches("validation", count, self.chunk), "undo", -(-count // self.chunk)):
+        for batch in self.batches(data, count, self.chunk, track):
             images = at_rest(model, batch.images)
             clean = model.targets(images)
             table = {"size": squared(clean, torch.zeros_like(clean))}
@@ -75,8 +74,7 @@ class Undo(Evaluator):
                     rows.append(make_row(model, images[place], clean[place], alone, len(rows)))
             done += len(images)
         table = {name: torch.cat([part[name] for part in tables]) for name in tables[0]}
-        if not all(column.isfinite().all() for column in table.values()):
-            raise ValueError("undo cannot measure this model: its latents or predictions are not finite numbers; has training diverged?")
+        check_finite(*table.values())
 
         metrics = relative_metrics(table, ratios(["", *names]), STILL * float(table["size"].sum()))
         if "undo" not in metrics:
@@ -91,7 +89,7 @@ def undo(model: WorldModel, corrupted: Corrupted, clean: Float[Tensor, "c n d"])
     tokens, latents = model.encode(corrupted.images), model.targets(corrupted.images)
     found = {"moved": squared(latents, clean), "images": torch.ones(len(clean), dtype=torch.float64)}
     answers = {}
-    for told, actions in (("", corrupted.actions), ("_null", torch.zeros_like(corrupted.actions))):
+    for told, actions in (("", corrupted.actions), ("_null", torch.zeros_like(corrupted.actions))):  # endings of `COLUMNS`
         answers[told] = model.predict(tokens, actions[:, None])[:, 0]
         error, left = squared(answers[told], clean), squared(answers[told], latents)
         found |= {f"error{told}": error, f"undone{told}": (left - error).sign() / 2 + 0.5}
@@ -101,11 +99,12 @@ def undo(model: WorldModel, corrupted: Corrupted, clean: Float[Tensor, "c n d"])
 def ratios(parts: list[str]) -> list[Ratio]:
     """The metrics, in the order to be shown."""
     found = []
-    for measure, below in (("undo", "moved"), ("undone", "images")):
-        answers = (
-            {"": "error", "_null": "error_null", "_identity": "moved"} if measure == "undo" else {"": "undone", "_null": "undone_null"}
-        )
+    asked = {
+        "undo": ("moved", {"": "error", "null": "error_null", "identity": "moved"}),
+        "undone": ("images", {"": "undone", "null": "undone_null"}),
+    }
+    for measure, (below, answers) in asked.items():
         for part in parts:
             name = f"{measure}.{part}" if part else measure
-            found += [Ratio(name + told, f"{above}.{part}", f"{below}.{part}", measure == "undone") for told, above in answers.items()]
+            found += [Ratio(name, told, f"{above}.{part}", f"{below}.{part}", measure == "undone") for told, above in answers.items()]
     return found

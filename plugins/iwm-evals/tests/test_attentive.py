@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 import torch
+from flat_metrics import flat
 from iwm_devkit.known_model import PATCH, PIXELS, KnownData, KnownModel, checkers, quiet, tokens_of
 from iwm_evals.attentive import AttentiveProbe
 from iwm_evals.probe import Probe
@@ -41,7 +42,7 @@ def attentive(**fields) -> AttentiveProbe:
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory):
     with torch.no_grad(), torch.random.fork_rng():
-        return attentive().evaluate(KnownModel(), Apart(), tmp_path_factory.mktemp("attentive"), quiet)
+        return flat(attentive().evaluate(KnownModel(), Apart(), tmp_path_factory.mktemp("attentive"), quiet))
 
 
 def test_it_finds_what_the_mean_of_the_tokens_has_lost(measured, tmp_path):
@@ -51,7 +52,7 @@ def test_it_finds_what_the_mean_of_the_tokens_has_lost(measured, tmp_path):
     chance = measured.metrics["attentive_chance"]
     train, validation = (next(Apart().batches(split, 400, 400)).labels.bincount() for split in ("train", "validation"))
     assert chance.value == float(validation[train.argmax()]) / 100
-    pooled = Probe(epochs=5, batch=50).evaluate(KnownModel(), Apart(), tmp_path, quiet)
+    pooled = flat(Probe(epochs=5, batch=50).evaluate(KnownModel(), Apart(), tmp_path, quiet))
     assert pooled.metrics["linear"].low < 0.5 < pooled.metrics["linear"].high
     assert pooled.metrics["linear"].high < measured.metrics["attentive"].low
     assert "names the class of" in measured.summary
@@ -61,7 +62,7 @@ def test_it_finds_what_the_mean_of_the_tokens_has_lost(measured, tmp_path):
 
 def test_a_constant_encoder_gets_chance(tmp_path):
     with torch.no_grad():
-        found = attentive(epochs=3).evaluate(KnownModel(constant=True), KnownData(), tmp_path, quiet).metrics
+        found = flat(attentive(epochs=3).evaluate(KnownModel(constant=True), KnownData(), tmp_path, quiet)).metrics
     counts = next(KnownData().batches("validation", 100, 100)).labels.bincount()
     assert found["attentive"].value in [float(count) / 100 for count in counts]
     assert found["attentive_raw"].value > 0.8
@@ -70,13 +71,13 @@ def test_a_constant_encoder_gets_chance(tmp_path):
 def test_measuring_again_gives_the_same_numbers(measured, tmp_path):
     torch.manual_seed(17)
     with torch.no_grad():
-        assert attentive().evaluate(KnownModel(), Apart(), tmp_path, quiet) == measured
+        assert flat(attentive().evaluate(KnownModel(), Apart(), tmp_path, quiet)) == measured
 
 
 def test_a_rate_that_learns_nothing_is_not_chosen(tmp_path):
     with torch.no_grad():
-        found = attentive(lrs=[0.0, 1e-2, 0.0]).evaluate(KnownModel(), Apart(), tmp_path, quiet)
-        alone = attentive(lrs=[1e-2]).evaluate(KnownModel(), Apart(), tmp_path, quiet)
+        found = flat(attentive(lrs=[0.0, 1e-2, 0.0]).evaluate(KnownModel(), Apart(), tmp_path, quiet))
+        alone = flat(attentive(lrs=[1e-2]).evaluate(KnownModel(), Apart(), tmp_path, quiet))
     assert found.settings["attentive"] == {"lr": 1e-2, "at_edge": True}
     assert found.metrics["attentive"] == alone.metrics["attentive"], "heads side by side are trained as if alone"
     assert alone.settings["attentive"]["at_edge"] is False
@@ -84,7 +85,7 @@ def test_a_rate_that_learns_nothing_is_not_chosen(tmp_path):
 
 def test_training_images_are_capped_and_no_file_stays(tmp_path):
     with torch.no_grad():
-        found = attentive(train_images=60, images=20, epochs=1, chunk=7).evaluate(KnownModel(), Apart(), tmp_path, quiet)
+        found = flat(attentive(train_images=60, images=20, epochs=1, chunk=7).evaluate(KnownModel(), Apart(), tmp_path, quiet))
     assert (found.settings["train_images"], found.settings["images"], found.metrics["attentive"].n) == (60, 20, 20)
     assert list(tmp_path.iterdir()) == []
 
@@ -133,5 +134,5 @@ def test_nothing_to_measure_is_told(tmp_path):
         attentive().evaluate(KnownModel(), data, tmp_path, quiet)
     with pytest.raises(NotApplicable, match="at least 10 training images"):
         attentive().evaluate(KnownModel(), Apart(train=5), tmp_path, quiet)
-    with pytest.raises(ValueError, match="there are no train images"):
+    with pytest.raises(ValueError, match="needs train images, and this data has none"):
         attentive().evaluate(KnownModel(), Apart(train=0), tmp_path, quiet)

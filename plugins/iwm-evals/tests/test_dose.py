@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import pytest
 import torch
+from flat_metrics import flat
 from iwm_devkit.known_model import SLIDE, KnownData, KnownModel, Negative, Slide, blind, half, moved, perfect, quiet
 from iwm_evals.dose import Dose, read_doses
 from torch import Tensor
@@ -16,7 +17,7 @@ NAMES = ("", ".slide.columns", ".slide.rows")
 
 
 def measure(model, tmp_path, images=6, seed=0, **fields):
-    return Dose(images=images, **fields).evaluate(model, KnownData(seed=seed, images=images), tmp_path, quiet)
+    return flat(Dose(images=images, **fields).evaluate(model, KnownData(seed=seed, images=images), tmp_path, quiet))
 
 
 @pytest.mark.parametrize(("answer", "share"), [(perfect, 1.0), (half, 0.5), (blind, 0.0), (lambda t, a: moved(t, a, -0.25), -0.25)])

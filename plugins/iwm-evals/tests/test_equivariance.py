@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from flat_metrics import flat
 from iwm_devkit.known_model import WIDTH, KnownData, KnownModel, Negative, Slide, checkers, quiet, tokens_of
 from iwm_evals.equivariance import Equivariance
 from torch import Tensor
@@ -15,7 +16,7 @@ ALONG = tokens_of(checkers())[:, 0] / math.sqrt(WIDTH)
 
 
 def measure(model, tmp_path, data=None, **fields):
-    return Equivariance(**fields).evaluate(model, data or KnownData(), tmp_path, quiet)
+    return flat(Equivariance(**fields).evaluate(model, data or KnownData(), tmp_path, quiet))
 
 
 class Shown(KnownModel):

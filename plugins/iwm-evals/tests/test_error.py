@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 import torch
+from flat_metrics import flat
 from iwm_devkit.known_model import KnownData, KnownModel, Negative, Slide, blind, half, perfect, quiet
 from iwm_evals.error import Error
 from torch import Tensor
@@ -23,7 +24,7 @@ def offset(tokens: Tensor, actions: Tensor) -> Tensor:
 
 
 def measure(tmp_path, answer=perfect, seed: int = 0, available: int = 40, constant: bool = False, parts=None, **fields):
-    return Error(**fields).evaluate(KnownModel(answer, constant, parts), KnownData(seed, available), tmp_path, quiet)
+    return flat(Error(**fields).evaluate(KnownModel(answer, constant, parts), KnownData(seed, available), tmp_path, quiet))
 
 
 def values(found) -> dict[str, float]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 import torch
+from flat_metrics import flat
 from iwm_devkit.known_model import PIXELS, KnownData, KnownModel, quiet
 from iwm_evals.factors import Factors, above, readable, regress, summarise, targets
 from iwm_evals.probes.held_out import held_out
@@ -50,7 +51,7 @@ class Cells(KnownModel):
 
 def test_a_linear_factor_is_known_to_precision_and_fate_is_not(tmp_path):
     data = KnownData(images=300, train=3000)
-    found = factors(epochs=5).evaluate(KnownModel(), data, tmp_path, quiet)
+    found = flat(factors(epochs=5).evaluate(KnownModel(), data, tmp_path, quiet))
     names = [f"factor.{name}{ending}" for name in ("red", "shade", "fate") for ending in ("", "_raw", "_colour", "_chance")]
     assert list(found.metrics) == names
     for name in ("factor.red", "factor.red_raw"):
@@ -77,7 +78,7 @@ def test_a_linear_factor_is_known_to_precision_and_fate_is_not(tmp_path):
 
 
 def test_a_constant_encoder_knows_nothing(tmp_path):
-    found = factors().evaluate(KnownModel(constant=True), KnownData(images=300), tmp_path, quiet).metrics
+    found = flat(factors().evaluate(KnownModel(constant=True), KnownData(images=300), tmp_path, quiet)).metrics
     for name in ("factor.red", "factor.fate"):  # the mean of the training images, not quite that of the validation images
         assert -0.03 < found[name].value <= 0
     assert found["factor.shade"] == found["factor.shade_chance"]
@@ -86,7 +87,7 @@ def test_a_constant_encoder_knows_nothing(tmp_path):
 
 def test_an_angle_is_read_around_the_turn(tmp_path):
     """The gradient is its cosine and sine times two patterns: what reads the angle itself would fail where 1 becomes 0."""
-    found = factors().evaluate(Cells(), Turning(images=200), tmp_path, quiet)
+    found = flat(factors().evaluate(Cells(), Turning(images=200), tmp_path, quiet))
     assert list(found.metrics) == [f"factor.direction{ending}" for ending in ("", "_raw", "_colour", "_chance")]
     assert found.metrics["factor.direction"].value > 0.98
     assert found.metrics["factor.direction_raw"].value > 0.98
@@ -115,7 +116,7 @@ def test_numbers_and_angles_are_read_as_sklearn_reads_them(tmp_path):
                 yield batch._replace(factors=torch.stack([batch.factors[:, 0], batch.factors[:, 1], redness], 1))
 
     data, model = Both(images=150), KnownModel()
-    found = factors().evaluate(model, data, tmp_path, quiet).metrics
+    found = flat(factors().evaluate(model, data, tmp_path, quiet)).metrics
     train, validation = (next(data.batches(split, 400, 400)) for split in ("train", "validation"))
     x, asked = (model.encode(batch.images).mean(1).double().numpy() for batch in (train, validation))
     held = held_out(400, 0).numpy()
@@ -150,20 +151,21 @@ def test_what_cannot_be_read_is_left_out():
     assert readable(torch.tensor([1.0, 2.0]))
     assert not readable(torch.tensor([2.0, 2.0]))
     assert not readable(torch.tensor([1.0, torch.nan]))
-    assert above(Metric(0.625, 0.25, 1.0, 9), 0.25) == (0.5, 0.0, 1.0, 9)
+    score = Metric(0.625, 0.25, 1.0, 9).against(raw=Metric(0.25, 0.25, 0.4, 9), chance=Metric.constant(0.25, 9))
+    assert above(score) == Metric(0.5, 0.0, 1.0, 9).against(raw=Metric(0.0, 0.0, pytest.approx(0.2), 9))
 
 
 def test_the_summary_counts_what_lies_clearly_apart():
     exact, near, far = Metric(1.0, 1.0, 1.0, 9), Metric(0.9995, 0.9995, 0.9995, 9), Metric(-0.001, -0.2, 0.9, 9)
     pairs = {"a": (exact, near), "b": (exact, far), "c": (far, exact), "d": (far, far)}
-    scaled = {f"factor.{name}{ending}": metric for name, pair in pairs.items() for ending, metric in zip(("", "_raw"), pair, strict=True)}
+    scaled = {f"factor.{name}": features.against(raw=pixels) for name, (features, pixels) in pairs.items()}
     expected = "of 4 factors the features know best a 1.00, b 1.00, c 0.00 (1 is perfect, 0 chance); 1 clearly better than pixels, 1 worse"
     assert summarise(scaled, list(pairs)) == expected
 
 
 def test_measuring_again_gives_the_same_numbers(tmp_path):
     few = factors(train_images=150, images=60, epochs=3)
-    first, again = (few.evaluate(KnownModel(), KnownData(), tmp_path, quiet) for _ in range(2))
+    first, again = (flat(few.evaluate(KnownModel(), KnownData(), tmp_path, quiet)) for _ in range(2))
     assert first == again
     assert (first.settings["train_images"], first.settings["images"]) == (150, 60)
 

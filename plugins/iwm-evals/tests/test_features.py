@@ -7,8 +7,8 @@ import sys
 import numpy as np
 import pytest
 import torch
-from iwm_devkit.known_model import KnownData, KnownModel, quiet
-from iwm_evals.probes.features import COLOURS, colour, extract, labelled, mapped, raw, stream
+from iwm_devkit.known_model import KnownData, KnownModel
+from iwm_evals.probes.features import COLOURS, colour, extract, labelled, mapped, raw
 from iwm_evals.probes.held_out import held_out
 from torch.nn import functional as F
 
@@ -21,17 +21,14 @@ def pictures(count: int, height: int, width: int) -> torch.Tensor:
 
 def test_features_and_baselines_of_a_split_in_its_order(tmp_path):
     model, data = KnownModel(), KnownData(images=50)
-    batches, count = stream(data, "validation", 0, 16, quiet, "x")
-    found = extract(model, batches, count, tmp_path)
+    found = extract(model, data.batches("validation", 50, 16), 50, tmp_path)
     whole = next(data.batches("validation", 50, 50))
     assert torch.allclose(found.inputs[""], model.encode(whole.images).mean(1), atol=1e-6)
-    assert torch.equal(found.inputs["_raw"], raw(whole.images))
-    assert torch.equal(found.inputs["_colour"], colour(whole.images))
+    assert torch.equal(found.inputs["raw"], raw(whole.images))
+    assert torch.equal(found.inputs["colour"], colour(whole.images))
     assert torch.equal(found.labels, whole.labels)
     assert torch.equal(found.factors, whole.factors)
-    few, count = stream(data, "validation", 20, 16, quiet, "x")
-    assert count == 20
-    assert len(extract(model, few, count, tmp_path).labels) == 20
+    assert len(extract(model, data.batches("validation", 20, 16), 20, tmp_path).labels) == 20
 
 
 def test_raw_pixels_are_shrunk_as_interpolate_shrinks():
@@ -86,8 +83,6 @@ def test_what_cannot_be_measured_is_told(tmp_path):
     data = KnownData(images=12)
     with pytest.raises(ValueError, match="not finite numbers; has training diverged"):
         extract(Nan(), data.batches("validation", 12, 4), 12, tmp_path)
-    with pytest.raises(ValueError, match="there are no validation images"):
-        stream(KnownData(images=0), "validation", 0, 4, quiet, "x")
     with pytest.raises(ValueError, match="none of the images could be read"):
         extract(KnownModel(), iter(()), 12, tmp_path)
 

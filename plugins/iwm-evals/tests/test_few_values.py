@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 import torch
+from flat_metrics import flat
 from iwm_crop.flip import Flip
 from iwm_devkit.known_model import GRID, PAIRED, PATCH, PIXELS, KnownData, KnownModel, KnownPairs, perfect, quiet
 from iwm_evals.error import Error
@@ -98,7 +99,7 @@ def harmonic(k: int) -> float:
 
 
 def measure(model, tmp_path, images=12, bank=64):
-    return Mrr(images=images, bank=bank, part_images=images).evaluate(model, KnownData(0, images), tmp_path, quiet)
+    return flat(Mrr(images=images, bank=bank, part_images=images).evaluate(model, KnownData(0, images), tmp_path, quiet))
 
 
 @pytest.mark.parametrize("name", ACTIONS)
@@ -180,7 +181,7 @@ def test_a_bank_of_one_asks_nothing(tmp_path):
 
 def test_the_error_of_a_shuffled_action_is_that_of_another(tmp_path):
     model = Pixels(True, flip=Flip())
-    found = Error(images=30, draws=2).evaluate(model, KnownData(0, 30), tmp_path, quiet).metrics
+    found = flat(Error(images=30, draws=2).evaluate(model, KnownData(0, 30), tmp_path, quiet)).metrics
     assert found["error"].value == pytest.approx(0, abs=1e-9)
     # Told the other of two values, half of the pairs are flipped for nothing, and half are left: both as far off as a flip leads.
     assert found["error_shuffled"].value == pytest.approx(2, rel=0.35)
@@ -189,7 +190,7 @@ def test_the_error_of_a_shuffled_action_is_that_of_another(tmp_path):
 @pytest.mark.parametrize("steps", [Steps(), Rounded()], ids=["three values", "three looks"])
 def test_the_error_of_a_shuffled_action_is_that_of_another_image(steps, tmp_path):
     """Two of -1, 0, 1 that differ are 2 apart, in squares, where one is 2/3 from none: 3 times. Drawn with their own, it is twice."""
-    found = Error(images=60, draws=4).evaluate(Pixels(True, steps=steps), KnownData(0, 60), tmp_path, quiet).metrics
+    found = flat(Error(images=60, draws=4).evaluate(Pixels(True, steps=steps), KnownData(0, 60), tmp_path, quiet)).metrics
     assert found["error"].value == pytest.approx(0, abs=1e-9)
     assert found["error_shuffled"].value == pytest.approx(3, abs=0.3)
 
@@ -200,7 +201,7 @@ def test_observed_actions_of_few_values(tmp_path):
             return super().shown(split, index).sign() / 4
 
     model = KnownModel(perfect, parts=PAIRED)
-    found = Inverse(images=20, part_images=20).evaluate(model, Few(0, 20), tmp_path, quiet).metrics
+    found = flat(Inverse(images=20, part_images=20).evaluate(model, Few(0, 20), tmp_path, quiet)).metrics
     assert found["inverse"].value == 1
     assert found["inverse_chance"].value == pytest.approx(harmonic(4) / 4)
     assert found["inverse.move.rows"].value == 1

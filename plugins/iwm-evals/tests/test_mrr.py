@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import scipy.stats
 import torch
+from flat_metrics import flat
 from iwm_devkit.known_model import KnownData, KnownModel, quiet
 from iwm_evals.mrr import Mrr
 from torch import Tensor
@@ -79,7 +80,7 @@ class World(KnownModel):
 
 
 def measure(model, tmp_path: Path, seed: int = 0, available: int = 100, **fields):
-    return Mrr(**fields).evaluate(model, KnownData(seed, available), tmp_path, quiet)
+    return flat(Mrr(**fields).evaluate(model, KnownData(seed, available), tmp_path, quiet))
 
 
 def harmonic(k: int) -> float:

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from flat_metrics import flat
 from iwm_devkit.known_model import KnownData, KnownModel, perfect, quiet
 from iwm_evals.mrr import Mrr
 from torch import Tensor
@@ -28,7 +29,7 @@ def noisy(tokens: Tensor, actions: Tensor) -> Tensor:
 
 
 def measure(tmp_path, seed: int, images: int, **fields):
-    return Mrr(images=images, **fields).evaluate(KnownModel(noisy), KnownData(seed, images), tmp_path, quiet).metrics
+    return flat(Mrr(images=images, **fields).evaluate(KnownModel(noisy), KnownData(seed, images), tmp_path, quiet)).metrics
 
 
 def by_the_paper(seed: int, images: int, bank: int, varies: tuple[bool, ...]) -> dict[str, float]:

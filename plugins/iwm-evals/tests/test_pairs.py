@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from flat_metrics import flat
 from iwm_devkit import check_evaluator
 from iwm_devkit.known_model import PAIRED, KnownData, KnownModel, KnownPairs, Negative, Slide, blind, half, perfect, quiet
 from iwm_evals.compose import Compose
@@ -22,7 +23,7 @@ CHANCE = sum(1 / k for k in range(1, BANK + 1)) / BANK
 
 
 def measure(evaluator, model, tmp_path, data=None):
-    found = evaluator.evaluate(model, data or KnownPairs(images=120), tmp_path, quiet)
+    found = flat(evaluator.evaluate(model, data or KnownPairs(images=120), tmp_path, quiet))
     return {name: metric.value for name, metric in found.metrics.items()}, found
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 import torch
+from flat_metrics import flat
 from iwm_devkit.known_model import KnownData, KnownModel, Negative, Slide, blind, half, perfect, quiet
 from iwm_evals.planning import Planning
 from torch import Tensor
@@ -17,7 +18,7 @@ FAST = {"candidates": 32, "steps": 20, "rounds": 6, "samples": 64, "chunk": 4096
 
 
 def measure(model, tmp_path, images=60, seed=0, **fields):
-    return Planning(images=images, **(FAST | fields)).evaluate(model, KnownData(seed=seed, images=images), tmp_path, quiet)
+    return flat(Planning(images=images, **(FAST | fields)).evaluate(model, KnownData(seed=seed, images=images), tmp_path, quiet))
 
 
 def values(found):
@@ -162,9 +163,9 @@ def test_the_summary_says_how_far_off_in_words(tmp_path):
 
 
 def test_fewer_images_than_asked_are_all_measured(tmp_path):
-    found = Planning(**FAST).evaluate(KnownModel(), KnownData(images=3), tmp_path, quiet)
+    found = flat(Planning(**FAST).evaluate(KnownModel(), KnownData(images=3), tmp_path, quiet))
     assert found.settings["images"] == found.metrics["planning_relative.cem"].n == len(found.galleries[0].rows) == 3
-    assert Planning(**FAST).evaluate(KnownModel(), KnownData(images=1), tmp_path, quiet).metrics["planning_relative.cem"].n == 1
+    assert flat(Planning(**FAST).evaluate(KnownModel(), KnownData(images=1), tmp_path, quiet)).metrics["planning_relative.cem"].n == 1
 
 
 @pytest.mark.parametrize("parts", [{}, {"negative": Negative()}, {"slide": Slide(strength=0)}])

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 import torch
+from flat_metrics import flat
 from iwm_devkit.known_model import KnownData, KnownModel, quiet
 from iwm_evals.probe import Probe
 from iwm_evals.probes.knn import Neighbours
@@ -40,7 +41,7 @@ def directions(count: int, split: int, classes: int = 6, width: int = 12) -> tup
 
 
 def test_a_class_that_tokens_know_is_found(tmp_path):
-    found = probe(epochs=50).evaluate(KnownModel(), KnownData(), tmp_path, quiet)
+    found = flat(probe(epochs=50).evaluate(KnownModel(), KnownData(), tmp_path, quiet))
     assert list(found.metrics) == NAMES
     for name in ("linear", "linear_raw"):  # the classes' red means lie nine standard deviations apart
         assert (found.metrics[name].value, found.metrics[name].high, found.metrics[name].n) == (1.0, 1.0, 100)
@@ -66,7 +67,7 @@ def test_a_class_that_tokens_know_is_found(tmp_path):
 def test_a_constant_encoder_gets_chance(tmp_path):
     """Every image is given one class: by the linear probe that of most training images, by neighbours some class."""
     data = KnownData(images=300)
-    found = probe().evaluate(KnownModel(constant=True), data, tmp_path, quiet)
+    found = flat(probe().evaluate(KnownModel(constant=True), data, tmp_path, quiet))
     counts = next(data.batches("validation", 300, 300)).labels.bincount()
     assert found.metrics["linear"] == found.metrics["linear_chance"]
     assert found.metrics["linear"].value in [float(count) / 300 for count in counts]
@@ -79,34 +80,34 @@ def test_labels_that_no_image_knows_are_named_as_by_chance(tmp_path):
         return Draws(9, len(split), torch.arange(len(labels)), "labels").integers(3)[:, 0]
 
     data = Rewritten(images=400, write=shuffled)
-    found = probe(chunk=400).evaluate(KnownModel(), data, tmp_path, quiet).metrics
+    found = flat(probe(chunk=400).evaluate(KnownModel(), data, tmp_path, quiet)).metrics
     for name in ("linear", "linear_raw", "linear_colour", "knn", "knn_raw", "knn_colour"):
         assert found[name].low < 1 / 3 < found[name].high
         assert abs(found[name].value - 1 / 3) < 4 * (2 / 9 / 400) ** 0.5
 
 
 def test_validation_images_choose_nothing(tmp_path):
-    right = probe().evaluate(KnownModel(), KnownData(), tmp_path, quiet)
+    right = flat(probe().evaluate(KnownModel(), KnownData(), tmp_path, quiet))
     wrong = Rewritten(write=lambda split, labels: (labels + 1) % 3 if split == "validation" else labels)
-    found = probe().evaluate(KnownModel(), wrong, tmp_path, quiet)
+    found = flat(probe().evaluate(KnownModel(), wrong, tmp_path, quiet))
     assert found.settings == right.settings
     assert found.metrics["linear"].value == 0.0
 
 
 def test_measuring_again_gives_the_same_numbers_and_leaves_the_generator_alone(tmp_path):
     state = torch.get_rng_state()
-    first, again = (probe().evaluate(KnownModel(), KnownData(), tmp_path, quiet) for _ in range(2))
+    first, again = (flat(probe().evaluate(KnownModel(), KnownData(), tmp_path, quiet)) for _ in range(2))
     assert first == again
     assert torch.equal(torch.get_rng_state(), state)
-    other = probe().evaluate(KnownModel(), replace(KnownData(), seed=1), tmp_path, quiet)
+    other = flat(probe().evaluate(KnownModel(), replace(KnownData(), seed=1), tmp_path, quiet))
     assert other.metrics["linear_chance"] != first.metrics["linear_chance"]
 
 
 def test_images_are_capped_and_those_without_a_class_left_out(tmp_path):
-    found = probe(train_images=120, images=40, chunk=32).evaluate(KnownModel(), KnownData(), tmp_path, quiet)
+    found = flat(probe(train_images=120, images=40, chunk=32).evaluate(KnownModel(), KnownData(), tmp_path, quiet))
     assert (found.settings["train_images"], found.settings["images"]) == (120, 40)
     half = Rewritten(write=lambda split, labels: labels.where(torch.arange(len(labels)) % 2 == 0, -1))
-    found = probe(chunk=50).evaluate(KnownModel(), half, tmp_path, quiet)
+    found = flat(probe(chunk=50).evaluate(KnownModel(), half, tmp_path, quiet))
     assert (found.settings["train_images"], found.metrics["linear"].n) == (200, 50)
     assert found.metrics["linear"].value > 0.9, "labels are still those of their images"
 
@@ -120,9 +121,9 @@ def test_data_without_classes_is_nothing_to_measure(tmp_path):
         probe().evaluate(KnownModel(), Rewritten(write=lambda split, labels: labels * 0 - 1), tmp_path, quiet)
     with pytest.raises(NotApplicable, match="at least 10 training images"):
         probe().evaluate(KnownModel(), KnownData(train=5), tmp_path, quiet)
-    with pytest.raises(ValueError, match="there are no validation images"):
+    with pytest.raises(ValueError, match="needs validation images, and this data has none"):
         probe().evaluate(KnownModel(), KnownData(images=0), tmp_path, quiet)
-    assert probe().evaluate(KnownModel(), KnownData(images=1), tmp_path, quiet).metrics["linear"].n == 1
+    assert flat(probe().evaluate(KnownModel(), KnownData(images=1), tmp_path, quiet)).metrics["linear"].n == 1
 
 
 @pytest.mark.parametrize(("k", "bank"), [(20, 3000), (1, 3000), (20, 12)])

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pytest
 import scipy.stats
 import torch
+from flat_metrics import flat
 from iwm_devkit.known_model import KnownData, KnownModel, Negative, Slide, blind, checkers, perfect, quiet, tokens_of
 from iwm_evals.undo import Undo
 from torch import Tensor
@@ -80,7 +81,7 @@ def beyond(tokens: Tensor, actions: Tensor) -> Tensor:
 
 
 def measure(tmp_path, answer=perfect, seed: int = 0, available: int = 40, constant: bool = False, parts=None, **fields):
-    return Undo(**fields).evaluate(KnownModel(answer, constant, parts), KnownData(seed, available), tmp_path, quiet)
+    return flat(Undo(**fields).evaluate(KnownModel(answer, constant, parts), KnownData(seed, available), tmp_path, quiet))
 
 
 def two(**fields) -> dict[str, Action]:

@@ -1,8 +1,17 @@
 """What is known of one run or several, as one page (`iwm_report.report`), and the pictures that evaluators show (`iwm_report.gallery`)."""
 
+from types import ModuleType
+
 from iwm_core import hookimpl
 from iwm_core.interfaces.commands import Command
 from iwm_core.interfaces.events import Evaluated, SweepEnd
+
+
+@hookimpl
+def iwm_hookspecs() -> list[ModuleType]:
+    from iwm_report import hookspecs
+
+    return [hookspecs]
 
 
 @hookimpl

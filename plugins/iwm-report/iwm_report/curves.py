@@ -40,7 +40,7 @@ def history_charts(run: RunRecord, evaluator: str, controls: bool) -> dict[str, 
     found: dict[str, dict[str, list[tuple[int, Metric]]]] = {}
     for line in (line for line in run.history if line["evaluator"] == evaluator):
         for name, metric in line["metrics"].items():
-            for label, one in {"value": metric, **(line["controls"][name] if controls else {})}.items():
+            for label, one in {"value": metric, **(metric.controls if controls else {})}.items():
                 found.setdefault(name, {}).setdefault(label, []).append((line["step"], one))
     charts = {}
     for name, lines in found.items():

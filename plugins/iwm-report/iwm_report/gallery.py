@@ -19,31 +19,20 @@ from torch import Tensor
 from iwm_core.interfaces import Gallery, Row
 from iwm_core.interfaces.events import Evaluated
 from iwm_core.run.files import refuse_links, writing
+from iwm_report.numbers import ZERO, shown_numbers
 
 CELL, GAP, MARGIN = 176, 20, 40
 TITLE, HEADER, VERDICT, LINE = 92, 34, 36, 24  # heights
 BAR, NUMBER, SPACE = 120, 56, 16  # widths in the line of a number
 INK, PALE, RULE, PAPER = "#1a1a1a", "#666666", "#c8c8c8", "#ffffff"
 RIGHT, WRONG = "#0072B2", "#D55E00"
-ZERO = 0.005  # smaller numbers are written 0.00
 
 
 class Words(NamedTuple):
-    """The numbers that are written, each as its name and label, and the pixels of the longest of both."""
+    """The numbers that are written (`shown_numbers`), and the pixels of the longest name and label."""
 
-    numbers: list[str]
+    numbers: list[tuple[str, str, str]]
     widths: tuple[int, int]
-
-
-def written_numbers(rows: tuple[Row, ...]) -> list[str]:
-    """The numbers that are not zero in every row."""
-    return [name for name in (rows[0].numbers if rows else {}) if any(abs(row.numbers[name]) >= ZERO for row in rows)]
-
-
-def name_and_label(number: str) -> tuple[str, str]:
-    """``jitter.hue`` in two parts; a label that repeats the name is left out."""
-    name, _, label = number.partition(".")
-    return name, label if label != name else ""
 
 
 def draw(event: Evaluated) -> None:
@@ -81,8 +70,8 @@ def draw_gallery(gallery: Gallery, path: Path) -> None:
     Raises:
         OSError: it cannot be written.
     """
-    numbers = written_numbers(gallery.rows)
-    longest = [max((font(16).getlength(name_and_label(n)[part]) for n in numbers), default=0) for part in (0, 1)]
+    numbers = shown_numbers(gallery.rows)
+    longest = [max((font(16).getlength(number[part]) for number in numbers), default=0) for part in (1, 2)]
     words = Words(numbers, (int(longest[0]) + SPACE, int(longest[1]) + SPACE))
     columns = len(gallery.headings)
     said = max((26 + font(18).getlength(row.verdict) for row in gallery.rows), default=0)
@@ -114,10 +103,8 @@ def draw_row(page: Image.Image, row: Row, words: Words, top: int) -> None:
         draw_frame(pen, column_left(columns - 1, columns), top, colour, whole=row.right)
         draw_mark(pen, left, top + 3, colour, tick=row.right)
     pen.text((left + (0 if row.right is None else 26), top + 18), row.verdict, fill=INK, font=font(18), anchor="ls")
-    for line, number in enumerate(words.numbers):
-        name, label = name_and_label(number)
-        first = line == 0 or name != name_and_label(words.numbers[line - 1])[0]
-        draw_number(pen, (left, top + VERDICT + LINE * line + 18), (name if first else "", label), words.widths, row.numbers[number])
+    for line, (full, *parts) in enumerate(words.numbers):
+        draw_number(pen, (left, top + VERDICT + LINE * line + 18), (parts[0], parts[1]), words.widths, row.numbers.get(full, 0))
 
 
 def draw_number(pen: ImageDraw.ImageDraw, place: tuple[int, int], words: tuple[str, str], widths: tuple[int, int], value: float) -> None:
@@ -157,13 +144,14 @@ def draw_mark(pen: ImageDraw.ImageDraw, left: int, top: int, colour: str, tick: 
         pen.line(points, fill=colour, width=4, joint="curve")
 
 
-def pixels_of(image: Float[Tensor, "3 h w"]) -> Image.Image:
+def pixels_of(image: Float[Tensor, "3 h w"] | Path) -> Image.Image:
     """An image in [0, 1] for Pillow."""
+    assert isinstance(image, Tensor), "files are what is read back of galleries that are drawn already"
     values = (image.detach().float().cpu().clamp(0, 1) * 255).round().to(torch.uint8)
     return Image.fromarray(values.permute(1, 2, 0).contiguous().numpy())
 
 
-def cell(image: Float[Tensor, "3 h w"]) -> Image.Image:
+def cell(image: Float[Tensor, "3 h w"] | Path) -> Image.Image:
     """An image in [0, 1] at the size of a cell."""
     return pixels_of(image).resize((CELL, CELL), Image.Resampling.BICUBIC)
 

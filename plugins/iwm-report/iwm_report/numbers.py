@@ -2,7 +2,9 @@
 
 import math
 
-from iwm_core.interfaces.results import Metric
+from iwm_core.interfaces.results import Metric, Row
+
+ZERO = 0.005  # smaller numbers of a gallery are written 0.00
 
 
 def written(value: float, span: float = 0.0) -> str:
@@ -31,3 +33,14 @@ def interval(metric: Metric, span: float = 0.0) -> str:
     if metric.exact:
         return "exact"
     return f"{written(metric.low, span)} to {written(metric.high, span)}" if math.isfinite(metric.low + metric.high) else ""
+
+
+def shown_numbers(rows: tuple[Row, ...]) -> list[tuple[str, str, str]]:
+    """The numbers of a gallery's rows that are not zero in every row: full name, name where it is new, label where it is another word."""
+    names = [n for n in (rows[0].numbers if rows else {}) if any(abs(row.numbers.get(n, 0)) >= ZERO for row in rows)]
+    shown, last = [], ""
+    for full in names:
+        name, _, label = full.partition(".")
+        shown.append((full, "" if name == last else name, label if label != name else ""))
+        last = name
+    return shown

@@ -14,14 +14,15 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
-from iwm_core.evaluation.measured import Rows
 from iwm_core.evaluation.reading import RunRecord
+from iwm_core.plugins.loader import load_plugins
 from iwm_core.process.shown import shown
 from iwm_report.curves import mishaps, training_charts
 from iwm_report.differences import compare, config_differences, in_short
 from iwm_report.drawing import draw, draw_key
 from iwm_report.environment import make_environment
-from iwm_report.numbers import interval, written
+from iwm_report.hookspecs import Page
+from iwm_report.numbers import ZERO, interval, shown_numbers, written
 from iwm_report.panels import alternative
 from iwm_report.reproduce import commands, report_command
 from iwm_report.sections import figures_of, headlines, history_figures, make_sections
@@ -29,7 +30,6 @@ from iwm_report.tiles import Album
 
 Track = Callable[[Iterable[Any], str, int], Iterable[Any]]
 MANY = 3
-ZERO = 0.005  # smaller numbers of a gallery are written 0.00
 
 
 def render(runs: list[RunRecord], track: Track) -> tuple[str, list[str]]:
@@ -60,7 +60,8 @@ def render(runs: list[RunRecord], track: Track) -> tuple[str, list[str]]:
     }
     labels = [run.label for run in runs]
     differences = config_differences([run.config for run in runs]) if len(runs) > 1 else []
-    sections = make_sections(runs)
+    sections, page = make_sections(runs), Page(runs)
+    load_plugins().tell("iwm_report_sections", page)
     training = figures_of(labels, [training_charts(run) for run in runs])
     history = history_figures(runs)
     every = [one for figures in (*(section.figures for section in sections), training, history) for one in figures]
@@ -75,6 +76,7 @@ def render(runs: list[RunRecord], track: Track) -> tuple[str, list[str]]:
         short=[in_short(differences, place) for place in range(len(runs))],
         headlines=headlines(sections),
         sections=sections,
+        added=page.added,
         training=training,
         history=history,
         mishaps=[mishaps(run) for run in runs],
@@ -102,17 +104,6 @@ def state_of(run: RunRecord) -> str:
     if run.step is None:
         return "no checkpoint yet"
     return f"step {run.step:,}" + (f" of {run.steps:,}" if run.steps and run.steps > run.step else "")
-
-
-def shown_numbers(rows: Rows) -> list[tuple[str, str, str]]:
-    """The numbers of a gallery that are not zero in every row: full name, name where it is new, label."""
-    names = [n for n in (rows.rows[0].numbers if rows.rows else {}) if any(abs(row.numbers.get(n, 0)) >= ZERO for row in rows.rows)]
-    shown, last = [], ""
-    for full in names:
-        name, _, label = full.partition(".")
-        shown.append((full, "" if name == last else name, label if label != name else ""))
-        last = name
-    return shown
 
 
 def signed(value: float) -> str:

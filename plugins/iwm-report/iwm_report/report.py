@@ -15,7 +15,7 @@ from iwm_core.interfaces.errors import UserError
 from iwm_core.interfaces.events import SweepEnd
 from iwm_core.process.display import make_display
 from iwm_core.process.shown import tell
-from iwm_core.run.files import exists, write_atomically, writing
+from iwm_core.run.files import exists, numbered, write_atomically, writing
 from iwm_core.run.lock import placing
 from iwm_report.naming import common_folder, label_runs
 
@@ -48,11 +48,8 @@ def report_sweep(event: SweepEnd) -> None:
     """Write the report of a sweep beside its runs, where it has any, and tell its path."""
     if not event.runs:
         return
-    first = common_folder(event.runs) / f"{Path(event.recipe).name}-sweep.html"
-    out, number = first, 1
-    while out.exists():
-        number += 1
-        out = first.with_stem(f"{first.stem}-{number}")
+    free = numbered(common_folder(event.runs) / f"{Path(event.recipe).name}-sweep", ".html")
+    out = next(path for path in free if not path.exists())
     tell(f"wrote {write_report(event.runs, out)}")
 
 

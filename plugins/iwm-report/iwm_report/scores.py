@@ -78,9 +78,10 @@ def make_scorecard(found: list[Measured | None]) -> Scorecard:
     for name in dict.fromkeys(name for one in found if one for name in one.metrics):
         measure, part = measure_and_part(name)
         about = next((one.about[measure] for one in found if one and measure in one.about), "")
-        line = Line(part, [one.metrics.get(name) if one else None for one in found])
-        for control in (control for control in CONTROLS if any(one and control in one.controls.get(name, {}) for one in found)):
-            line.controls[control] = [one.controls.get(name, {}).get(control) if one else None for one in found]
+        values = [one.metrics.get(name) if one else None for one in found]
+        line = Line(part, values)
+        for control in (control for control in CONTROLS if any(metric and control in metric.controls for metric in values)):
+            line.controls[control] = [metric.controls.get(control) if metric else None for metric in values]
         groups.setdefault(measure, Group(measure, about)).lines.append(line)
     lines = [line for group in groups.values() for line in group.lines]
     measured = [one for one in found if one]

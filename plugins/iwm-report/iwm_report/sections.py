@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 from markupsafe import Markup
 
-from iwm_core.evaluation.measured import Measured, Rows
+from iwm_core.evaluation.measured import Measured
 from iwm_core.evaluation.reading import RunRecord
-from iwm_core.interfaces.results import Chart
+from iwm_core.interfaces.results import Chart, Gallery
 from iwm_core.process.shown import as_word
 from iwm_core.run.settings import against, settings_of
 from iwm_report.curves import history_charts
@@ -47,7 +47,7 @@ class Section:
     found: list[Measured | None]
     scorecard: Scorecard
     figures: list[Figures]
-    galleries: list[tuple[str, list[tuple[str, Rows]]]]
+    galleries: list[tuple[str, list[tuple[str, Gallery]]]]
     settings: list[Difference]
     notes: list[str]
     others: list[tuple[str, Measured, Scorecard]]
@@ -62,7 +62,7 @@ def make_section(name: str, runs: list[RunRecord]) -> Section:
     """An evaluator's section."""
     labels = [run.label for run in runs]
     found = [run.measured.get(name) for run in runs]
-    galleries: dict[str, list[tuple[str, Rows]]] = {}
+    galleries: dict[str, list[tuple[str, Gallery]]] = {}
     for label, one in zip(labels, found, strict=True):
         for key, rows in one.galleries.items() if one else []:
             galleries.setdefault(key, []).append((label, rows))

@@ -5,13 +5,17 @@ import io
 import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import matplotlib as mpl
+from comparison_runs import write_tuned
 from PIL import Image
 from report_page import read, report
 from report_runs import HOSTILE, config, evaluation, make_run
 
+from iwm_core import hookimpl
 from iwm_core.cli.main import dispatch, guarded
+from iwm_core.plugins.loader import Plugin
 
 
 def test_a_run_is_told_whole(here):
@@ -129,3 +133,27 @@ def test_runs_of_one_name_are_told_apart_by_their_folders(here):
         make_run(path, charts=(), logs=False)
     page = report("x/quick", "y/quick", "y/other", out="page.html")
     assert [cell.split()[0] for cell in page.row("measure", table=0)[1:]] == ["x/quick", "y/quick", "other"]
+
+
+def test_a_plugin_adds_a_section(tiny):
+    def add(page):
+        page.add(HOSTILE, "how to read it", ("run", "bytes"), [(run.label, HOSTILE) for run in page.runs])
+
+    module = SimpleNamespace(iwm_report_sections=hookimpl(add))
+    tiny.plugins.append(Plugin("more", "more-plugin", "0", module))
+    tiny.manager.register(module)
+    page = report(make_run("a", charts=(), logs=False))
+    assert page.text.count("how to read it") == 1
+    assert page.row("a") == ["a", HOSTILE]
+    assert "Cost" not in page.text, "nothing was tuned"
+
+
+def test_what_a_tuning_cost_is_shown_and_damage_told(here, capsys):
+    path = write_tuned("t", {"shape": 0.8}, trained=1000, seconds=60.0)
+    assert report(path).row("t") == ["t", "1 k", "25 %", "1.500", "0.500", "1:00", "512 MiB", "cpu"]
+    (path / "cost.json").write_text("{")
+    capsys.readouterr()
+    page = report(path)
+    assert "t/cost.json is damaged" in page.text
+    assert "warning: t/cost.json is damaged" in capsys.readouterr().err
+    assert "GFLOPs" not in page.text

@@ -40,6 +40,7 @@ def test_an_evaluation_of_an_earlier_version(here):
     assert "In words" not in page.text
 
 
+DEEP = '{"value": 1, "low": 1, "high": 1, "n": 1, "controls": {"null": '
 WORDS = '"name": "c", "title": "t", "x": "x", "y": "y", "about": "a", '
 
 
@@ -51,13 +52,14 @@ WORDS = '"name": "c", "title": "t", "x": "x", "y": "y", "about": "a", '
         ('{"step": 6, "metrics": {}, "charts": [{' + WORDS.replace('"c"', '"../c"') + '"kind": "bars", "series": []}]}', "is no name"),
         ("[]", "it is a list, not a mapping"),
         ('{"step": 6}', "it lacks 'metrics'"),
-        ('{"step": 6, "metrics": {"x": {"value": 1}}}', "it lacks 'n'"),
+        ('{"step": 6, "metrics": {"x": {"value": 1}}}', "it lacks metrics.x.low"),
         ('{"step": 6, "metrics": {"x": 3}}', "not of the form"),
         ('{"step": 6, "metrics": {}, "charts": [{' + WORDS + '"kind": "pie", "series": []}]}', "unknown kind, 'pie'"),
         (
             '{"step": 6, "metrics": {}, "charts": [{' + WORDS + '"kind": "bars", "series": [{"label": "s", "x": [1], "y": []}]}]}',
             "more numbers",
         ),
+        ('{"format": 2, "step": 6, "metrics": {"x": ' + DEEP * 320 + "3" + "}}" * 320 + "}}", "damaged"),  # Python's stack is not that deep
     ],
 )
 def test_a_damaged_evaluation_is_named_and_left_out(here, capsys, text, reason):

@@ -18,7 +18,8 @@ from report_page import report
 from report_runs import evaluation, make_run
 
 from iwm_core.evaluation.reading import read_run
-from iwm_core.interfaces.results import Chart, Metric, Series, beside, measure_and_part
+from iwm_core.interfaces.results import Chart, Metric, Series, measure_and_part
+from iwm_core.run.scorecard import nested
 
 STYLESHEET = ROOT / "plugins/iwm-report/iwm_report/templates/page.css"
 
@@ -36,16 +37,28 @@ def test_metric_names(name, parts):
     assert measure_and_part(name) == parts
 
 
-def test_a_control_is_one_since_it_controls_something_and_the_evaluator_does_not_say_otherwise():
+def test_controls_of_format_1_are_told_by_their_names():
     names = ["mrr", "mrr_chance", "mrr.jitter", "mrr.jitter_shuffled", "chance", "size_random", "gap", "gap_random", "gap_random_chance"]
-    plain = {"chance": {}, "size_random": {}}
-    mrr = {"mrr": {"chance": "mrr_chance"}, "mrr.jitter": {"shuffled": "mrr.jitter_shuffled"}}
-    assert beside(names[:6]) == mrr | plain
-    assert beside(names, ["mrr_chance", "mrr.jitter_shuffled", "gap_random_chance"]) == mrr | plain | {
-        "gap": {},
-        "gap_random": {"chance": "gap_random_chance"},
+    found = nested({name: {"value": place} for place, name in enumerate(names)})
+    assert {
+        name: (line["value"], {control: one["value"] for control, one in line["controls"].items()}) for name, line in found.items()
+    } == {
+        "mrr": (0, {"chance": 1}),
+        "mrr.jitter": (2, {"shuffled": 3}),
+        "chance": (4, {}),
+        "size_random": (5, {}),
+        "gap": (6, {"random": 7}),
+        "gap_random": (7, {"chance": 8}),
     }
-    assert beside(names, ()) == {name: {} for name in names}
+
+
+def test_a_metric_is_held_against_controls_that_there_are():
+    chance, null = Metric.constant(0.25, 9), Metric(0.3, 0.2, 0.4, 9)
+    metric = Metric(0.5, 0.4, 0.6, 9)
+    assert metric.against(chance=chance).against(null=null).controls == {"chance": chance, "null": null}
+    assert metric.controls == {}
+    with pytest.raises(ValueError, match="there is no control 'luck'; there are chance, shuffled"):
+        metric.against(luck=chance)
 
 
 @pytest.mark.parametrize(

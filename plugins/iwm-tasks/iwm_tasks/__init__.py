@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from iwm_core import hookimpl
 from iwm_core.interfaces.commands import Command
@@ -93,6 +94,13 @@ def iwm_protocols() -> list[type]:
     from iwm_tasks.protocols.predictor import EndToEnd, OneQuery, RandomPredictor, TunedPredictor
 
     return [Pixels, Frozen, FinetunedEncoder, TunedPredictor, RandomPredictor, OneQuery, EndToEnd]
+
+
+@hookimpl
+def iwm_report_sections(page: Any) -> None:
+    from iwm_tasks.comparison.costs import add_costs
+
+    add_costs(page)
 
 
 @hookimpl

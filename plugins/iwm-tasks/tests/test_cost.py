@@ -6,7 +6,8 @@ import sys
 import pytest
 import torch
 from iwm_tasks.interfaces import Backbone
-from iwm_tasks.tuning.cost import Cost, flops, peak_memory, read_cost, write_cost
+from iwm_tasks.tuning.cost import Cost, read_cost, write_cost
+from iwm_tasks.tuning.counting import flops, peak_memory
 from iwm_tasks.tuning.model import TunedModel
 from torch import nn
 from torch.nn import functional as F
@@ -124,7 +125,7 @@ def test_nothing_is_changed_by_counting():
 
 def test_peak_memory_is_the_highest_mark_in_bytes():
     code = (
-        "import torch\nfrom iwm_tasks.tuning.cost import peak_memory\nmarks = []\n"
+        "import torch\nfrom iwm_tasks.tuning.counting import peak_memory\nmarks = []\n"
         "for count in (40_000_000, 80_000_000, 1):\n"
         "    held = torch.ones(count)\n    del held\n    marks.append(peak_memory(torch.device('cpu')))\n"
         "print(marks[1] - marks[0], marks[2] - marks[1])\n"

@@ -10,7 +10,7 @@ from types import ModuleType
 import pytest
 import timm
 import torch
-from iwm_tasks.tuning.cost import counting
+from iwm_tasks.tuning.counting import counting
 from iwm_vit.encoder import TimmViT, ViTEncoder
 from iwm_vit.positions import sincos_2d
 from timm.models import generate_default_cfgs, register_model

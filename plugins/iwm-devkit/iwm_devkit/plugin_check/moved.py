@@ -46,9 +46,13 @@ MOVED = {
 """Old and new, by dotted names; a module's stand for all that is in it."""
 
 
+REWRITTEN = {'metrics={"mrr": mrr, "mrr_chance": chance}': 'metrics={"mrr": mrr.against(chance=chance)}'}
+"""What an evaluator returned, and what it returns now; the kit tells it."""
+
+
 def table() -> str:
     """The same as a table in Markdown, as CHANGELOG.md has it."""
-    return "\n".join(["| before | now |", "|---|---|", *(f"| `{old}` | `{new}` |" for old, new in MOVED.items())])
+    return "\n".join(["| before | now |", "|---|---|", *(f"| `{old}` | `{new}` |" for old, new in (MOVED | REWRITTEN).items())])
 
 
 def old_imports(modules: Iterable[str]) -> list[str]:

@@ -5,16 +5,22 @@ from jaxtyping import Bool, Int
 from torch import Tensor
 
 from iwm_core.interfaces import Chart, Metric, Series
-from iwm_evals.statistics.measured import share_metrics
+from iwm_evals.statistics.measured import answer, answered, share_metrics
 
-INPUTS = {"": "features", "_raw": "raw pixels", "_colour": "colours alone"}
-"""What a probe is tried on: the ending of a metric's name, and words."""
+INPUTS = {"": "features", "raw": "raw pixels", "colour": "colours alone"}
+"""What a probe is tried on, in words: the features, and the controls."""
 
 
-def accuracies(right: dict[str, Bool[Tensor, "m"]]) -> dict[str, Metric]:
-    """The share of right answers by name, with intervals over the images."""
-    table = torch.stack(list(right.values()), 1).double()
-    return dict(zip(right, share_metrics(table), strict=True))
+def accuracies(right: dict[str, dict[str, Bool[Tensor, "m"]]]) -> dict[str, Metric]:
+    """The share of right answers by measure, with intervals over the images: those of ``""`` held against the controls'."""
+    table = torch.stack([column for answers in right.values() for column in answers.values()], 1).double()
+    shares = iter(share_metrics(table))
+    return {measure: answered({control: next(shares) for control in answers}) for measure, answers in right.items()}
+
+
+def setting(measure: str, control: str) -> str:
+    """What the settings call what was chosen for a measure from one of `INPUTS`."""
+    return f"{measure}_{control}" if control else measure
 
 
 def most_frequent(train: Int[Tensor, "n"], validation: Int[Tensor, "m"]) -> Bool[Tensor, "m"]:
@@ -29,12 +35,12 @@ def compare(
 
     Args:
         name, title, y, about, levels: as in `Chart`.
-        metrics: with each measure of ``groups`` under each ending of `INPUTS`.
+        metrics: with each measure of ``groups``, held against the others of `INPUTS`.
         groups: what stands under each group of bars, by measure.
     """
     series = []
     for control, words in INPUTS.items():
-        found = [metrics[f"{measure}{control}"] for measure in groups]
+        found = [answer(metrics[measure], control) for measure in groups]
         values, lows, highs = ([getattr(metric, part) for metric in found] for part in ("value", "low", "high"))
         series.append(Series(words, list(groups.values()), values, lows, highs))
     return Chart(name, title, "", y, "bars", tuple(series), about, levels)

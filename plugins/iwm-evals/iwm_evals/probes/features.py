@@ -19,7 +19,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from iwm_core.data.resample import crop_resize
-from iwm_core.interfaces import EvaluationData, ImageBatch, NotApplicable, Track, WorldModel
+from iwm_core.interfaces import ImageBatch, NotApplicable, WorldModel, check_finite
 
 RAW_SIDE = 16
 RGB_CELLS, LUMA_CELLS = 4, 8
@@ -28,7 +28,7 @@ LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
 
 
 class Features(NamedTuple):
-    """What is known of ``n`` images: ``inputs`` by the ending of a metric's name, files mapped into memory."""
+    """What is known of ``n`` images: ``inputs`` by what a probe is tried on, files mapped into memory."""
 
     inputs: dict[str, Float[Tensor, "n _"]]
     labels: Int[Tensor, "n"]
@@ -49,7 +49,7 @@ def extract(model: WorldModel, batches: Iterable[ImageBatch], count: int, folder
     """
     files, labels, factors, done = {}, [], [], 0
     for batch in batches:
-        rows = {"": model.encode(batch.images).float().mean(1), "_raw": raw(batch.images), "_colour": colour(batch.images)}
+        rows = {"": model.encode(batch.images).float().mean(1), "raw": raw(batch.images), "colour": colour(batch.images)}
         check_finite(rows[""])
         if not files:
             files = {name: mapped((count, part.shape[1]), torch.float32, folder) for name, part in rows.items()}
@@ -61,18 +61,6 @@ def extract(model: WorldModel, batches: Iterable[ImageBatch], count: int, folder
     if not files:
         raise ValueError("none of the images could be read")
     return Features({name: file[:done] for name, file in files.items()}, torch.cat(labels), torch.cat(factors))
-
-
-def stream(data: EvaluationData, split: str, images: int, chunk: int, track: Track, label: str) -> tuple[Iterator[ImageBatch], int]:
-    """``images`` of a split (0: all) in batches of ``chunk`` under a progress bar, and how many there are at most.
-
-    Raises:
-        ValueError: the split is empty.
-    """
-    count = min(images or data.count(split), data.count(split))
-    if count == 0:
-        raise ValueError(f"there are no {split} images to probe")
-    return iter(track(data.batches(split, count, chunk), label, -(-count // chunk))), count
 
 
 def labelled(batches: Iterable[ImageBatch], classes: int) -> Iterator[ImageBatch]:
@@ -92,12 +80,6 @@ def labelled(batches: Iterable[ImageBatch], classes: int) -> Iterator[ImageBatch
             yield batch.take(kept)
     if none:
         raise NotApplicable("no image of this data has a class to probe for")
-
-
-def check_finite(features: Float[Tensor, "*shape"]) -> None:
-    """Raise ValueError where the features are not numbers to learn from."""
-    if not features.isfinite().all():
-        raise ValueError("this model's latents are not finite numbers; has training diverged?")
 
 
 def mapped(shape: tuple[int, ...], dtype: torch.dtype, folder: Path) -> Tensor:

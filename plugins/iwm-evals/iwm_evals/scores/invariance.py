@@ -58,7 +58,7 @@ class Similarity:
             return None
         packed = torch.cat([self.same[..., None], self.pairs[..., None], self.sums.flatten(2)], 2)
         found = jackknife(invariance, packed[used], most=1)._replace(n=self.images)
-        return found if all(math.isfinite(number) for number in found) else None  # without one group, nothing is left to compare
+        return found if all(math.isfinite(number) for number in found[:3]) else None  # without one group, nothing is left to compare
 
 
 def invariance(groups: Float[Tensor, "g q s"]) -> Float[Tensor, ""]:

@@ -12,17 +12,18 @@ from jaxtyping import Float
 from torch import Tensor
 
 from iwm_core.interfaces import Chart, Metric, Series
-from iwm_evals.statistics.measured import ratio_metrics, share_metrics
+from iwm_evals.statistics.measured import answer, ratio_metrics, share_metrics
 
 STILL = 1e-10  # of the square of the latents: a distance that is rounding
 LONGEST = 2.0
-TOLD = {"told the action": "", "told nothing": "_null"}
+TOLD = {"told the action": "", "told nothing": "null"}
 
 
 class Ratio(NamedTuple):
-    """A metric by the columns of a table whose sums it divides."""
+    """A metric, or a control of the one before it of its name, by the columns of a table whose sums it divides."""
 
     name: str
+    control: str
     above: str
     below: str
     share: bool = False  # of images: 0 to 1 above, 1 below
@@ -48,10 +49,11 @@ def relative_metrics(table: dict[str, Float[Tensor, "m"]], ratios: list[Ratio], 
         above, below = table[ratio.above][:, None], table[ratio.below][:, None]
         counted = below[:, 0] > 0
         if ratio.above == ratio.below:
-            found[ratio.name] = Metric.constant(1.0, int(counted.sum()))
-            continue
-        (metric,) = share_metrics(above[counted]) if ratio.share else ratio_metrics(above, below)
-        found[ratio.name] = metric._replace(n=int(counted.sum()))
+            metric = Metric.constant(1.0, int(counted.sum()))
+        else:
+            (metric,) = share_metrics(above[counted]) if ratio.share else ratio_metrics(above, below)
+            metric = metric._replace(n=int(counted.sum()))
+        found[ratio.name] = found[ratio.name].against(**{ratio.control: metric}) if ratio.control else metric
     return found
 
 
@@ -71,7 +73,7 @@ def chart_errors(
     names = {"all": measure} | {part: f"{measure}.{part}" for part in parts if f"{measure}.{part}" in metrics}
     series = []
     for label, told in TOLD.items():
-        bars = [metrics[name + told][:3] for name in names.values()]
+        bars = [answer(metrics[name], told)[:3] for name in names.values()]
         series.append(Series(label, list(names), *map(list, zip(*bars, strict=True))))
     beyond = [f"{name} {metrics[metric].value:.3g}" for name, metric in names.items() if metrics[metric].value > LONGEST]
     cut = f" Bars end at {LONGEST:g}; beyond it: {', '.join(beyond)}." if beyond else ""

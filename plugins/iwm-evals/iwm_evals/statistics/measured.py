@@ -1,6 +1,7 @@
 """Numbers from a table with one row an image: means, and ratios of sums, with their intervals over images."""
 
 import math
+from collections.abc import Mapping
 
 import torch
 from jaxtyping import Float
@@ -33,3 +34,13 @@ def r_squared_metrics(errors: Float[Tensor, "m v"], spread: Float[Tensor, "m v"]
     value, terms = 1 - errors.sum(0) / spread.sum(0), 1 - ratio_terms(errors, spread)
     low, high = interval(torch.cat([terms.mean(1, keepdim=True), terms], 1)).clamp(max=1).tolist()
     return [Metric(*found, len(errors)) for found in zip([float(value.mean()), *value.tolist()], low, high, strict=True)]
+
+
+def answered(found: Mapping[str, Metric]) -> Metric:
+    """The metric of the answer ``""``, held against those of the other answers, which are called as the controls that they are."""
+    return found[""].against(**{control: metric for control, metric in found.items() if control})
+
+
+def answer(metric: Metric, control: str) -> Metric:
+    """One of these answers again."""
+    return metric.controls[control] if control else metric

@@ -12,9 +12,9 @@ ABOUT = {
 
 def sum_up(metrics: dict[str, Metric], parts: list[str]) -> str:
     """The numbers that matter, in one sentence."""
-    mrr, chance = metrics["mrr"], metrics["mrr_chance"].value
-    text = f"MRR {mrr.value:.3f} ({mrr.low:.3f} to {mrr.high:.3f}) where chance is {chance:.3f}"
-    chances = {part: metrics[f"mrr.{part}_chance"].value for part in parts}
+    mrr = metrics["mrr"]
+    text = f"MRR {mrr.value:.3f} ({mrr.low:.3f} to {mrr.high:.3f}) where chance is {mrr.controls['chance'].value:.3f}"
+    chances = {part: metrics[f"mrr.{part}"].controls["chance"].value for part in parts}
     by_value = sorted(parts, key=lambda part: (metrics[f"mrr.{part}"].value - chances[part]) / (1 - chances[part]))
     if len(parts) < 2 or metrics[f"mrr.{by_value[-1]}"].low <= chances[by_value[-1]]:
         return text
@@ -26,7 +26,7 @@ def chart_parts(metrics: dict[str, Metric], parts: list[str]) -> Chart:
     """The MRR of all together and of each part, as bars."""
     found = [metrics["mrr"], *(metrics[f"mrr.{part}"] for part in parts)]
     bars = Series("MRR", ["all", *parts], [m.value for m in found], low=[m.low for m in found], high=[m.high for m in found])
-    chance = [metrics[name].value for name in ("mrr_chance", *(f"mrr.{part}_chance" for part in parts))]
+    chance = [metric.controls["chance"].value for metric in found]
     shared = len(set(chance)) == 1  # an action of few values has a bank, and a chance, of its own
     return Chart(
         name="mrr_parts",
@@ -45,18 +45,17 @@ def show_questions(metrics: dict[str, Metric], sizes: list[int], rows: list[Row]
     """Questions drawn at random, with what was found."""
     mrr = metrics["mrr"]
     versions = f"{max(sizes)}" if len(set(sizes)) == 1 else f"{min(sizes)} to {max(sizes)}"
-    numbers = (
-        ("chance", "mrr_chance"),
-        ("shuffled action", "mrr_shuffled"),
-        ("null action", "mrr_null"),
-        ("H@1", "h1"),
-        ("H@5", "h5"),
-    )
+    numbers = {
+        "chance": mrr.controls["chance"],
+        "shuffled action": mrr.controls["shuffled"],
+        "null action": mrr.controls["null"],
+        **{word: metrics[name] for word, name in (("H@1", "h1"), ("H@5", "h5")) if name in metrics},
+    }
     return Gallery(
         name="mrr",
         title=f"MRR {mrr.value:.3f}",
         subtitle=f"95 % interval {mrr.low:.3f} to {mrr.high:.3f}   ·   {mrr.n} images, {versions} versions of each",
         headings=("source", "true target", "nearest to prediction"),
         rows=tuple(rows),
-        about="   ·   ".join(f"{word} {metrics[name].value:.3f}" for word, name in numbers if name in metrics),
+        about="   ·   ".join(f"{word} {metric.value:.3f}" for word, metric in numbers.items()),
     )

@@ -19,8 +19,9 @@ def sum_up(metrics: dict[str, Metric], searches: list[str], best: str, names: li
     interval = f"{relative.low:.2f} to {relative.high:.2f}"
     text = f"{best} finds the action between two images with {relative.value:.2f} ({interval}) of chance's error"
     others = [f"{search} {metrics[f'planning_relative.{search}'].value:.2f}" for search in searches if search != best]
-    text += f" ({', '.join(others)}; zeros {metrics[f'planning_relative.{best}_null'].value:.2f})" if others else ""
-    errors = {name: (metrics[f"planning.{best}.{name}"].value, metrics[f"planning.{best}.{name}_chance"].value) for name in names}
+    text += f" ({', '.join(others)}; zeros {relative.controls['null'].value:.2f})" if others else ""
+    found = {name: metrics[f"planning.{best}.{name}"] for name in names}
+    errors = {name: (metric.value, metric.controls["chance"].value) for name, metric in found.items()}
     by_ease = sorted(names, key=lambda name: errors[name][0] / errors[name][1])
     said = [
         f"{name} is off by {errors[name][0]:.2f} where chance is by {errors[name][1]:.2f}"

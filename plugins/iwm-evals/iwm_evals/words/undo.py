@@ -65,7 +65,7 @@ def show(metrics: dict[str, Metric], rows: list[Row]) -> Gallery:
         name="undo",
         title=f"Error {undo.value:.3f} after undoing",
         subtitle=f"1 where images are left as they are   ·   95 % interval {undo.low:.3f} to {undo.high:.3f}   ·   {undo.n} images"
-        f"   ·   {undone:.0%} closer to clean, {metrics['undone_null'].value:.0%} told nothing",
+        f"   ·   {undone:.0%} closer to clean, {metrics['undone'].controls['null'].value:.0%} told nothing",
         headings=("corrupted source", "clean target", "nearest to prediction"),
         rows=tuple(rows),
         about="On the right is which the prediction lies nearest to: the clean image, the corrupted one, or one corrupted otherwise.",
@@ -76,5 +76,5 @@ def sum_up(metrics: dict[str, Metric]) -> str:
     """The numbers that matter, in one sentence."""
     undo, undone = metrics["undo"], metrics["undone"].value
     text = f"of the squared distance from corrupted to clean images {undo.value:.3f} ({undo.low:.3f} to {undo.high:.3f}) is left"
-    null = metrics["undone_null"].value
+    null = metrics["undone"].controls["null"].value
     return f"{text}; {undone:.0%} of predictions lie closer to clean than to corrupted, {null:.0%} told nothing"

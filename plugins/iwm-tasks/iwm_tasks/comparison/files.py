@@ -45,7 +45,8 @@ def as_json(comparison: Comparison) -> dict[str, Any]:
 
 def entry_as_json(entry: Entry) -> dict[str, Any]:
     """A row as JSON tells it."""
-    return entry._asdict() | {"metric": entry.metric._asdict(), "trained_fraction": entry.trained / entry.parameters}
+    own = {"protocol": entry.protocol, "metric": entry.metric.written(), "values": entry.values}
+    return own | entry.cost._asdict() | {"trained_fraction": entry.cost.trained / entry.cost.parameters}
 
 
 def as_markdown(comparison: Comparison) -> str:

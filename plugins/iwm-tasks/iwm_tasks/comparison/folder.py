@@ -16,7 +16,7 @@ import yaml
 from iwm_core.interfaces.errors import UserError
 from iwm_core.recipe.anchor import anchor_words
 from iwm_core.recipe.shapes import NAME
-from iwm_core.run.files import write_atomically
+from iwm_core.run.files import numbered, write_atomically
 from iwm_core.run.lock import WRITER
 from iwm_core.run.stored import Damaged, read_yaml, sealed
 
@@ -112,16 +112,13 @@ def find_folder(asked: Asked, named: str | None) -> tuple[Path, Asked]:
         if different:
             raise UserError(f"{folder} holds {different}; choose another folder with run=OTHER")
         return folder, asked.joined(held) if isinstance(held, Asked) else asked
-    first, number = Path("runs") / "compare" / Path(asked.world_model).resolve().name, 1
-    folder = first
-    while True:
+    for folder in numbered(Path("runs") / "compare" / Path(asked.world_model).resolve().name):
         held = read_folder(folder)
         if held is None:
             return folder, asked
         if isinstance(held, Asked) and not asked.difference(held):
             return folder, asked.joined(held)
-        number += 1
-        folder = first.with_name(f"{first.name}-{number}")
+    raise AssertionError("there is always another number")
 
 
 def read_folder(folder: Path) -> Asked | str | None:

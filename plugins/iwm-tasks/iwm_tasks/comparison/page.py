@@ -36,7 +36,7 @@ def render(comparison: Comparison) -> str:
         }
         for number, table in enumerate(comparison.tables, 1)
     ]
-    devices = list(dict.fromkeys(entry.device for table in comparison.tables for entry in table.entries))
+    devices = list(dict.fromkeys(entry.cost.device for table in comparison.tables for entry in table.entries))
     page = environment.get_template("comparison.html").render(
         comparison=comparison, shown=tables, how_far=how_far(comparison), devices=devices, several=len(tables) > 1
     )

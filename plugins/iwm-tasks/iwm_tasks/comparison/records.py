@@ -6,8 +6,11 @@ from iwm_report.numbers import written
 
 from iwm_core.interfaces.results import Metric
 from iwm_core.process.display import clock
+from iwm_tasks.tuning.cost import Cost
 
 MEAN = "mean of the tasks"
+COSTS = ("trained parameters", "trained share", "GFLOPs/image training", "GFLOPs/image inference", "wall time", "peak memory")
+"""What is shown of a cost."""
 CONTROLS = {"predictor": "predictor_random"}
 """Protocols, and what each is to be held against."""
 
@@ -18,23 +21,13 @@ class Entry(NamedTuple):
     Attributes:
         metric: the mean over the seeds, with its interval over trainings and images.
         values: by seed.
-        trained, parameters: numbers that are trained, and all of the model's.
-        gflops_train, gflops_inference: of one image.
-        seconds: of a training, the mean over the seeds.
-        peak_memory: bytes, the most of all seeds.
-        device: what it was trained on.
+        cost: of one training: the mean of the seconds and the most memory over the seeds, and all of their devices.
     """
 
     protocol: str
     metric: Metric
     values: dict[int, float]
-    trained: int
-    parameters: int
-    gflops_train: float
-    gflops_inference: float
-    seconds: float
-    peak_memory: int
-    device: str
+    cost: Cost
 
     @property
     def half(self) -> float:
@@ -77,17 +70,7 @@ class Comparison(NamedTuple):
 
 def headings(table: Table) -> list[str]:
     """The columns of a comparison."""
-    return [
-        "protocol",
-        f"{table.metric} ± 95 %",
-        "trained parameters",
-        "trained share",
-        "GFLOPs/image training",
-        "GFLOPs/image inference",
-        "wall time",
-        "peak memory",
-        "seeds",
-    ]
+    return ["protocol", f"{table.metric} ± 95 %", *COSTS, "seeds"]
 
 
 def cells(entry: Entry, comparison: Comparison) -> list[str]:
@@ -96,13 +79,20 @@ def cells(entry: Entry, comparison: Comparison) -> list[str]:
     return [
         entry.protocol,
         f"{written(entry.metric.value)} ± {written(entry.half)}",
-        count(entry.trained),
-        share(entry.trained / entry.parameters),
-        written(entry.gflops_train),
-        written(entry.gflops_inference),
-        clock(entry.seconds),
-        memory(entry.peak_memory),
+        *cost_cells(entry.cost),
         str(done) if done == comparison.seeds else f"{done} of {comparison.seeds}",
+    ]
+
+
+def cost_cells(cost: Cost) -> list[str]:
+    """A cost, as texts, in the order of `COSTS`."""
+    return [
+        count(cost.trained),
+        share(cost.trained / cost.parameters),
+        written(cost.gflops_train),
+        written(cost.gflops_inference),
+        clock(cost.seconds),
+        memory(cost.peak_memory),
     ]
 
 

@@ -152,13 +152,11 @@ def entry_of(protocol: str, tasks: list[str], tunings: dict[int, Tuned]) -> Entr
         protocol=protocol,
         metric=over,
         values={seed: metric(one) for seed, one in beside.items()},
-        trained=costs[0].trained,
-        parameters=costs[0].parameters,
-        gflops_train=costs[0].gflops_train,
-        gflops_inference=costs[0].gflops_inference,
-        seconds=statistics.fmean(cost.seconds for cost in costs),
-        peak_memory=max(cost.peak_memory for cost in costs),
-        device=", ".join(dict.fromkeys(cost.device for cost in costs)),
+        cost=costs[0]._replace(
+            seconds=statistics.fmean(cost.seconds for cost in costs),
+            peak_memory=max(cost.peak_memory for cost in costs),
+            device=", ".join(dict.fromkeys(cost.device for cost in costs)),
+        ),
     )
 
 

@@ -92,7 +92,7 @@ def plot(axes: Any, table: Table, order: list[str], paint: Paint, title: str) ->
     """Points, intervals and axes."""
     for entry in table.entries:
         look = style(order.index(entry.protocol))
-        x = max(entry.trained, 1)
+        x = max(entry.cost.trained, 1)
         axes.vlines([x], [entry.metric.low], [entry.metric.high], color=paint(look.colour), linewidth=1.4)
         axes.plot(
             *([x], [entry.metric.value]),
@@ -103,7 +103,7 @@ def plot(axes: Any, table: Table, order: list[str], paint: Paint, title: str) ->
             markeredgecolor=paint(PAPER),
             markeredgewidth=0.8,
         )
-    sizes = [log10(max(entry.trained, 1)) for entry in table.entries]
+    sizes = [log10(max(entry.cost.trained, 1)) for entry in table.entries]
     middle, half = (max(sizes) + min(sizes)) / 2, max(0.6 * (max(sizes) - min(sizes)), 0.6)
     ends = [value for entry in table.entries for value in (entry.metric.low, entry.metric.high, entry.metric.value)]
     axes.set(xscale="log", xlim=(10 ** (middle - half), 10 ** (middle + half)), ylim=span(ends))
@@ -123,7 +123,7 @@ def name_points(axes: Any, table: Table, paint: Paint) -> None:
     taken = []
     places = []
     for entry in table.entries:
-        x = max(entry.trained, 1)
+        x = max(entry.cost.trained, 1)
         ends = [axes.transData.transform((x, value)) * to_points for value in (entry.metric.value, entry.metric.low, entry.metric.high)]
         (across, up), (_, low), (_, high) = (end.tolist() for end in ends)
         places.append((across, up, low, high))
@@ -139,7 +139,7 @@ def name_points(axes: Any, table: Table, paint: Paint) -> None:
         taken.append(box)
         axes.annotate(
             entry.protocol,
-            xy=(max(entry.trained, 1), entry.metric.value),
+            xy=(max(entry.cost.trained, 1), entry.metric.value),
             xytext=(box.left - across, (box.low + box.high) / 2 - up),
             textcoords="offset points",
             va="center",
@@ -150,7 +150,5 @@ def name_points(axes: Any, table: Table, paint: Paint) -> None:
 
 def told(table: Table) -> str:
     """A plot in words."""
-    points = ", ".join(
-        f"{entry.protocol} {written(entry.metric.value)} ± {written(entry.half)} with {count(entry.trained)}" for entry in table.entries
-    )
-    return f"{table.task}: {table.metric} against trained parameters. {points}."
+    points = [f"{one.protocol} {written(one.metric.value)} ± {written(one.half)} with {count(one.cost.trained)}" for one in table.entries]
+    return f"{table.task}: {table.metric} against trained parameters. {', '.join(points)}."

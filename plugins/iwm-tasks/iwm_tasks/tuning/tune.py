@@ -34,7 +34,8 @@ from iwm_core.run.stored import checksum_of_file
 from iwm_core.training.loop import fit
 from iwm_core.training.objective import Objective, first_not_finite
 from iwm_tasks.tuning.augment import Mixer
-from iwm_tasks.tuning.cost import Cost, device_name, flops, peak_memory, read_cost, write_cost
+from iwm_tasks.tuning.cost import Cost, read_cost, write_cost
+from iwm_tasks.tuning.counting import device_name, flops, peak_memory
 from iwm_tasks.tuning.data import TuneBatch, TuneData, part_of, validation_batches
 from iwm_tasks.tuning.model import Lesson, TunedModel, build_tuned, lessons
 from iwm_tasks.tuning.recipe import TuneRecipe
@@ -185,7 +186,7 @@ class Tuning(Objective):
     def evaluate(self, done: int) -> None:
         self.model.eval()
         for name, (metrics, _) in measure(self.recipe, self.tuned, self.learned, self.device, self.display).items():
-            kept = {"settings": digest(settings_of(plain(self.recipe), name)), "metrics": form(metrics, ())}
+            kept = {"settings": digest(settings_of(plain(self.recipe), name)), "metrics": form(metrics)}
             self.run.log_evaluation({"format": FORMAT, "step": done, "evaluator": name, **kept})
             main = self.learned[name].task.main
             self.display.say(f"step {done}  {name}: {main} {metrics[main].value:.3f}")
@@ -235,13 +236,13 @@ def evaluate_tasks(run: Run, recipe: TuneRecipe, model: Tuned, display: Display,
         place = place_of(folder, name, asked, settings_of(plain(own or recipe), name))
         settings = {"main": model.tasks[name].main, "images": len(rows), "resamples": recipe.train.resamples, "seed": recipe.train.seed}
         content = {"format": FORMAT, "evaluator": name, "step": model.step, "checkpoint": model.checkpoint.name}
-        content |= {"metrics": form(metrics, ()), "settings": {**settings, MEASURED_WITH: asked}}
+        content |= {"metrics": form(metrics), "settings": {**settings, MEASURED_WITH: asked}}
         content |= {"summary": in_words(name, model, metrics, run), "about": {}, "charts": [], "galleries": [], "pictures": []}
         with placing(run.path, "eval", display.warn):
             place.file.parent.mkdir(exist_ok=True)
             write_atomically(rows_of(place.file), save({"rows": rows}))
             run.write_evaluation(place, content | {"rows": checksum_of_file(rows_of(place.file))})
-        display.table(title_of(name, model.step, place), metrics, ())
+        display.table(title_of(name, model.step, place), metrics)
         display.say(content["summary"])
         display.say(f"wrote {place.file}")
         tell_apart(folder, name, place, display)
@@ -250,8 +251,8 @@ def evaluate_tasks(run: Run, recipe: TuneRecipe, model: Tuned, display: Display,
 def in_words(name: str, model: Tuned, metrics: dict[str, Metric], run: Run) -> str:
     """What came of a task, and what was trained for it."""
     main, cost = model.tasks[name].main, read_cost(run.path)
-    value, low, high, images = metrics[main]
-    words = f"{name}: {main} {value:.3f} ({low:.3f} to {high:.3f}) on {images} images"
+    found = metrics[main]
+    words = f"{name}: {main} {found.value:.3f} ({found.low:.3f} to {found.high:.3f}) on {found.n} images"
     if cost is not None:
         words += f", training {cost.trained:,} of {cost.parameters:,} numbers ({cost.trained / cost.parameters:.1%})"
     return words

@@ -23,11 +23,10 @@ class Example(Evaluator):
 
     @torch.inference_mode()
     def evaluate(self, model: WorldModel, data: EvaluationData, folder: Path, track: Track) -> Evaluation:
-        count = min(self.images, data.count("validation"))
         if not model.parts:
             raise NotApplicable("this recipe has no actions")
-        rows = []
-        for batch in track(data.batches("validation", count, AT_ONCE), self.name, -(-count // AT_ONCE)):
+        count, rows = self.asked(data, self.images), []
+        for batch in self.batches(data, count, AT_ONCE, track):
             draws = Draws(data.seed, 0, batch.index, "example")  # the same numbers whenever it is asked
             source, target, action = model.views(batch.images, model.actions.sample(draws))
             asked = torch.stack([action, torch.zeros_like(action)], dim=1)  # the action, and none: [b 2 a]
@@ -38,8 +37,7 @@ class Example(Evaluator):
         found = zip(values.mean(dim=0).tolist(), low.tolist(), high.tolist(), strict=True)
         told, null = (Metric(*numbers, count) for numbers in found)
         return Evaluation(
-            # A control is called as what it is a control of, with one of `iwm_core.interfaces.CONTROLS` behind it.
-            metrics={"cosine": told, "cosine_null": null},
+            metrics={"cosine": told.against(null=null)},  # held against one of `iwm_core.interfaces.CONTROLS`
             settings={"images": count, "seed": data.seed},
             about={
                 "cosine": "cosine between predicted and true tokens: 1 is perfect; no higher than the null action's, it ignores actions"
