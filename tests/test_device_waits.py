@@ -10,9 +10,10 @@ from iwm_vit.encoder import TimmViT
 from torch._subclasses.fake_tensor import DataDependentOutputException, DynamicOutputShapeException
 from torch.func import functional_call
 
-from iwm_core.data.loader import Schedule
-from iwm_core.data.pairs import PairedImages
-from iwm_core.data.store import StoredViews
+from iwm_core.data.cache import Cache, common_side
+from iwm_core.data.loader import CachedViews
+from iwm_core.data.order import Schedule
+from iwm_core.data.reading import Reader
 from iwm_core.interfaces import Draws, Images, Observed
 from iwm_core.model.actions import ActionSequence
 from iwm_core.model.world_model import ImageWorldModel
@@ -118,18 +119,20 @@ class Blank(Images):
         return str(index)
 
 
-@pytest.mark.parametrize("images", [Blank(), PairedImages(Blank(), Observed("move", ("far",), mirror=(-1,)))], ids=["single", "pairs"])
+@pytest.mark.parametrize("observed", [None, Observed("move", ("far",), mirror=(-1,))], ids=["single", "pairs"])
 @pytest.mark.parametrize("on_device", [True, False], ids=["device", "ram"])
-def test_cached_views_never_wait(images, on_device):
+def test_cached_views_never_wait(observed, on_device):
     slices = list(Schedule(0, 8, BATCH).slices(0, 3, 0, 1))
-    stored = StoredViews(images, View(), SIDE, 0, 0, torch.device("cpu"), on_device, lambda items, label, total: items)
+    reader = Reader(Blank(), observed)
+    cache = Cache(reader, 0, lambda items, label, total: items, common_side(reader))
+    stored = CachedViews(cache, observed, View(), SIDE, 0, torch.device("cpu"))
     waits = NoWaits()
     with waits.fakes:  # the images are read for real, and then taken to the device
         stored.device, stored.sizes, stored.scale, stored.actions = (
             GPU,
             *(torch.empty_like(part, device=GPU) for part in (stored.sizes, stored.scale, stored.actions)),
         )
-        stored.images = torch.empty_like(stored.images, device=GPU) if on_device else stored.images
+        cache.blocks = [torch.empty_like(block, device=GPU) for block in cache.blocks] if on_device else cache.blocks
     with waits:
         batches = list(stored(iter(slices)))
         assert [batch.images.shape for batch in batches] == [(BATCH, 3, SIDE, SIDE)] * 3

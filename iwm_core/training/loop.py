@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from iwm_core.data.loader import Schedule, parts_of
+from iwm_core.data.order import Schedule, parts_of
 from iwm_core.interfaces.errors import Stopped, UserError
 from iwm_core.interfaces.events import StepEnd, TrainEnd, TrainStart
 from iwm_core.plugins.loader import load_plugins
@@ -112,7 +112,6 @@ def fit(
         loss, batch = torch.zeros((), device=accelerator.device), None
         for micro in range(launch.accumulate):
             batch = tally.wait(batches)
-            data.report(batch)
             # The only users of the global generator are dropout and its like: seeded by the step, they need no state to resume. It is done
             # here because a loader draws from it, too, when it gives its first batch.
             part = (step * launch.accumulate + micro) * accelerator.num_processes + accelerator.process_index

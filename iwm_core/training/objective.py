@@ -6,7 +6,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor, nn
 
-from iwm_core.data.loader import Slice
+from iwm_core.data.order import Slice
 from iwm_core.recipe.config import LearningRate
 
 
@@ -40,7 +40,6 @@ class Batches(Protocol):
     @property
     def corrupt(self) -> int: ...
     def batches(self, slices: Iterator[Slice]) -> Iterator[Any]: ...
-    def report(self, batch: Any) -> None: ...
 
 
 def first_not_finite(parts: Mapping[str, Tensor | None]) -> str:

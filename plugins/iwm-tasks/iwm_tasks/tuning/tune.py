@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import save
 
 from iwm_core.data.quarantine import Corrupt, named
-from iwm_core.data.training import open_split
+from iwm_core.data.reading import open_split
 from iwm_core.evaluation.bootstrap import bootstrap
 from iwm_core.interfaces import Images, Metric
 from iwm_core.interfaces.errors import UserError
