@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from iwm_core.interfaces.actions import Action as Action
     from iwm_core.interfaces.actions import ActionParams as ActionParams
+    from iwm_core.interfaces.actions import Transformation as Transformation
     from iwm_core.interfaces.actions import Views as Views
     from iwm_core.interfaces.commands import Command as Command
     from iwm_core.interfaces.component import Component as Component
@@ -60,7 +61,7 @@ NAMES = {
     "iwm_core.interfaces.component": "Component option",
     "iwm_core.interfaces.constant": "constant",
     "iwm_core.interfaces.draws": "Draws",
-    "iwm_core.interfaces.actions": "Action ActionParams Views",
+    "iwm_core.interfaces.actions": "Action ActionParams Transformation Views",
     "iwm_core.interfaces.data": "NOT_COUNTED CorruptImage DataSource Factor Images Observed Sample",
     "iwm_core.interfaces.evaluation": "EvaluationData Evaluator ImageBatch Track WorldModel check_finite",
     "iwm_core.interfaces.targets": "Targets TargetSelector",
