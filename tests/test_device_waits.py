@@ -14,11 +14,12 @@ from iwm_core.data.cache import Cache, common_side
 from iwm_core.data.loader import CachedViews
 from iwm_core.data.order import Schedule
 from iwm_core.data.reading import Reader
-from iwm_core.interfaces import Draws, Images, Observed
+from iwm_core.interfaces import Draws, Images, Observed, Views
 from iwm_core.model.actions import ActionSequence
 from iwm_core.model.world_model import ImageWorldModel
 from iwm_core.plugins.loader import load_plugins
 from iwm_core.recipe.config import View
+from iwm_core.training.pretraining import Pass
 
 GRID, SIDE, BATCH = (8, 8), 64, 4
 
@@ -91,12 +92,12 @@ def test_the_model_never_waits(component):
     selector = load_plugins().component("target_selector", "multiblock")()
     selector.select(Draws(0, 0, torch.arange(1)), GRID)
     encoder = TimmViT(model="vit_tiny_patch16_224", patch_size=8, width=16, depth=1, heads=2).build(SIDE)
-    model = ImageWorldModel(encoder, component().build(encoder.width, encoder.grid, 3))
+    model = Pass(ImageWorldModel(encoder, component().build(encoder.width, encoder.grid, 3)))
     waits = NoWaits()
     with waits.fakes:
         weights = {name: torch.empty_like(tensor, device=GPU) for name, tensor in (*model.named_parameters(), *model.named_buffers())}
     with waits:
-        inputs = images(), images(), torch.ones(BATCH, 3, device=GPU), selector.select(draws(), GRID)
+        inputs = Views(images(), images(), torch.ones(BATCH, 3, device=GPU)), selector.select(draws(), GRID)
         assert functional_call(model, weights, inputs).loss.device.type == GPU.type
 
 
@@ -125,7 +126,7 @@ def test_cached_views_never_wait(observed, on_device):
     slices = list(Schedule(0, 8, BATCH).slices(0, 3, 0, 1))
     reader = Reader(Blank(), observed)
     cache = Cache(reader, 0, lambda items, label, total: items, common_side(reader))
-    stored = CachedViews(cache, observed, View(), SIDE, 0, torch.device("cpu"))
+    stored = CachedViews(cache, View(), SIDE, 0, torch.device("cpu"))
     waits = NoWaits()
     with waits.fakes:  # the images are read for real, and then taken to the device
         stored.device, stored.sizes, stored.scale, stored.actions = (
