@@ -1,1 +1,1 @@
-"""Images from files and tables to batches: the data sources of the core, decoding, and the loader."""
+"""From a data source to batches: samples, their order, views, cache, quarantine, and the squares that evaluators see."""

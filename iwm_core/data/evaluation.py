@@ -3,52 +3,36 @@
 from collections.abc import Iterator
 
 import torch
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Float, Int
 from torch import Tensor
 
-from iwm_core.data.pairs import channels, has_action, known_actions, paired, sides
+from iwm_core.data.loader import on_device, stacked
+from iwm_core.data.order import spread
 from iwm_core.data.quarantine import Corrupt, named, too_many
-from iwm_core.data.training import open_split
-from iwm_core.data.view import centre_boxes, cut
+from iwm_core.data.reading import Reader, fault_of_action, open_split
+from iwm_core.data.view import centre_squares
 from iwm_core.data.workers import made_in_order
-from iwm_core.interfaces import CorruptImage, EvaluationData, ImageBatch, Images
+from iwm_core.interfaces import CorruptImage, EvaluationData, ImageBatch
 from iwm_core.interfaces.errors import UserError
 from iwm_core.recipe.config import Recipe
 
 
-class SquareTask:
-    """Decodes a chunk of images to squares; indexed by a tensor of indices. Corrupt images are left out and described."""
+class Squares:
+    """What a worker makes of a chunk of indices: centre squares, as bytes. Corrupt images are left out and described."""
 
-    def __init__(self, images: Images, size: int) -> None:
-        self.images, self.size = images, size
+    def __init__(self, reader: Reader, size: int) -> None:
+        self.reader, self.size = reader, size
 
-    def __len__(self) -> int:
-        return len(self.images)
-
-    def __getitem__(self, index: torch.Tensor) -> tuple[ImageBatch, list[Corrupt]]:
-        kept, pixels, _, corrupt = squares(self.images, index, self.size)
-        labels = torch.tensor([self.images.label(i) for i in kept], dtype=torch.int64)
-        known = torch.stack([self.images.factor(i) for i in kept]) if kept else torch.empty(0, len(self.images.factors))
-        images, target = sides(pixels)
-        actions = None if target is None else known_actions(self.images, kept)
-        batch = ImageBatch(torch.tensor(kept, dtype=torch.int64), images, labels, known, target, actions)
-        return batch, corrupt
-
-
-def squares(
-    images: Images, index: Int[Tensor, "b"], size: int
-) -> tuple[list[int], UInt8[Tensor, "k c s s"], Int[Tensor, "k 2"], list[Corrupt]]:
-    """Of the images at ``index`` that can be read: their indices, centre squares and own sizes; and the corrupt ones."""
-    kept, corrupt = [], []
-    pixels, sizes = [torch.empty(0, channels(images), size, size, dtype=torch.uint8)], [torch.empty(0, 2, dtype=torch.int64)]
-    for i, image in zip(index.tolist(), images.images(index), strict=True):
-        if isinstance(image, CorruptImage):
-            corrupt.append(Corrupt(i, images.describe(i), str(image)))
-        else:
-            kept.append(i)
-            sizes.append(torch.tensor([image.shape[1:]]))
-            pixels.append(cut(image, centre_boxes(sizes[-1])[0], size)[None])
-    return kept, torch.cat(pixels), torch.cat(sizes), corrupt
+    def __call__(self, index: Int[Tensor, "b"]) -> tuple[ImageBatch, list[Corrupt]]:
+        samples, shown, corrupt = self.reader.read(index)
+        observed = self.reader.observed
+        images, target, action = stacked(centre_squares(samples, self.size), self.size, observed)
+        labels = torch.tensor([sample.label for sample in samples], dtype=torch.int64)
+        factors = [self.reader.images.factor(i) for i in shown]
+        known = torch.stack(factors) if factors else torch.empty(0, len(self.reader.images.factors))
+        return ImageBatch(
+            torch.tensor(shown, dtype=torch.int64), images, labels, known, target, None if target is None else action
+        ), corrupt
 
 
 class RunData(EvaluationData):
@@ -62,13 +46,13 @@ class RunData(EvaluationData):
     def __init__(self, recipe: Recipe, device: torch.device) -> None:
         self.recipe, self.device, self.seed = recipe, device, recipe.train.seed
         self._corrupt: dict[str, set[Corrupt]] = {}
-        self._open: dict[str, Images] = {}
-        self.classes, self.factors = self.split("validation").classes, self.split("validation").factors
+        self._open: dict[str, Reader] = {}
+        self.classes, self.factors = self.split("validation").images.classes, self.split("validation").images.factors
 
-    def split(self, name: str) -> Images:
+    def split(self, name: str) -> Reader:
         """A split, opened once."""
         if name not in self._open:
-            self._open[name] = paired(open_split(self.recipe.data, name), self.recipe.data)
+            self._open[name] = Reader(open_split(self.recipe.data, name), self.recipe.data.observed, ("label",))
         return self._open[name]
 
     @property
@@ -79,37 +63,31 @@ class RunData(EvaluationData):
     def count(self, split: str) -> int:
         return len(self.split(split))
 
-    def sent(self, batch: ImageBatch) -> ImageBatch:
-        """A batch of bytes on the model's device, its pixels in [0, 1]."""
-        index, images, labels, factors = (part.to(self.device) for part in batch[:4])
-        if batch.target is None or batch.action is None:
-            return ImageBatch(index, images.float().div_(255), labels, factors)
-        target, action = batch.target.to(self.device), batch.action.to(self.device)
-        return ImageBatch(index, images.float().div_(255), labels, factors, target.float().div_(255), action)
-
-    def spread(self, split: str, count: int) -> Int[Tensor, "c"]:
-        """Indices of ``count`` images of a split, or of all: evenly, as folders are sorted by class."""
-        images = self.split(split)
-        count = min(count, len(images))
-        return torch.arange(count) * len(images) // max(count, 1)
-
     def actions(self, split: str, count: int) -> Float[Tensor, "c a"]:
-        images = self.split(split)
-        return known_actions(images, [index for index in self.spread(split, count).tolist() if has_action(images, index)])
+        images, observed = self.split(split).images, self.recipe.data.observed
+        index = spread(len(images), count).tolist()
+        if observed is None:
+            return torch.empty(len(index), 0)
+        told = []
+        for i in index:
+            try:
+                action = images.action(i)
+            except CorruptImage:
+                continue
+            if not fault_of_action(action, observed):
+                told.append(action)
+        return torch.stack(told) if told else torch.empty(0, len(observed.labels))
 
     def batches(self, split: str, count: int, size: int) -> Iterator[ImageBatch]:
-        images = self.split(split)
-        index = self.spread(split, count)
-        made = made_in_order(
-            SquareTask(images, self.recipe.view.canvas or self.recipe.image_size), index.split(size), self.recipe.launch.workers
-        )
-        found, limit = self._corrupt.setdefault(split, set()), self.recipe.data.max_corrupt
-        for batch, corrupt in made:
-            found.update(Corrupt(*one) for one in corrupt)  # plain lists, where workers sent them
-            if too_many(len(found), len(images), limit):
+        reader, recipe = self.split(split), self.recipe
+        squares = Squares(reader, recipe.view.canvas or recipe.image_size)
+        found, limit = self._corrupt.setdefault(split, set()), recipe.data.max_corrupt
+        for batch, corrupt in made_in_order(squares, spread(len(reader), count).split(size), recipe.launch.workers):
+            found.update(corrupt)
+            if too_many(len(found), len(reader), limit):
                 raise UserError(
-                    f"{len(found)} of {len(images)} {split} images cannot be read, more than data.max_corrupt={limit:g} allows; "
+                    f"{len(found)} of {len(reader)} {split} images cannot be read, more than data.max_corrupt={limit:g} allows; "
                     f"one is {named(sorted(found)[:1])}: repair or remove them"
                 )
             if len(batch.index):
-                yield self.sent(batch)
+                yield on_device(batch, self.device)

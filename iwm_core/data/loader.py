@@ -1,226 +1,122 @@
-"""Batches of training views, as a pure function of the recipe, the seed and the step (DESIGN §5).
+"""Batches of training views, as a pure function of the recipe, the seed and the slice that is asked for (DESIGN §5).
 
 Decisions:
-- The order of an epoch is a sort of one random number per image; a step's images are a slice of it; a process takes its slice of the slice.
-  So nothing is stored to resume, and workers and processes change nothing. The last partial batch of an epoch is left out.
-- ``cache: none``: workers decode, crop and flip, and send uint8. ``ram`` and ``device``: all images are decoded once into one uint8
-  tensor (`iwm_core.data.store`), and crops are made on the device for a whole batch at once.
+- ``cache: none``: workers decode, crop and flip, and send uint8. ``ram`` and ``device``: all images are decoded once
+  (`iwm_core.data.cache`), and crops are made on the device for a whole batch at once.
+- What a GPU needs from the host is copied from pinned memory, without waiting: the time that a batch takes to come is the data's own.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import torch
-from jaxtyping import Bool, Float, Int, UInt8
+from jaxtyping import Float, Int, Shaped, UInt8
 from torch import Tensor
 
-from iwm_core.data.pairs import known_actions, mirrored, sides
+from iwm_core.data.cache import OF_THE_HOST, Cache
+from iwm_core.data.order import Slice
 from iwm_core.data.quarantine import Corrupt
-from iwm_core.data.view import cut, random_boxes
-from iwm_core.data.workers import made_in_order, warn
-from iwm_core.interfaces import CorruptImage, Draws, Images
-from iwm_core.interfaces.errors import UserError
+from iwm_core.data.reading import Reader
+from iwm_core.data.resample import crop_resize, flip
+from iwm_core.data.view import mirror_actions, random_boxes, random_views
+from iwm_core.interfaces import Draws, Observed, Sample
 from iwm_core.recipe.config import View
 
 
 class Batch(NamedTuple):
-    """A micro-batch of views on the device, and the corrupt images met on the way.
+    """A micro-batch of views, and the corrupt images met on the way.
 
     Attributes:
+        images: bytes as a worker sends them, in [0, 1] on the device.
         target: the second images of pairs, cropped and flipped as the first; None where images come singly.
         action: the observed actions of pairs.
     """
 
-    images: Float[Tensor, "b 3 s s"]
+    images: Shaped[Tensor, "b 3 s s"]
+    target: Shaped[Tensor, "b 3 s s"] | None
+    action: Float[Tensor, "b a"]
     index: Int[Tensor, "b"]  # pyright: ignore[reportIncompatibleMethodOverride]
     epoch: int
     corrupt: list[Corrupt]
-    target: Float[Tensor, "b 3 s s"] | None
-    action: Float[Tensor, "b a"]
 
 
-class Slice(NamedTuple):
-    """Which images a micro-batch is made of."""
-
-    epoch: int
-    index: Int[Tensor, "b"]  # pyright: ignore[reportIncompatibleMethodOverride]
-
-
-class Fault(NamedTuple):
-    """A user's mistake that a worker met, in one line: an exception would arrive with the worker's traceback."""
-
-    text: str
-
-
-class Schedule:
-    """Which images each process sees at each step.
-
-    Args:
-        seed: of the run.
-        images: number of images.
-        batch_size: images a step over all processes.
-        parts: processes times micro-batches.
-
-    Raises:
-        UserError: there are fewer images than a batch needs.
-    """
-
-    def __init__(self, seed: int, images: int, batch_size: int, parts: int = 1) -> None:
-        if images < batch_size:
-            raise UserError(f"train.batch_size={batch_size} is larger than the {images} training images; use a smaller one")
-        self.seed, self.images, self.batch_size, self.parts = seed, images, batch_size, parts
-        self._epoch, self._order = -1, torch.empty(0, dtype=torch.int64)
-
-    @property
-    def steps_per_epoch(self) -> int:
-        return self.images // self.batch_size
-
-    def part(self, step: int, part: int) -> Slice:
-        """The images of one of the step's ``parts``."""
-        epoch, position = divmod(step, self.steps_per_epoch)
-        if epoch != self._epoch:
-            draws = Draws(self.seed, epoch, torch.arange(self.images), "order")
-            self._epoch, self._order = epoch, draws.bits(1)[:, 0].argsort(stable=True)
-        size = self.batch_size // self.parts
-        start = position * self.batch_size + part * size
-        return Slice(epoch, self._order[start : start + size])
-
-    def slices(self, start: int, stop: int, rank: int, processes: int) -> Iterator[Slice]:
-        """The micro-batches of one process from step ``start`` to before ``stop``."""
-        for step in range(start, stop):
-            for micro in range(self.parts // processes):
-                yield self.part(step, micro * processes + rank)
+def stacked(
+    samples: Sequence[Sample], size: int, observed: Observed | None
+) -> tuple[UInt8[Tensor, "b 3 s s"], UInt8[Tensor, "b 3 s s"] | None, Float[Tensor, "b a"]]:
+    """Images, targets and actions of samples of one size; it may be of none."""
+    images, targets = [one.image for one in samples], [one.target for one in samples if one.target is not None]
+    told, blank = [one.action for one in samples if one.action is not None], torch.empty(0, 3, size, size, dtype=torch.uint8)
+    return (
+        torch.stack(images) if images else blank,
+        (torch.stack(targets) if targets else blank) if observed else None,
+        torch.stack(told) if told else torch.empty(len(samples), len(observed.labels) if observed else 0),
+    )
 
 
-def parts_of(batch_size: int, processes: int, accumulate: int) -> int:
-    """How many micro-batches a step has, over all processes.
+def on_device(batch: Any, device: torch.device) -> Any:
+    """A named tuple of tensors on a device, its ``images`` and ``target`` as numbers in [0, 1]."""
 
-    Raises:
-        UserError: the batch does not divide into them.
-    """
-    parts = processes * accumulate
-    if batch_size % parts:
-        near = max(round(batch_size / parts), 1) * parts
-        raise UserError(
-            f"train.batch_size={batch_size} is not divisible by {parts} (launch.processes × launch.accumulate); use train.batch_size={near}"
-        )
-    return parts
+    def moved(part: Any) -> Any:
+        if isinstance(part, dict):
+            return {name: moved(one) for name, one in part.items()}
+        return part.to(device, non_blocking=True) if isinstance(part, Tensor) else part
+
+    batch = batch._make(map(moved, batch))
+    pixels = {name: getattr(batch, name, None) for name in ("images", "target")}
+    return batch._replace(**{name: side.float().div_(255) for name, side in pixels.items() if side is not None})
 
 
 class DecodedViews:
-    """``cache: none``: decode, crop and flip in workers.
+    """What a worker makes of a `Slice`: decoded, cropped and flipped images.
 
     Args:
-        images: the split.
+        reader: reads them.
         view: how views are cropped.
         size: their side in pixels.
         seed: of the run.
-        known: indices already known to be corrupt.
-        workers: data workers; 0 decodes in this process.
-        device: where batches go.
-        lost: told why there are no workers any more.
     """
 
-    def __init__(
-        self,
-        images: Images,
-        view: View,
-        size: int,
-        seed: int,
-        known: set[int],
-        workers: int,
-        device: torch.device,
-        lost: Callable[[str], None] = warn,
-    ) -> None:
-        self.task = ViewTask(images, view, size, seed, known)
-        self.workers, self.device, self.lost = workers, device, lost
+    def __init__(self, reader: Reader, view: View, size: int, seed: int) -> None:
+        self.reader, self.view, self.size, self.seed = reader, view, size, seed
+
+    def __call__(self, part: Slice) -> Batch:
+        read = self.reader.read_all(part.index)
+        views, _, flips = random_views(read.samples, Draws(self.seed, part.epoch, part.index), self.view, self.size)
+        images, target, action = stacked(views, self.size, self.reader.observed)
+        return Batch(images, target, mirror_actions(action, flips, self.reader.observed), part.index, part.epoch, read.corrupt)
+
+
+class CachedViews:
+    """Batches cropped on the device from kept images, whose place the next readable image takes where one is corrupt.
+
+    Args:
+        cache: the images, all at one size.
+        view, size, seed: as of `DecodedViews`.
+        device: where batches go.
+    """
+
+    def __init__(self, cache: Cache, view: View, size: int, seed: int, device: torch.device) -> None:
+        assert cache.side is not None, "kept for crops of a whole batch"
+        self.cache, self.view, self.size, self.seed, self.device = cache, view, size, seed, device
+        self.shown = cache.readable()
+        sizes = cache.sizes[self.shown]
+        self.sizes, self.actions = sizes.to(device), cache.actions[self.shown].to(device)
+        self.scale = (torch.tensor(cache.side) / sizes).to(device)
 
     def __call__(self, slices: Iterator[Slice]) -> Iterator[Batch]:
-        made = made_by_workers(self.task, slices, self.task.images, self.workers, self.device, self.lost)
-        for images, index, epoch, corrupt, actions in made:
-            pixels, known = sides(images.to(self.device, non_blocking=True).float().div_(255)), [Corrupt(*c) for c in corrupt]
-            index, actions = index.to(self.device, non_blocking=True), actions.to(self.device, non_blocking=True)
-            yield Batch(pixels.images, index, epoch, known, pixels.target, actions)
+        for part in slices:
+            index = (part.index.pin_memory() if self.device.type not in OF_THE_HOST else part.index).to(self.device, non_blocking=True)
+            boxes, flips = random_boxes(Draws(self.seed, part.epoch, index), self.sizes[index], self.view)
+            kept = self.gathered([self.shown[i] for i in part.index.tolist()]).flatten(1, 2).float().div_(255)
+            views = crop_resize(kept, boxes * self.scale[index].repeat(1, 2), self.size).clamp_(0, 1)
+            sides = flip(views, flips).unflatten(1, (-1, 3)).unbind(1)
+            action = mirror_actions(self.actions[index], flips, self.cache.observed)
+            yield Batch(sides[0], sides[1] if self.cache.observed else None, action, index, part.epoch, [])
 
-
-def made_by_workers(
-    task: Any, parts: Iterable[Any], images: Images, workers: int, device: torch.device, lost: Callable[[str], None] = warn
-) -> Iterator[Any]:
-    """What ``task`` makes of each of ``parts``, in their order, ready to be copied to ``device``.
-
-    Raises:
-        UserError: it gave a `Fault`, or not one of the images can be read.
-    """
-    fault = ""
-    try:
-        for made in made_in_order(task, parts, workers, lost, pin=device.type == "cuda", ahead=4):
-            if isinstance(made, Fault):
-                fault = made.text
-                break
-            yield made
-    except CorruptImage:
-        fault = f"not one of the {len(images)} training images can be read, such as {images.describe(0)}; check the dataset"
-    if fault:
-        raise UserError(fault)  # not in the loop, whose workers would live as long as the error
-
-
-class ViewTask:
-    """What a worker does for one micro-batch; indexed by a `Slice`."""
-
-    def __init__(self, images: Images, view: View, size: int, seed: int, known: set[int]) -> None:
-        self.images, self.view, self.size, self.seed, self.bad = images, view, size, seed, set(known)
-
-    def __len__(self) -> int:
-        return len(self.images)
-
-    def __getitem__(self, part: Slice) -> tuple[UInt8[Tensor, "b c s s"], Tensor, int, list[tuple[Any, ...]], Float[Tensor, "b a"]]:
-        decoded, shown, corrupt = read(self.images, part.index, self.bad)
-        views, _, flips = random_views(decoded, Draws(self.seed, part.epoch, part.index), self.view, self.size)
-        actions = mirrored(self.images, known_actions(self.images, shown), flips)
-        return views, part.index, part.epoch, [tuple(c) for c in corrupt], actions
-
-
-def random_views(
-    images: list[UInt8[Tensor, "c _ _"]], draws: Draws, view: View, size: int
-) -> tuple[UInt8[Tensor, "b c s s"], Int[Tensor, "b 4"], Bool[Tensor, "b"]]:
-    """Cropped and flipped images, with the boxes and which were flipped."""
-    boxes, flips = random_boxes(draws, torch.tensor([image.shape[1:] for image in images]), view)
-    views = torch.stack([cut(image, box, size) for image, box in zip(images, boxes, strict=True)])
-    return torch.where(flips[:, None, None, None], views.flip(-1), views), boxes, flips
-
-
-def read(images: Images, index: Int[Tensor, "b"], bad: set[int]) -> tuple[list[UInt8[Tensor, "c _ _"]], list[int], list[Corrupt]]:
-    """Decoded images at ``index``, their own indices, and the corrupt ones that were met. ``bad`` is kept up to date.
-
-    In the place of a corrupt image stands the next readable one, by its own index.
-
-    Raises:
-        CorruptImage: not one image can be read.
-    """
-    corrupt: list[Corrupt] = []
-    decoded: list[Tensor] = []
-    shown = [i if i not in bad else readable(images, i, bad, corrupt) for i in index.tolist()]
-    for place, image in enumerate(images.images(torch.tensor(shown))):
-        if isinstance(image, CorruptImage):
-            i = shown[place]
-            bad.add(i)
-            corrupt.append(Corrupt(i, images.describe(i), str(image)))
-            shown[place] = readable(images, i, bad, corrupt)
-            image = images.image(shown[place])
-        decoded.append(image)
-    return decoded, shown, corrupt
-
-
-def readable(images: Images, index: int, bad: set[int], corrupt: list[Corrupt]) -> int:
-    """The next image after ``index`` that can be read."""
-    for candidate in ((index + step) % len(images) for step in range(1, len(images))):
-        if candidate in bad:
-            continue
-        try:
-            images.image(candidate)
-        except CorruptImage as error:
-            bad.add(candidate)
-            corrupt.append(Corrupt(candidate, images.describe(candidate), str(error)))
-            continue
-        return candidate
-    raise CorruptImage("not one image of the dataset can be read")
+    def gathered(self, places: list[int]) -> UInt8[Tensor, "b m 3 h w"]:
+        """Kept images on the device; out of host memory through pinned memory: from there they go to a GPU while the host goes on."""
+        kept = [self.cache.kept(i) for i in places]
+        if kept[0].device.type == self.device.type:
+            return torch.stack(kept)
+        pinned = torch.empty(len(kept), *kept[0].shape, dtype=torch.uint8, pin_memory=self.device.type not in OF_THE_HOST)
+        return torch.stack(kept, out=pinned).to(self.device, non_blocking=True)

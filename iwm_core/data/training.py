@@ -1,52 +1,45 @@
 """The training data of a run: opened, cached as its source asks, its corrupt images watched."""
 
-from collections.abc import Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
 
-from iwm_core.data.loader import Batch, DecodedViews, Slice
-from iwm_core.data.pairs import paired
+from iwm_core.data.cache import Cache, common_side
+from iwm_core.data.loader import Batch, CachedViews, DecodedViews, on_device
+from iwm_core.data.order import Slice
 from iwm_core.data.quarantine import Corrupt, Quarantine, named
-from iwm_core.data.store import StoredViews
+from iwm_core.data.reading import Reader, open_split
+from iwm_core.data.workers import made_in_order
 from iwm_core.interfaces import DataSource, Images
-from iwm_core.interfaces.errors import UserError
 from iwm_core.process.display import Display, Recurring
 from iwm_core.run.directory import Run
 
 
-def open_split(source: DataSource, split: str) -> Images:
-    """A split of a data source.
-
-    Raises:
-        UserError: it cannot be opened, or is empty.
-    """
-    try:
-        images = source.open(split)
-    except ValueError as error:
-        raise UserError(str(error)) from error
-    if len(images) == 0:
-        raise UserError(f"the {split} split of data={source.name} has no images; check its options with `iwm components data_source`")
-    return images
-
-
-class WatchedData:
+class WatchedData(ABC):
     """Training images whose corrupt ones are written down and named.
 
     Args:
         images: the split that is trained on; what it notes is told.
         source: where they come from.
         run: where corrupt images are written down.
+        workers: data workers.
+        device: where batches go.
         display: for warnings.
         quiet: another process tells what all of them meet.
+
+    Attributes:
+        lost: why there are no data workers any more; empty as long as they live.
     """
 
-    def __init__(self, images: Images, source: DataSource, run: Run, display: Display, quiet: bool) -> None:
-        self.total, self.display, self.warn = len(images), display, Recurring(display.warn)
+    def __init__(
+        self, images: Images, source: DataSource, run: Run, workers: int, device: torch.device, display: Display, quiet: bool
+    ) -> None:
+        self.total, self.workers, self.device, self.display, self.warn = len(images), workers, device, display, Recurring(display.warn)
         for note in () if quiet else images.notes:
             display.warn(note)
         self.lost = ""
-        """Why there are no data workers any more; empty as long as they live."""
         # Each process decodes its own share of a step and tells what it meets; but a cache is filled by every process alike.
         self.tells = not quiet or source.cache == "none"
         self.quarantine = Quarantine(run.quarantine if self.tells else None, self.total, source.max_corrupt)
@@ -54,19 +47,35 @@ class WatchedData:
     def __len__(self) -> int:
         return self.total
 
+    @abstractmethod
+    def batches(self, slices: Iterator[Slice]) -> Iterator[Any]:
+        """The micro-batches of a schedule's slices, on the device.
+
+        Raises:
+            UserError: too few images can be read, or data does not fit.
+        """
+
     @property
     def corrupt(self) -> int:
         """Corrupt images met so far, by all processes."""
         self.quarantine.take_over()
         return len(self.quarantine)
 
+    def cached(self, reader: Reader, side: tuple[int, int] | None = None, device: torch.device | None = None) -> Cache:
+        """All images, read once."""
+        cache = Cache(reader, self.workers, self.display.track, side, device)
+        self.note(cache.corrupt)
+        return cache
+
+    def made(self, make: Callable[[Slice], Any], slices: Iterator[Slice]) -> Iterator[Any]:
+        """What workers make of slices, on the device, the corrupt images noted that they met."""
+        for batch in made_in_order(make, slices, self.workers, self.lose, pin=self.device.type == "cuda", ahead=4):
+            self.note(batch.corrupt)
+            yield on_device(batch, self.device)
+
     def lose(self, why: str) -> None:
         """Note that there are no data workers any more."""
         self.lost = why
-
-    def report(self, batch: Any) -> None:
-        """Quarantine the corrupt images met while this batch was made."""
-        self.note(batch.corrupt)
 
     def note(self, corrupt: list[Corrupt]) -> None:
         """Quarantine corrupt images and name the new ones."""
@@ -81,25 +90,20 @@ class TrainingData(WatchedData):
 
     Args:
         recipe: of any kind of run, with `data`, `view`, `image_size`, `train.seed` and `launch.workers`.
-        run: where corrupt images are written down.
-        device: where batches go.
-        display: progress and warnings.
-        quiet: another process tells what all of them meet.
+        run, device, display, quiet: as of `WatchedData`.
     """
 
     def __init__(self, recipe: Any, run: Run, device: torch.device, display: Display, quiet: bool) -> None:
-        images = paired(open_split(recipe.data, "train"), recipe.data)
-        super().__init__(images, recipe.data, run, display, quiet)
-        size = recipe.view.canvas or recipe.image_size
-        workers = recipe.launch.workers
-        if recipe.data.cache == "none":
-            known = set(self.quarantine.found)
-            self.views = DecodedViews(images, recipe.view, size, recipe.train.seed, known, workers, device, self.lose)
+        source, images = recipe.data, open_split(recipe.data, "train")
+        super().__init__(images, source, run, recipe.launch.workers, device, display, quiet)
+        reader = Reader(images, source.observed, known=self.quarantine.found)
+        how = recipe.view, recipe.view.canvas or recipe.image_size, recipe.train.seed
+        if source.cache == "none":
+            self.views = DecodedViews(reader, *how)
         else:
-            on_device = recipe.data.cache == "device"
-            self.views = StoredViews(images, recipe.view, size, recipe.train.seed, workers, device, on_device, display.track)
-            self.note(self.views.corrupt)
+            cache = self.cached(reader, common_side(reader), device if source.cache == "device" else None)
+            self.views = CachedViews(cache, *how, device)
 
     def batches(self, slices: Iterator[Slice]) -> Iterator[Batch]:
         """The micro-batches of a schedule's slices."""
-        return self.views(slices)
+        return self.views(slices) if isinstance(self.views, CachedViews) else self.made(self.views, slices)

@@ -5,18 +5,25 @@ Decisions:
   does, the last one cut down to the image.
 - Two ways to make the pixels, equal within rounding: `cut` for one decoded image in a worker, `crop_resize` for a cached batch on the
   device.
-- A mask takes the box of its image; each of its new pixels has the value of the pixel that its centre lies in.
+- Whatever is done to an image is done to all that belongs to it (`Sample`): the target of a pair, the mask. Each pixel of a new mask has
+  the value of the pixel that its centre lies in.
 """
 
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TypeVar
+
 import torch
-from jaxtyping import Bool, Int, UInt8
+from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 from torch.nn import functional as F
 
-from iwm_core.interfaces import Draws
+from iwm_core.interfaces import Draws, Observed, Sample, constant
 from iwm_core.recipe.config import View
 
 TRIES = 10
+
+S = TypeVar("S", bound=Sample)
 
 
 def random_boxes(draws: Draws, sizes: Int[Tensor, "b 2"], view: View) -> tuple[Int[Tensor, "b 4"], Bool[Tensor, "b"]]:
@@ -60,3 +67,40 @@ def cut_mask(mask: UInt8[Tensor, "h w"], box: Int[Tensor, "4"], size: int) -> UI
     top, left, height, width = box.tolist()
     part = mask[None, None, top : top + height, left : left + width]
     return F.interpolate(part, size=(size, size), mode="nearest-exact")[0, 0]
+
+
+def crop(sample: S, box: Int[Tensor, "4"], size: int) -> S:
+    """A box of all that a sample shows, resized."""
+    target = None if sample.target is None else cut(sample.target, box, size)
+    mask = None if sample.mask is None else cut_mask(sample.mask, box, size)
+    return replace(sample, image=cut(sample.image, box, size), target=target, mask=mask)
+
+
+def mirror(sample: S) -> S:
+    """All that a sample shows, flipped from left to right."""
+    target, mask = (None if part is None else part.flip(-1) for part in (sample.target, sample.mask))
+    return replace(sample, image=sample.image.flip(-1), target=target, mask=mask)
+
+
+def mirror_actions(actions: Float[Tensor, "b a"], flips: Bool[Tensor, "b"], observed: Observed | None) -> Float[Tensor, "b a"]:
+    """What happened between the sides of pairs, told anew where both were flipped."""
+    if observed is None or not observed.mirror:
+        return actions
+    return torch.where(flips[:, None], actions * constant(observed.mirror, actions.device), actions)
+
+
+def random_views(samples: Sequence[S], draws: Draws, view: View, size: int) -> tuple[list[S], Int[Tensor, "b 4"], Bool[Tensor, "b"]]:
+    """Cropped and flipped samples, with the boxes and which were flipped."""
+    boxes, flips = random_boxes(draws, sizes_of(samples), view)
+    views = [crop(sample, box, size) for sample, box in zip(samples, boxes, strict=True)]
+    return [mirror(one) if turned else one for one, turned in zip(views, flips.tolist(), strict=True)], boxes, flips
+
+
+def centre_squares(samples: Sequence[S], size: int) -> list[S]:
+    """The largest centred square of each sample, resized."""
+    return [crop(sample, box, size) for sample, box in zip(samples, centre_boxes(sizes_of(samples)), strict=True)]
+
+
+def sizes_of(samples: Sequence[Sample]) -> Int[Tensor, "b 2"]:
+    """Heights and widths."""
+    return torch.tensor([sample.image.shape[1:] for sample in samples], dtype=torch.int64).view(-1, 2)

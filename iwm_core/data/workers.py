@@ -1,7 +1,7 @@
 """What data workers make, in order, whatever becomes of the workers.
 
 Decisions:
-- Where a worker dies, or finds no shared memory, all that is left is made in this process: what a task makes of a part depends on
+- Where a worker dies, or finds no shared memory, all that is left is made in this process: what is made of a part depends on
   nothing else, so that not a bit changes. Who asked is told why, and a training ends after its step with a checkpoint.
 - Torch tells of a dead worker by an exception out of a signal handler, wherever the program is, such as within an optimizer's step. The
   handler is put away again: the loader also looks, every five seconds, while it waits.
@@ -16,12 +16,14 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, default_convert
+from torch.utils.data import DataLoader
 
+from iwm_core.interfaces.errors import UserError
 from iwm_core.process.shown import tell
 from iwm_core.run.files import cause
 
@@ -33,9 +35,11 @@ class WorkersLost(Exception):
 
 
 class Refused(NamedTuple):
-    """What a worker gives instead of what it made: why it cannot send that."""
+    """What a worker gives instead of what it made: why it cannot."""
 
     why: str
+    mistake: bool
+    """Of the user's: an exception would arrive with the worker's traceback."""
 
 
 def warn(why: str) -> None:
@@ -44,12 +48,12 @@ def warn(why: str) -> None:
 
 
 def made_in_order(
-    task: Any, parts: Iterable[Any], workers: int, lost: Callable[[str], None] = warn, pin: bool = False, ahead: int = 2
+    make: Any, parts: Iterable[Any], workers: int, lost: Callable[[str], None] = warn, pin: bool = False, ahead: int = 2
 ) -> Iterator[Any]:
-    """What ``task`` makes of each of ``parts``, in their order.
+    """What ``make`` gives for each of ``parts``, in their order.
 
     Args:
-        task: indexed by a part.
+        make: a function of a part, pickled into the workers; a `UserError` of it arrives as it is.
         parts: each is asked for once.
         workers: processes; 0 for none.
         lost: told, once, why the rest is made in this process.
@@ -64,32 +68,29 @@ def made_in_order(
             yield part
 
     try:
-        for made in made_by_loader(task, drawing(), workers, pin, ahead):
+        for made in made_by_loader(make, drawing(), workers, pin, ahead):
             drawn.popleft()
             yield made
         return
     except WorkersLost as error:
         lost(str(error))
-    while drawn:
-        yield default_convert(task[drawn.popleft()])
-    for part in left:
-        yield default_convert(task[part])
+    yield from map(make, chain(drawn, left))
 
 
-def made_by_loader(task: Any, parts: Iterator[Any], workers: int, pin: bool, ahead: int) -> Iterator[Any]:
+def made_by_loader(make: Any, parts: Iterator[Any], workers: int, pin: bool, ahead: int) -> Iterator[Any]:
     """The same, as long as the workers live.
 
     Raises:
         WorkersLost: they do not, or cannot be started.
     """
     loader = DataLoader(
-        Unpacked(task) if workers else task,  # pyright: ignore[reportArgumentType]
+        Makes(make),  # pyright: ignore[reportArgumentType]
         batch_size=None,
         sampler=map(pickle.dumps, parts) if workers else parts,  # pyright: ignore[reportArgumentType]
         num_workers=workers,
         pin_memory=pin,
         prefetch_factor=ahead if workers else None,
-        collate_fn=into_shared_memory if workers else default_convert,
+        collate_fn=into_shared_memory if workers else lambda made: made,  # by itself, torch makes lists of tuples
         generator=torch.Generator(),  # else the global one is asked for a seed
     )
     before = signal.getsignal(signal.SIGCHLD)
@@ -110,29 +111,33 @@ def made_by_loader(task: Any, parts: Iterator[Any], workers: int, pin: bool, ahe
                 raise
             raise WorkersLost(died) from error
         if isinstance(made, Refused):
-            raise WorkersLost(made.why)
+            del items, loader  # whose workers would live as long as the error
+            raise UserError(made.why) if made.mistake else WorkersLost(made.why)
         yield made
 
 
-class Unpacked:
-    """A task whose parts come as bytes: a tensor has a connection of its own, which shows a traceback where a worker is killed."""
+class Makes:
+    """A function as the dataset of a loader. To workers, parts go as bytes: a tensor has a connection of its own, which shows a traceback
+    where a worker is killed."""
 
-    def __init__(self, task: Any) -> None:
-        self.task = task
+    def __init__(self, make: Any) -> None:
+        self.make = make
 
-    def __getitem__(self, packed: bytes) -> Any:
-        return self.task[pickle.loads(packed)]
+    def __getitem__(self, part: Any) -> Any:
+        try:
+            return self.make(pickle.loads(part) if isinstance(part, bytes) else part)
+        except UserError as error:
+            return Refused(str(error), mistake=True)
 
 
 def into_shared_memory(made: Any) -> Any:
     """In a worker: what it made, where the main process can read it."""
-    made = default_convert(made)
     try:
         share(made)
     except RuntimeError as error:
         if not any(words in str(error) for words in ("shared memory", "unable to resize file")):
             raise
-        return Refused(NO_ROOM)
+        return Refused(NO_ROOM, mistake=False)
     return made
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from iwm_core.interfaces.actions import Action as Action
     from iwm_core.interfaces.actions import ActionParams as ActionParams
+    from iwm_core.interfaces.actions import Transformation as Transformation
     from iwm_core.interfaces.actions import Views as Views
     from iwm_core.interfaces.commands import Command as Command
     from iwm_core.interfaces.component import Component as Component
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from iwm_core.interfaces.data import Factor as Factor
     from iwm_core.interfaces.data import Images as Images
     from iwm_core.interfaces.data import Observed as Observed
+    from iwm_core.interfaces.data import Sample as Sample
     from iwm_core.interfaces.draws import Draws as Draws
     from iwm_core.interfaces.errors import UserError as UserError
     from iwm_core.interfaces.evaluation import EvaluationData as EvaluationData
@@ -59,8 +61,8 @@ NAMES = {
     "iwm_core.interfaces.component": "Component option",
     "iwm_core.interfaces.constant": "constant",
     "iwm_core.interfaces.draws": "Draws",
-    "iwm_core.interfaces.actions": "Action ActionParams Views",
-    "iwm_core.interfaces.data": "NOT_COUNTED CorruptImage DataSource Factor Images Observed",
+    "iwm_core.interfaces.actions": "Action ActionParams Transformation Views",
+    "iwm_core.interfaces.data": "NOT_COUNTED CorruptImage DataSource Factor Images Observed Sample",
     "iwm_core.interfaces.evaluation": "EvaluationData Evaluator ImageBatch Track WorldModel check_finite",
     "iwm_core.interfaces.targets": "Targets TargetSelector",
     "iwm_core.interfaces.weights": "Encoder EncoderComponent HeadComponent Predictor PredictorComponent",

@@ -53,8 +53,29 @@ class CorruptImage(Exception):
     """An image that cannot be decoded; its text says why."""
 
 
+@dataclass(frozen=True)
+class Sample:
+    """An image and what is known of it: what is read of a split, cropped, and made batches of. A part that was not asked for is None.
+
+    Attributes:
+        image: the decoded RGB image.
+        target: the image that the observed action leads to; as it, the mask has the size of the image, once that is checked.
+        action: the numbers of that action.
+        mask: the segmentation mask.
+        label: the class; -1 where there is none, or where it was not asked for.
+    """
+
+    image: UInt8[Tensor, "3 h w"]
+    target: UInt8[Tensor, "3 _ _"] | None = None
+    action: Float[Tensor, "a"] | None = None
+    mask: UInt8[Tensor, "_ _"] | None = None
+    label: int = -1
+
+
 class Images(ABC):
     """One split of a dataset, in a fixed order. Instances are pickled into data workers.
+
+    The core asks for what it needs of an image together, as a `Sample`.
 
     Attributes:
         classes: names of the labels; empty where there are none.

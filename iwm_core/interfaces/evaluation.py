@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from iwm_core.interfaces.actions import Action, ActionParams, Views
+from iwm_core.interfaces.actions import Action, ActionParams, Transformation, Views
 from iwm_core.interfaces.component import Component, option
 from iwm_core.interfaces.data import Factor
 from iwm_core.interfaces.results import Evaluation, NotApplicable
@@ -39,7 +39,7 @@ class WorldModel(ABC):
     """A frozen model as evaluators see it.
 
     Attributes:
-        actions: the recipe's actions in sequence, as one action.
+        actions: the recipe's actions in sequence.
         parts: each of them by its name, in their order: parameters and numbers of ``actions`` are theirs, joined.
         names: which action each number of the encoded action belongs to, ``len(names) == len(actions.labels)``.
         grid: rows and columns of patches.
@@ -47,7 +47,7 @@ class WorldModel(ABC):
         device: where the weights are.
     """
 
-    actions: Action
+    actions: Transformation
     parts: dict[str, Action]
     names: tuple[str, ...]
     grid: tuple[int, int]

@@ -1,10 +1,10 @@
-"""A recipe's actions in their order, as one action, and the pair of views that a training step needs (PAPER §2, §4)."""
+"""A recipe's actions in their order, and the pair of views that a training step needs (PAPER §2, §4)."""
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from iwm_core.interfaces import Action, ActionParams, Draws, Observed, Views, constant
+from iwm_core.interfaces import Action, ActionParams, Draws, Observed, Transformation, Views, constant
 from iwm_core.interfaces.errors import UserError
 from iwm_core.recipe.config import Recipe
 
@@ -21,8 +21,8 @@ class ObservedAction(Action):
     observed = True
 
     def __init__(self, observed: Observed) -> None:
-        self.labels = observed.labels  # pyright: ignore[reportAttributeAccessIssue]
-        self.identity = torch.zeros(len(observed.labels), device="cpu")  # pyright: ignore[reportAttributeAccessIssue]
+        self.labels = observed.labels
+        self.identity = torch.zeros(len(observed.labels), device="cpu")
         low, high = observed.low or [-1.0] * len(self.labels), observed.high or [1.0] * len(self.labels)
         self.ranges = list(zip(low, high, strict=True))
 
@@ -42,7 +42,7 @@ class ObservedAction(Action):
         return target - source
 
 
-class ActionSequence(Action):
+class ActionSequence(Transformation):
     """Several actions, applied one after the other; parameters and encodings are joined.
 
     Each action draws from a stream of its own name: leaving one out does not change what the others draw.
@@ -51,18 +51,15 @@ class ActionSequence(Action):
         actions: by the name they have in the recipe, in its order.
     """
 
-    name = "sequence of actions"
-
     def __init__(self, actions: dict[str, Action]) -> None:
         self.parts = actions
-        # Of this instance, where a plugin's action has them on its class.
-        self.labels = tuple(label for action in actions.values() for label in action.labels)  # pyright: ignore[reportAttributeAccessIssue]
+        self.labels = tuple(label for action in actions.values() for label in action.labels)
         self.names = tuple(name for name, action in actions.items() for _ in action.labels)
-        self.identity = torch.cat([action.identity for action in actions.values()]) if actions else torch.empty(0)  # pyright: ignore[reportAttributeAccessIssue]
+        self.identity = torch.cat([action.identity for action in actions.values()]) if actions else torch.empty(0)
         self.identity_values = [value for action in actions.values() for value in action.identity.tolist()]
         self.sizes = [len(action.identity) for action in actions.values()]
-        self.observed = any(action.observed for action in actions.values())  # pyright: ignore[reportAttributeAccessIssue]
-        self.changes_target = any(action.changes_target for action in actions.values())  # pyright: ignore[reportAttributeAccessIssue]
+        self.observed = any(action.observed for action in actions.values())
+        self.changes_target = any(action.changes_target for action in actions.values())
 
     def sample(self, draws: Draws) -> ActionParams:
         drawn = [action.sample(draws.stream(name)) for name, action in self.parts.items()]

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from iwm_core.interfaces import ActionParams, Targets, Views, WorldModel
-from iwm_core.model.actions import ActionSequence, recipe_actions
+from iwm_core.model.actions import recipe_actions
 from iwm_core.model.world_model import ImageWorldModel, build_model
 from iwm_core.recipe.config import Recipe
 
@@ -41,8 +41,8 @@ class FrozenModel(WorldModel):
 
     def __init__(self, recipe: Recipe, model: ImageWorldModel, checkpoint: Path | None, step: int, device: torch.device) -> None:
         self.recipe, self.model, self.checkpoint, self.step, self.device = recipe, model, checkpoint, step, device
-        self.actions: ActionSequence = recipe_actions(recipe)  # pyright: ignore[reportIncompatibleVariableOverride]
-        self.parts, self.names = self.actions.parts, self.actions.names
+        self.actions = self.sequence = recipe_actions(recipe)
+        self.parts, self.names = self.sequence.parts, self.sequence.names
         self.grid, self.image_size = model.teacher.grid, recipe.image_size
         self.limits = [math.inf if self.parts[name].observed else FARTHEST for name in self.names]  # what data shows, training was told
 
@@ -81,7 +81,7 @@ class FrozenModel(WorldModel):
         return self.model.predictor(context, where, actions.flatten(0, 1)).float().unflatten(0, (b, c))[:, :, 0]
 
     def views(self, images: Float[Tensor, "b 3 h w"], params: ActionParams, target: Float[Tensor, "b 3 h w"] | None = None) -> Views:
-        return self.actions.views(images, params, self.recipe.view.source_from, target)
+        return self.sequence.views(images, params, self.recipe.view.source_from, target)
 
     def reinitialised(self, seed: int) -> "FrozenModel":
         with torch.random.fork_rng(devices=[]):
@@ -158,7 +158,7 @@ class FrozenModel(WorldModel):
         canvas = self.recipe.view.canvas or self.image_size
         if canvas != self.image_size and isinstance(images, Tensor) and images.shape[2:] == (canvas, canvas):
             images = fitting(images, canvas, self.device)  # what actions crop from, seen whole
-            images = self.actions.apply(images, self.actions.rest(len(images), images.device))
+            images = self.sequence.apply(images, self.sequence.rest(len(images), images.device))
         return fitting(images, self.image_size, self.device)
 
 

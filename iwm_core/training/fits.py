@@ -4,8 +4,8 @@ import warnings
 
 import torch
 
-from iwm_core.data.loader import Schedule, parts_of
-from iwm_core.data.training import open_split
+from iwm_core.data.order import Schedule, parts_of
+from iwm_core.data.reading import open_split
 from iwm_core.interfaces import Draws
 from iwm_core.interfaces.errors import UserError
 from iwm_core.model.actions import check_views, recipe_actions

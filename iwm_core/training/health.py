@@ -63,14 +63,19 @@ def spread_rows(tokens: Float[Tensor, "b n d"], rows: int = ROWS) -> Float[Tenso
     return flat[:: -(-len(flat) // rows)]
 
 
+def gather_groups(tokens: Float[Tensor, "b n d"], where: Targets) -> Float[Tensor, "b m t d"]:
+    """The tokens at the target positions."""
+    index = where.target.flatten(1)[..., None].expand(-1, -1, tokens.shape[-1])
+    return tokens.gather(1, index).unflatten(1, where.target.shape[1:])
+
+
 def gain(predicted: Float[Tensor, "b m t d"], teacher: Float[Tensor, "b n d"], where: Targets) -> Float[Tensor, ""]:
     """Share that the prediction saves of the squared error of "the batch's mean at this position": 1 is perfect, 0 no better.
 
     NaN where the mean makes no error to save, but for rounding: of one image, or where all images look the same to the teacher.
     """
-    index = where.target.flatten(1)[..., None].expand(-1, -1, teacher.shape[-1])
-    wanted = teacher.gather(1, index).view_as(predicted)
-    mean = teacher.mean(dim=0, keepdim=True).expand_as(teacher).gather(1, index).view_as(predicted)
+    wanted = gather_groups(teacher, where)
+    mean = gather_groups(teacher.mean(dim=0, keepdim=True).expand_as(teacher), where)
     left = (mean - wanted).square().mean()
     return torch.where(left > STILL * wanted.square().mean(), 1 - (predicted - wanted).square().mean() / left, torch.nan)
 
@@ -151,3 +156,15 @@ class Health:
             return None
         verdict = judge(width, self.target_std, self.effective_rank)
         return str(verdict) if verdict.word in ("partial collapse", "collapse") else None
+
+
+@torch.no_grad()
+def health_of(predicted: Float[Tensor, "b m t d"], teacher: Float[Tensor, "b n d"], where: Targets) -> Health:
+    """Health of a micro-batch; waits for the device."""
+    rows = spread_rows(teacher)
+    return Health(
+        target_std=target_std(teacher).item(),
+        effective_rank=effective_rank(rows).item(),
+        rank_bounded=len(rows) < ENOUGH * rows.shape[1],
+        gain=gain(predicted.float(), teacher, where).item(),
+    )

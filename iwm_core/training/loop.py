@@ -1,4 +1,13 @@
-"""The training loop, whatever is trained: top to bottom in the order of one step (DESIGN §6).
+"""The course of a training, whatever is trained: what happens around the loop that a kind of run writes for itself.
+
+::
+
+    learner = loop.prepare(module)
+    for step in loop.steps():
+        result = loop.gradients(learn)      # of each micro-batch, by `learner`: what the kind of run is about
+        finite = loop.update(weight_decay=0.04)
+        if loop.logs:
+            loop.log({"accuracy": …}, warnings=(), inputs={"the images": result.images})
 
 Decisions:
 - Everything that a step needs is a function of the recipe, the seed and the step; a resumed run recomputes it and stores no loader state.
@@ -10,16 +19,15 @@ Decisions:
 """
 
 import contextlib
-import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 
-from iwm_core.data.loader import Schedule, parts_of
+from iwm_core.data.order import Schedule, parts_of
+from iwm_core.data.training import WatchedData
 from iwm_core.interfaces.errors import Stopped, UserError
 from iwm_core.interfaces.events import StepEnd, TrainEnd, TrainStart
 from iwm_core.plugins.loader import load_plugins
@@ -27,217 +35,204 @@ from iwm_core.process.display import Display, Recurring
 from iwm_core.process.launch import agreement, first_reason
 from iwm_core.process.shown import as_word
 from iwm_core.process.signals import Stop, named
-from iwm_core.recipe.config import Launch, steps_of
+from iwm_core.recipe.config import Launch
 from iwm_core.run.checkpoint import load_optimizer, save_checkpoint
 from iwm_core.run.directory import Run
 from iwm_core.run.saved import read_state
-from iwm_core.training.objective import Objective, Optimisation
-from iwm_core.training.schedules import learning_rate
+from iwm_core.training.optimisation import Optimisation, make_optimizer
+from iwm_core.training.schedules import Durations, learning_rate
+from iwm_core.training.tally import Tally
 
 LOST = 1 << 16
 """What processes agree on where one has lost its data workers; larger than any signal."""
 
 
-@dataclass(frozen=True)
-class Plan:
-    """The durations of a run in steps."""
+@runtime_checkable
+class Result(Protocol):
+    """What a pass over a micro-batch gives: its loss, and whatever else the kind of run reads of it."""
 
-    steps: int
-    warmup: int
-    checkpoint_every: int
-    log_every: int
-
-    @classmethod
-    def of(cls, train: Optimisation, epoch: int) -> "Plan":
-        """Durations where an epoch has ``epoch`` steps."""
-        return cls(
-            steps=train.steps if train.steps is not None else steps_of(f"{train.epochs:.9f} epochs", epoch, "train.epochs"),
-            warmup=steps_of(train.lr.warmup, epoch, "train.lr.warmup"),
-            checkpoint_every=steps_of(train.checkpoint_every, epoch, "train.checkpoint_every", at_least=1),
-            log_every=steps_of(train.log_every, epoch, "train.log_every", at_least=1),
-        )
+    @property
+    def loss(self) -> Tensor: ...
 
 
-def fit(
-    objective: Objective,
-    run: Run,
-    checkpoint: Path | None,
-    settings: Optimisation,
-    launch: Launch,
-    accelerator: Any,
-    stop: Stop,
-    display: Display,
-) -> Path:
-    """Train to the end of a run from a checkpoint, whose weights the objective's model has, or from the start where there is none.
+R = TypeVar("R", bound=Result)
 
-    Returns:
-        The last checkpoint.
+
+class Loop:
+    """The steps of a run from a checkpoint, whose weights the model has, or from the start where there is none, to the end.
+
+    Args:
+        run, checkpoint, display: of the run.
+        settings, launch: its recipe's.
+        model: what is saved, with its frozen parts; trained is what requires gradients.
+        data: its training images.
+        accelerator, stop: of this process.
+        lr_scales: what multiplies the learning rate of a parameter, by its name in the model; 1 for those left out.
+        state: what a checkpoint keeps besides weights and steps, as JSON.
+
+    Attributes:
+        durations: of the run, in steps.
+        leads: this is the first process, which measures and writes.
 
     Raises:
-        UserError: training cannot go on.
-        Stopped: a signal ended the run early; a checkpoint is written.
+        UserError: the run does not fit its data or processes.
     """
-    model, data, plugins = objective.model, objective.data, load_plugins()
-    state = read_state(checkpoint, "images") if checkpoint is not None else {"step": 0, "images": len(data)}
-    if state["images"] != len(data):
-        raise UserError(f"the run began with {state['images']} training images, and now there are {len(data)}; go on with the same data")
-    parts = parts_of(settings.batch_size, accelerator.num_processes, launch.accumulate)
-    schedule = Schedule(settings.seed, len(data), settings.batch_size, parts)
-    plan, start = Plan.of(settings, schedule.steps_per_epoch), state["step"]
-    if checkpoint is not None and start >= plan.steps:
-        return checkpoint
-    if plan.warmup >= plan.steps:
-        display.warn(
-            f"train.lr.warmup is {plan.warmup} steps and the run {plan.steps}: the learning rate never reaches its peak; set a shorter one"
-        )
 
-    warn = Recurring(display.warn)
-    prepared = accelerator.prepare(compiled(launch, model))
-    optimizer = make_optimizer(model, settings, objective.lr_scales())
-    if checkpoint is not None:
-        load_optimizer(checkpoint, model, optimizer)
-    tally, largest = Tally(accelerator.device, before=state.get("seconds", 0.0)), agreement(accelerator)
-    if largest(start) != start:
-        raise UserError("the processes began from different checkpoints, since one was written meanwhile; start them again")
-    if accelerator.is_main_process:
-        run.rewind(start)
-    prepared.train()
-    plugins.tell("iwm_train_start", TrainStart(run.path, model, start, plan.steps))
-    batches = data.batches(schedule.slices(start, plan.steps, accelerator.process_index, accelerator.num_processes))
+    def __init__(
+        self,
+        run: Run,
+        checkpoint: Path | None,
+        settings: Optimisation,
+        launch: Launch,
+        model: nn.Module,
+        data: WatchedData,
+        accelerator: Any,
+        stop: Stop,
+        display: Display,
+        lr_scales: dict[str, float] | None = None,
+        state: Callable[[], dict[str, Any]] = dict,
+    ) -> None:
+        self.run, self.checkpoint, self.settings, self.launch, self.model, self.data = run, checkpoint, settings, launch, model, data
+        self.accelerator, self.stop, self.display, self.state = accelerator, stop, display, state
+        before = read_state(checkpoint, "images") if checkpoint is not None else {"step": 0, "images": len(data)}
+        if before["images"] != len(data):
+            raise UserError(
+                f"the run began with {before['images']} training images, and now there are {len(data)}; go on with the same data"
+            )
+        parts = parts_of(settings.batch_size, accelerator.num_processes, launch.accumulate)
+        self.schedule = Schedule(settings.seed, len(data), settings.batch_size, parts)
+        self.durations, self.start = Durations.of(settings, self.schedule.steps_per_epoch), before["step"]
+        self.leads, self.warn = accelerator.is_main_process, Recurring(display.warn)
+        self.optimizer = make_optimizer(model, settings, lr_scales)
+        self.tally = Tally(accelerator.device, before=before.get("seconds", 0.0))
 
-    for step in display.steps(start, plan.steps, "training"):
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate(settings.lr, step, plan.steps, plan.warmup) * group["lr_scale"]
-            group["weight_decay"] = objective.weight_decay(step, plan.steps) if group["decays"] else 0.0
+    def prepare(self, module: nn.Module) -> Any:
+        """The module whose forward pass gives the loss, made ready for this device and for several processes."""
+        self.prepared = self.accelerator.prepare(compiled(self.launch, module))
+        return self.prepared
 
-        loss, batch = torch.zeros((), device=accelerator.device), None
-        for micro in range(launch.accumulate):
-            batch = tally.wait(batches)
-            data.report(batch)
+    def steps(self) -> Iterator[int]:
+        """Each step that is left. What follows it, such as a checkpoint, is done when the next one is asked for.
+
+        Raises:
+            UserError: the processes differ.
+            Stopped: a signal ended the run early; a checkpoint is written.
+        """
+        steps = self.durations.steps
+        if self.start >= steps:
+            return
+        plugins, largest = load_plugins(), agreement(self.accelerator)
+        if (warmup := self.durations.warmup) >= steps:
+            why = "the learning rate never reaches its peak; set a shorter one"
+            self.display.warn(f"train.lr.warmup is {warmup} steps and the run {steps}: {why}")
+        if self.checkpoint is not None:
+            load_optimizer(self.checkpoint, self.model, self.optimizer)
+        if largest(self.start) != self.start:
+            raise UserError("the processes began from different checkpoints, since one was written meanwhile; start them again")
+        if self.leads:
+            self.run.rewind(self.start)
+        self.prepared.train()
+        plugins.tell("iwm_train_start", TrainStart(self.run.path, self.model, self.start, steps))
+        slices = self.schedule.slices(self.start, steps, self.accelerator.process_index, self.accelerator.num_processes)
+        self.batches = self.data.batches(slices)
+        for step in self.display.steps(self.start, steps, "training"):
+            self.step = step
+            yield step
+            plugins.tell("iwm_step_end", StepEnd(step + 1, self.loss))
+            self.keep(largest(LOST if self.data.lost else self.stop.received))
+        plugins.tell("iwm_train_end", TrainEnd(self.run.path, self.model, steps))
+        self.accelerator.end_training()
+
+    @property
+    def done(self) -> int:
+        """Steps done once this one is."""
+        return self.step + 1
+
+    @property
+    def last(self) -> Path:
+        """The last checkpoint of the run, which is there when all steps are done."""
+        finished = self.checkpoint if self.start >= self.durations.steps else None
+        return finished or self.run.checkpoints / f"step_{self.durations.steps}"
+
+    def gradients(self, learn: Callable[[Any], R]) -> R:
+        """The gradients of a step: of each micro-batch, ``learn(batch)`` has the loss. Returns what the last one gave."""
+        accelerator, count = self.accelerator, self.launch.accumulate
+        self.loss, result = torch.zeros((), device=accelerator.device), None
+        for micro in range(count):
+            batch = self.tally.wait(self.batches)
             # The only users of the global generator are dropout and its like: seeded by the step, they need no state to resume. It is done
             # here because a loader draws from it, too, when it gives its first batch.
-            part = (step * launch.accumulate + micro) * accelerator.num_processes + accelerator.process_index
-            torch.manual_seed(settings.seed * 1_000_003 + part)
-            last = micro == launch.accumulate - 1
-            with contextlib.nullcontext() if last else accelerator.no_sync(prepared):
-                share = objective.loss(prepared, batch, step) / launch.accumulate
+            part = (self.step * count + micro) * accelerator.num_processes + accelerator.process_index
+            torch.manual_seed(self.settings.seed * 1_000_003 + part)
+            with contextlib.nullcontext() if micro == count - 1 else accelerator.no_sync(self.prepared):
+                result = learn(batch)
+                share = result.loss / count
                 accelerator.backward(share)
-            loss += share.detach()
+            self.loss += share.detach()
+        assert result is not None, "a step has a micro-batch at least"
+        return result
 
-        norm: Any = accelerator.clip_grad_norm_(model.parameters(), settings.clip or float("inf"))
-        finite = torch.isfinite(norm)
-        optimizer.found_inf = (~finite).float()  # pyright: ignore[reportAttributeAccessIssue]  # the fused optimizer leaves weights and moments as they are
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
-        objective.stepped(step, plan.steps, finite)
+    def update(self, weight_decay: float) -> Tensor:
+        """Clip the gradients and make an optimizer's step of them. Returns whether they were finite; where not, nothing was changed."""
+        lr = learning_rate(self.settings.lr, self.step, self.durations.steps, self.durations.warmup)
+        for group in self.optimizer.param_groups:
+            group["lr"], group["weight_decay"] = lr * group["lr_scale"], weight_decay if group["decays"] else 0.0
+        self.weight_decay = weight_decay
+        self.norm: Any = self.accelerator.clip_grad_norm_(self.model.parameters(), self.settings.clip or float("inf"))
+        finite = torch.isfinite(self.norm)
+        self.optimizer.found_inf = (~finite).float()  # pyright: ignore[reportAttributeAccessIssue]  # the fused optimizer leaves weights and moments as they are
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        self.tally.add(self.loss, finite)
+        return finite
 
-        tally.add(loss, finite)
-        plugins.tell("iwm_step_end", StepEnd(step + 1, loss))
-        done = step + 1
-        if done % plan.log_every == 0 or done == plan.steps:
-            line = {"step": done, "epoch": done / schedule.steps_per_epoch, **tally.read(accelerator, settings.batch_size)}
-            line |= {"lr": max(group["lr"] for group in optimizer.param_groups), "grad_norm": float(norm)}
-            line |= {"weight_decay": objective.weight_decay(step, plan.steps), "corrupt": data.corrupt}
-            line |= objective.measured(step, plan.steps)
-            if accelerator.is_main_process:
-                run.log(line)
-                accelerator.log({k: v for k, v in line.items() if k != "step"}, step=done)
-                display.logged(done, line)
-                if line["skipped"]:
-                    warn("skipped", f"step {done}: {line['skipped']} of {plan.log_every} steps had no finite gradient and were skipped")
-                for warning in objective.warnings(line):
-                    warn(warning.partition(":")[0], f"step {done}: {warning}")
-            barren = int(tally.barren)
-            if barren >= min(max(plan.log_every, 2), plan.steps):
-                cause = objective.not_finite(batch) or "lower train.lr.peak, or use launch.precision=fp32"
-                raise UserError(f"no gradient of the last {barren} steps was finite; {cause}")
-        if accelerator.is_main_process and done < plan.steps and objective.due(done):
-            with tally.paused():
-                objective.evaluate(done)
-        received = largest(LOST if data.lost else stop.received)
-        if (done % plan.checkpoint_every == 0 or done == plan.steps or received) and accelerator.is_main_process:
-            kept = {"steps": plan.steps, "images": len(data), "seconds": tally.seconds(), **objective.state()}
-            save_checkpoint(run.checkpoints, done, model, optimizer, kept, settings.keep)
+    @property
+    def logs(self) -> bool:
+        """Whether this step is logged: then, the device may be waited for."""
+        return self.done % self.durations.log_every == 0 or self.done == self.durations.steps
+
+    def log(self, numbers: dict[str, Any], warnings: Iterable[str], inputs: Mapping[str, Tensor | None]) -> None:
+        """Log a line, and end a run that gets nowhere.
+
+        Args:
+            numbers: of the kind of run, besides those of every loop.
+            warnings: what the user should know of them, each ``topic: text``.
+            inputs: what the last micro-batch was made of, in words: searched for numbers that are not finite where no gradient is.
+
+        Raises:
+            UserError: for a whole interval, no gradient was finite.
+        """
+        every, done = self.durations.log_every, self.done
+        line = {"step": done, "epoch": done / self.schedule.steps_per_epoch, **self.tally.read(self.accelerator, self.settings.batch_size)}
+        line |= {"lr": max(group["lr"] for group in self.optimizer.param_groups), "grad_norm": float(self.norm)}
+        line |= {"weight_decay": self.weight_decay, "corrupt": self.data.corrupt, **numbers}
+        if self.leads:
+            self.run.log(line)
+            self.accelerator.log({k: v for k, v in line.items() if k != "step"}, step=done)
+            self.display.logged(done, line)
+            if line["skipped"]:
+                self.warn("skipped", f"step {done}: {line['skipped']} of {every} steps had no finite gradient and were skipped")
+            for warning in warnings:
+                self.warn(warning.partition(":")[0], f"step {done}: {warning}")
+        if (barren := int(self.tally.barren)) >= min(max(every, 2), self.durations.steps):
+            culprit = next((name for name, part in inputs.items() if part is not None and not part.isfinite().all()), None)
+            cause = f"{culprit} hold numbers that are not finite: mend them" if culprit else ""
+            raise UserError(
+                f"no gradient of the last {barren} steps was finite; {cause or 'lower train.lr.peak, or use launch.precision=fp32'}"
+            )
+
+    def keep(self, received: int) -> None:
+        """Write a checkpoint where one is due, and end the run where a signal came."""
+        done, steps = self.done, self.durations.steps
+        if (done % self.durations.checkpoint_every == 0 or done == steps or received) and self.leads:
+            kept = {"steps": steps, "images": len(self.data), "seconds": self.tally.seconds(), **self.state()}
+            save_checkpoint(self.run.checkpoints, done, self.model, self.optimizer, kept, self.settings.keep)
         if received:
-            why = f": {first_reason(data.lost)}" if received == LOST else f" by {named(received)}"
-            text = f"stopped at step {done} of {plan.steps}{why}; continue with `iwm resume {as_word(run.path)}`"
+            why = f": {first_reason(self.data.lost)}" if received == LOST else f" by {named(received)}"
+            text = f"stopped at step {done} of {steps}{why}; continue with `iwm resume {as_word(self.run.path)}`"
             raise Stopped(text, 1 if received == LOST else 128 + received)
-
-    plugins.tell("iwm_train_end", TrainEnd(run.path, model, plan.steps))
-    accelerator.end_training()
-    return run.checkpoints / f"step_{plan.steps}"
 
 
 def compiled(launch: Launch, part: Any) -> Any:
     """A module or function, compiled where the recipe asks for it."""
     return torch.compile(part) if launch.compile else part
-
-
-def make_optimizer(model: nn.Module, settings: Optimisation, lr_scales: dict[str, float] | None = None) -> torch.optim.Optimizer:
-    """AdamW over what is trained; only the weights of linear and convolutional layers decay (PAPER §5)."""
-    groups: dict[tuple[float, bool], list[nn.Parameter]] = {}
-    for name, parameter in model.named_parameters():
-        if parameter.requires_grad:
-            decays = name.endswith("weight") and parameter.ndim >= 2
-            groups.setdefault(((lr_scales or {}).get(name, 1.0), not decays), []).append(parameter)
-    described = [{"params": groups[scale, rest], "decays": not rest, "lr_scale": scale} for scale, rest in sorted(groups)]
-    return torch.optim.AdamW(described, lr=settings.lr.peak, betas=(settings.betas[0], settings.betas[1]), fused=True)
-
-
-class Tally:
-    """Sums between two logged lines, kept on the device, and where the time went.
-
-    Args:
-        device: of the loss.
-        before: seconds that the run took before this process.
-    """
-
-    def __init__(self, device: torch.device, before: float) -> None:
-        self.loss, self.skipped = torch.zeros((), device=device), torch.zeros((), device=device)
-        self.barren = torch.zeros((), device=device)
-        """Steps since the last that had a finite gradient."""
-        self.before, self.began, self.rested = before, time.perf_counter(), 0.0
-        self.steps, self.waited, self.since = 0, 0.0, self.began
-
-    @contextlib.contextmanager
-    def paused(self) -> Iterator[None]:
-        """What is done meanwhile does not count."""
-        before = time.perf_counter()
-        yield
-        rested = time.perf_counter() - before
-        self.since += rested
-        self.rested += rested
-
-    def seconds(self) -> float:
-        """How long the run has trained so far."""
-        return self.before + time.perf_counter() - self.began - self.rested
-
-    def wait(self, batches: Iterator[Any]) -> Any:
-        """The next batch, noting how long it took to come."""
-        before = time.perf_counter()
-        batch = next(batches)
-        self.waited += time.perf_counter() - before
-        return batch
-
-    def add(self, loss: Tensor, finite: Tensor) -> None:
-        """Count a step; the loss of a skipped one is left out."""
-        self.loss += torch.where(finite, loss, 0.0)
-        self.skipped += ~finite
-        self.barren = torch.where(finite, 0.0, self.barren + 1)
-        self.steps += 1
-
-    def read(self, accelerator: Any, batch_size: int) -> dict[str, Any]:
-        """The numbers since the last reading, over all processes; starts anew."""
-        skipped = int(self.skipped.item())
-        counted = self.steps - skipped
-        loss = accelerator.reduce(self.loss, reduction="mean").item() / counted if counted else float("nan")
-        seconds = time.perf_counter() - self.since
-        line = {
-            "loss": loss,
-            "images_per_s": batch_size * self.steps / seconds,
-            "data_wait": self.waited / seconds,
-            "skipped": skipped,
-        }
-        self.loss, self.skipped = torch.zeros_like(self.loss), torch.zeros_like(self.skipped)
-        self.steps, self.waited, self.since = 0, 0.0, time.perf_counter()
-        return line

@@ -1,32 +1,79 @@
-"""Pretraining: an image world model learns to predict what actions do to images, one step in the order of DESIGN §6.
+"""Pretraining, one step read top to bottom: an image world model learns to predict what actions do to images (DESIGN §6).
 
-The loop is `iwm_core.training.loop.fit`; here stands what is particular: views and actions, the predictor's loss, the teacher, its health.
+A step is `learn`, in which `Pass` stands for teacher, student, predictor and loss, and the body of the loop in `train`. What every training
+does around its steps, such as logs and checkpoints, is `iwm_core.training.loop`.
 """
 
-from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional as F
 
 from iwm_core.data.loader import Batch
 from iwm_core.data.training import TrainingData
 from iwm_core.evaluation.evaluate import evaluate_in_training
-from iwm_core.interfaces import Draws, Targets
+from iwm_core.interfaces import Draws, Targets, Views
 from iwm_core.interfaces.errors import UserError
 from iwm_core.model.actions import recipe_actions
-from iwm_core.model.world_model import ImageWorldModel, Prediction, build_model
+from iwm_core.model.world_model import ImageWorldModel, build_model
 from iwm_core.process.display import Display
 from iwm_core.process.launch import make_accelerator
 from iwm_core.process.signals import Stop
 from iwm_core.recipe.config import Recipe, steps_of
 from iwm_core.run.checkpoint import load_weights
 from iwm_core.run.directory import Run
-from iwm_core.training.health import ENOUGH, Health, effective_rank, gain, spread_rows, target_std
-from iwm_core.training.loop import compiled, fit
-from iwm_core.training.objective import Objective, first_not_finite
+from iwm_core.training.health import gather_groups, health_of, spread_rows
+from iwm_core.training.loop import Loop, compiled
 from iwm_core.training.schedules import momentum, weight_decay
+
+LOSSES = {"l2": F.mse_loss, "smooth_l1": F.smooth_l1_loss}
+
+
+class Prediction(NamedTuple):
+    """One forward pass: the loss, what was predicted, and all of the teacher's tokens."""
+
+    loss: Float[Tensor, ""]
+    predicted: Float[Tensor, "b m t d"]
+    teacher: Float[Tensor, "b n d"]
+
+
+class Pass(nn.Module):
+    """The forward pass of a world model that learns, as the module that is prepared for devices and processes.
+
+    Args:
+        model: student, predictor and teacher.
+        loss: a name in `LOSSES`; the mean over positions and dimensions.
+    """
+
+    def __init__(self, model: ImageWorldModel, loss: str = "l2") -> None:
+        super().__init__()
+        self.model, self.loss = model, LOSSES[loss]
+
+    def forward(self, views: Views, where: Targets) -> Prediction:
+        """Loss of predicting the teacher's tokens of the target from the student's tokens of the source's context."""
+        with torch.no_grad():
+            teacher = self.model.targets(views.target)
+            wanted = gather_groups(teacher, where)
+        context = self.model.student(views.source, where.context)
+        predicted = self.model.predictor(context, where, views.action)
+        return Prediction(self.loss(predicted.float(), wanted), predicted, teacher)
+
+
+class Outcome(NamedTuple):
+    """What came of a micro-batch: what was seen, what was asked, and what was predicted."""
+
+    batch: Batch
+    views: Views
+    where: Targets
+    prediction: Prediction
+
+    @property
+    def loss(self) -> Tensor:
+        return self.prediction.loss
 
 
 def train(run: Run, recipe: Recipe, checkpoint: Path | None, display: Display) -> None:
@@ -43,88 +90,47 @@ def train(run: Run, recipe: Recipe, checkpoint: Path | None, display: Display) -
         if checkpoint is not None:
             load_weights(checkpoint, model)
         data = TrainingData(recipe, run, accelerator.device, display, quiet=not accelerator.is_main_process)
-        objective = Pretraining(run, recipe, model, data, accelerator.device, display)
-        fit(objective, run, checkpoint, recipe.train, recipe.launch, accelerator, stop, display)
+        loop = Loop(run, checkpoint, recipe.train, recipe.launch, model, data, accelerator, stop, display)
+        actions, make_views = recipe_actions(recipe), compiled(recipe.launch, recipe_actions(recipe).views)
+        predict, settings, steps = loop.prepare(Pass(model, recipe.train.loss)), recipe.train, loop.durations.steps
+        epoch = loop.schedule.steps_per_epoch
+        every = {name: steps_of(e.every, epoch, f"evaluators.{name}.every") for name, e in recipe.evaluators.items()}
+
+        def learn(batch: Batch) -> Outcome:
+            draws = Draws(settings.seed, batch.epoch, batch.index)
+            params = actions.observe(actions.sample(draws.stream("actions")), batch.action)
+            views = make_views(batch.images, params, recipe.view.source_from, batch.target)
+            where = select(recipe, draws, model.student.grid)
+            return Outcome(batch, views, where, predict(views, where))
+
+        for step in loop.steps():
+            outcome = loop.gradients(learn)
+            finite = loop.update(weight_decay(settings.weight_decay, step, steps))
+            keeps = momentum(settings.momentum, step, steps)
+            model.update_teacher((1 - keeps) * finite)
+
+            if loop.logs:
+                teacher = outcome.prediction.teacher
+                health = health_of(outcome.prediction.predicted, teacher, outcome.where)
+                verdict = health.verdict(min(teacher.shape[-1], len(spread_rows(teacher))), len(teacher))
+                loop.log({**asdict(health), "momentum": keeps}, [verdict] if verdict else [], inputs(recipe, outcome))
+            due = [name for name, count in every.items() if count and loop.done % count == 0]
+            if due and loop.leads and loop.done < steps:  # after the last step, all measure from its checkpoint
+                with loop.tally.paused():
+                    evaluate_in_training(due, run, recipe, model, loop.done, accelerator.device, display)
 
 
-class Pretraining(Objective):
-    """An image world model and what it learns from.
-
-    Args:
-        run, recipe: the run and its recipe.
-        model: student, predictor and teacher.
-        data: the training images.
-        device: where it is computed.
-        display: for evaluators.
-    """
-
-    def __init__(
-        self, run: Run, recipe: Recipe, model: ImageWorldModel, data: TrainingData, device: torch.device, display: Display
-    ) -> None:
-        self.run, self.recipe, self.device, self.display = run, recipe, device, display
-        self.model = self.world_model = model
-        self.data = data
-        self.actions = recipe_actions(recipe)
-        self.make_views = compiled(recipe.launch, self.actions.views)
-        epoch = len(data) // recipe.train.batch_size
-        self.every = {name: steps_of(e.every, epoch, f"evaluators.{name}.every") for name, e in recipe.evaluators.items()}
-
-    def loss(self, prepared: Any, batch: Batch, step: int) -> torch.Tensor:
-        draws = Draws(self.recipe.train.seed, batch.epoch, batch.index)
-        params = self.actions.observe(self.actions.sample(draws.stream("actions")), batch.action)
-        views = self.make_views(batch.images, params, self.recipe.view.source_from, batch.target)
-        self.views, self.where = views, self.select(draws)
-        self.prediction: Prediction = prepared(views.source, views.target, views.action, self.where)
-        return self.prediction.loss
-
-    def select(self, draws: Draws) -> Targets:
-        """Context and targets of a batch; a selector that cannot fit the grid is the user's mistake."""
-        try:
-            return self.recipe.targets.select(draws.stream("targets"), self.world_model.student.grid)
-        except ValueError as error:
-            raise UserError(str(error)) from error
-
-    def weight_decay(self, step: int, steps: int) -> float:
-        return weight_decay(self.recipe.train.weight_decay, step, steps)
-
-    def stepped(self, step: int, steps: int, finite: torch.Tensor) -> None:
-        self.world_model.update_teacher((1 - momentum(self.recipe.train.momentum, step, steps)) * finite)
-
-    def measured(self, step: int, steps: int) -> dict[str, Any]:
-        self.health = measure(self.prediction, self.where)
-        return {**asdict(self.health), "momentum": momentum(self.recipe.train.momentum, step, steps)}
-
-    def not_finite(self, batch: Batch) -> str:
-        data, actions = f"data={self.recipe.data.name}", f"actions=[{','.join(self.recipe.actions)}]"
-        seen = {f"the images of {data}": batch.images, f"the second images of {data}": batch.target, f"the actions of {data}": batch.action}
-        made = {f"the images that {actions} make": self.views.source, f"the target images that {actions} make": self.views.target}
-        return first_not_finite(seen | made | {f"the parameters that {actions} encode": self.views.action})
-
-    def warnings(self, line: dict[str, Any]) -> Iterator[str]:
-        teacher = self.prediction.teacher
-        verdict = self.health.verdict(min(teacher.shape[-1], len(spread_rows(teacher))), len(teacher))
-        if verdict is not None:
-            yield verdict
-
-    def evaluators(self, done: int) -> list[str]:
-        """Which evaluators measure after ``done`` steps; after the last one, all do, from the checkpoint."""
-        return [name for name, every in self.every.items() if every and done % every == 0]
-
-    def due(self, done: int) -> bool:
-        return bool(self.evaluators(done))
-
-    def evaluate(self, done: int) -> None:
-        evaluate_in_training(self.evaluators(done), self.run, self.recipe, self.world_model, done, self.device, self.display)
+def select(recipe: Recipe, draws: Draws, grid: tuple[int, int]) -> Targets:
+    """Context and targets of a batch; a selector that cannot fit the grid is the user's mistake."""
+    try:
+        return recipe.targets.select(draws.stream("targets"), grid)
+    except ValueError as error:
+        raise UserError(str(error)) from error
 
 
-@torch.no_grad()
-def measure(prediction: Prediction, where: Targets) -> Health:
-    """Health of a micro-batch; waits for the device."""
-    teacher = prediction.teacher
-    rows = spread_rows(teacher)
-    return Health(
-        target_std=target_std(teacher).item(),
-        effective_rank=effective_rank(rows).item(),
-        rank_bounded=len(rows) < ENOUGH * rows.shape[1],
-        gain=gain(prediction.predicted.float(), teacher, where).item(),
-    )
+def inputs(recipe: Recipe, outcome: Outcome) -> dict[str, Tensor | None]:
+    """What a prediction was made from, in words, in the order in which it was made."""
+    data, actions, batch, views = f"data={recipe.data.name}", f"actions=[{','.join(recipe.actions)}]", outcome.batch, outcome.views
+    seen = {f"the images of {data}": batch.images, f"the second images of {data}": batch.target, f"the actions of {data}": batch.action}
+    made = {f"the images that {actions} make": views.source, f"the target images that {actions} make": views.target}
+    return seen | made | {f"the parameters that {actions} encode": views.action}

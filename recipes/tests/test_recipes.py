@@ -15,7 +15,7 @@ from iwm_core.recipe.files import find_recipes
 from iwm_core.recipe.schema import kind_of
 from iwm_core.recipe.thaw import thaw
 from iwm_core.training.fits import check_fit
-from iwm_core.training.loop import Plan
+from iwm_core.training.schedules import Durations
 
 load_plugins.cache_clear()
 RECIPES = find_recipes()
@@ -48,7 +48,7 @@ def test_every_recipe_composes_and_fits_together(name):
     recipe = thaw(config)
     assert recipe.recipe == name
     check_fit(recipe)
-    plan = Plan.of(recipe.train, EPOCH)
+    plan = Durations.of(recipe.train, EPOCH)
     assert 0 <= plan.warmup < plan.steps
     assert 1 <= plan.checkpoint_every <= plan.steps
     assert 1 <= plan.log_every <= plan.steps
@@ -72,7 +72,7 @@ def test_every_tuning_composes_within_each_budget(name, budget):
     recipe = thaw(config)
     assert recipe.recipe == name
     assert recipe.data.name == "scenes"
-    plan = Plan.of(recipe.train, EPOCH)
+    plan = Durations.of(recipe.train, EPOCH)
     assert 0 <= plan.warmup < plan.steps
     assert 1 <= plan.checkpoint_every <= plan.steps
     assert recipe.train.lr.start <= recipe.train.lr.peak >= recipe.train.lr.end

@@ -11,7 +11,8 @@ from PIL import Image
 
 from iwm_core.cli.main import dispatch
 from iwm_core.data.evaluation import RunData
-from iwm_core.data.loader import random_views
+from iwm_core.data.reading import Reader
+from iwm_core.data.view import random_views
 from iwm_core.interfaces.draws import Draws
 from iwm_core.recipe.compose import compose
 from iwm_core.recipe.thaw import thaw
@@ -90,6 +91,6 @@ def test_the_canvas_is_the_view_of_training_where_that_shows_the_whole_square(ti
     recipe = thaw(config)
     (batch,) = RunData(recipe, torch.device("cpu")).batches("train", 12, 12)
     images = recipe.data.open("train")
-    trained, _, _ = random_views([images.image(i) for i in range(12)], Draws(0, 0, torch.arange(12)), recipe.view, canvas)
+    trained, _, _ = random_views(list(Reader(images).samples(torch.arange(12))), Draws(0, 0, torch.arange(12)), recipe.view, canvas)
     assert batch.images.shape == (12, 3, canvas, canvas)
-    assert torch.equal(batch.images, trained / 255)
+    assert torch.equal(batch.images, torch.stack([view.image for view in trained]) / 255)

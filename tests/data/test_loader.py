@@ -4,9 +4,12 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from iwm_core.data.loader import DecodedViews, Schedule
+from iwm_core.data.cache import Cache, common_side
+from iwm_core.data.loader import CachedViews, DecodedViews, on_device
+from iwm_core.data.order import Schedule
 from iwm_core.data.quarantine import Corrupt
-from iwm_core.data.store import StoredViews
+from iwm_core.data.reading import Reader
+from iwm_core.data.workers import made_in_order
 from iwm_core.interfaces import CorruptImage, Draws, Images
 from iwm_core.interfaces.errors import UserError
 from iwm_core.recipe.config import View
@@ -45,12 +48,18 @@ def slices(start=0, stop=3):
     return Schedule(1, 24, 8).slices(start, stop, 0, 1)
 
 
-def decoded(images, *, workers=0, known=(), view=None, stop=3):
-    return list(DecodedViews(images, view or View(), 16, 1, set(known), workers, CPU)(slices(0, stop)))
+def decoded(images, *, workers=0, known=(), view=None, stop=3, seed=1, parts=None):
+    views = DecodedViews(Reader(images, known=known), view or View(), 16, seed)
+    return [on_device(batch, CPU) for batch in made_in_order(views, parts or slices(0, stop), workers)]
+
+
+def cache(images):
+    reader = Reader(images)
+    return Cache(reader, 0, lambda items, label, total: items, common_side(reader))
 
 
 def stored(images):
-    return list(StoredViews(images, View(), 16, 1, 0, CPU, False, lambda items, label, total: items)(slices()))
+    return list(CachedViews(cache(images), View(), 16, 1, CPU)(slices()))
 
 
 def assert_same(one, two):
@@ -121,11 +130,11 @@ def test_a_view_is_a_function_of_seed_epoch_and_index_alone():
     views = {(b.epoch, int(i)): view for b in batches for i, view in zip(b.index, b.images, strict=True)}
     assert len(views) == 48
     parts = iter([part._replace(index=part.index.flip(0)[:3]) for part in slices(0, 6)])
-    for batch in DecodedViews(images, View(), 16, 1, set(), 0, CPU)(parts):
+    for batch in decoded(images, parts=parts):
         for i, view in zip(batch.index, batch.images, strict=True):
             assert torch.equal(view, views[batch.epoch, int(i)])
     assert not any(torch.equal(views[0, i], views[1, i]) for i in range(24)), "another epoch, another view"
-    other = list(DecodedViews(images, View(), 16, 2, set(), 0, CPU)(slices()))  # the order of seed 1, the views of seed 2
+    other = decoded(images, seed=2)  # the order of seed 1, the views of seed 2
     assert not any(torch.equal(view, views[0, int(i)]) for b in other for i, view in zip(b.index, b.images, strict=True))
 
 
@@ -184,8 +193,8 @@ def test_cached_corrupt_images_are_replaced_likewise_and_told_once():
     cached = stored(equal_sizes(corrupt=corrupt))
     for one, two in zip(decoded(equal_sizes(corrupt=corrupt)), cached, strict=True):
         assert (one.images - two.images).abs().max() <= 2 / 255
-    told = [c.index for batch in cached for c in batch.corrupt]
-    assert sorted(set(told)) == corrupt
+        assert two.corrupt == []
+    assert [c.index for c in cache(equal_sizes(corrupt=corrupt)).corrupt] == corrupt
 
 
 def test_a_cache_of_which_nothing_can_be_read():

@@ -1,7 +1,7 @@
-"""What `denoising_plugin` trains: its own objective, by the loop that pretraining uses."""
+"""What `denoising_plugin` trains: its own step, in the loop that pretraining uses."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -12,30 +12,16 @@ from iwm_core.process.launch import make_accelerator
 from iwm_core.process.shown import tell
 from iwm_core.process.signals import Stop
 from iwm_core.run.checkpoint import load_weights
-from iwm_core.training.loop import fit
-from iwm_core.training.objective import Objective, first_not_finite
+from iwm_core.training.loop import Loop
 
 
 def autoencoder() -> nn.Module:
     return nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.GELU(), nn.Conv2d(4, 3, 3, padding=1))
 
 
-class Denoise(Objective):
-    def __init__(self, recipe: Any, model: nn.Module, data: TrainingData) -> None:
-        self.recipe, self.model, self.data = recipe, model, data
-
-    def loss(self, prepared: Any, batch: Any, step: int) -> Tensor:
-        images = batch.images.float() / 255
-        return (prepared(images + self.recipe.noise.strength * torch.randn_like(images)) - images).square().mean()
-
-    def weight_decay(self, step: int, steps: int) -> float:
-        return 0.0
-
-    def measured(self, step: int, steps: int) -> dict[str, Any]:
-        return {}
-
-    def not_finite(self, batch: Any) -> str:
-        return first_not_finite({"the images": batch.images})
+class Restored(NamedTuple):
+    loss: Tensor
+    images: Tensor
 
 
 def train(run: Any, recipe: Any, checkpoint: Path | None, display: Any) -> None:
@@ -46,7 +32,18 @@ def train(run: Any, recipe: Any, checkpoint: Path | None, display: Any) -> None:
         if checkpoint is not None:
             load_weights(checkpoint, model)
         data = TrainingData(recipe, run, accelerator.device, display, quiet=not accelerator.is_main_process)
-        fit(Denoise(recipe, model, data), run, checkpoint, recipe.train, recipe.launch, accelerator, stop, display)
+        loop = Loop(run, checkpoint, recipe.train, recipe.launch, model, data, accelerator, stop, display)
+        restore = loop.prepare(model)
+
+        def learn(batch: Any) -> Restored:
+            images = batch.images.float() / 255
+            return Restored((restore(images + recipe.noise.strength * torch.randn_like(images)) - images).square().mean(), batch.images)
+
+        for _ in loop.steps():
+            restored = loop.gradients(learn)
+            loop.update(weight_decay=0.0)
+            if loop.logs:
+                loop.log({}, (), {"the images": restored.images})
 
 
 def load(checkpoint: Path) -> nn.Module:

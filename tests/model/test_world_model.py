@@ -9,17 +9,18 @@ from iwm_vit.encoder import TimmViT
 from iwm_vit.predictors.feature import Feature
 from tiny_plugin import Gain
 
-from iwm_core.interfaces import Action, ActionParams, Draws, Targets, option
+from iwm_core.interfaces import Action, ActionParams, Draws, Targets, Views, option
 from iwm_core.model.actions import ActionSequence
 from iwm_core.model.world_model import ImageWorldModel
+from iwm_core.training.pretraining import Pass
 
 B = 3
 
 
-def build(loss="l2", normalise_targets=True, drop_path=0.0):
+def build(normalise_targets=True, drop_path=0.0):
     torch.manual_seed(0)
     student = TimmViT(patch_size=4, width=16, depth=2, heads=2, drop_path=drop_path).build(16)
-    model = ImageWorldModel(student, Feature(depth=1, width=16, heads=2).build(16, (4, 4), 2), loss, normalise_targets)
+    model = ImageWorldModel(student, Feature(depth=1, width=16, heads=2).build(16, (4, 4), 2), normalise_targets)
     with torch.no_grad():
         for parameter in model.teacher.parameters():
             parameter += 0.2 * torch.randn(parameter.shape)
@@ -45,7 +46,7 @@ def huber(x):
     ("loss", "normalise", "cost"), [("l2", True, squared), ("l2", False, squared), ("smooth_l1", True, huber), ("smooth_l1", False, huber)]
 )
 def test_loss_equals_a_loop_over_images_and_positions(loss, normalise, cost):
-    model = build(loss, normalise).eval()
+    model = build(normalise).eval()
     source, target, action, where = some_input()
     costs = []
     for i in range(B):
@@ -57,12 +58,12 @@ def test_loss_equals_a_loop_over_images_and_positions(loss, normalise, cost):
         for group in range(2):
             for place, position in enumerate(where.target[i, group]):
                 costs += [cost(x) for x in (predicted[group, place] - teacher[position]).tolist()]
-    assert model(source, target, action, where).loss.item() == pytest.approx(sum(costs) / len(costs), rel=1e-4)
+    assert Pass(model, loss)(Views(source, target, action), where).loss.item() == pytest.approx(sum(costs) / len(costs), rel=1e-4)
 
 
 def test_gradient_reaches_the_student_and_never_the_teacher():
     model, (source, target, action, where) = build(), some_input()
-    model(source, target.requires_grad_(), action, where).loss.backward()
+    Pass(model)(Views(source, target.requires_grad_(), action), where).loss.backward()
     assert target.grad is None
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in [*model.student.parameters(), *model.predictor.parameters()])
     assert all(p.grad is None and not p.requires_grad for p in model.teacher.parameters())

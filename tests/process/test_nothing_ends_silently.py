@@ -20,10 +20,10 @@ from tiny_tuning import weights
 
 from iwm_core.cli.main import guarded
 from iwm_core.interfaces.errors import Stopped
-from iwm_core.model.world_model import ImageWorldModel
 from iwm_core.plugins.loader import load_plugins
 from iwm_core.process.output import Lasting
 from iwm_core.process.signals import ending_in_a_line
+from iwm_core.training.pretraining import Pass
 
 TINY = [sys.executable, tiny_command.__file__]
 LONG = ["train", "recipe=tiny", "run=r", "train.steps=100000", "train.log_every=5", "train.checkpoint_every=100000"]
@@ -161,8 +161,8 @@ def test_lost_workers_elsewhere_are_a_warning(iwm, monkeypatch):
 
 @pytest.mark.parametrize("every", [1, 2, 100])
 def test_a_gradient_that_is_never_finite_ends_a_run_however_often_it_is_logged(iwm, monkeypatch, every):
-    real = ImageWorldModel.forward
-    monkeypatch.setattr(ImageWorldModel, "forward", lambda self, *x: (p := real(self, *x))._replace(loss=p.loss * float("inf")))
+    real = Pass.forward
+    monkeypatch.setattr(Pass, "forward", lambda self, *x: (p := real(self, *x))._replace(loss=p.loss * float("inf")))
     status, error = iwm("train", "recipe=tiny", "run=r", f"train.log_every={every}")
     assert status == 2
     assert re.fullmatch(

@@ -13,14 +13,15 @@ from iwm_vit.predictors.adaln import AdaLN
 from safetensors.torch import load_file
 from torch import nn
 
-from iwm_core.interfaces import Targets
+from iwm_core.interfaces import Targets, Views
 from iwm_core.interfaces.errors import UserError
 from iwm_core.model.world_model import ImageWorldModel
 from iwm_core.recipe.config import Train
 from iwm_core.run import checkpoint
 from iwm_core.run.checkpoint import load_optimizer, load_weights, save_checkpoint
 from iwm_core.run.saved import latest_checkpoint, read_state, saved_steps
-from iwm_core.training.loop import make_optimizer
+from iwm_core.training.optimisation import make_optimizer
+from iwm_core.training.pretraining import Pass
 
 FILES = {"model.safetensors", "optimizer.safetensors", "state.json"}
 
@@ -38,7 +39,8 @@ class Training:
         where = Targets(torch.tensor([[0, 1]] * 2), torch.tensor([[[2, 3]]] * 2))
         for step in range(first, last):
             torch.manual_seed(step)
-            self.model(torch.rand(2, 3, 8, 8), torch.rand(2, 3, 8, 8), torch.randn(2, 1), where).loss.backward()
+            views = Views(torch.rand(2, 3, 8, 8), torch.rand(2, 3, 8, 8), torch.randn(2, 1))
+            Pass(self.model)(views, where).loss.backward()
             self.optimizer.step()
             self.optimizer.zero_grad()
             self.model.update_teacher(torch.tensor(0.1))

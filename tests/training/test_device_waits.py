@@ -10,14 +10,16 @@ from iwm_vit.encoder import TimmViT
 from torch._subclasses.fake_tensor import DataDependentOutputException, DynamicOutputShapeException
 from torch.func import functional_call
 
-from iwm_core.data.loader import Schedule
-from iwm_core.data.pairs import PairedImages
-from iwm_core.data.store import StoredViews
-from iwm_core.interfaces import Draws, Images, Observed
+from iwm_core.data.cache import Cache, common_side
+from iwm_core.data.loader import CachedViews
+from iwm_core.data.order import Schedule
+from iwm_core.data.reading import Reader
+from iwm_core.interfaces import Draws, Images, Observed, Views
 from iwm_core.model.actions import ActionSequence
 from iwm_core.model.world_model import ImageWorldModel
 from iwm_core.plugins.loader import load_plugins
 from iwm_core.recipe.config import View
+from iwm_core.training.pretraining import Pass
 
 GRID, SIDE, BATCH = (8, 8), 64, 4
 
@@ -90,12 +92,12 @@ def test_the_model_never_waits(component):
     selector = load_plugins().component("target_selector", "multiblock")()
     selector.select(Draws(0, 0, torch.arange(1)), GRID)
     encoder = TimmViT(model="vit_tiny_patch16_224", patch_size=8, width=16, depth=1, heads=2).build(SIDE)
-    model = ImageWorldModel(encoder, component().build(encoder.width, encoder.grid, 3))
+    model = Pass(ImageWorldModel(encoder, component().build(encoder.width, encoder.grid, 3)))
     waits = NoWaits()
     with waits.fakes:
         weights = {name: torch.empty_like(tensor, device=GPU) for name, tensor in (*model.named_parameters(), *model.named_buffers())}
     with waits:
-        inputs = images(), images(), torch.ones(BATCH, 3, device=GPU), selector.select(draws(), GRID)
+        inputs = Views(images(), images(), torch.ones(BATCH, 3, device=GPU)), selector.select(draws(), GRID)
         assert functional_call(model, weights, inputs).loss.device.type == GPU.type
 
 
@@ -118,18 +120,20 @@ class Blank(Images):
         return str(index)
 
 
-@pytest.mark.parametrize("images", [Blank(), PairedImages(Blank(), Observed("move", ("far",), mirror=(-1,)))], ids=["single", "pairs"])
+@pytest.mark.parametrize("observed", [None, Observed("move", ("far",), mirror=(-1,))], ids=["single", "pairs"])
 @pytest.mark.parametrize("on_device", [True, False], ids=["device", "ram"])
-def test_cached_views_never_wait(images, on_device):
+def test_cached_views_never_wait(observed, on_device):
     slices = list(Schedule(0, 8, BATCH).slices(0, 3, 0, 1))
-    stored = StoredViews(images, View(), SIDE, 0, 0, torch.device("cpu"), on_device, lambda items, label, total: items)
+    reader = Reader(Blank(), observed)
+    cache = Cache(reader, 0, lambda items, label, total: items, common_side(reader))
+    stored = CachedViews(cache, View(), SIDE, 0, torch.device("cpu"))
     waits = NoWaits()
     with waits.fakes:  # the images are read for real, and then taken to the device
         stored.device, stored.sizes, stored.scale, stored.actions = (
             GPU,
             *(torch.empty_like(part, device=GPU) for part in (stored.sizes, stored.scale, stored.actions)),
         )
-        stored.images = torch.empty_like(stored.images, device=GPU) if on_device else stored.images
+        cache.blocks = [torch.empty_like(block, device=GPU) for block in cache.blocks] if on_device else cache.blocks
     with waits:
         batches = list(stored(iter(slices)))
         assert [batch.images.shape for batch in batches] == [(BATCH, 3, SIDE, SIDE)] * 3

@@ -6,8 +6,7 @@ import math
 import pytest
 
 from iwm_core.recipe.config import LearningRate, Ramp, Train, steps_of
-from iwm_core.training.loop import Plan
-from iwm_core.training.schedules import learning_rate, momentum, weight_decay
+from iwm_core.training.schedules import Durations, learning_rate, momentum, weight_decay
 
 LR = LearningRate(start=2e-4, peak=1e-3, end=1e-6)
 
@@ -91,6 +90,6 @@ def test_durations_that_are_too_short(text):
 
 def test_a_plan_counts_epochs_in_the_datas_steps():
     settings = Train(epochs=2.5, checkpoint_every="0.5 epochs", log_every="3", lr=LearningRate(warmup="1 epoch"))
-    assert Plan.of(settings, 40) == Plan(steps=100, warmup=40, checkpoint_every=20, log_every=3)
-    assert Plan.of(Train(steps=7), 40) == Plan(steps=7, warmup=0, checkpoint_every=40, log_every=50)
-    assert Plan.of(Train(epochs=1e-5), 40).steps == 1
+    assert Durations.of(settings, 40) == Durations(steps=100, warmup=40, checkpoint_every=20, log_every=3)
+    assert Durations.of(Train(steps=7), 40) == Durations(steps=7, warmup=0, checkpoint_every=40, log_every=50)
+    assert Durations.of(Train(epochs=1e-5), 40).steps == 1

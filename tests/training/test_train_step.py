@@ -13,11 +13,12 @@ from safetensors.torch import load_file
 from torch import nn
 
 from iwm_core import hookimpl
-from iwm_core.model.world_model import ImageWorldModel, build_model
+from iwm_core.model.world_model import build_model
 from iwm_core.recipe.compose import compose
 from iwm_core.recipe.thaw import thaw
 from iwm_core.training import course
-from iwm_core.training.loop import make_optimizer
+from iwm_core.training.optimisation import make_optimizer
+from iwm_core.training.pretraining import Pass
 
 EVERY = ["train.log_every=1", "train.checkpoint_every=1", "train.keep=20"]
 
@@ -49,13 +50,13 @@ def changed(one, two):
 
 def poisoned(monkeypatch, call, value):
     """Multiply the loss of one forward pass by ``value``."""
-    real, calls = ImageWorldModel.forward, iter(range(1000))
+    real, calls = Pass.forward, iter(range(1000))
 
     def forward(self, *given):
         prediction = real(self, *given)
         return prediction._replace(loss=prediction.loss * value) if next(calls) == call else prediction
 
-    monkeypatch.setattr(ImageWorldModel, "forward", forward)
+    monkeypatch.setattr(Pass, "forward", forward)
 
 
 @pytest.mark.parametrize(("warmup", "told"), [("5", False), ("6", True), ("100 epochs", True)])
@@ -107,8 +108,8 @@ def test_only_weights_of_layers_decay(tiny, predictor):
 
 def test_decay_shrinks_what_decays_and_leaves_the_rest(train, monkeypatch):
     """With a loss of zero AdamW only decays: by lr times weight decay a step."""
-    real = ImageWorldModel.forward
-    monkeypatch.setattr(ImageWorldModel, "forward", lambda self, *x: (p := real(self, *x))._replace(loss=p.loss * 0))
+    real = Pass.forward
+    monkeypatch.setattr(Pass, "forward", lambda self, *x: (p := real(self, *x))._replace(loss=p.loss * 0))
     rates = ["train.lr={start: 0.1, peak: 0.1, end: 0.1, warmup: 0}", "train.weight_decay={start: 0.5, end: 0.5}"]
     train(*EVERY, "train.steps=2", *rates)
     before, after, model = saved(1), saved(2), build_model(thaw(compose("tiny", [])[0]))

@@ -84,7 +84,7 @@ def test_the_site_builds_without_a_warning(tmp_path):
     for page in PAGES:
         assert (tmp_path / "site" / page.relative_to(DOCS).with_suffix(".html")).is_file()
     html = (tmp_path / "site" / "api" / "interfaces.html").read_text(encoding="utf-8")
-    assert 'id="iwm_core.interfaces.Action.sample"' in html, "docstrings are in it"
+    assert 'id="iwm_core.interfaces.Transformation.sample"' in html, "docstrings are in it"
     readme = (tmp_path / "site" / "readme.html").read_text(encoding="utf-8")
     assert 'href="plugins/iwm-tasks.html"' in readme, "links of mirrored files lead to pages"
 

@@ -12,10 +12,12 @@ from seen_pairs import FAULTY, Seen, SeenImages
 from tiny_plugin import Gain
 
 import iwm_core
-from iwm_core.data.loader import DecodedViews, Schedule
-from iwm_core.data.pairs import PairedImages, paired
-from iwm_core.data.store import StoredViews
+from iwm_core.data.cache import Cache, common_side
+from iwm_core.data.loader import CachedViews, DecodedViews, on_device
+from iwm_core.data.order import Schedule
+from iwm_core.data.reading import Reader
 from iwm_core.data.view import random_boxes
+from iwm_core.data.workers import made_in_order
 from iwm_core.interfaces import ActionParams, Draws, Observed
 from iwm_core.model.actions import ActionSequence, ObservedAction
 from iwm_core.recipe.config import View
@@ -30,12 +32,15 @@ def slices(stop=3):
 
 
 def decoded(fault="", workers=0, observed=OBSERVED):
-    return list(DecodedViews(PairedImages(SeenImages(COUNT, 0, fault), observed), View(), 16, 1, set(), workers, CPU)(slices()))
+    views = DecodedViews(Reader(SeenImages(COUNT, 0, fault), observed), View(), 16, 1)
+    return [on_device(batch, CPU) for batch in made_in_order(views, slices(), workers)]
 
 
 def stored(fault=""):
-    images = PairedImages(SeenImages(COUNT, 0, fault), OBSERVED)
-    return list(StoredViews(images, View(), 16, 1, 0, CPU, True, lambda items, label, total: items)(slices()))
+    reader = Reader(SeenImages(COUNT, 0, fault), OBSERVED)
+    cache = Cache(reader, 0, lambda items, label, total: items, common_side(reader), CPU)
+    first, *rest = CachedViews(cache, View(), 16, 1, CPU)(slices())
+    return [first._replace(corrupt=cache.corrupt), *rest]
 
 
 def flips(batch):
@@ -64,9 +69,8 @@ def test_workers_change_nothing():
 
 def test_single_images_have_no_target_and_no_numbers(tiny):
     source = tiny.component("data_source", "noise")(count=COUNT)
-    images = source.open("train")
-    assert paired(images, source) is images
-    for batch in DecodedViews(images, View(), 16, 1, set(), 0, CPU)(slices(1)):
+    views = DecodedViews(Reader(source.open("train"), source.observed), View(), 16, 1)
+    for batch in map(views, slices(1)):
         assert batch.target is None
         assert batch.action.shape == (8, 0)
 
@@ -240,7 +244,7 @@ def test_pairs_and_single_images_meet_the_same_actions(source_from):
 
 
 def test_the_images_of_a_part_keep_their_pairs():
-    from iwm_core.data.wrapped import part_of
+    from iwm_core.data.reading import part_of
 
     images, part = SeenImages(20, 0), part_of(SeenImages(20, 0), 5)
     assert torch.equal(part.target(2), images.target(8))

@@ -4,18 +4,18 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from iwm_core.interfaces import Action, Draws, WorldModel
+from iwm_core.interfaces import Draws, Transformation, WorldModel
 
 DRAWN = 4096  # targets that tell the range of their parameters
 FEW = 32  # values of a parameter that is no continuous number
 
 
-def drawn_candidates(actions: Action, seed: int, device: torch.device) -> Float[Tensor, "k p"]:
+def drawn_candidates(actions: Transformation, seed: int, device: torch.device) -> Float[Tensor, "k p"]:
     """Parameters of many candidates: as `drawn_targets`, and of an observed action all that it can be."""
     return actions.candidates(range_draws(seed, device))
 
 
-def drawn_targets(actions: Action, seed: int, device: torch.device) -> Float[Tensor, "k p"]:
+def drawn_targets(actions: Transformation, seed: int, device: torch.device) -> Float[Tensor, "k p"]:
     """Parameters of many targets, which show what each of them can be."""
     return actions.sample(range_draws(seed, device)).target
 

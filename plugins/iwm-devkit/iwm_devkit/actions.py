@@ -6,7 +6,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from iwm_core.interfaces import Action, ActionParams, Draws
+from iwm_core.interfaces import Action, ActionParams, Draws, Transformation
 from iwm_devkit.components import check_component
 from iwm_devkit.conduct import check_compiles, check_device, conduct, line_of
 
@@ -25,10 +25,11 @@ def check_action(action: Action, size: int = 24) -> None:
     """
     check_component(action)
     check_transformation(action, size)
+    check_extremes(action)
 
 
-def check_transformation(action: Action, size: int = 24) -> None:
-    """`check_action` without what makes it a component.
+def check_transformation(action: Transformation, size: int = 24) -> None:
+    """`check_action` without what makes it a component: also of several in sequence.
 
     Raises:
         AssertionError: the action breaks its contract.
@@ -46,11 +47,10 @@ def check_transformation(action: Action, size: int = 24) -> None:
     check_apply(action, images, params)
     check_apply(action, smooth_images(BATCH, size + 1), params)
     check_effect(action, images, params)
-    if type(action).apply_target is not Action.apply_target:
+    if type(action).apply_target is not Transformation.apply_target:
         check_apply(action, images, params, "apply_target()", action.apply_target)
     check_candidates(action)
     check_encode(action, params)
-    check_extremes(action)
     draws = Draws(0, 0, torch.arange(BATCH))
     check_device("sample()", lambda device: action.sample(Draws(0, 0, torch.arange(BATCH, device=device))))
     check_device(
@@ -60,7 +60,7 @@ def check_transformation(action: Action, size: int = 24) -> None:
     check_compiles("apply()", action.apply, images, action.sample(draws).source)
 
 
-def check_sample(action: Action) -> ActionParams:
+def check_sample(action: Transformation) -> ActionParams:
     """Check `sample`; returns parameters that it drew."""
     b, p = BATCH, len(action.identity)
     draws = Draws(0, 0, torch.arange(b))
@@ -83,7 +83,7 @@ def check_sample(action: Action) -> ActionParams:
     return params
 
 
-def check_effect(action: Action, images: Tensor, params: ActionParams) -> None:
+def check_effect(action: Transformation, images: Tensor, params: ActionParams) -> None:
     """Check that parameters which are not the identity's ever change an image."""
     told = [side for side in params if not torch.equal(side, action.identity.expand(len(side), -1))]
     results = [action.apply(images, side) for side in told]
@@ -91,7 +91,7 @@ def check_effect(action: Action, images: Tensor, params: ActionParams) -> None:
     assert changed or not told, "apply() leaves images as they are, whatever sample() draws: does it use its params?"
 
 
-def check_candidates(action: Action) -> None:
+def check_candidates(action: Transformation) -> None:
     """Check the parameters that planning searches among."""
     b, p = BATCH, len(action.identity)
     with conduct("candidates()"):
@@ -102,7 +102,7 @@ def check_candidates(action: Action) -> None:
 
 
 def check_apply(
-    action: Action,
+    action: Transformation,
     images: Tensor,
     params: ActionParams,
     what: str = "apply()",
@@ -139,7 +139,7 @@ def check_apply(
         assert torch.allclose(left, images, atol=1e-5), f"{what} with `identity` must leave images as they are"
 
 
-def check_encode(action: Action, params: ActionParams) -> None:
+def check_encode(action: Transformation, params: ActionParams) -> None:
     """Check `encode` on drawn parameters."""
     b, a = len(params.source), len(action.labels)
     rest = action.identity.expand(b, -1)

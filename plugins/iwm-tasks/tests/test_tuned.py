@@ -11,7 +11,8 @@ from PIL import Image
 from tiny_tuned import COLOURS, CPU, GRID, SHARP, SIZE, Asked, lessons, tiny_model, tiny_tuned
 from torch import nn
 
-from iwm_core.data.evaluation import SquareTask
+from iwm_core.data.evaluation import Squares
+from iwm_core.data.reading import Reader
 from iwm_core.model.frozen import fitting
 from iwm_core.run.checkpoint import load_weights, save_checkpoint
 
@@ -120,7 +121,7 @@ def test_a_saved_model_answers_the_same_to_the_bit(tmp_path):
 def test_files_are_read_as_evaluation_reads_them(image_folder):
     images = Folder(path=str(image_folder)).open("validation")
     paths = sorted((image_folder / "validation").rglob("*.png"))
-    batch, corrupt = SquareTask(images, SIZE)[torch.arange(len(images))]
+    batch, corrupt = Squares(Reader(images), SIZE)(torch.arange(len(images)))
     assert not corrupt
     read = tiny_tuned("colour").read(paths)
     assert read.shape == (16, 3, SIZE, SIZE)

@@ -17,7 +17,7 @@ from iwm_core.plugins.loader import load_plugins
 from iwm_core.recipe.compose import compose
 from iwm_core.recipe.files import find_recipes
 from iwm_core.recipe.thaw import thaw
-from iwm_core.training.loop import make_optimizer
+from iwm_core.training.optimisation import make_optimizer
 
 ENCODERS = dict.fromkeys(("encoder", "probe_linear", "probe_attentive", "pixels"), "backbone.encoder.")
 """Where a tuned model of a recipe has the teacher, if not at ``backbone.teacher.encoder.``"""

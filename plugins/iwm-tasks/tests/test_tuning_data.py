@@ -13,7 +13,7 @@ from iwm_tasks.tuning.data import TuneData, validation_batches
 from iwm_tasks.tuning.recipe import Augment, Tune, TuneRecipe
 from known_tasks import COUNT, BadMasks, Label, Mask, Patches, Shown
 
-from iwm_core.data.loader import Schedule
+from iwm_core.data.order import Schedule
 from iwm_core.data.view import centre_boxes, cut, cut_mask
 from iwm_core.interfaces import DataSource, Draws
 from iwm_core.interfaces.errors import UserError
@@ -149,7 +149,6 @@ def test_in_the_place_of_a_corrupt_image_stands_the_next_with_its_own_target(tmp
     standing_in = {4: 6, 5: 6, 23: 0}
     seen = set()
     for batch in made.batches(Schedule(1, COUNT, 8).slices(0, 3, 0, 1)):
-        made.report(batch)
         for i, image, label, mask in zip(batch.index.tolist(), batch.images, *batch.targets.values(), strict=True):
             seen.add(i)
             shown = standing_in.get(i, i)
@@ -180,9 +179,8 @@ def test_an_image_whose_mask_is_broken_is_as_corrupt_as_if_it_were_itself(tmp_pa
 
 def test_too_many_corrupt_images_and_none_that_can_be_read(tmp_path):
     made = data(tmp_path, Patches(corrupt=[4, 5, 23]), {"l": Label()}, limit=0.1)
-    corrupt = [one for batch in made.batches(Schedule(1, COUNT, 8).slices(0, 3, 0, 1)) for one in batch.corrupt]
     with pytest.raises(UserError, match=r"3 of 24 images cannot be read, more than data.max_corrupt=0.1"):
-        made.note(corrupt)
+        list(made.batches(Schedule(1, COUNT, 8).slices(0, 3, 0, 1)))
     for workers in 0, 2:
         with pytest.raises(UserError, match="^not one of the 24 training images can be read, such as image 0; check the dataset$"):
             batches(tmp_path / "none", Patches(corrupt=range(COUNT)), {"l": Label()}, workers=workers)

@@ -8,7 +8,8 @@ import torch
 from iwm_tasks.tuning.data import check_targets, part_of
 from known_tasks import COUNT, BadMasks, Label, Mask, Patches, Shown
 
-from iwm_core.data.kept import KeptImages
+from iwm_core.data.cache import Cache
+from iwm_core.data.reading import Reader
 from iwm_core.interfaces import CorruptImage
 from iwm_core.interfaces.errors import UserError
 
@@ -37,9 +38,9 @@ def test_a_part_is_spread_evenly_and_is_its_images():
 @pytest.mark.parametrize("workers", [0, 2])
 def test_kept_images_are_the_same_and_read_once(workers):
     images = part_of(Patches(corrupt=[6, 12]), 20)
-    kept = KeptImages(images, workers, lambda items, label, total: items)
+    kept = Cache(Reader(images), workers, lambda items, label, total: items)
     expected = list(images.images(torch.arange(20)))
-    images.behind.corrupt.update(range(COUNT))
+    images.whole.corrupt.update(range(COUNT))
     found = list(kept.images(torch.arange(20)))
     for one, two in zip(found, expected, strict=True):
         assert str(one) == str(two) if isinstance(two, CorruptImage) else torch.equal(one, two)
@@ -50,7 +51,7 @@ def test_kept_images_are_the_same_and_read_once(workers):
 def test_kept_images_that_do_not_fit_into_memory(monkeypatch):
     monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(available=50_000))
     with pytest.raises(UserError, match=r"data.cache needs 0.0 GB, but 0.0 GB of memory are free; use data.cache=none"):
-        KeptImages(Patches(), 0, lambda items, label, total: items)
+        Cache(Reader(Patches()), 0, lambda items, label, total: items)
 
 
 NAMES = {"l": Patches.classes, "m": Patches.mask_classes, "s": Patches.classes}

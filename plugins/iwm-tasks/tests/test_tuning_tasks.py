@@ -5,16 +5,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from iwm_tasks.tuning.data import TuneBatch, TuneData
+from iwm_tasks.tuning.data import TuneBatch
+from iwm_tasks.tuning.learning import Learner
 from iwm_tasks.tuning.model import TunedModel
-from iwm_tasks.tuning.tune import Tuning
 from iwm_tasks.tuning.tuned import Tuned
 from tiny_tuning import MIXED, begin, content, lines, tune, untrained
 from torch.nn import functional as F
 
 import iwm_core
-from iwm_core.process.display import make_display
-from iwm_core.run.directory import Run
 
 BOTH = ["tasks=[classify,regress]", "tasks.regress.of=[amount]"]
 SIZE, CPU = 16, torch.device("cpu")
@@ -24,13 +22,11 @@ def uniform(*shape):
     return torch.rand(*shape, generator=torch.Generator().manual_seed(0))
 
 
-def objective(world, *options):
-    """What a tuning for several tasks trains, as at its start, and its model."""
+def learning(world, *options):
+    """How several tasks learn, as at the start of a tuning, and its model."""
     recipe, model, learned = begin(world, "multitask", *options)
     torch.nn.init.normal_(model.heads["classify"].linear.weight)
-    run, display = Run(Path("nowhere")), make_display()
-    data = TuneData(recipe, recipe.tasks, recipe.data.open("train"), SIZE, run, CPU, display, quiet=True)
-    return Tuning(run, recipe, model.eval(), learned, data, CPU, display, memory_before=0), model
+    return Learner(learned, recipe.augment, recipe.train.seed), model.eval()
 
 
 def batch(count, **targets):
@@ -38,38 +34,38 @@ def batch(count, **targets):
 
 
 def test_tasks_take_turns_in_a_batch_and_their_losses_are_averaged(tiny, worlds):
-    learner, model = objective(worlds(), *BOTH, "augment.label_smoothing=0")
+    learner, model = learning(worlds(), *BOTH, "augment.label_smoothing=0")
     given = batch(8, classify=torch.arange(8) % 3, regress=uniform(8, 1))
     outputs, asked = model.outputs(given.images), []
     for step in (0, 1, 2, 7):
-        loss = learner.loss(lambda images, task: asked.append(task) or model(images, task), given, step)
+        learnt = learner(lambda images, task: asked.append(task) or model(images, task), step, given)
         assert [(place + step) % 2 for place in range(8)] == asked[-1].tolist()
         first, second = asked[-1] == 0, asked[-1] == 1
         expected = F.cross_entropy(outputs["classify"][first], given.targets["classify"][first])
         other = learner.learned["regress"].task.loss(outputs["regress"][second], given.targets["regress"][second])
-        torch.testing.assert_close(loss, (expected + other) / 2)
+        torch.testing.assert_close(learnt.loss, (expected + other) / 2)
         told = {"loss.classify": pytest.approx(expected.item()), "loss.regress": pytest.approx(other.item())}
-        assert learner.measured(step, 9) == told
+        assert learnt.numbers() == told
 
 
 def test_over_the_steps_every_place_is_asked_for_every_task(tiny, worlds):
     three = ["tasks=[classify,regress,multilabel]", "tasks.regress.of=[amount]"]
-    learner, model = objective(worlds(), *three)
+    learner, model = learning(worlds(), *three)
     given = batch(8, classify=torch.arange(8) % 3, regress=uniform(8, 1), multilabel=uniform(8, 3) > 0.5)
     asked = []
     for step in range(3):
-        learner.loss(lambda images, task: asked.append(task) or model(images, task), given, step)
+        learner(lambda images, task: asked.append(task) or model(images, task), step, given)
     table = torch.stack(asked)
     assert (table.sort(0).values == torch.arange(3)[:, None]).all(), "three steps ask a place for three tasks"
     assert all(row.bincount().tolist() in ([3, 3, 2], [2, 3, 3], [3, 2, 3]) for row in table)
 
 
 def test_only_images_of_tasks_that_mix_are_mixed_and_only_among_themselves(tiny, worlds):
-    learner, model = objective(worlds(), *BOTH, "augment.mixup=0.8")
+    learner, model = learning(worlds(), *BOTH, "augment.mixup=0.8")
     given = batch(8, classify=torch.arange(8) % 3, regress=uniform(8, 1))
     before = given.images.clone()
     shown = []
-    learner.loss(lambda images, task: shown.append((images, task)) or model(images, task), given, 1)
+    learner(lambda images, task: shown.append((images, task)) or model(images, task), 1, given)
     ((images, task),) = shown
     assert torch.equal(images[task == 1], before[task == 1])
     own = before[task == 0]

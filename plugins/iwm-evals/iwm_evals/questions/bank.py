@@ -18,7 +18,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from iwm_core.interfaces import Action, Draws, WorldModel
+from iwm_core.interfaces import Draws, Transformation, WorldModel
 from iwm_evals.questions.parts import Part, alone, each_action, each_parameter
 
 CANDIDATES = 4  # drawn for each element of the bank
@@ -31,7 +31,7 @@ class Bank(NamedTuple):
     actions: Float[Tensor, "k a"]
 
 
-def draw_bank(actions: Action, part: Part, seed: int, index: int, size: int, device: torch.device) -> Bank:
+def draw_bank(actions: Transformation, part: Part, seed: int, index: int, size: int, device: torch.device) -> Bank:
     """At most ``size`` augmentations of the image number ``index`` by a part of the action, the tensors on ``device``."""
     target = alone(part, draw_targets(actions, seed, index, size, device), actions.identity)
     encoded = actions.encode(actions.identity.to(target).expand_as(target), target)
@@ -39,7 +39,7 @@ def draw_bank(actions: Action, part: Part, seed: int, index: int, size: int, dev
     return Bank(target[kept], encoded[kept])
 
 
-def draw_targets(actions: Action, seed: int, index: int, size: int, device: torch.device) -> Float[Tensor, "c p"]:
+def draw_targets(actions: Transformation, seed: int, index: int, size: int, device: torch.device) -> Float[Tensor, "c p"]:
     """The candidates' target parameters."""
     number = torch.arange(CANDIDATES * size, device=device)
     return actions.sample(Draws(seed, number, torch.full_like(number, index), "mrr/bank")).target

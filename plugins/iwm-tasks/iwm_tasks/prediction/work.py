@@ -99,8 +99,7 @@ def answered(tuned: Tuned, paths: list[str], batch: int, workers: int) -> Iterat
             if isinstance(what, str):
                 yield Corrupt(index, paths[index], what)
             else:
-                height, width = what  # a list by now: the loader makes lists of tuples
-                yield Answered(paths[index], (height, width), {name: answer[place].cpu() for name, answer in answers.items()})
+                yield Answered(paths[index], what, {name: answer[place].cpu() for name, answer in answers.items()})
                 place += 1
 
 
@@ -115,10 +114,7 @@ class Squares:
     def __init__(self, paths: list[str], image_size: int, white: float | None) -> None:
         self.paths, self.image_size, self.white = paths, image_size, white
 
-    def __len__(self) -> int:
-        return len(self.paths)
-
-    def __getitem__(self, chunk: list[int]) -> tuple[UInt8[Tensor, "b 3 s s"], list[tuple[int, int] | str]]:
+    def __call__(self, chunk: list[int]) -> tuple[UInt8[Tensor, "b 3 s s"], list[tuple[int, int] | str]]:
         squares: list[Tensor] = []
         found: list[tuple[int, int] | str] = []
         for index in chunk:

@@ -7,22 +7,23 @@ Decisions:
 - A wrong target is told as one line, also where a worker meets it.
 """
 
-from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import torch
-from jaxtyping import Float, Int, Shaped, UInt8
+from jaxtyping import Int, Shaped
 from torch import Tensor
 
-from iwm_core.data.evaluation import squares
-from iwm_core.data.kept import KeptImages
-from iwm_core.data.loader import Fault, Slice, made_by_workers, random_views, read
+from iwm_core.data.loader import on_device, stacked
+from iwm_core.data.order import Slice
 from iwm_core.data.quarantine import Corrupt
+from iwm_core.data.reading import Reader
+from iwm_core.data.reading import part_of as part_of
 from iwm_core.data.training import WatchedData
-from iwm_core.data.view import centre_boxes, cut_mask
-from iwm_core.data.wrapped import WrappedImages
-from iwm_core.data.wrapped import part_of as part_of
-from iwm_core.interfaces import CorruptImage, Draws, Images, Track
+from iwm_core.data.view import centre_boxes, centre_squares, cut_mask, random_views, sizes_of
+from iwm_core.data.workers import made_in_order
+from iwm_core.interfaces import CorruptImage, Draws, Images, Sample, Track
 from iwm_core.interfaces.errors import UserError
 from iwm_core.process.display import Display
 from iwm_core.recipe.config import View
@@ -35,114 +36,86 @@ from iwm_tasks.tuning.targets import check_targets as check_targets
 
 
 class TuneBatch(NamedTuple):
-    """A micro-batch on the device: images, the targets of each task, and the corrupt images met on the way."""
+    """A micro-batch: images (bytes as a worker sends them, in [0, 1] on the device), the targets of each task, the corrupt images met."""
 
-    images: Float[Tensor, "b 3 s s"]
+    images: Shaped[Tensor, "b 3 s s"]
     targets: dict[str, Shaped[Tensor, "b ..."]]
     index: Int[Tensor, "b"]  # pyright: ignore[reportIncompatibleMethodOverride]
     epoch: int
     corrupt: list[Corrupt]
 
 
-class Made(NamedTuple):
-    """What a worker makes: the content of a `TuneBatch`, with pixels as bytes."""
+@dataclass(frozen=True)
+class TaughtSample(Sample):
+    """An image with the targets of tasks, by their names."""
 
-    images: UInt8[Tensor, "b 3 s s"]
-    targets: dict[str, Tensor]
-    index: Int[Tensor, "b"]  # pyright: ignore[reportIncompatibleMethodOverride]
-    epoch: int
-    corrupt: list[tuple[Any, ...]]
-
-    def on(self, device: torch.device) -> TuneBatch:
-        """The batch on a device."""
-        pixels = self.images.to(device, non_blocking=True).float().div_(255)
-        targets = {name: target.to(device, non_blocking=True) for name, target in self.targets.items()}
-        return TuneBatch(pixels, targets, self.index.to(device, non_blocking=True), self.epoch, [Corrupt(*c) for c in self.corrupt])
+    targets: dict[str, Tensor] = field(default_factory=dict)
 
 
-class TaughtImages(WrappedImages):
-    """Images read together with their targets: one whose mask cannot be decoded is as corrupt as if it could not itself.
+class TaughtReader(Reader):
+    """Reads images with their targets: one whose mask cannot be decoded is as corrupt as if it could not itself.
 
-    Attributes:
-        learned: the targets of the images read since it was emptied, by index and task.
+    Args:
+        images, known: as of `Reader`.
+        tasks: what is asked of each image.
     """
 
-    def __init__(self, behind: Images, tasks: dict[str, Task]) -> None:
-        super().__init__(behind)
+    def __init__(self, images: Images, tasks: dict[str, Task], known: Sequence[int] = ()) -> None:
+        super().__init__(images, known=known)
         self.tasks = tasks
-        self.learned: dict[int, dict[str, Tensor]] = {}
 
-    def image(self, index: int) -> UInt8[Tensor, "3 h w"]:
-        return self.taught(index, self.behind.image(index))
-
-    def images(self, indices: Int[Tensor, "b"]) -> Iterable[UInt8[Tensor, "3 h w"] | CorruptImage]:
-        for index, image in zip(indices.tolist(), self.behind.images(indices), strict=True):
+    def samples(self, index: Int[Tensor, "b"]) -> Iterator[Sample | CorruptImage]:
+        for i, sample in zip(index.tolist(), super().samples(index), strict=True):
             try:
-                yield image if isinstance(image, CorruptImage) else self.taught(index, image)
+                yield sample if isinstance(sample, CorruptImage) else self.taught(i, sample.image)
             except CorruptImage as error:
                 yield error
+            except WrongTarget as error:
+                raise UserError(str(error)) from error
 
-    def taught(self, index: int, image: UInt8[Tensor, "3 h w"]) -> UInt8[Tensor, "3 h w"]:
-        """The image, its targets noted."""
-        self.learned[index] = {name: target_of(task, self.behind, index, image) for name, task in self.tasks.items()}
-        return image
+    def taught(self, index: int, image: Tensor) -> TaughtSample:
+        """An image with its targets."""
+        return TaughtSample(image, targets={name: target_of(task, self.images, index, image) for name, task in self.tasks.items()})
 
-    def stacked(self, shown: list[int], boxes: Int[Tensor, "b 4"], flips: Iterable[bool], size: int) -> dict[str, Shaped[Tensor, "b ..."]]:
+    def targets(self, samples: Sequence[TaughtSample], boxes: Int[Tensor, "b 4"], flips: list[bool], size: int) -> dict[str, Tensor]:
         """The targets of images, masks cut and flipped as these are."""
-        place = list(zip(shown, boxes, flips, strict=True))
+        places = list(zip((sample.targets for sample in samples), boxes, flips, strict=True))
         targets = {}
-        for name, task in self.tasks.items():
+        for name, task in self.tasks.items() if places else ():
             if task.dense:
-                masks = [(cut_mask(self.learned[i][name], box, size), turned) for i, box, turned in place]
+                masks = [(cut_mask(known[name], box, size), turned) for known, box, turned in places]
                 targets[name] = torch.stack([mask.flip(-1) if turned else mask for mask, turned in masks])
             else:
-                targets[name] = torch.stack([self.learned[i][name] for i in shown])
+                targets[name] = torch.stack([known[name] for known, _, _ in places])
         return targets
 
 
-class LessonTask:
-    """What a worker does for a training batch; indexed by a `Slice`."""
+class TrainingLessons:
+    """What a worker makes of a `Slice`."""
 
-    def __init__(
-        self, images: Images, tasks: dict[str, Task], view: View, augment: RandAugment | None, size: int, seed: int, known: set[int]
-    ) -> None:
-        self.images, self.view, self.augment, self.size, self.seed = TaughtImages(images, tasks), view, augment, size, seed
-        self.bad = set(known)
+    def __init__(self, reader: TaughtReader, view: View, augment: RandAugment | None, size: int, seed: int) -> None:
+        self.reader, self.view, self.augment, self.size, self.seed = reader, view, augment, size, seed
 
-    def __len__(self) -> int:
-        return len(self.images)
-
-    def __getitem__(self, part: Slice) -> Made | Fault:
-        self.images.learned.clear()
-        try:
-            decoded, shown, corrupt = read(self.images, part.index, self.bad)
-        except WrongTarget as error:
-            return Fault(str(error))
-        draws = Draws(self.seed, part.epoch, part.index)
-        views, boxes, flips = random_views(decoded, draws, self.view, self.size)
+    def __call__(self, part: Slice) -> TuneBatch:
+        read, draws = self.reader.read_all(part.index), Draws(self.seed, part.epoch, part.index)
+        views, boxes, flips = random_views(read.samples, draws, self.view, self.size)
+        images, _, _ = stacked(views, self.size, None)
         if self.augment is not None:
-            views = self.augment(views, draws)
-        targets = self.images.stacked(shown, boxes, flips.tolist(), self.size)
-        return Made(views, targets, part.index, part.epoch, [tuple(c) for c in corrupt])
+            images = self.augment(images, draws)
+        return TuneBatch(images, self.reader.targets(read.samples, boxes, flips.tolist(), self.size), part.index, part.epoch, read.corrupt)
 
 
-class ExamTask:
-    """What a worker does for a validation batch; indexed by a tensor of indices."""
+class ValidationLessons:
+    """What a worker makes of a chunk of indices: centre squares with their targets."""
 
-    def __init__(self, images: Images, tasks: dict[str, Task], size: int) -> None:
-        self.images, self.size = TaughtImages(images, tasks), size
+    def __init__(self, reader: TaughtReader, size: int) -> None:
+        self.reader, self.size = reader, size
 
-    def __len__(self) -> int:
-        return len(self.images)
-
-    def __getitem__(self, index: Int[Tensor, "b"]) -> Made | Fault:
-        self.images.learned.clear()
-        try:
-            kept, pixels, sizes, corrupt = squares(self.images, index, self.size)
-        except WrongTarget as error:
-            return Fault(str(error))
-        targets = self.images.stacked(kept, centre_boxes(sizes), [False] * len(kept), self.size) if kept else {}
-        return Made(pixels, targets, torch.tensor(kept, dtype=torch.int64), 0, [tuple(c) for c in corrupt])
+    def __call__(self, index: Int[Tensor, "b"]) -> TuneBatch:
+        samples, shown, corrupt = self.reader.read(index)
+        images, _, _ = stacked(centre_squares(samples, self.size), self.size, None)
+        targets = self.reader.targets(samples, centre_boxes(sizes_of(samples)), [False] * len(samples), self.size)
+        return TuneBatch(images, targets, torch.tensor(shown, dtype=torch.int64), 0, corrupt)
 
 
 class TuneData(WatchedData):
@@ -153,10 +126,7 @@ class TuneData(WatchedData):
         tasks: what is learned.
         images: the training images.
         image_size: side of the views in pixels.
-        run: where corrupt images are written down.
-        device: where batches go.
-        display: progress and warnings.
-        quiet: another process tells what all of them meet.
+        run, device, display, quiet: as of `WatchedData`.
 
     Raises:
         UserError: the augmentation does not fit, or the images do not fit into memory.
@@ -173,14 +143,13 @@ class TuneData(WatchedData):
         display: Display,
         quiet: bool,
     ) -> None:
-        super().__init__(images, recipe.data, run, display, quiet)
+        super().__init__(images, recipe.data, run, recipe.launch.workers, device, display, quiet)
         check_augment(recipe.augment, tasks, image_size)
-        self.workers, self.device = recipe.launch.workers, device
         if recipe.data.cache != "none":
-            images = KeptImages(images, self.workers, display.track)
-            self.note(images.corrupt)
+            images = self.cached(Reader(images))
+        reader = TaughtReader(images, tasks, list(self.quarantine.found))
         augment = rand_augment(recipe.augment.randaugment, image_size)
-        self.task = LessonTask(images, tasks, recipe.view, augment, image_size, recipe.train.seed, set(self.quarantine.found))
+        self.lessons = TrainingLessons(reader, recipe.view, augment, image_size, recipe.train.seed)
 
     def batches(self, slices: Iterator[Slice]) -> Iterator[TuneBatch]:
         """The micro-batches of a schedule's slices.
@@ -188,8 +157,7 @@ class TuneData(WatchedData):
         Raises:
             UserError: a target is wrong, or not one image can be read.
         """
-        for made in made_by_workers(self.task, slices, self.task.images, self.workers, self.device, self.lose):
-            yield made.on(self.device)
+        return self.made(self.lessons, slices)
 
 
 def validation_batches(
@@ -203,14 +171,13 @@ def validation_batches(
     parts = torch.arange(len(images)).split(batch)
     waiting: TuneBatch | None = None  # a batch waits for the next one, in case of that nothing but corrupt images is left
     corrupt: list[Corrupt] = []
-    made_parts = made_by_workers(ExamTask(images, tasks, image_size), parts, images, workers, device)
-    for made in track(made_parts, "validation images", len(parts)):
-        part = made.on(device)
+    made = made_in_order(ValidationLessons(TaughtReader(images, tasks), image_size), parts, workers)
+    for part in track(made, "validation images", len(parts)):
         corrupt += part.corrupt
         if len(part.index):
             if waiting is not None:
                 yield waiting
-            waiting, corrupt = part._replace(corrupt=corrupt), []
+            waiting, corrupt = on_device(part, device)._replace(corrupt=corrupt), []
     if waiting is None:
         raise UserError(f"not one of the {len(images)} validation images can be read, such as {images.describe(0)}; check the dataset")
     yield waiting._replace(corrupt=waiting.corrupt + corrupt)

@@ -1,21 +1,17 @@
-"""Tuning: heads, and what a protocol trains of a world model, learn tasks (PAPER §7). The loop is `iwm_core.training.loop.fit`.
+"""Tuning: heads, and what a protocol trains of a world model, learn tasks (PAPER §7), in the loop that pretraining uses.
 
-Decisions:
-- Several tasks share each batch: the image at place i of step s is asked for task (i + s) mod tasks, so that all get the same share, and
-  each meets all images. The loss is the mean of the tasks'. As many steps as all single-task runs take together cost as much.
-- Images are mixed (mixup, cutmix) among those asked for one task, within a process's micro-batch.
-- A checkpoint holds the whole model, with what is frozen: a tuned run needs nothing besides.
+A checkpoint holds the whole model, with what is frozen: a tuned run needs nothing besides.
 """
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors.torch import save
 
 from iwm_core.data.quarantine import Corrupt, named
-from iwm_core.data.training import open_split
+from iwm_core.data.reading import open_split
 from iwm_core.evaluation.bootstrap import bootstrap
 from iwm_core.interfaces import Images, Metric
 from iwm_core.interfaces.errors import UserError
@@ -31,12 +27,11 @@ from iwm_core.run.saved import read_state
 from iwm_core.run.scorecard import FORMAT, MEASURED_WITH, form, place_of, rows_of, tell_apart, title_of
 from iwm_core.run.settings import digest, plain, settings_of
 from iwm_core.run.stored import checksum_of_file
-from iwm_core.training.loop import fit
-from iwm_core.training.objective import Objective, first_not_finite
-from iwm_tasks.tuning.augment import Mixer
+from iwm_core.training.loop import Loop
 from iwm_tasks.tuning.cost import Cost, read_cost, write_cost
 from iwm_tasks.tuning.counting import device_name, flops, peak_memory
-from iwm_tasks.tuning.data import TuneBatch, TuneData, part_of, validation_batches
+from iwm_tasks.tuning.data import TuneData, part_of, validation_batches
+from iwm_tasks.tuning.learning import Learner, Untold
 from iwm_tasks.tuning.model import Lesson, TunedModel, build_tuned, lessons
 from iwm_tasks.tuning.recipe import TuneRecipe
 from iwm_tasks.tuning.source import world_model_parts
@@ -63,11 +58,27 @@ def tune(run: Run, recipe: TuneRecipe, checkpoint: Path | None, display: Display
         quiet = not accelerator.is_main_process
         data = TuneData(recipe, recipe.tasks, images, model.image_size, run, accelerator.device, display, quiet)
         before = read_state(checkpoint, "peak_memory")["peak_memory"] if checkpoint is not None else 0
-        objective = Tuning(run, recipe, model, learned, data, accelerator.device, display, before)
-        finished = fit(objective, run, checkpoint, recipe.train, recipe.launch, accelerator, stop, display)
+        outputs, scales = {name: list(lesson.outputs) for name, lesson in learned.items()}, model.backbone.lr_scales()
+        loop = Loop(
+            *(run, checkpoint, recipe.train, recipe.launch, model, data, accelerator, stop, display),
+            lr_scales={f"backbone.{name}": scale for name, scale in scales.items()},
+            state=lambda: {"outputs": outputs, "peak_memory": max(before, peak_memory(accelerator.device))},
+        )
+        every = steps_of(recipe.train.evaluate_every, loop.schedule.steps_per_epoch, "train.evaluate_every")
+        learner, prepared = Learner(learned, recipe.augment, recipe.train.seed), loop.prepare(model)
+        untold = Untold(model)
+        for step in loop.steps():
+            result = loop.gradients(partial(learner, prepared, step))
+            loop.update(recipe.train.weight_decay)
+            untold.restore()
+            if loop.logs:
+                loop.log(result.numbers(), (), result.inputs(recipe.data.name))
+            if every and loop.done % every == 0 and loop.leads and loop.done < loop.durations.steps:
+                with loop.tally.paused():
+                    measure_in_training(run, recipe, model, learned, loop.done, accelerator.device, display)
         if accelerator.is_main_process:
             arithmetic = flops(model.to(accelerator.device), model.image_size, accelerator.device)
-            spent = read_state(finished, "seconds", "peak_memory")
+            spent = read_state(loop.last, "seconds", "peak_memory")
             told = (spent["seconds"], spent["peak_memory"], device_name(accelerator.device))
             write_cost(run.path, Cost(model.trained(), model.total(), *arithmetic, *told))
 
@@ -108,93 +119,17 @@ def brief(names: Sequence[str]) -> str:
     return ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
 
 
-class Tuning(Objective):
-    """A world model with heads, and what they learn from.
-
-    Args:
-        run, recipe: the run and its recipe.
-        model: backbone and heads.
-        learned: the tasks, in the order of the heads.
-        data: the training images.
-        device: where it is computed.
-        display: for measuring in training.
-        memory_before: peak memory of the processes before this one.
-    """
-
-    def __init__(
-        self,
-        run: Run,
-        recipe: TuneRecipe,
-        model: TunedModel,
-        learned: dict[str, Lesson],
-        data: TuneData,
-        device: torch.device,
-        display: Display,
-        memory_before: int,
-    ) -> None:
-        self.run, self.recipe, self.learned, self.device, self.display = run, recipe, learned, device, display
-        self.model = self.tuned = model
-        self.data = data
-        self.memory_before = memory_before
-        self.every = steps_of(recipe.train.evaluate_every, len(data) // recipe.train.batch_size, "train.evaluate_every")
-        soft = recipe.augment.mixup > 0 or recipe.augment.cutmix > 0 or recipe.augment.label_smoothing > 0
-        self.mixers = {
-            name: Mixer(recipe.augment, len(outputs), recipe.train.seed) for name, (task, outputs) in learned.items() if soft and task.mixes
-        }
-
-        self.kept: list[tuple[torch.nn.Parameter, torch.Tensor, torch.Tensor]] | None = None
-
-    def loss(self, prepared: Any, batch: TuneBatch, step: int) -> torch.Tensor:
-        if self.kept is None:  # now that a checkpoint's weights are there
-            named = dict(self.tuned.named_parameters())
-            self.kept = [(named[n], e.to(self.device), named[n].detach().clone()) for n, e in self.tuned.untold().items()]
-        images, count = batch.images, len(self.learned)
-        asked = (torch.arange(len(images), device=self.device) + step) % count
-        wanted = {}
-        for number, name in enumerate(self.learned):
-            places = (asked == number).nonzero()[:, 0]
-            wanted[name] = batch.targets[name][places]
-            if name in self.mixers:
-                mixed, wanted[name] = self.mixers[name](images[places], wanted[name], step)
-                images = images.index_copy(0, places, mixed)
-        given = prepared(images, asked)
-        self.losses = {name: task.loss(given[name], wanted[name]) for name, (task, _) in self.learned.items()}
-        return torch.stack(list(self.losses.values())).mean()
-
-    def weight_decay(self, step: int, steps: int) -> float:
-        return self.recipe.train.weight_decay
-
-    @torch.no_grad()
-    def stepped(self, step: int, steps: int, finite: torch.Tensor) -> None:
-        """Weight decay, which goes by whole parameters, is taken back from entries that nothing depends on."""
-        for parameter, entries, before in self.kept or ():
-            parameter.copy_(torch.where(entries, before, parameter))
-
-    def lr_scales(self) -> dict[str, float]:
-        return {f"backbone.{name}": scale for name, scale in self.tuned.backbone.lr_scales().items()}
-
-    def measured(self, step: int, steps: int) -> dict[str, Any]:
-        return {f"loss.{name}": loss.item() for name, loss in self.losses.items()} if len(self.losses) > 1 else {}
-
-    def not_finite(self, batch: TuneBatch) -> str:
-        targets = {f"the targets of task {name}": target for name, target in batch.targets.items()}
-        return first_not_finite({f"the images of data={self.recipe.data.name}": batch.images} | targets)
-
-    def due(self, done: int) -> bool:
-        return bool(self.every) and done % self.every == 0
-
-    def evaluate(self, done: int) -> None:
-        self.model.eval()
-        for name, (metrics, _) in measure(self.recipe, self.tuned, self.learned, self.device, self.display).items():
-            kept = {"settings": digest(settings_of(plain(self.recipe), name)), "metrics": form(metrics)}
-            self.run.log_evaluation({"format": FORMAT, "step": done, "evaluator": name, **kept})
-            main = self.learned[name].task.main
-            self.display.say(f"step {done}  {name}: {main} {metrics[main].value:.3f}")
-        self.model.train()
-
-    def state(self) -> dict[str, Any]:
-        outputs = {name: list(lesson.outputs) for name, lesson in self.learned.items()}
-        return {"outputs": outputs, "peak_memory": max(self.memory_before, peak_memory(self.device))}
+def measure_in_training(
+    run: Run, recipe: TuneRecipe, model: TunedModel, learned: dict[str, Lesson], done: int, device: torch.device, display: Display
+) -> None:
+    """Measure a model after ``done`` steps and append what is found to ``evaluations.jsonl``."""
+    model.eval()
+    for name, (metrics, _) in measure(recipe, model, learned, device, display).items():
+        kept = {"settings": digest(settings_of(plain(recipe), name)), "metrics": form(metrics)}
+        run.log_evaluation({"format": FORMAT, "step": done, "evaluator": name, **kept})
+        main = learned[name].task.main
+        display.say(f"step {done}  {name}: {main} {metrics[main].value:.3f}")
+    model.train()
 
 
 @torch.no_grad()

@@ -4,8 +4,8 @@ from typing import Any
 
 import torch
 
-from iwm_core.data.loader import Schedule, parts_of
-from iwm_core.data.training import open_split
+from iwm_core.data.order import Schedule, parts_of
+from iwm_core.data.reading import open_split
 from iwm_core.interfaces.errors import UserError
 from iwm_core.process.display import make_display
 from iwm_core.process.launch import check_devices
