@@ -11,7 +11,7 @@ from jaxtyping import install_import_hook
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ["OMP_NUM_THREADS"] = "1"
 
-pytest_plugins = ["given"]
+pytest_plugins = ["given", "marks"]
 
 PLUGINS = ["vit", "data", "scenes", "masking", "photometric", "crop", "evals", "tasks", "report", "devkit"]
 PACKAGES = ["iwm_core", *(f"iwm_{name}" for name in PLUGINS)]

@@ -122,6 +122,7 @@ def tiny_header():
     return [line.removeprefix("# ") for line in lines if line.startswith("#")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", [["show", "recipe=quickstart"], ["plugins"]])
 def test_a_reader_that_leaves_early_is_no_error(words, monkeypatch):
     """As `iwm … | head -1`, but the reader is gone before the first byte; output is buffered, as it is for users."""

@@ -95,6 +95,7 @@ def place(here):
     return here
 
 
+@pytest.mark.slow
 def test_slips_are_answered_before_torch_is_imported(place):
     """In one process, in which torch must not be found after any of the refusals."""
     code = "\n".join(

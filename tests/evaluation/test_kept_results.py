@@ -61,6 +61,7 @@ def test_two_settings_never_share_a_file_and_the_order_of_keys_is_no_setting(one
     assert (place_of(Path("eval"), "mrr", one, other).file == Path("eval/mrr.json")) == same
 
 
+@pytest.mark.slow
 def test_a_digest_is_the_same_in_every_process():
     code = f"from iwm_core.run.settings import digest; print(digest({SETTINGS!r}))"
     ran = [subprocess.run([sys.executable, "-c", code], env={"PYTHONHASHSEED": seed}, capture_output=True, text=True) for seed in "12"]

@@ -1,17 +1,13 @@
 """What tests are given: the tiny plugin registered as pip would, command lines, a fork server, images; for the tests of plugins, too."""
 
-import json
-import subprocess
-import sys
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import tiny_plugin
 from PIL import Image
-from places import FURNITURE
 from plugin_packages import site  # noqa: F401  # a fixture
+from served import servers
 from tiny_tuning import Worlds
 
 from iwm_core.cli import builtin
@@ -37,30 +33,22 @@ def worlds(tmp_path_factory):
     return Worlds(tmp_path_factory.mktemp("worlds"))
 
 
+@pytest.fixture(scope="session")
+def server(tmp_path_factory):
+    """A fork server, which all tests of a process share."""
+    with servers(tmp_path_factory.mktemp("served"), 1) as (one,):
+        yield one
+
+
 @pytest.fixture
-def commands(tmp_path):
+def commands(server, tmp_path):
     """Run command lines through the fork server, in an empty directory."""
-    server = subprocess.Popen(
-        [sys.executable, str(FURNITURE / "fork_server.py")],
-        cwd=tmp_path,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert server.stdin is not None
-    assert server.stdout is not None
-    assert server.stdout.readline() == "ready\n"
 
     def run(*args: str, kill_after: float | None = None) -> int:
-        server.stdin.write(json.dumps({"args": args, "kill_after": kill_after}) + "\n")
-        server.stdin.flush()
-        return int(server.stdout.readline())
+        return server.run({"args": args, "kill_after": kill_after, "folder": str(tmp_path)}).status
 
     run.folder = tmp_path
-    yield run
-    server.stdin.close()
-    server.wait(timeout=60)
-    server.stdout.close()
+    return run
 
 
 @pytest.fixture

@@ -53,6 +53,10 @@ class Server:
         """Begin a command after ``wait`` seconds; it, or its ``child``, may be killed."""
         return self.pool.submit(self.run, {"args": words, "wait": wait, "kill_after": kill_after, "victim": victim})
 
+    def signal(self, *words: str, at: str, numbers: list[int]) -> Ended:
+        """A command that is sent signals, one right after the other, once it has said a text."""
+        return self.run({"args": words, "signals": numbers, "at": at})
+
     def run(self, job: dict[str, object]) -> Ended:
         before = self.log.stat().st_size
         assert self.process.stdin is not None

@@ -70,6 +70,7 @@ def command(folder, *words, **environment):
     return done.returncode, done.stdout, done.stderr
 
 
+@pytest.mark.slow
 def test_a_good_plugin_trains_beside_three_bad_ones(hostile):
     status, out, err = command(hostile, "train", "recipe=tiny", "train.steps=2", "run=run")
     assert status == 0, err
@@ -83,6 +84,7 @@ def test_a_good_plugin_trains_beside_three_bad_ones(hostile):
         assert "uninstall" in line
 
 
+@pytest.mark.slow
 def test_they_are_listed(hostile):
     status, out, err = command(hostile, "plugins", "--json")
     assert (status, err) == (0, "")

@@ -8,13 +8,13 @@ import signal
 import subprocess
 import sys
 import time
-from functools import partial
 from pathlib import Path
 
 import lost_workers
 import pytest
 import tiny_command
 import torch
+from safetensors.torch import load_file
 from tiny_plugin import Gain
 from tiny_tuning import weights
 
@@ -26,29 +26,30 @@ from iwm_core.process.signals import ending_in_a_line
 from iwm_core.training.pretraining import Pass
 
 TINY = [sys.executable, tiny_command.__file__]
-LONG = ["train", "recipe=tiny", "run=r", "train.steps=100000", "train.log_every=5", "train.checkpoint_every=100000"]
+LONG = ["train", "recipe=tiny", "train.steps=100000", "train.log_every=5", "train.checkpoint_every=100000"]
 
 
 def newest(run):
     return int(max(Path(run, "checkpoints").glob("step_*"), key=lambda path: int(path.name[5:])).name[5:])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2])
-def test_a_signal_ends_a_training_after_its_step(tmp_path, number):
-    heed = partial(signal.signal, number, signal.SIG_DFL)  # nohup ignores a lost connection for all that it starts, tests among it
-    pipe = subprocess.PIPE
-    with subprocess.Popen([*TINY, *LONG], cwd=tmp_path, stdout=pipe, stderr=pipe, text=True, preexec_fn=heed) as process:
-        while "step 5/" not in process.stdout.readline():
-            assert process.poll() is None
-        process.send_signal(number)
-        process.send_signal(number)  # to all processes, by a scheduler, and once more by a parent
-        _, error = process.communicate(timeout=60)
-    assert process.returncode == 128 + number
+def test_a_signal_ends_a_training_after_its_step(server, tmp_path, number):
+    run = tmp_path / "r"
+    # To all processes, by a scheduler, and once more by a parent.
+    status, said = server.signal(*LONG, f"run={run}", at="step 5/", numbers=[number, number])
+    assert status == 128 + number
     name = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
-    assert re.fullmatch(rf"iwm: stopped at step (\d+) of 100000 by {name}; continue with `iwm resume r`\n", error)
-    assert newest(tmp_path / "r") == int(error.split()[4])
+    first, *steps, last = said.splitlines()
+    assert first == str(run)
+    assert all(line.startswith("step ") for line in steps)
+    assert re.fullmatch(rf"iwm: stopped at step (\d+) of 100000 by {name}; continue with `iwm resume {run}`", last)
+    assert newest(run) == int(last.split(" of ")[0].split()[-1])
+    assert torch.isfinite(load_file(run / f"checkpoints/step_{newest(run)}/model.safetensors")["student.vit.norm.weight"]).all()
 
 
+@pytest.mark.slow
 def test_a_signal_between_trainings_is_a_line_too(tmp_path):
     code = "import os, signal, sys\nfrom iwm_core.cli.main import guarded\nsys.exit(guarded(lambda: os.kill(os.getpid(), signal.SIGTERM)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
@@ -66,6 +67,7 @@ def test_a_signal_is_taken_for_nobodys_fault(monkeypatch):
     assert not issubclass(Stopped, Exception)
 
 
+@pytest.mark.slow
 def test_a_training_outlives_both_of_its_readers(tmp_path):
     words = ["train", "recipe=tiny", "run=r", "train.steps=8", "train.log_every=1", "train.lr.warmup=100"]
     with subprocess.Popen([*TINY, *words], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
@@ -77,6 +79,7 @@ def test_a_training_outlives_both_of_its_readers(tmp_path):
     assert len((tmp_path / "r/metrics.jsonl").read_text().splitlines()) == 8
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", [["train", "recipe=nothing"], ["resume", "r"], ["recipes", "--wrong"]])
 def test_without_a_reader_failure_is_not_success(tmp_path, words):
     with subprocess.Popen([*TINY, *words], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
@@ -85,6 +88,7 @@ def test_without_a_reader_failure_is_not_success(tmp_path, words):
         assert process.wait(timeout=60) == 2
 
 
+@pytest.mark.slow
 def test_output_that_a_full_disk_refuses_is_said(tmp_path):
     command = [sys.executable, "-m", "iwm_core.cli.main", "recipes"]
     with open("/dev/full", "w") as full:  # noqa: PTH123
@@ -92,6 +96,7 @@ def test_output_that_a_full_disk_refuses_is_said(tmp_path):
     assert (done.returncode, done.stderr) == (1, "iwm: what was to be printed is not whole: No space left on device\n")
 
 
+@pytest.mark.slow
 def test_a_closed_standard_output_is_none():
     done = subprocess.run(f"{sys.executable} -m iwm_core.cli.main recipes >&-", shell=True, stderr=subprocess.PIPE, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
@@ -105,6 +110,7 @@ def test_a_lasting_stream_takes_all_that_it_is_given():
     os.close(writer)
 
 
+@pytest.mark.slow
 def test_jobs_end_with_their_parent():
     """With their data workers, by SIGKILL to the parent alone."""
     code = "import os, subprocess, sys\nfrom iwm_core.process.jobs import run_job\nrun_job([sys.executable, '-c', sys.argv[1]])"

@@ -73,7 +73,8 @@ def two_children(process: subprocess.Popen[str]) -> list[int]:
     raise AssertionError(process.communicate()[1])
 
 
-def test_nobody_else_on_the_network_can_speak_to_the_processes(tmp_path):
+@pytest.mark.slow
+def test_nobody_else_on_the_network_can_speak_to_the_processes_which_end_with_their_parent(tmp_path):
     """Seen from the kernel while they train: every socket that listens does so on the loopback interface."""
     with start(tmp_path, "train", *ENDLESS, "run=r", TWO) as process:
         read_until(process, "step 2/")
@@ -81,13 +82,19 @@ def test_nobody_else_on_the_network_can_speak_to_the_processes(tmp_path):
         found = [
             one for each in every for one in (getattr(each, "net_connections", None) or each.connections)("inet")
         ]  # as psutil 5 and 7 call it
+        workers = two_children(process)
         process.kill()
         process.communicate(timeout=60)
     assert len(every) >= 3
     assert any(one.raddr for one in found), "they do speak to each other"
     assert {one.laddr.ip for one in found} <= {"127.0.0.1", "::1", "::ffff:127.0.0.1"}
+    deadline = time.monotonic() + 30
+    while any(alive(pid) for pid in workers):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
 
 
+@pytest.mark.slow
 def test_a_signal_stops_two_processes_with_a_checkpoint_to_go_on_from(tmp_path):
     with start(tmp_path, "train", *SMALL, "train.steps=40", "run=r", TWO) as process:
         read_until(process, "step 4/")
@@ -108,6 +115,7 @@ def test_a_signal_stops_two_processes_with_a_checkpoint_to_go_on_from(tmp_path):
     assert [json.loads(line)["step"] for line in (tmp_path / "r/metrics.jsonl").read_text().splitlines()] == list(range(2, 41, 2))
 
 
+@pytest.mark.slow
 def test_a_mistake_that_one_process_meets_ends_both_in_one_line(tmp_path):
     """The other process is waiting for gradients then, and shall not tell of a lost connection."""
     for split, count in (("train", 64), ("validation", 8)):
@@ -122,6 +130,7 @@ def test_a_mistake_that_one_process_meets_ends_both_in_one_line(tmp_path):
     assert line.startswith("iwm: 1 of 64 images cannot be read")
 
 
+@pytest.mark.slow
 def test_one_killed_process_ends_both(tmp_path):
     with start(tmp_path, "train", *ENDLESS, "run=r", TWO) as process:
         one, other = two_children(process)
@@ -132,16 +141,7 @@ def test_one_killed_process_ends_both(tmp_path):
     assert not alive(one)
 
 
-def test_processes_end_with_their_parent(tmp_path):
-    with start(tmp_path, "train", *ENDLESS, "run=r", TWO) as process:
-        workers = two_children(process)
-        process.kill()
-    deadline = time.monotonic() + 30
-    while any(alive(pid) for pid in workers):
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-
-
+@pytest.mark.slow
 def test_ctrl_c_in_a_sweep_stops_its_job_with_a_checkpoint(tmp_path):
     with start(tmp_path, "train", "-m", *ENDLESS, "train.seed=0,1") as process:
         read_until(process, "step 4/")

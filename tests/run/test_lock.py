@@ -40,6 +40,7 @@ def hold(folder, kind="writer"):
     return process
 
 
+@pytest.mark.slow
 def test_the_second_is_told_of_the_first_until_that_is_killed(tmp_path):
     with hold(tmp_path) as first:
         for _ in range(2):  # to be refused frees nothing
@@ -52,6 +53,7 @@ def test_the_second_is_told_of_the_first_until_that_is_killed(tmp_path):
     assert writer_of(tmp_path) is None
 
 
+@pytest.mark.slow
 def test_within_a_process_too(tmp_path):
     with writer(tmp_path, "train", silent):
         for folder in (tmp_path, tmp_path / "." / "x" / ".."):
@@ -61,6 +63,7 @@ def test_within_a_process_too(tmp_path):
             subprocess.run([sys.executable, "-c", HOLDS.format(kind="writer"), tmp_path], stderr=subprocess.PIPE, timeout=0.5, check=True)
 
 
+@pytest.mark.slow
 def test_children_do_not_hold_it(tmp_path):
     """Data workers live for some seconds when their parent is killed."""
     forks = "import os, time; pid = os.fork(); pid or time.sleep(60); print(pid, flush=True)\n    print"
@@ -76,6 +79,7 @@ def test_children_do_not_hold_it(tmp_path):
             os.kill(child, signal.SIGKILL)
 
 
+@pytest.mark.slow
 def test_a_busy_run_is_refused_before_torch_is_imported(here):
     config = compose("quickstart", [])[0]
     config.run = "r"
@@ -107,6 +111,7 @@ def test_a_busy_run_is_refused_before_torch_is_imported(here):
         assert text.startswith(f"iwm: {folder} is in use by iwm train, process {folders[folder].pid} on "), line
 
 
+@pytest.mark.slow
 def test_files_are_put_in_place_beside_a_writer_and_one_after_another(tmp_path):
     with hold(tmp_path), placing(tmp_path, "eval", silent):
         pass
@@ -116,6 +121,7 @@ def test_files_are_put_in_place_beside_a_writer_and_one_after_another(tmp_path):
             pass
 
 
+@pytest.mark.slow
 def test_waiting_for_another_who_puts_files_in_place_is_said_once(tmp_path):
     told = []
     with hold(tmp_path, "placing") as other:
@@ -177,6 +183,7 @@ def test_what_a_killed_start_left_is_free(tiny, left):
     assert sorted(p.name for p in Path("runs/tiny").iterdir()) == [".lock", "config.yaml", "env.json"]
 
 
+@pytest.mark.slow
 def test_a_directory_that_a_start_has_locked_is_not_free(tiny):
     Path("runs/tiny").mkdir(parents=True)
     with hold("runs/tiny") as other, begin() as run:

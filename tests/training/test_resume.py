@@ -15,6 +15,8 @@ from tiny_tuning import MIXED, SWIFT
 from iwm_core.cli.main import dispatch
 from iwm_core.plugins.loader import load_plugins
 
+pytestmark = pytest.mark.slow
+
 TRAIN = ["train", "recipe=tiny", "train.steps=80", "train.checkpoint_every=3", "train.log_every=2", "train.keep=3"]
 
 

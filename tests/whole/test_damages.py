@@ -3,9 +3,11 @@
 import subprocess
 import sys
 
+import pytest
 from places import SLOW
 
 
+@pytest.mark.slow
 def test_damaged_files_are_refused_mended_or_not_needed():
     """A process of its own: its commands are forked from one that has computed nothing."""
     done = subprocess.run(

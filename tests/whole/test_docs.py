@@ -76,6 +76,7 @@ def test_links_and_images_lead_somewhere(page):
         assert not anchor or anchor in anchors(file), f"{relative(page)} links to {target}#{anchor}; its headings: {sorted(anchors(file))}"
 
 
+@pytest.mark.slow
 def test_the_site_builds_without_a_warning(tmp_path):
     words = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-b", "html", "-d", str(tmp_path / "trees"), str(DOCS)]
     built = subprocess.run([*words, str(tmp_path / "site")], capture_output=True, text=True, check=False, cwd=tmp_path)

@@ -99,6 +99,7 @@ def test_every_block_is_found_and_one_of_the_known_kinds():
     assert [block.line for block in blocks() if block.language in ("toml", "yaml") and not block.path] == []
 
 
+@pytest.mark.slow
 def test_the_first_page_leads_to_a_published_action(reader):
     desk = reader.folder
     for block in blocks():
@@ -116,6 +117,7 @@ def test_the_first_page_leads_to_a_published_action(reader):
     linted(reader, package, package / "pyproject.toml")
 
 
+@pytest.mark.slow
 def test_the_package_of_many_parts_works(reader):
     desk = reader.folder
     for block in blocks():

@@ -1,7 +1,9 @@
 """One of the kills of `tests/slow/kills.py`."""
 
+import pytest
 from kills import kill
 
 
+@pytest.mark.slow
 def test_a_kill(tmp_path):
     assert kill(tmp_path, 1, 0, ["workers"]) == []

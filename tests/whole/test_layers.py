@@ -100,18 +100,24 @@ def test_interfaces_import_torch_and_jaxtyping_only():
     assert {m.split(".")[0] for m in modules} - set(sys.stdlib_module_names) == {"torch", "jaxtyping", "iwm_core"}
 
 
+@pytest.mark.slow
 def test_what_a_command_line_asks_first_needs_no_torch():
     names = [f"iwm_core.interfaces.{name}" for name in ("commands", "component", "errors", "events", "kinds", "near", "results", "runs")]
     code = f"import importlib, sys\nfor name in {names!r}: importlib.import_module(name)\nassert 'torch' not in sys.modules\n"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_the_loop_loads_nothing_of_tuning_report_or_planning():
+@pytest.mark.slow
+def test_the_loop_loads_nothing_of_tuning_report_or_planning_and_no_component_what_takes_seconds():
     code = (
         "import importlib, pkgutil, sys\nimport iwm_core.training as room\n"
         "for found in pkgutil.iter_modules(room.__path__): importlib.import_module(f'{room.__name__}.{found.name}')\n"
         "wrong = [name for name in sys.modules if name.startswith(('iwm_tasks', 'iwm_report', 'iwm_devkit', 'iwm_core.model.planning'))]\n"
         "assert not wrong, wrong\n"
+        "from iwm_core.plugins.loader import load_plugins\n"
+        "for kind in load_plugins().kinds: load_plugins().entries(kind)\n"
+        "wrong = {'iwm_tasks', 'torchmetrics', 'matplotlib'} & {*sys.modules}\n"
+        "assert wrong == {'iwm_tasks'}, wrong\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
 
@@ -130,6 +136,7 @@ def test_plugins_import_only_what_is_public(path):
             assert kit or template or package in BUILT_ON.get(own, ()), f"{path} imports {module}"
 
 
+@pytest.mark.slow
 def test_help_and_plugins_do_not_import_torch():
     code = (
         "import sys\nfrom iwm_core.cli.main import dispatch\nfrom iwm_core.plugins.loader import load_plugins\n"
@@ -140,6 +147,7 @@ def test_help_and_plugins_do_not_import_torch():
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
 
 
+@pytest.mark.slow
 def test_importing_any_module_touches_neither_files_nor_randomness(tmp_path):
     names = [".".join(p.relative_to(ROOT).with_suffix("").parts) for p in CORE if p.name != "__init__.py"]
     code = (

@@ -10,6 +10,8 @@ import torch
 import iwm_core
 from iwm_core.cli.main import dispatch, guarded
 
+pytestmark = pytest.mark.slow  # it trains until it knows something
+
 SMALL = shlex.split("""
 image_size=32 data.size=32 data.objects=[1,1] data.strength=[0.9,1] data.train=768 data.validation=128 view.scale=[1,1] view.ratio=[1,1]
 encoder.width=64 encoder.depth=2 predictor.width=64 predictor.depth=2 launch.device=cpu launch.workers=0

@@ -215,6 +215,7 @@ def test_everything_works_with_pairs(trained, iwm):
     assert (iwm_core.load("t").predict(torch.rand(2, 3, 16, 16))["classify"].sum(1) - 1).abs().max() < 1e-5
 
 
+@pytest.mark.slow
 def test_a_run_on_pairs_goes_on_bitwise_where_it_was_interrupted(tiny, commands):
     """Also with a made action beside the observed one, other workers and a cache."""
     words = ["train", "recipe=tiny", "data=seen", "train.checkpoint_every=2", "train.keep=9"]

@@ -26,6 +26,7 @@ def installed_core(environment: Environment) -> dict[str, str]:
     return {str(path.relative_to(environment.packages)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
+@pytest.mark.slow
 def test_from_nothing_to_a_plugins_own_numbers_in_the_scorecard(tmp_path):
     outside = fresh_environment(tmp_path / "environment", OURS)
     before = installed_core(outside)
@@ -43,6 +44,7 @@ def test_from_nothing_to_a_plugins_own_numbers_in_the_scorecard(tmp_path):
     assert installed_core(outside) == before, "adding a plugin changes no file of the core"
 
 
+@pytest.mark.slow
 def test_the_core_alone_trains_with_one_plugin(tmp_path):
     """A package brings an encoder, a predictor, an action, a target selector, data and a recipe; timm and datasets are not there."""
     package = tmp_path / "iwm-alone"

@@ -230,6 +230,7 @@ def brightness(images, index):
     return images.image(index).float().mean().item()
 
 
+@pytest.mark.slow
 def test_images_travel_to_a_spawned_process(tmp_path):
     images = Folder(path=str(put(tmp_path, "a.png", "bb.png")), holdout=0.0).open("train")
     with multiprocessing.get_context("spawn").Pool(1) as pool:

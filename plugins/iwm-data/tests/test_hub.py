@@ -310,6 +310,7 @@ def brightness(images, index):
     return images.image(index).float().mean().item()
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # Python 3.12 dislikes what data loaders do
 @pytest.mark.parametrize("method", ["spawn", "fork"])
 def test_images_travel_to_another_process(folder, method):

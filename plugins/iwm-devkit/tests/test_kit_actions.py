@@ -141,6 +141,7 @@ def test_compilation(function, words):
     assert [word for word in words if word not in str(error.value)] == []
 
 
+@pytest.mark.slow
 def test_installed_actions_compile():
     """In a process whose functions do not check shapes as they run, which cannot be compiled."""
     code = """if True:

@@ -57,6 +57,7 @@ def test_strictness_makes_it_an_error(site, monkeypatch):
         load_plugins()
 
 
+@pytest.mark.slow
 def test_iwm_plugins_shows_it_without_torch(site, monkeypatch):
     package(site, "iwm-try-late", HOOKS, needs="iwm-core>=7")
     monkeypatch.setenv("PYTHONPATH", str(site))

@@ -68,6 +68,7 @@ def test_lines(old, new):
     assert rewritten(ast.parse(old).body[0]) == new
 
 
+@pytest.mark.slow
 def test_each_old_line_of_a_plugin_is_told_even_where_it_cannot_be_imported(site):
     hooks = "from iwm_core import hookimpl\nfrom iwm_core.events import TrainEnd\n"
     package(site, "iwm-try-old", hooks, gain__py="def f():\n    from iwm_core.testing import check_action\n", torn__py="def")

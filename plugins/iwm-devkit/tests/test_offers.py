@@ -149,6 +149,7 @@ def found(site, monkeypatch):
     return run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("which", "checked"),
     [
@@ -247,11 +248,13 @@ def test_a_kind_without_a_check_is_told(found):
     assert "its kind has no check" in results["shade", "dark"].note
 
 
+@pytest.mark.slow
 def test_hooks_that_every_verb_asks_import_no_torch(found):
     results = found("verb", light=False, hooks=("    return [Command", "    import torch  # noqa: F401\n\n    return [Command"))
     assert "iwm_commands of iwm_try_more imports torch" in results["entry_point", "more"].problem
 
 
+@pytest.mark.slow
 def test_a_verb_works(site, monkeypatch):
     """The door itself: a verb of a third party's, in an interpreter of its own."""
     package(site, "iwm-try-more", VERB, gain__py="def run(words):\n    print('hello', *words)\n    return 3\n")

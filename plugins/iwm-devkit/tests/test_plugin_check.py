@@ -42,6 +42,7 @@ def test_two_entry_points_of_one_module(site, check, light):
 RECIPE = "# Trains a little.\ndefaults: [base, _self_]\n"
 
 
+@pytest.mark.slow
 def test_a_good_plugin_passes(site, check):
     package(site, "iwm-try-good")
     status, found = check("iwm-try-good")
@@ -121,6 +122,7 @@ def test_what_is_wrong_is_named(site, check, light, given, kind, name, words):
     assert "\n" not in row["problem"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "words"),
     [

@@ -69,6 +69,7 @@ def test_an_unknown_name_is_one_error(tests):
     assert line.startswith("ERROR: --iwm-plugin: no plugin 'iwm-try-god' is installed; did you mean iwm-try-good? plugins: iwm, iwm-core")
 
 
+@pytest.mark.slow
 def test_processes_of_xdist_agree(tests, pytester, site, monkeypatch):
     package(site, "iwm-try-light", "x = 1\n", needs=None)
     pytester.makepyprojecttoml('[tool.pytest.ini_options]\niwm_plugins = ["iwm-try-light"]\n')
@@ -77,6 +78,7 @@ def test_processes_of_xdist_agree(tests, pytester, site, monkeypatch):
     result.assert_outcomes(passed=4, failed=2)
 
 
+@pytest.mark.slow
 def test_it_is_light():
     """Every pytest of the environment imports it."""
     code = "import sys\nimport iwm_devkit.pytest_plugin\nassert not {'torch', 'iwm_core.plugins.loader'} & set(sys.modules)\n"

@@ -54,6 +54,7 @@ def new(monkeypatch, tmp_path, capsys):
     return run
 
 
+@pytest.mark.slow
 def test_packages_of_all_kinds_pass_their_own_tests_and_the_check(new, tmp_path, monkeypatch):
     """They are installed by pip, so that their entry points are real."""
     for kind, name in NAMES.items():
@@ -74,6 +75,7 @@ def test_packages_of_all_kinds_pass_their_own_tests_and_the_check(new, tmp_path,
         assert f"tests/test_{names.component}.py::{own} PASSED" in done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["a", "iwm-core2", "example-two", "examples", LONG])
 def test_packages_are_clean_by_their_own_linter_whatever_their_name(new, name):
     """The order of imports and the length of lines depend on it."""
@@ -140,6 +142,7 @@ def test_it_needs_what_its_template_imports():
         assert needed == imported | ({"iwm-tasks"} if kind == "head" else set()), "which declares the hook of heads"
 
 
+@pytest.mark.slow
 def test_no_torch(tmp_path):
     code = (
         "import sys\nfrom iwm_core.cli.main import dispatch\nassert dispatch(['plugins', 'new', 'gamma', '--kind', 'action']) == 0\n"

@@ -144,6 +144,7 @@ measured.set()
 """
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_data(tmp_path):
     """Twice the images: the files grow by all that is written, the memory that only this process has by less than a third of it."""
     freed = {"MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_THRESHOLD_": "65536"}  # goes back to the system at once

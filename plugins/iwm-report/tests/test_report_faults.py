@@ -140,6 +140,7 @@ def test_reports_among_the_runs_are_passed_over(here, capsys):
     assert capsys.readouterr().out.splitlines() == ["wrote runs/report.html"] * 2
 
 
+@pytest.mark.slow
 def test_a_report_needs_no_torch(here):
     make_run("a", charts=(), logs=False)
     code = "import sys; from iwm_core.cli.main import dispatch; dispatch(['report', 'a']); assert not {'torch', 'hydra'} & set(sys.modules)"

@@ -219,6 +219,7 @@ def test_a_taken_name_is_passed_over(outside):
     assert table("runs/compare/pets-2") == {"predictor": ["0"]}
 
 
+@pytest.mark.slow
 def test_a_job_is_a_process_whose_status_is_told():
     assert run_job([sys.executable, "-c", "raise SystemExit(7)"]) == Ended(7, 0)
     assert run_job([sys.executable, "-c", "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"]) == Ended(137, 0)

@@ -123,6 +123,7 @@ def test_nothing_is_changed_by_counting():
     assert grads
 
 
+@pytest.mark.slow
 def test_peak_memory_is_the_highest_mark_in_bytes():
     code = (
         "import torch\nfrom iwm_tasks.tuning.counting import peak_memory\nmarks = []\n"

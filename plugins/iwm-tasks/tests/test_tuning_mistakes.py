@@ -205,6 +205,7 @@ def test_a_full_disk_while_results_are_written(iwm, tune, monkeypatch):
     assert content("r", "eval/classify.json")["step"] == content("r", "checkpoints/step_6/state.json")["step"] == 6
 
 
+@pytest.mark.slow
 def test_ctrl_c_leaves_a_checkpoint_to_go_on_from(tiny, worlds):
     world = worlds()
     words = ["tune", world, "recipe=tune/predictor", *SWIFT, "train.steps=100000", "train.log_every=5", "train.checkpoint_every=100000"]

@@ -153,6 +153,7 @@ def test_mistakes_are_said_in_one_line(fields, size, words):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_pretrained_weights_that_cannot_be_had(tmp_path):
     code = (
         "from iwm_vit.encoder import TimmViT\ntry: TimmViT(model='vit_tiny_patch16_224', pretrained=True, positions='model').build(224)\n"

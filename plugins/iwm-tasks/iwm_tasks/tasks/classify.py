@@ -18,7 +18,6 @@ import torch
 from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 from torch.nn import functional as F
-from torchmetrics.functional.classification import multiclass_stat_scores
 
 from iwm_core.interfaces import Factor, Images, option
 from iwm_tasks.interfaces import Task
@@ -130,6 +129,8 @@ class Classify(Task):
 
     def rows(self, output: Float[Tensor, "b o"], target: Int[Tensor, "b"]) -> Float[Tensor, "b v"]:
         """The class, whether it is the most probable, and with more than five classes whether it is among the first five."""
+        from torchmetrics.functional.classification import multiclass_stat_scores  # takes a second
+
         classes = output.shape[1]
         # To torchmetrics an image is one of many places whose counts are kept for each place: the first count is that of right answers.
         right = [

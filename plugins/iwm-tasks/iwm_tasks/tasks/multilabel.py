@@ -13,7 +13,6 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn import functional as F
-from torchmetrics.functional.classification import multilabel_average_precision, multilabel_f1_score
 
 from iwm_core.interfaces import Images
 from iwm_tasks.interfaces import Task
@@ -56,6 +55,8 @@ class Multilabel(Task):
 
     def metrics(self, rows: Float[Tensor, "m v"]) -> dict[str, float]:
         """``map`` and ``f1``; NaN where no image shows any class."""
+        from torchmetrics.functional.classification import multilabel_average_precision, multilabel_f1_score  # takes a second
+
         said, shown = rows.chunk(2, 1)
         occurs = shown.any(0)
         if not occurs.any():

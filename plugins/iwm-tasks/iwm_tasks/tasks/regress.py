@@ -19,7 +19,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
-from torchmetrics.functional.regression import mean_absolute_error, r2_score
 
 from iwm_core.interfaces import Images, option
 from iwm_tasks.interfaces import Task
@@ -98,6 +97,8 @@ class Regress(Task):
 
     def metrics(self, rows: Float[Tensor, "m v"]) -> dict[str, float]:
         """``r2``, then ``r2.NAME`` and ``mae.NAME`` for each factor; an R² is NaN where its factor does not vary."""
+        from torchmetrics.functional.regression import mean_absolute_error  # takes a second
+
         said, truth = rows.double().chunk(2, 1)
         numbers = len(self.of)
         scores = [score(said[:, c : c + 1], truth[:, c : c + 1]) for c in range(numbers)]
@@ -128,6 +129,8 @@ def vectors(answer: Float[Tensor, "m 2"]) -> Float[Tensor, "m 2"]:
 
 def score(said: Float[Tensor, "m c"], truth: Float[Tensor, "m c"]) -> float:
     """R² of all columns together; NaN where the truth does not vary."""
+    from torchmetrics.functional.regression import r2_score  # takes a second
+
     middle = truth.mean(0)
     spread = (truth - middle).square().mean().sqrt()
     if spread <= SAME * truth.abs().max():

@@ -14,7 +14,6 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 from torch.nn import functional as F
-from torchmetrics.functional.classification import multiclass_stat_scores
 
 from iwm_core.interfaces import NOT_COUNTED, Images
 from iwm_tasks.interfaces import Task
@@ -58,6 +57,8 @@ class Segment(Task):
 
     def rows(self, output: Float[Tensor, "b o h w"], target: UInt8[Tensor, "b h w"]) -> Float[Tensor, "b v"]:
         """For each class the pixels rightly said to be of it, those wrongly said to be, and those of it that were missed."""
+        from torchmetrics.functional.classification import multiclass_stat_scores  # takes a second
+
         classes = output.shape[1]
         counts = [
             multiclass_stat_scores(said, truth, classes, "none", ignore_index=NOT_COUNTED, validate_args=False)[:, [0, 1, 3]].T.flatten()

@@ -1,0 +1,28 @@
+"""The mark `slow` is held: `marks` fails a test that starts a process without it, whichever way the process is started."""
+
+import pytest
+
+pytest_plugins = "pytester"
+
+STARTS = {
+    "subprocess": "import subprocess, sys; subprocess.run([sys.executable, '-c', ''])",
+    "shell": "import os; os.posix_spawn('/bin/true', ['true'], {}); os.wait()",
+    "multiprocessing": "import multiprocessing as m; p = m.get_context('spawn').Process(target=print); p.start(); p.join()",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("start", STARTS.values(), ids=STARTS.keys())
+def test_a_test_that_starts_a_process_is_marked(pytester, start):
+    pytester.makeini("[pytest]\nmarkers = slow")
+    pytester.makepyfile(
+        f"import pytest\n"
+        f"@pytest.fixture\ndef given():\n    {start}\n"
+        f"def test_itself():\n    {start}\n"
+        f"def test_what_it_is_given(given): pass\n"
+        f"@pytest.mark.slow\ndef test_marked(given): pass\n"
+        f"def test_none(): pass\n"
+    )
+    result = pytester.runpytest_inprocess("-p", "marks", "-p", "no:xdist")
+    result.assert_outcomes(passed=2, failed=2)
+    result.stdout.fnmatch_lines(["*it starts *: mark it `slow`*"])
