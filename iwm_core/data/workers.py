@@ -14,6 +14,7 @@ import signal
 import sys
 import threading
 import time
+import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
@@ -22,6 +23,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
+from torch.utils.data.dataloader import _BaseDataLoaderIter
 
 from iwm_core.interfaces.errors import UserError
 from iwm_core.process.shown import tell
@@ -97,6 +99,9 @@ def made_by_loader(make: Any, parts: Iterator[Any], workers: int, pin: bool, ahe
     try:
         items: Any = iter(loader)
     except OSError as error:
+        for frame, _ in traceback.walk_tb(error.__traceback__):  # torch's half-made iterator lacks what it looks for when it is deleted
+            if isinstance(half := frame.f_locals.get("self"), _BaseDataLoaderIter):
+                half._shutdown = True  # pyright: ignore[reportAttributeAccessIssue]
         raise WorkersLost(f"data workers cannot be started ({cause(error)}): use launch.workers=0") from error
     if workers and threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGCHLD, before or signal.SIG_DFL)
