@@ -26,7 +26,7 @@ def outcomes(tiny, monkeypatch):
     class Here(Children):
         def start(self, command, **_):
             seed = next(word for word in command if word.startswith("train.seed="))
-            self.status = guarded(lambda: planned.get(seed, begin)(self, command[5:]))
+            self.status = guarded(lambda: planned.get(seed, begin)(self, command[command.index("recipe=tiny") + 1 :]))
 
         def watch(self):
             return False

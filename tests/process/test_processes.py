@@ -154,6 +154,7 @@ def test_ctrl_c_in_a_sweep_stops_its_job_with_a_checkpoint(tmp_path):
     assert latest_checkpoint(tmp_path / "runs/quickstart/checkpoints") is not None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", ["iwm_core.cli", "iwm_core.worker"])
 def test_files_of_the_current_folder_are_no_modules(tmp_path, module):
     """Jobs and processes are started where a stranger's data may lie."""
