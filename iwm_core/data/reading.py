@@ -154,6 +154,9 @@ class Part(Images):
     def label(self, index: int) -> int:
         return self.whole.label(int(self.chosen[index]))
 
+    def why_unlabelled(self, index: int) -> str:
+        return self.whole.why_unlabelled(int(self.chosen[index]))
+
     def labels(self, index: int) -> Bool[Tensor, "c"] | None:
         return self.whole.labels(int(self.chosen[index]))
 

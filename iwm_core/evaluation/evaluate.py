@@ -61,6 +61,8 @@ def evaluate(
     """
     model = load_world_model(run, recipe, recipe.launch.device, checkpoint)
     data = RunData(recipe, model.device)
+    for note in data.split("validation").images.notes if own is not None else ():  # else training has told what there is to tell
+        display.warn(note)
     with placing(run.path, "eval", display.warn):  # a run that cannot be written is refused before the work
         folder = run.evaluations()
     asked = names if names is not None else list(recipe.evaluators)

@@ -15,7 +15,7 @@ Decisions:
   ends of what is possible: without them, images that agree have no width.
 - A ratio of sums, such as a relative error, is not the mean of its images' ratios, which images with hardly any denominator would rule. Its
   interval is that of the mean of its linear terms.
-- One image tells no spread: its interval is all that is possible.
+- One image tells no spread: its interval is all that is possible. What is not available (NaN) has no interval.
 """
 
 import math
@@ -38,7 +38,7 @@ def interval(values: Float[Tensor, "m v"], *, least: float = -math.inf, most: fl
     possible for one image."""
     images = len(values)
     if images < 2:
-        return torch.stack([torch.full_like(values[0], end) for end in (least, most)])
+        return torch.stack([torch.where(values.mean(0).isnan(), torch.nan, end) for end in (least, most)])
     mean, t = values.mean(0), student(images - 1)
     apart = values - mean
     squares = apart.square().sum(0)
@@ -109,6 +109,8 @@ def around(value: float, error: float, images: int, freedom: int, least: float =
     Where both ends of what is possible are known, Wilson's interval for as many images as would give this error: it stays within them,
     and has a width at them.
     """
+    if math.isnan(value):
+        return math.nan, math.nan
     if freedom < 1 or not math.isfinite(error):
         return least, most
     t, width = student(freedom), most - least

@@ -81,7 +81,8 @@ class Images(ABC):
         classes: names of the labels; empty where there are none.
         factors: the known factors of every image; empty where there are none.
         mask_classes: names of the values of masks, from 0 on; empty where there are no masks.
-        notes: what the user should know of this split, such as what is passed over, a line each; told once, as training begins.
+        notes: what the user should know of this split, such as what is passed over, a line each; told once, as
+            training begins, and of validation by `iwm eval`.
     """
 
     classes: tuple[str, ...] = ()
@@ -117,6 +118,10 @@ class Images(ABC):
     def label(self, index: int) -> int:
         """The class of an image, or -1 where there are no labels."""
         return -1
+
+    def why_unlabelled(self, index: int) -> str:
+        """Why an image has no label, such as a class that training does not know; empty where nothing is known of it."""
+        return ""
 
     def labels(self, index: int) -> Bool[Tensor, "c"] | None:
         """Which of ``classes`` an image shows, where it may show several; None where that is not known."""

@@ -224,9 +224,14 @@ def metrics_table(title: str, metrics: dict[str, Metric]) -> Table:
     for column in ("value", "95 % interval", *controls, "images"):
         table.add_column(column, justify="right")
     for name, metric in metrics.items():
-        values = [f"{metric.controls[control].value:.3f}" if control in metric.controls else "" for control in controls]
-        table.add_row(name, f"{metric.value:.3f}", interval_of(metric), *values, str(metric.n))
+        values = [readable(metric.controls[control].value) if control in metric.controls else "" for control in controls]
+        table.add_row(name, readable(metric.value), interval_of(metric), *values, str(metric.n))
     return table
+
+
+def readable(value: float) -> str:
+    """A metric's value in words."""
+    return "not available" if math.isnan(value) else f"{value:.3f}"
 
 
 def interval_of(metric: Metric) -> str:

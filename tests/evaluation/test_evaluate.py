@@ -12,9 +12,12 @@ from PIL import Image
 
 from iwm_core import hookimpl
 from iwm_core.cli.main import dispatch, guarded
+from iwm_core.evaluation import evaluate as evaluating
 from iwm_core.interfaces import Chart, Evaluation, Evaluator, Gallery, Metric, NotApplicable, Row, Series, option
 from iwm_core.plugins.loader import Plugin
 from iwm_core.process.display import PlainDisplay
+from iwm_core.recipe.config import Recipe
+from iwm_core.run.directory import Run
 
 SEEN: list[list[str]] = []
 """What lies in the run's folder of results whenever `Full` has written a file."""
@@ -269,3 +272,24 @@ def test_a_table_shows_each_control_beside_its_measure(capsys):
         ["spread", "1.000", "1.000 – 1.000", "", "0.250", "3"],  # images may agree by chance
         ["one", "1.000", "", "", "", "1"],
     ]
+
+
+def test_what_is_to_be_known_of_validation_is_told_by_eval_and_not_again_after_training(monkeypatch):
+    class Enough(Exception):
+        pass
+
+    def enough(*_):
+        raise Enough
+
+    data = SimpleNamespace(split=lambda name: SimpleNamespace(images=SimpleNamespace(notes=(f"a note of {name}",))))
+    monkeypatch.setattr(evaluating, "load_world_model", lambda *_: SimpleNamespace(device="cpu"))
+    monkeypatch.setattr(evaluating, "RunData", lambda *_: data)
+    monkeypatch.setattr(evaluating, "placing", enough)
+    recipe, run, display = Recipe.__new__(Recipe), Run.__new__(Run), PlainDisplay.__new__(PlainDisplay)
+    vars(recipe)["launch"], vars(run)["path"] = SimpleNamespace(device="cpu"), Path("r")
+    for own, expected in (None, []), (recipe, ["a note of validation"]):
+        told = []
+        monkeypatch.setattr(PlainDisplay, "warn", lambda _, text, told=told: told.append(text))
+        with pytest.raises(Enough):
+            evaluating.evaluate(run, recipe, display, own=own)
+        assert told == expected

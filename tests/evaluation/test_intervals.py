@@ -12,7 +12,8 @@ from iwm_core.evaluation import bootstrap as resampling
 from iwm_core.evaluation.bootstrap import bootstrap
 from iwm_core.evaluation.intervals import around, interval, ratio_interval, ratio_terms, student, wilson
 from iwm_core.evaluation.jackknife import jackknife
-from iwm_core.interfaces import Draws
+from iwm_core.interfaces import Draws, Metric
+from iwm_core.process.display import metrics_table
 
 SCRIPT = ROOT / "docs/make_coverage.py"
 spec = importlib.util.spec_from_file_location("make_coverage", SCRIPT)
@@ -177,3 +178,17 @@ def test_the_jackknife_of_a_mean_holds_it_as_often_as_it_says():
     samples = Draws(1, 0, torch.arange(12), "test").normal(600).double().T
     held = [found.low <= 0 <= found.high for found in (jackknife(torch.mean, sample) for sample in samples)]
     assert 0.92 < sum(held) / len(held) < 0.98
+
+
+@pytest.mark.parametrize(("least", "most"), [(-math.inf, math.inf), (0, 1), (-math.inf, 1)])
+@pytest.mark.parametrize("images", [1, 2, 8])
+def test_what_is_not_available_has_no_interval(images, least, most):
+    values = torch.full((images, 2), 0.5, dtype=torch.float64)
+    values[0, 0] = torch.nan
+    low, high = interval(values, least=least, most=most)
+    assert low.isnan().tolist() == high.isnan().tolist() == [True, False]
+    for error in 0.0, 0.1, math.nan, math.inf:
+        assert all(math.isnan(end) for end in around(math.nan, error, images, images - 1, least, most))
+    metric = Metric(*map(float, (values.mean(0)[0], low[0], high[0])), images)
+    (name, value, told, *_), *_ = zip(*(column.cells for column in metrics_table("t", {"x": metric}).columns), strict=True)
+    assert (name, value, told) == ("x", "not available", "")

@@ -131,3 +131,14 @@ def numbering(table: Dataset, column: str, classes: tuple[str, ...]) -> dict[Any
     named = dict(enumerate(names)) if names is not None else {value: str(value) for value in values(table, column)}
     place = {name: number for number, name in enumerate(classes)}
     return {value: place.get(name, -1) for value, name in named.items() if is_class(value)}
+
+
+def unknown(table: Dataset, column: str, classes: tuple[str, ...]) -> list[tuple[int, str]]:
+    """The rows with a class that is not among ``classes``, each with its name; a row of lists may come more than once."""
+    number, names, several = numbering(table, column, classes), declared(table, column), is_several(table, column)
+    return [
+        (row, names[value] if names is not None and value < len(names) else str(value))
+        for row, cell in enumerate(cells(table, column))
+        for value in ((cell or ()) if several else (cell,))
+        if is_class(value) and number.get(value, -1) < 0
+    ]

@@ -1,22 +1,20 @@
 """Component `folder`: the image files below a folder.
 
 Decisions:
-- Layouts: ``PATH/train`` beside ``PATH/validation`` (or ``val``, ``valid``, ``test``); ``PATH/train`` alone; else ``PATH`` itself. Where
-  there is no validation folder, a hash of each image's relative path decides whether it is held out: adding files moves no other file.
-- What could be meant in two ways is refused: ``train`` among other folders may be a split or a class of trains.
+- Layouts: ``PATH/train`` beside ``PATH/validation``, by any of their names (`iwm_data.splits`); ``PATH/train`` alone; else ``PATH``
+  itself. Where there is no validation folder, a hash of each image's relative path decides whether it is held out: adding files moves
+  no other file.
 - The first level of folders names the classes (of the training folder, for both splits); images above it, and validation images of other
-  classes, have no label. Deeper levels mean nothing. A folder without an image is no class, which is told.
+  classes, have no label, which is told. Deeper levels mean nothing. A folder without an image is no class, which is told.
 - Folders are walked as `iwm_data.walk` does it.
-- What is trained on is not measured on: both splits share no folder, whatever its name.
-
 - What is trained on is not measured on, and no folder is in two classes, whatever its name (`iwm_data.apart`).
 - The mask of an image has its path, from another folder and with the ending .png. That each image has one is checked when they are opened.
 - The paths of a split are one block of bytes: a million cost tens of MB, travel to the workers in one piece, and forked workers share them.
 """
 
-import hashlib
 import os
 from array import array
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -25,13 +23,13 @@ from jaxtyping import UInt8
 from torch import Tensor
 
 from iwm_core.interfaces import NOT_COUNTED, CorruptImage, DataSource, Images, option
-from iwm_core.run.files import exists, looked_for
 from iwm_data.apart import Found, check_once
+from iwm_data.classes import called_alike, labels_told, not_in_training
 from iwm_data.decode import decode_file, file_content, white_note
-from iwm_data.masks import check_mask_classes, decode_mask
+from iwm_data.masks import check_apart, check_mask_classes, check_masks, check_no_masks, decode_mask, shared_masks
+from iwm_data.splits import SPLIT_OF, check_below, held_out, left_out, listed, split_folders
 from iwm_data.walk import entries, identity_of, is_folder, walk
 
-VALIDATION = ("validation", "val", "valid", "test")
 NAMED = 10  # how many skipped files are kept by name
 
 
@@ -41,6 +39,8 @@ class FolderImages(Images):
     Attributes:
         skipped: relative paths of the first files that are no images (by extension), links that lead nowhere or in a circle.
         skipped_count: how many there are of those.
+        unknown: images of each class that training does not know.
+        unplaced: images that lie in no folder of a class.
         masks: the folder of the masks; None where there are none.
         mask_ignore: values of masks that do not count.
         white: what value is white in images of more than 8 bits; None: not told.
@@ -50,19 +50,32 @@ class FolderImages(Images):
     mask_ignore: tuple[int, ...] = (NOT_COUNTED,)
     white: float | None = None
 
-    def __init__(self, root: str, classes: tuple[str, ...]) -> None:
-        self.root, self.classes = root, classes
+    def __init__(self, root: str, below: str, classes: tuple[str, ...]) -> None:
+        self.root, self.below, self.classes = root, below, classes
+        self.number = {name: label for label, name in enumerate(classes)}
         self.skipped: list[str] = []
-        self.skipped_count = 0
+        self.skipped_count = self.unplaced = 0
+        self.unknown: Counter[str] = Counter()
         self._names = bytearray()
         self._ends = array("q", [0])
         self._labels = array("i")
 
-    def add(self, path: str, label: int) -> None:
+    def add(self, path: str) -> None:
         """Append the image at ``path``, relative to the root."""
         self._names += os.fsencode(path)
         self._ends.append(len(self._names))
+        name = self.class_of(path)
+        label = -1 if name is None else self.number.get(name, -1)
         self._labels.append(label)
+        if name is None:
+            self.unplaced += 1
+        elif label < 0:
+            self.unknown[name] += 1
+
+    def class_of(self, path: str) -> str | None:
+        """The name of the class that the image at a path is of; None: it lies in no folder of a class."""
+        first, slash, _ = path[len(f"{self.below}/") if self.below else 0 :].partition("/")
+        return first if slash else None
 
     def skip(self, path: str) -> None:
         """Count a file that is no image."""
@@ -85,6 +98,10 @@ class FolderImages(Images):
 
     def label(self, index: int) -> int:
         return self._labels[index]
+
+    def why_unlabelled(self, index: int) -> str:
+        name = self.class_of(self.describe(index))
+        return "it lies in no folder of a class" if name is None else not_in_training(name, self.classes)
 
     def mask(self, index: int) -> UInt8[Tensor, "h w"] | None:
         if self.masks is None:
@@ -118,7 +135,8 @@ class Folder(DataSource):
 
     name: ClassVar[str] = "folder"
     path: str = option(
-        doc="the folder: train/ and validation/ (val/, valid/, test/) in it, or images, or one folder of images a class", path=True
+        doc="the folder: train/ and validation/ (val/, valid/, test/) in it, in any case, or images, or one folder of images a class",
+        path=True,
     )
     extensions: list[str] = option(
         ["jpg", "jpeg", "png", "webp", "bmp", "gif", "tif", "tiff", "ppm", "pgm", "avif"],
@@ -151,8 +169,10 @@ class Folder(DataSource):
         assert split in ("train", "validation"), split
         root = str(Path(self.path).expanduser())
         train, validation = split_folders(root)
-        folders = [entry.name for entry in entries(f"{root}/{train}") if is_folder(entry)]
-        classes = tuple(name for name in folders if self._has_image(f"{root}/{train}".rstrip("/"), name))
+        base = f"{root}/{train}".rstrip("/")
+        folders = [entry.name for entry in entries(base) if is_folder(entry)]
+        classes = tuple(name for name in folders if self._has_image(base, name))
+        check_no_masks(base, classes) if self.masks is None else check_apart(self.masks, [base, f"{root}/{validation or train}"])
         below = validation if split == "validation" and validation else train
         both = self._scan(root, train, validation, classes)
         images = both[split].images
@@ -162,10 +182,13 @@ class Folder(DataSource):
         if self.masks is not None:
             images.masks, images.mask_classes = str(Path(self.masks).expanduser()), tuple(self.mask_classes)
             images.mask_ignore = tuple(self.mask_ignore)
-            self._check_masks(images, f"{root}/{below}")
+            check_masks(images)
+            images.notes += shared_masks(images)
         images.white = self.white
         empty = [name for name in folders if name not in classes]
-        images.notes += (f"no image in {', '.join(empty[:NAMED])}, of {root}/{train}".rstrip("/") + ": no class",) if empty else ()
+        images.notes += (f"no image in {listed(empty, NAMED)}, of {base}: no class",) if empty else ()
+        images.notes += called_alike(classes) + labels_told(both["train"].images, both["validation"].images)
+        images.notes += self._left_out(root, train, validation)
         images.notes += white_note(images, images.file) if self.white is None else ()
         return images
 
@@ -173,39 +196,46 @@ class Folder(DataSource):
         """Whether there is an image in one of a folder's folders, or in those below it: by a link back to the folder there is none."""
         return any(file is not None and self._is_image(path) for path, file in walk(folder, name, frozenset({identity_of(folder)})))
 
+    def _left_out(self, root: str, train: str, validation: str | None) -> tuple[str, ...]:
+        """A note of the images that lie in neither of the splits' folders; masks are none."""
+        there = entries(root) if train else []
+        loose = [entry.name for entry in there if not is_folder(entry) and self._is_image(entry.name)]
+        folders = left_out([entry.name for entry in there if is_folder(entry)], train, validation)
+        masks = Path(self.masks).expanduser().resolve() if self.masks is not None else None
+        folders = [name for name in folders if not (masks and masks.is_relative_to(Path(root, name).resolve()))]
+        folders = [name for name in folders if self._has_image(root, name)]
+        what = [f"the images in {listed(folders)}"] if folders else []
+        what += [f"{len(loose)} images such as {loose[0]}" if len(loose) > 1 else f"the image {loose[0]}"] if loose else []
+        beside = f"{train} and {validation}" if validation else train
+        return (f"left out, beside {beside} in {root}: {', '.join(what)}",) if what else ()
+
     def _is_image(self, path: str) -> bool:
         """Whether a file is an image by its name."""
         ending = os.path.splitext(path)[1].lower().lstrip(".")  # noqa: PTH122 - a million Path objects take seconds
         return any(ending == extension.lower().lstrip(".") for extension in self.extensions)
 
-    def _check_masks(self, images: FolderImages, folder: str) -> None:
-        """Refuse masks that would be taken for images, and images without a mask."""
-        assert images.masks is not None
-        if Path(images.masks).resolve().is_relative_to(Path(folder).resolve()):
-            raise ValueError(f"data.masks={self.masks} lies among the images of {folder.rstrip('/')}: move it out of there")
-        missing = images.without_mask()
-        if missing:
-            count = f"{len(missing)} of {len(images)} images have no mask, such as" if len(missing) > 1 else "no mask for"
-            raise ValueError(
-                f"{count} {images.describe(missing[0])}: there is no file {images.mask_file(missing[0])}; add it, or check data.masks"
-            )
-
     def _scan(self, root: str, train: str, validation: str | None, classes: tuple[str, ...]) -> dict[str, Found]:
         """The images of both splits: of the two folders below the root, or parted by the holdout."""
-        both = {split: FolderImages(root, classes) for split in ("train", "validation")}
+        both = {
+            split: FolderImages(root, below if below is not None else train, classes)
+            for split, below in (("train", train), ("validation", validation))
+        }
         which = {split: array("q") for split in both}
-        number = {name: label for label, name in enumerate(classes)}
         for below, split in ((train, None),) if validation is None else ((train, "train"), (validation, "validation")):
+            deeper: set[tuple[str, str]] = set()
             start = len(f"{below}/") if below else 0
             for path, file in walk(root, below):
                 side = split or ("validation" if held_out(path, self.holdout) else "train")
                 if file is not None and self._is_image(path):
-                    first, slash, _ = path[start:].partition("/")
-                    both[side].add(path, number.get(first, -1) if slash else -1)
+                    both[side].add(path)
                     which[side].append(file)
+                    folders = path[start:].split("/", 2)[:-1]
+                    if len(folders) > 1 and folders[1].casefold() in SPLIT_OF:
+                        deeper.add((folders[0], folders[1]))
                 else:
                     for one in both if split is None else (split,):
                         both[one].skip(path)
+            check_below(f"{root}/{below}".rstrip("/"), deeper)
         return {split: Found(images, which[split]) for split, images in both.items()}
 
     def _why_empty(self, both: dict[str, Found], folder: str, split: str, validation: str | None) -> str:
@@ -214,34 +244,3 @@ class Folder(DataSource):
             return f"data.holdout={self.holdout:g} leaves no image of {folder} for {split}: change it, or make folders train and validation"
         others = f"; other files there: {images.skipped_count}, such as {images.skipped[0]}" if images.skipped else ""
         return f"{folder} holds no images ({', '.join(self.extensions)}){others}: check data.path, or set data.extensions"
-
-
-def split_folders(root: str) -> tuple[str, str | None]:
-    """Names of the folders of both splits below the root; the root itself is ``""``, no validation folder is None.
-
-    Raises:
-        ValueError: there is no such folder, or it may be read in two ways.
-    """
-    if not exists(root):
-        raise ValueError(f"there is no folder {looked_for(root)}: check data.path (data.path=FOLDER, where the images are)")
-    if not os.path.isdir(root):  # noqa: PTH112
-        raise ValueError(f"{root} is a file: data.path must name the folder that holds the images (for a parquet file choose data=hub)")
-    folders = [entry.name for entry in entries(root) if is_folder(entry)]
-    validation = next((name for name in VALIDATION if name in folders), None)
-    if "train" not in folders:
-        if validation is not None:
-            raise ValueError(f"{root} has a folder {validation} but none named train: rename the training folder, or change data.path")
-        return "", None
-    if validation is None and len(folders) > 1:
-        other = next(name for name in folders if name != "train")
-        raise ValueError(
-            f"is {root}/train a split or a class, beside {other}? For a split, name the validation folder {root}/validation; "
-            f"for a class, move all classes into a folder {root}/train"
-        )
-    return "train", validation
-
-
-def held_out(path: str, share: float) -> bool:
-    """Whether the image at a relative path belongs to the held-out share; depends on nothing else."""
-    digest = hashlib.blake2s(os.fsencode(path), digest_size=4).digest()
-    return int.from_bytes(digest, "little") < share * 2**32

@@ -8,13 +8,14 @@ Decisions:
   them) cannot be named. Parquet is looked at before it is read: what it says of its rows has bounds.
 - Cells are handed over undecoded: `iwm_data.decode` treats them like any file.
 - A column or split that the user names must be there; one left open is found (`iwm_data.columns`), but masks are never guessed.
-- Class names belong to the training split, and other splits are numbered by name. A value it does not know has no label.
+- Class names belong to the training split, and other splits are numbered by name. A value it does not know has no label, which is told
+  where training begins: so both splits are opened for either.
 - Without a validation split each row is held out or not by a random number of its own, so that further rows move no other row.
 """
 
-import glob
 import re
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -26,12 +27,12 @@ import datasets
 import numpy as np
 import torch
 from datasets import ClassLabel, Dataset, Image
-from datasets.exceptions import DatasetGenerationError
 from jaxtyping import Bool, UInt8
 from torch import Tensor
 
 from iwm_core.interfaces import NOT_COUNTED, CorruptImage, DataSource, Draws, Images, option
 from iwm_core.run.files import exists, looked_for
+from iwm_data.classes import called_alike, not_in_training, unknown_to_training
 from iwm_data.columns import (
     class_lists,
     class_names,
@@ -42,17 +43,15 @@ from iwm_data.columns import (
     is_several,
     nameless,
     passed_over,
+    unknown,
 )
 from iwm_data.decode import decode, decode_file, file_content, white_note
 from iwm_data.masks import check_mask_classes, decode_mask
-from iwm_data.shards import check_shards
+from iwm_data.splits import left_out, listed, named_as
+from iwm_data.tables import Splits, loaded, local_splits
 
-VALIDATION = ("validation", "val", "valid", "test")
 IMAGE_NAMES = ("image", "img", "images", "picture", "jpg", "jpeg", "png", "webp")
 LABEL_NAMES = ("label", "labels", "fine_label", "class", "cls", "target", "category")
-
-Splits = dict[str, Callable[[], Dataset]]
-"""The splits of a dataset by name, each opened when called."""
 
 
 class HubImages(Images):
@@ -68,6 +67,7 @@ class HubImages(Images):
     Attributes:
         mask_ignore: values of masks that do not count.
         known: the label of each row of the table, or the several labels of each; None where there are none.
+        unknown: the class of each row of the table that is none of training's.
         masks: the column of masks, undecoded; None where there is none.
     """
 
@@ -76,6 +76,7 @@ class HubImages(Images):
         self.mask_ignore: tuple[int, ...] = (NOT_COUNTED,)
         self._table, self._split, self._column, self._rows = undecoded(table, column), split, column, rows
         self.known: np.ndarray | list[np.ndarray | None] | None = None
+        self.unknown: dict[int, str] = {}
         self.masks: Dataset | None = None
 
     def __len__(self) -> int:
@@ -95,6 +96,10 @@ class HubImages(Images):
 
     def label(self, index: int) -> int:
         return int(self.known[self._rows[index]]) if isinstance(self.known, np.ndarray) else -1
+
+    def why_unlabelled(self, index: int) -> str:
+        name = self.unknown.get(int(self._rows[index]))
+        return "" if name is None else not_in_training(name, self.classes)
 
     def labels(self, index: int) -> Bool[Tensor, "c"] | None:
         shown = self.known[self._rows[index]] if isinstance(self.known, list) else None
@@ -180,13 +185,14 @@ class Hub(DataSource):
         with no_progress_bars():
             splits = self._splits()
             train, validation = self._choose(list(splits))
-            table = splits[train]()
-            label = self._label_column(table)
-            classes = class_names(table, label) if label else ()
-            source = train
-            if split == "validation" and validation is not None:
-                source, table = validation, splits[validation]()
-                label = self._label_column(table)
+            tables = {"train": splits[train]()}
+            labels = {"train": self._label_column(tables["train"])}
+            classes = class_names(tables["train"], labels["train"]) if labels["train"] else ()
+            if validation is not None and (classes or split == "validation"):
+                tables["validation"] = splits[validation]()
+                labels["validation"] = self._label_column(tables["validation"])
+            own = split if split in tables else "train"
+            table, label, source = tables[own], labels[own], validation if own == "validation" and validation else train
             image = self._image_column(table)
             rows = np.arange(len(table))
             if validation is None:
@@ -198,13 +204,19 @@ class Hub(DataSource):
             images.classes, images.mask_classes = classes, tuple(self.mask_classes)
             if label is not None:
                 images.known = (class_lists if is_several(table, label) else class_numbers)(table, label, classes)
+                images.unknown = dict(unknown(table, label, classes)) if own == "validation" else {}
             if self.mask_column is not None:
                 images.masks, images.mask_ignore = undecoded(table, self.mask_column), tuple(self.mask_ignore)
             images.notes = self._notes(images, table, label)
+            if classes:
+                images.notes += called_alike(classes) + strangers(tables, labels, classes)
+            if self.train_split is None and self.validation_split is None and len(splits) > 1:
+                others = left_out(splits, train, validation)
+                images.notes += (f"the splits {listed(others)} of {self.path} are left out",) if others else ()
             return images
 
     def _notes(self, images: HubImages, table: Dataset, label: str | None) -> tuple[str, ...]:
-        """What the user should know of a split."""
+        """What the user should know of a split by itself."""
         notes = white_note(images, images.file) if self.white is None else ()
         return (*notes, *(nameless(table, label) if label else passed_over(table, LABEL_NAMES, holds_class)))
 
@@ -223,9 +235,10 @@ class Hub(DataSource):
 
     def _choose(self, names: list[str]) -> tuple[str, str | None]:
         """The splits for training and validation among ``names``; None: hold rows out."""
-        train = self.train_split or (names[0] if len(names) == 1 else "train")
-        usual = (name for name in VALIDATION if name in names and name != train)
-        validation = self.validation_split or next(usual, None)
+        alone = names[0] if len(names) == 1 else None
+        train = self.train_split or alone or named_as("train", names, "set data.train_split to one of them") or "train"
+        others = [name for name in names if name != train]
+        validation = self.validation_split or named_as("validation", others, "set data.validation_split to one of them")
         for field, split in ("train_split", train), ("validation_split", validation):
             if split is not None and split not in names:
                 raise ValueError(f"{self.path} has no split {split}: set data.{field} to one of {', '.join(names)}")
@@ -253,34 +266,17 @@ class Hub(DataSource):
         return f"the split {source} of {self.path} has no rows: set data.{split}_split or data.path to other data"
 
 
-def local_splits(path: Path, config: str | None) -> Splits:
-    """The splits in a file or folder of this machine.
-
-    Raises:
-        ValueError: nothing here is in a form that can be read.
-    """
-    fix = "write it again, or set data.path to other data"
-    if (path / "dataset_dict.json").exists() or (path / "state.json").exists():
-        found = loaded(partial(datasets.load_from_disk, str(path)), str(path), fix)
-        return {name: partial(found.__getitem__, name) for name in found} if isinstance(found, dict) else {"train": lambda: found}
-    folders = [path, path / "data", *([path / config] if config else [])]  # as the hub's own repositories are laid out
-    files = [path] if path.is_file() else [file for folder in folders if folder.is_dir() for file in sorted(folder.iterdir())]
-    for kind in ("parquet", "arrow"):
-        shards: dict[str, list[str]] = {}
-        for file in files:
-            if file.suffix == f".{kind}" and not file.name.startswith("."):
-                shards.setdefault(split_of(file.stem), []).append(glob.escape(str(file)))
-        if shards:
-            check_shards(shards, kind)
-            load = {name: partial(datasets.load_dataset, kind, data_files=names, split="train") for name, names in shards.items()}
-            return {name: partial(loaded, load[name], f"the split {name} of {path}", fix) for name in load}
-    raise ValueError(f"{path} neither is nor holds a .parquet or .arrow file: check data.path (for image files choose data=folder)")
-
-
-def split_of(stem: str) -> str:
-    """The split that a file belongs to by its name: the usual word that it begins with, else the name without its shard's number."""
-    word = re.match(r"(train|validation|valid|val|test)(?![a-z])", stem)
-    return word[0] if word else re.sub(r"-\d+-of-\d+$", "", stem)
+def strangers(tables: dict[str, Dataset], labels: dict[str, str | None], classes: tuple[str, ...]) -> tuple[str, ...]:
+    """A note of rows for validation that have no label, as the training split does not know their classes."""
+    if "validation" not in tables:
+        return ()
+    table, label, count = tables["validation"], labels["validation"], len(tables["validation"])
+    if label is None:
+        return (f"the validation split has no column of labels: none of its {count} images has a label",)
+    if is_several(table, label) != is_several(tables["train"], labels["train"] or label):
+        return (f"the column {label} holds lists in one split alone: none of the {count} validation images has a label",)
+    found = unknown(table, label, classes)
+    return unknown_to_training(Counter(name for _, name in found), len({row for row, _ in found}), count, classes)
 
 
 @contextmanager
@@ -293,17 +289,3 @@ def no_progress_bars() -> Iterator[None]:
     finally:
         if shown:
             datasets.enable_progress_bars()
-
-
-def loaded(load: Callable[[], Any], what: str, fix: str) -> Any:
-    """``load()``, its failures told in one line.
-
-    Raises:
-        ValueError: it failed.
-    """
-    try:
-        return load()
-    except Exception as error:  # the network, the hub's rules, file formats, the disk: some twenty kinds without a common base
-        cause = (isinstance(error, DatasetGenerationError) and error.__cause__) or error
-        text = str(cause).strip().partition("\n")[0] or type(cause).__name__
-        raise ValueError(f"cannot open {what} ({text}): {fix}") from error

@@ -9,6 +9,8 @@ Decisions:
 
 import warnings
 from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -18,6 +20,11 @@ from torch import Tensor
 from iwm_core.interfaces import NOT_COUNTED, CorruptImage
 from iwm_data.decode import opened, reason, upright
 
+if TYPE_CHECKING:
+    from iwm_data.folder import FolderImages
+
+IMAGES = ("images", "image", "imgs", "img")
+MASKS = ("masks", "mask", "labels", "label", "annotations", "annotation", "segmentation", "segmentations")
 MODES = ("1", "L", "P", "I", "I;16", "I;16L", "I;16B", "I;16N")
 
 
@@ -69,5 +76,64 @@ def check_mask_classes(classes: Sequence[str], masks: str | None, field: str, ig
         raise ValueError(f"data.{field} needs data.mask_classes: name what the values of masks stand for, from 0 on")
     if masks is None and classes:
         raise ValueError(f"data.mask_classes needs data.{field}: say where the masks are")
+    names = [" ".join(name.split()) for name in classes]
+    if "" in names:
+        raise ValueError(f"data.mask_classes={[*classes]} has an empty name: name each class, or add its value to data.mask_ignore")
+    if again := next((name for place, name in enumerate(names) if name in names[:place]), None):
+        raise ValueError(f"data.mask_classes={[*classes]} names {again} twice: two classes need two names, as in [{again},{again} 2]")
     if len(classes) > NOT_COUNTED:
         raise ValueError(f"data.mask_classes has {len(classes)} names; masks have at most {NOT_COUNTED} classes, 0 to {NOT_COUNTED - 1}")
+
+
+def check_no_masks(folder: str, classes: Sequence[str]) -> None:
+    """Refuse folders of images and of their masks that would be taken for two classes.
+
+    Raises:
+        ValueError: there are both.
+    """
+    images, masks = (next((name for name in classes if name.casefold() in words), None) for words in (IMAGES, MASKS))
+    if images and masks:
+        raise ValueError(
+            f"{folder}/{masks} looks like the masks of {folder}/{images}, and would be a class: data.path={folder}/{images} "
+            f'data.masks={folder}/{masks} "data.mask_classes=[…]"; classes need other names'
+        )
+
+
+def check_apart(masks: str, folders: Sequence[str]) -> None:
+    """Refuse masks in a folder of images, which would be taken for images.
+
+    Raises:
+        ValueError: they lie there.
+    """
+    there = Path(masks).expanduser().resolve()
+    for folder in folders:
+        if there.is_relative_to(Path(folder).resolve()):
+            raise ValueError(f"data.masks={masks} lies among the images of {folder.rstrip('/')}: move it out of there")
+
+
+def check_masks(images: "FolderImages") -> None:
+    """Refuse images without a mask.
+
+    Raises:
+        ValueError: there are such.
+    """
+    missing = images.without_mask()
+    if missing:
+        count = f"{len(missing)} of {len(images)} images have no mask, such as" if len(missing) > 1 else "no mask for"
+        raise ValueError(
+            f"{count} {images.describe(missing[0])}: there is no file {images.mask_file(missing[0])}; add it, or check data.masks"
+        )
+
+
+def shared_masks(images: "FolderImages") -> tuple[str, ...]:
+    """A note where images that differ in their endings alone have one mask."""
+    first: dict[int, int] = {}
+    again = []
+    for index in range(len(images)):
+        other = first.setdefault(hash(images.mask_file(index)), index)
+        if other != index and images.mask_file(other) == images.mask_file(index):
+            again.append((other, index))
+    if not again:
+        return ()
+    one, other = map(images.describe, again[0])
+    return (f"images that share a mask with another one: {len(again)}, such as {one} and {other}: name them apart",)

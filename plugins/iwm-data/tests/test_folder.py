@@ -209,7 +209,7 @@ def test_mistakes_in_the_path(tmp_path, monkeypatch):
 
 
 def test_ambiguous_layouts_are_refused(tmp_path):
-    assert "none named train: rename the training folder" in refusal(put(tmp_path / "a", "training/1.png", "val/2.png"))
+    assert "none named train: rename the training folder" in refusal(put(tmp_path / "a", "trains/1.png", "Val/2.png"))
     assert "a split or a class, beside bus?" in refusal(put(tmp_path / "b", "train/1.png", "bus/2.png"))
 
 

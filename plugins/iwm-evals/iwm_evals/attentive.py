@@ -36,7 +36,7 @@ from iwm_core.interfaces import (
     option,
 )
 from iwm_evals.probes.comparison import INPUTS, accuracies, compare, most_frequent, setting
-from iwm_evals.probes.features import colour, labelled, mapped
+from iwm_evals.probes.features import Labelled, colour, left_out, mapped
 from iwm_evals.probes.held_out import held_out
 
 AT_ONCE = 256  # images answered together
@@ -82,7 +82,7 @@ class AttentiveProbe(Evaluator):
             best = max(range(len(fitted)), key=lambda number: (rights[number], -self.lrs[number]))
             heads[control], lr = fitted[best], self.lrs[best]
             chosen[setting("attentive", control)] = {"lr": lr, "at_edge": len(fitted) > 1 and lr in (min(self.lrs), max(self.lrs))}
-        right = self.ask(heads, labels, model, data, track)
+        right, others = self.ask(heads, labels, model, data, track)
         metrics = accuracies({"attentive": right})
         settings = {
             "head": self.head,
@@ -99,7 +99,7 @@ class AttentiveProbe(Evaluator):
         summary = (
             f"the head {self.head}, trained on {len(labels)} images, names the class of {found.value:.1%} of the images "
             f"({found.low:.1%} to {found.high:.1%}), where pixels give {found.controls['raw'].value:.1%}, "
-            f"colours {found.controls['colour'].value:.1%} and chance {chance:.1%}"
+            f"colours {found.controls['colour'].value:.1%} and chance {chance:.1%}{left_out(others, len(right['']))}"
         )
         chart = compare(
             "attentive",
@@ -117,7 +117,7 @@ class AttentiveProbe(Evaluator):
         count = self.asked(data, self.train_images, "train")
         batches = self.batches(data, count, self.chunk, track, "train", "tokens of training images")
         files, labels, done = {}, [], 0
-        for batch in labelled(batches, len(data.classes)):
+        for batch in Labelled(batches, len(data.classes)):
             rows = views_of(model, batch)
             if not files:
                 files = {name: mapped((count, *part.shape[1:]), torch.float16, folder) for name, part in rows.items()}
@@ -172,15 +172,17 @@ class AttentiveProbe(Evaluator):
 
     def ask(
         self, heads: dict[str, nn.Module], labels: Int[Tensor, "n"], model: WorldModel, data: EvaluationData, track: Track
-    ) -> dict[str, Bool[Tensor, "m"]]:
-        """Which validation images each head names rightly, and which one who knows the training ``labels`` alone."""
+    ) -> tuple[dict[str, Bool[Tensor, "m"]], int]:
+        """Which validation images each head names rightly, and which one who knows the training ``labels`` alone; and how many have no
+        class."""
         batches = self.batches(data, self.asked(data, self.images), self.chunk, track, doing="heads on validation images")
         right: dict[str, list[Tensor]] = {name: [] for name in (*heads, "chance")}
-        for batch in labelled(batches, len(data.classes)):
+        known = Labelled(batches, len(data.classes))
+        for batch in known:
             for name, part in views_of(model, batch).items():
                 right[name].append((heads[name](part.float()).argmax(1) == batch.labels).cpu())
             right["chance"].append(most_frequent(labels, batch.labels.cpu()))
-        return {name: torch.cat(parts) for name, parts in right.items()}
+        return {name: torch.cat(parts) for name, parts in right.items()}, known.others
 
 
 def views_of(model: WorldModel, batch: ImageBatch) -> dict[str, Float[Tensor, "b _t _d"]]:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from iwm_core.interfaces import Evaluation, EvaluationData, Evaluator, NotApplicable, Track, WorldModel, option
 from iwm_evals.probes.comparison import INPUTS, accuracies, compare, most_frequent, setting
-from iwm_evals.probes.features import Features, extract, labelled
+from iwm_evals.probes.features import Features, Labelled, extract, left_out
 from iwm_evals.probes.knn import Neighbours
 from iwm_evals.probes.linear import Sweep, classify
 
@@ -46,7 +46,7 @@ class Probe(Evaluator):
             NotApplicable: the images have no classes, or fewer than ten training images have one.
             ValueError: there are no images, or the model's latents are not finite.
         """
-        train, validation = self.features(model, data, folder, track)
+        (train, _), (validation, others) = self.features(model, data, folder, track)
         classes = len(data.classes)
         sweep = Sweep(self.lrs, self.weight_decays, self.epochs, self.batch, data.seed, model.device)
         right, chosen = {measure: {} for measure in ABOUT}, {}
@@ -75,7 +75,7 @@ class Probe(Evaluator):
         summary = (
             f"a linear probe names the class of {linear.value:.1%} of the images ({linear.low:.1%} to {linear.high:.1%}), "
             f"where pixels give {linear.controls['raw'].value:.1%}, colours {linear.controls['colour'].value:.1%} "
-            f"and chance {chance:.1%}; nearest neighbours name {metrics['knn'].value:.1%}"
+            f"and chance {chance:.1%}; nearest neighbours name {metrics['knn'].value:.1%}{left_out(others, len(validation.labels))}"
         )
         chart = compare(
             "probe",
@@ -88,13 +88,14 @@ class Probe(Evaluator):
         )
         return Evaluation(metrics, settings, ABOUT, summary, (chart,))
 
-    def features(self, model: WorldModel, data: EvaluationData, folder: Path, track: Track) -> list[Features]:
-        """Those of the training and of the validation images that have a class."""
+    def features(self, model: WorldModel, data: EvaluationData, folder: Path, track: Track) -> list[tuple[Features, int]]:
+        """Those of the training and of the validation images that have a class, each with the number of images that have none."""
         if not data.classes:
             raise NotApplicable("this data names no classes to probe for")
         found = []
         for split, most in (("train", self.train_images), ("validation", self.images)):
             count = self.asked(data, most, split)
             batches = self.batches(data, count, self.chunk, track, split, f"features of {split} images")
-            found.append(extract(model, labelled(batches, len(data.classes)), count, folder))
+            known = Labelled(batches, len(data.classes))
+            found.append((extract(model, known, count, folder), known.others))
         return found

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from iwm_devkit.known_model import KnownData, KnownModel
-from iwm_evals.probes.features import COLOURS, colour, extract, labelled, mapped, raw
+from iwm_evals.probes.features import COLOURS, Labelled, colour, extract, left_out, mapped, raw
 from iwm_evals.probes.held_out import held_out
 from torch.nn import functional as F
 
@@ -92,13 +92,17 @@ def test_images_without_a_class_are_left_out():
     (batch,) = data.batches("validation", 12, 12)
     labels = torch.tensor([-1] * 4 + [0, 1, 2, -1] * 2)
     batches = [batch._replace(labels=labels).take(slice(start, start + 4)) for start in (0, 4, 8)]
-    kept = list(labelled(batches, 3))
+    known = Labelled(batches, 3)
+    kept = list(known)
+    assert known.others == 6
+    assert left_out(6, 6) == "; 6 of 12 validation images have no class that training knows, and are left out"
+    assert left_out(0, 6) == ""
     assert torch.cat([part.labels for part in kept]).tolist() == [0, 1, 2] * 2
     assert torch.equal(torch.cat([part.images for part in kept]), batch.images[labels >= 0])
     with pytest.raises(NotApplicable, match="no image of this data has a class"):
-        list(labelled(batches[:1], 3))
+        list(Labelled(batches[:1], 3))
     with pytest.raises(ValueError, match="has the class 2, and this data names 2 classes"):
-        list(labelled(batches, 2))
+        list(Labelled(batches, 2))
 
 
 def test_a_tenth_is_held_out_at_random():

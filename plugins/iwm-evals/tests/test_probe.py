@@ -110,6 +110,7 @@ def test_images_are_capped_and_those_without_a_class_left_out(tmp_path):
     found = flat(probe(chunk=50).evaluate(KnownModel(), half, tmp_path, quiet))
     assert (found.settings["train_images"], found.metrics["linear"].n) == (200, 50)
     assert found.metrics["linear"].value > 0.9, "labels are still those of their images"
+    assert found.summary.endswith("; 50 of 100 validation images have no class that training knows, and are left out")
 
 
 def test_data_without_classes_is_nothing_to_measure(tmp_path):

@@ -32,7 +32,7 @@ def interval(metric: Metric, span: float = 0.0) -> str:
     """The 95 % interval, ``exact`` where the value is a constant, nothing where there is none."""
     if metric.exact:
         return "exact"
-    return f"{written(metric.low, span)} to {written(metric.high, span)}" if math.isfinite(metric.low + metric.high) else ""
+    return f"{written(metric.low, span)} to {written(metric.high, span)}" if math.isfinite(metric.value + metric.low + metric.high) else ""
 
 
 def shown_numbers(rows: tuple[Row, ...]) -> list[tuple[str, str, str]]:

@@ -1,17 +1,25 @@
 """Parts of a split, kept images, and what is looked at before a run begins."""
 
+import math
 from itertools import pairwise
 from types import SimpleNamespace
 
 import pytest
 import torch
+from iwm_tasks.comparison.interval import interval_over
+from iwm_tasks.tasks.classify import Classify
+from iwm_tasks.tasks.segment import Segment
 from iwm_tasks.tuning.data import check_targets, part_of
+from iwm_tasks.tuning.tune import in_words
+from iwm_tasks.tuning.tuned import Tuned
 from known_tasks import COUNT, BadMasks, Label, Mask, Patches, Shown
 
 from iwm_core.data.cache import Cache
 from iwm_core.data.reading import Reader
+from iwm_core.evaluation.bootstrap import bootstrap
 from iwm_core.interfaces import CorruptImage
 from iwm_core.interfaces.errors import UserError
+from iwm_core.run.directory import Run
 
 
 def test_a_part_is_spread_evenly_and_is_its_images():
@@ -92,3 +100,50 @@ def test_classes_that_the_model_does_not_know():
         check_targets(Patches(), {"l": Label()}, few, "validation")
     with pytest.raises(UserError, match=r"^image 0 has the class 1, and the task m knows 0 to 0: "):
         check_targets(Patches(), {"m": Mask()}, few, "train")
+
+
+class NoPixelCounts(Patches):
+    def mask(self, index):
+        return torch.full_like(Patches.mask(self, index), 255)
+
+
+class OneClass(Patches):
+    def mask(self, index):
+        return Patches.mask(self, index).zero_()
+
+
+@pytest.mark.parametrize("split", ["train", "validation"])
+def test_masks_of_which_no_pixel_counts_are_refused(split):
+    with pytest.raises(UserError, match=r"^no pixel of the masks of 16 \w+ images looked at counts for the task m, .*data.mask_ignore$"):
+        check_targets(NoPixelCounts(), {"m": Mask()}, NAMES, split)
+    assert check_targets(NoPixelCounts(corrupt=range(COUNT)), {"m": Mask()}, NAMES, split) == [], "corrupt images are told otherwise"
+
+
+def test_classes_without_a_mask_are_told_where_all_masks_are_looked_at():
+    warning = ["class 'light' has no training image: it cannot be learned"]
+    assert check_targets(part_of(OneClass(), 16), {"m": Mask()}, NAMES, "train") == warning
+    assert check_targets(OneClass(), {"m": Mask()}, NAMES, "train") == [], "another mask may show it"
+
+
+def test_an_image_of_an_unknown_class_is_told_as_such():
+    class Unknown(Patches):
+        def label(self, index):
+            return -1
+
+        def why_unlabelled(self, index):
+            return "training has no class u, but a, b"
+
+    for images, name in (Unknown(), "image 0"), (part_of(Unknown(), 5), "image 0"):
+        with pytest.raises(ValueError, match=rf"^{name} has no label \(training has no class u, but a, b\); label it or take it out"):
+            Classify().target(images, 0)
+
+
+def test_a_task_that_is_not_available_is_said_to_be(tmp_path):
+    rows = torch.zeros(4, 6)
+    metrics = bootstrap(Segment().metrics, rows, 0, 20, Segment.possible)
+    assert all(math.isnan(number) for metric in metrics.values() for number in metric[:3])
+    model, run = Tuned.__new__(Tuned), Run.__new__(Run)
+    vars(model)["tasks"], vars(run)["path"] = {"segment": Segment()}, tmp_path
+    assert in_words("segment", model, metrics, run) == "segment: miou not available on 4 images"
+    over = interval_over([rows, rows], lambda part: Segment().metrics(part)["miou"], 20, 0, 1)
+    assert all(math.isnan(number) for number in over[:3])

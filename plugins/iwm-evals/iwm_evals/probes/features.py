@@ -63,23 +63,41 @@ def extract(model: WorldModel, batches: Iterable[ImageBatch], count: int, folder
     return Features({name: file[:done] for name, file in files.items()}, torch.cat(labels), torch.cat(factors))
 
 
-def labelled(batches: Iterable[ImageBatch], classes: int) -> Iterator[ImageBatch]:
-    """The images that have a class.
+class Labelled:
+    """The images of a stream that have a class.
 
-    Raises:
-        NotApplicable: none has.
-        ValueError: a class that the data does not name.
+    Args:
+        batches: the images.
+        classes: how many classes the data names.
+
+    Attributes:
+        others: images without a class, met so far.
     """
-    none = True
-    for batch in batches:
-        kept = batch.labels >= 0
-        if int(batch.labels.max()) >= classes:
-            raise ValueError(f"an image has the class {int(batch.labels.max())}, and this data names {classes} classes from 0")
-        if kept.any():
-            none = False
-            yield batch.take(kept)
-    if none:
-        raise NotApplicable("no image of this data has a class to probe for")
+
+    def __init__(self, batches: Iterable[ImageBatch], classes: int) -> None:
+        self.batches, self.classes, self.others = batches, classes, 0
+
+    def __iter__(self) -> Iterator[ImageBatch]:
+        """Raises:
+        NotApplicable: none has a class.
+        ValueError: one has a class that the data does not name.
+        """
+        none = True
+        for batch in self.batches:
+            kept = batch.labels >= 0
+            if int(batch.labels.max()) >= self.classes:
+                raise ValueError(f"an image has the class {int(batch.labels.max())}, and this data names {self.classes} classes from 0")
+            self.others += int((~kept).sum())
+            if kept.any():
+                none = False
+                yield batch.take(kept)
+        if none:
+            raise NotApplicable("no image of this data has a class to probe for")
+
+
+def left_out(others: int, measured: int) -> str:
+    """The end of a summary: how many of the validation images could not be asked, as they have no class."""
+    return f"; {others} of {others + measured} validation images have no class that training knows, and are left out" if others else ""
 
 
 def mapped(shape: tuple[int, ...], dtype: torch.dtype, folder: Path) -> Tensor:

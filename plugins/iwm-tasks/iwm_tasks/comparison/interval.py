@@ -44,6 +44,8 @@ def interval_over(
         return {"mean": statistics.fmean(metric(part) for part in rows.split(columns, dim=1))}
 
     over_images = bootstrap(mean, torch.cat(list(trainings), dim=1), 0, resamples, {"mean": (least, most)})["mean"]
+    if math.isnan(over_images.value):  # of which there is no deviation either
+        return over_images
     values = [metric(rows) for rows in trainings]
     over_trainings = student(k - 1) * statistics.stdev(values) / math.sqrt(k) if k > 1 else 0.0
     value, images = over_images.value, len(trainings[0])

@@ -51,6 +51,8 @@ class Classify(Task):
             raise ValueError("classify takes values or bins, not both; leave one of them out")
         if (self.values or self.bins) and not self.of:
             raise ValueError("classify.values and classify.bins are about a factor; name it with of, as in of: hue")
+        if len(set(self.names)) < len(self.names) or not all(name.strip() for name in self.names):
+            raise ValueError(f"classify.names={self.names} has an empty name, or one twice; each class needs a name of its own")
         if len(set(self.values)) < len(self.values):
             raise ValueError(f"classify.values names a value twice: {self.values}")
 
@@ -96,7 +98,8 @@ class Classify(Task):
             return torch.tensor(self.of_factor(find(images, self.of), images, index))
         label, classes = images.label(index), images.classes
         if label < 0:
-            raise ValueError(f"{images.describe(index)} has no label; label it or take it out of the data")
+            why = images.why_unlabelled(index)
+            raise ValueError(f"{images.describe(index)} has no label{why and f' ({why})'}; label it or take it out of the data")
         if label >= len(classes):
             raise ValueError(
                 f"{images.describe(index)} has label {label}, and this data has classes 0 to {len(classes) - 1}; correct the label"

@@ -3,7 +3,8 @@
 Decisions:
 - Whatever is wrong with a target is found before a run begins where looking is cheap: all classes and numbers, but only some masks, as each
   costs the decoding of two files.
-- A class that nothing shows cannot be learned, but does no harm: a warning.
+- A class that nothing shows cannot be learned, but does no harm: a warning, of masks only where all of them were looked at. Masks that
+  show no class at all teach nothing and measure nothing: they are refused.
 """
 
 from collections.abc import Iterator
@@ -63,12 +64,13 @@ def check_targets(images: Images, tasks: dict[str, Task], outputs: dict[str, tup
     warnings = []
     for name, task in tasks.items():
         count = min(LOOKED_AT, len(images)) if task.dense else len(images)
-        faults, shown, classes = [], torch.zeros(len(outputs[name]), dtype=torch.bool), not task.dense
+        faults, shown, classes, seen = [], torch.zeros(len(outputs[name]), dtype=torch.bool), count == len(images), 0
         for target in targets(task, images, torch.arange(count) * len(images) // count):
             if isinstance(target, WrongTarget):
                 faults.append(str(target))
                 continue
             index, value = target
+            seen += 1
             whole = not value.is_floating_point() and value.dtype != torch.bool
             counted = value[value != NOT_COUNTED] if task.dense else value.reshape(-1)
             if whole and counted.numel() and not 0 <= counted.min() <= counted.max() < len(shown):
@@ -77,15 +79,20 @@ def check_targets(images: Images, tasks: dict[str, Task], outputs: dict[str, tup
                     f"{images.describe(index)} has the class {far}, and the task {name} knows 0 to {len(shown) - 1}: correct it, "
                     f"or make its class one of those in training"
                 )
-            elif whole and not task.dense:
-                shown[counted] = True
+            elif whole:
+                shown[counted.long()] = True
             elif value.dtype == torch.bool:
                 shown |= value
             else:
                 classes = False
+        what = f"{SPLITS[split]} images" + (" looked at" if count < len(images) else "")
         if faults:
-            what = f"{SPLITS[split]} images" + (" looked at" if count < len(images) else "")
             raise UserError(faults[0] + (f" ({len(faults)} of {count} {what} are so)" if len(faults) > 1 else ""))
+        if task.dense and seen and not shown.any():
+            raise UserError(
+                f"no pixel of the masks of {seen} {what} counts for the task {name}, so that there is nothing to learn or to measure: "
+                "correct the masks, or take the values that do count out of data.mask_ignore"
+            )
         if classes and split == "train":
             warnings += missing([output for output, some in zip(outputs[name], shown.tolist(), strict=True) if not some])
     return warnings

@@ -3,6 +3,7 @@
 A checkpoint holds the whole model, with what is frozen: a tuned run needs nothing besides.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -15,7 +16,7 @@ from iwm_core.data.reading import open_split
 from iwm_core.evaluation.bootstrap import bootstrap
 from iwm_core.interfaces import Images, Metric
 from iwm_core.interfaces.errors import UserError
-from iwm_core.process.display import Display
+from iwm_core.process.display import Display, readable
 from iwm_core.process.launch import make_accelerator
 from iwm_core.process.signals import Stop
 from iwm_core.recipe.config import steps_of
@@ -128,7 +129,7 @@ def measure_in_training(
         kept = {"settings": digest(settings_of(plain(recipe), name)), "metrics": form(metrics)}
         run.log_evaluation({"format": FORMAT, "step": done, "evaluator": name, **kept})
         main = learned[name].task.main
-        display.say(f"step {done}  {name}: {main} {metrics[main].value:.3f}")
+        display.say(f"step {done}  {name}: {main} {readable(metrics[main].value)}")
     model.train()
 
 
@@ -187,7 +188,8 @@ def in_words(name: str, model: Tuned, metrics: dict[str, Metric], run: Run) -> s
     """What came of a task, and what was trained for it."""
     main, cost = model.tasks[name].main, read_cost(run.path)
     found = metrics[main]
-    words = f"{name}: {main} {found.value:.3f} ({found.low:.3f} to {found.high:.3f}) on {found.n} images"
+    interval = "" if math.isnan(found.value) else f" ({found.low:.3f} to {found.high:.3f})"
+    words = f"{name}: {main} {readable(found.value)}{interval} on {found.n} images"
     if cost is not None:
         words += f", training {cost.trained:,} of {cost.parameters:,} numbers ({cost.trained / cost.parameters:.1%})"
     return words

@@ -56,4 +56,5 @@ def check(path: str, name: str, overrides: list[str], checkpoint: str | None = N
     notes += check_targets(images, recipe.tasks, outputs, "train")
     check_outputs(outputs, lessons(recipe.tasks, validation))
     notes += check_targets(validation, recipe.tasks, outputs, "validation")
+    notes += [note for note in validation.notes if note not in images.notes]  # training tells those of its images
     return config, notes
