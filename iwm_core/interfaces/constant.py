@@ -16,5 +16,5 @@ def constant(values: Numbers, device: torch.device) -> Float[Tensor, "..."]:
         values: numbers, or rows of them, as lists or tuples.
         device: such as ``images.device`` or ``draws.device``.
     """
-    rows = [constant(v, device) if isinstance(v, Sequence) else torch.full((), float(v), device=device) for v in values]
-    return torch.stack(rows) if rows else torch.empty(0, device=device)
+    rows = [constant(v, device) if isinstance(v, Sequence) else torch.full((), float(v), dtype=torch.float, device=device) for v in values]
+    return torch.stack(rows) if rows else torch.empty(0, dtype=torch.float, device=device)

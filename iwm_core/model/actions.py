@@ -28,7 +28,7 @@ class ObservedAction(Action):
 
     def sample(self, draws: Draws) -> ActionParams:
         """Zeros: of images alone, nothing is known to have happened."""
-        rest = torch.zeros(len(draws), len(self.labels), device=draws.device)
+        rest = torch.zeros(len(draws), len(self.labels), dtype=torch.float32, device=draws.device)
         return ActionParams(rest, rest.clone())
 
     def candidates(self, draws: Draws) -> Float[Tensor, "b p"]:
@@ -63,11 +63,11 @@ class ActionSequence(Transformation):
 
     def sample(self, draws: Draws) -> ActionParams:
         drawn = [action.sample(draws.stream(name)) for name, action in self.parts.items()]
-        empty = torch.empty(len(draws), 0, device=draws.device)
+        empty = torch.empty(len(draws), 0, dtype=torch.float32, device=draws.device)
         return ActionParams(torch.cat([empty, *(d.source for d in drawn)], dim=1), torch.cat([empty, *(d.target for d in drawn)], dim=1))
 
     def candidates(self, draws: Draws) -> Float[Tensor, "b p"]:
-        empty = torch.empty(len(draws), 0, device=draws.device)
+        empty = torch.empty(len(draws), 0, dtype=torch.float32, device=draws.device)
         return torch.cat([empty, *(action.candidates(draws.stream(name)) for name, action in self.parts.items())], dim=1)
 
     def observe(self, params: ActionParams, action: Float[Tensor, "b a"]) -> ActionParams:

@@ -1,6 +1,7 @@
 """A trained model, frozen: what `iwm_core.load` returns and what evaluators measure (PAPER §6)."""
 
 import math
+from contextlib import suppress
 from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -66,13 +67,12 @@ class FrozenModel(WorldModel):
         return self.model.targets(self._checked(images))
 
     def predict(self, tokens: Float[Tensor, "b n d"], actions: Float[Tensor, "b c a"]) -> Float[Tensor, "b c n d"]:
-        """See `WorldModel`.
+        """See `WorldModel`; floats of any width on any device are taken.
 
         Raises:
-            ValueError: tokens or actions of another shape or type, or numbers that are not finite or, but for observed actions', far from
-                [-1, 1].
+            ValueError: another shape or type; or numbers that are not finite or, but for observed actions', far from [-1, 1].
         """
-        check_numbers(tokens, actions, self.grid[0] * self.grid[1], self.limits)
+        tokens, actions = askable(tokens, actions, self.grid[0] * self.grid[1], self.model.teacher.width, self.limits, self.device)
         b, c, _ = actions.shape
         n = tokens.shape[1]
         everywhere = torch.arange(n, device=tokens.device).expand(b * c, n)
@@ -103,7 +103,7 @@ class FrozenModel(WorldModel):
             ValueError: no images for this model, numbers that are not finite or far from [-1, 1], or an unknown action or label.
         """
         images = self._checked(images)
-        told = torch.zeros(len(self.names))
+        told = torch.zeros(len(self.names), dtype=torch.float32)
         if not isinstance(actions, dict):
             raise ValueError(f"imagine takes numbers by action and label, as in {{ACTION: {{LABEL: 0.3}}}}; got a {type(actions).__name__}")
         places = [f"{name}.{label}" for name, label in zip(self.names, self.actions.labels, strict=True)]
@@ -156,7 +156,7 @@ class FrozenModel(WorldModel):
 
     def _checked(self, images: Any) -> Tensor:
         canvas = self.recipe.view.canvas or self.image_size
-        if canvas != self.image_size and isinstance(images, Tensor) and images.shape[2:] == (canvas, canvas):
+        if canvas != self.image_size and isinstance(images, Tensor) and not images.is_nested and images.shape[2:] == (canvas, canvas):
             images = fitting(images, canvas, self.device)  # what actions crop from, seen whole
             images = self.sequence.apply(images, self.sequence.rest(len(images), images.device))
         return fitting(images, self.image_size, self.device)
@@ -166,46 +166,53 @@ def fitting(images: Any, size: int, device: torch.device) -> Tensor:
     """Images that a model may be given, float32 on its device.
 
     Bicubic resizing overshoots [0, 1] at edges, by up to `OVERSHOOT`; what was normalised by mean and deviation, or has 255 for white, lies
-    much further out. Looking waits once for the device, which training never does: it calls no frozen model.
+    much further out. Looking waits for the device, which training never does: it calls no frozen model.
 
     Raises:
-        ValueError: another shape or type, values that are not finite or outside [0, 1].
+        ValueError: as of `floats`; or values outside [0, 1].
     """
-    if not isinstance(images, Tensor):
-        raise ValueError(f"this model takes a tensor of images [b, 3, {size}, {size}] in [0, 1], got a {type(images).__name__}")
-    if images.ndim != 4 or images.shape[1:] != (3, size, size):
-        raise ValueError(f"this model takes images [b, 3, {size}, {size}] in [0, 1], got {list(images.shape)}")
-    if not images.is_floating_point():
-        raise ValueError(f"this model takes images in [0, 1], got {str(images.dtype).removeprefix('torch.')}; give images / 255")
-    if images.is_meta:
-        raise ValueError("this model takes images in [0, 1], got a tensor without values, on the device meta")
-    if images.numel():
-        low, high = torch.stack(images.detach().aminmax()).tolist()
-        if not (math.isfinite(low) and math.isfinite(high)):
-            raise ValueError("this model takes images in [0, 1], got values that are not finite")
-        if low < -OVERSHOOT or high > 1 + OVERSHOOT:
-            how = "give images / 255" if low >= 0 else "undo their normalisation"
-            raise ValueError(f"this model takes images in [0, 1], got values from {low:.4g} to {high:.4g}; {how}")
-    return images.to(device, torch.float32)
+    images = floats(images, (None, 3, size, size), device, f"this model takes images [b, 3, {size}, {size}] in [0, 1]", "; divide by 255")
+    low, high = torch.stack(images.detach().aminmax()).tolist() if images.numel() else (0, 1)
+    if low < -OVERSHOOT or high > 1 + OVERSHOOT:
+        how = "divide by 255" if low >= 0 else "undo their normalisation"
+        raise ValueError(f"this model takes images in [0, 1], got values from {low:.4g} to {high:.4g}; {how}")
+    return images
 
 
-def check_numbers(tokens: Any, actions: Any, n: int, limits: list[float]) -> None:
-    """Check what a predictor is asked: tokens [b, n, d] and encoded actions [b, c, a], ``limits`` being the most of each of a numbers.
+def askable(tokens: Any, actions: Any, n: int, d: int, limits: list[float], device: torch.device) -> tuple[Tensor, Tensor]:
+    """What a predictor may be asked: tokens [b, n, d] and encoded actions [b, c, a], ``limits`` being the most of each of a numbers.
 
     Raises:
-        ValueError: another shape or type, or actions that are not finite or beyond their limits.
+        ValueError: as of `floats`; or numbers of actions beyond their limits.
     """
-    a = len(limits)
-    for what, given, last in (("tokens", tokens, f"[b, {n}, d]"), ("actions", actions, f"[b, c, {a}]")):
-        if not isinstance(given, Tensor) or not given.is_floating_point() or given.ndim != 3:
-            found = f"{str(given.dtype).removeprefix('torch.')} {list(given.shape)}" if isinstance(given, Tensor) else type(given).__name__
-            raise ValueError(f"predict takes {what} {last} of floats, got {found}")
-    if tokens.shape[1] != n or actions.shape[2] != a or len(tokens) != len(actions):
-        raise ValueError(
-            f"predict takes tokens [b, {n}, d] and actions [b, c, {a}] of as many images; got {list(tokens.shape)}, {list(actions.shape)}"
-        )
+    tokens = floats(tokens, (None, n, d), device, f"predict takes tokens [b, {n}, {d}], finite where training has not diverged")
+    b, a = len(tokens), len(limits)
+    actions = floats(actions, (b, None, a), device, f"predict takes actions [{b}, c, {a}] with these tokens")
     sizes = actions.detach().abs().amax((0, 1)).tolist() if actions.numel() else []
-    if not all(map(math.isfinite, sizes)):
-        raise ValueError("predict takes finite numbers of actions, about in [-1, 1]; got some that are not finite")
     if far := [size for size, limit in zip(sizes, limits, strict=False) if size > limit * (1 + ROUNDING)]:
         raise ValueError(f"predict takes numbers of actions about in [-1, 1], got one of size {max(far):.4g}; give at most {FARTHEST:g}")
+    return tokens, actions
+
+
+def floats(given: Any, shape: tuple[int | None, ...], device: torch.device, taken: str, how: str = "") -> Tensor:
+    """A tensor as models take it, float32 on their device: all that they are given goes through here. None in ``shape`` is any length.
+
+    Raises:
+        ValueError: it is no dense tensor of finite floats of this shape, as ``taken`` says in words; ``how`` integers become that.
+    """
+    found = str(getattr(given, "dtype", "")).removeprefix("torch.")
+    if not isinstance(given, Tensor):
+        found = f"a {type(given).__name__}"
+    elif given.is_meta or given.is_nested or given.layout != torch.strided:
+        found = f"a tensor without values or not dense ({given.layout} on {given.device})"
+    elif given.ndim != len(shape) or any(wanted not in (None, size) for wanted, size in zip(shape, given.shape, strict=True)):
+        found = f"{list(given.shape)}"
+    elif not given.is_floating_point():
+        found += how
+    else:
+        with suppress(NotImplementedError):  # such as two numbers in a byte
+            given = given.to(device, torch.float32)
+            if given.isfinite().all():
+                return given
+            found = "values that are not finite"
+    raise ValueError(f"{taken}, got {found}")

@@ -53,10 +53,13 @@ def build_model(recipe: Recipe, restored: bool = False) -> ImageWorldModel:
     Raises:
         UserError: its parts do not fit together.
     """
-    actions = recipe_actions(recipe)
+    actions, default = recipe_actions(recipe), torch.get_default_dtype()
+    torch.set_default_dtype(torch.float32)  # whatever the caller computes with besides
     try:
         encoder = recipe.encoder.rebuild(recipe.image_size) if restored else recipe.encoder.build(recipe.image_size)
         predictor = recipe.predictor.build(encoder.width, encoder.grid, len(actions.labels))
     except ValueError as error:
         raise UserError(str(error)) from error
+    finally:
+        torch.set_default_dtype(default)
     return ImageWorldModel(encoder, predictor, recipe.train.normalise_targets)

@@ -40,8 +40,8 @@ def choose_device(name: str) -> torch.device:
         return torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")
     try:
         device = torch.device(name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        torch.zeros(1, device=device).item()  # meta has no values
+    except (RuntimeError, AssertionError, NotImplementedError, TypeError) as error:
         here = ["cpu", *([str(torch.accelerator.current_accelerator())] if torch.accelerator.is_available() else [])]
         raise UserError(f"launch.device={name} is not to be had here; use auto, or one of: {', '.join(here)}") from error
     return device

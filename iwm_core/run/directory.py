@@ -89,7 +89,7 @@ class Run:
 
     def latest(self) -> Path | None:
         """The newest checkpoint, or None; or the one that `open` was asked for."""
-        return self.checkpoint(self.chosen) if self.chosen else latest_checkpoint(self.checkpoints)
+        return self.checkpoint(self.chosen) if self.chosen is not None else latest_checkpoint(self.checkpoints)
 
     def older(self) -> dict[str, str]:
         """The checkpoint that `open` was asked for, as a setting of what is measured; nothing where it is the newest, or none was."""

@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 from iwm_core import hookimpl
 from iwm_core.interfaces.draws import Draws
 from iwm_core.run.settings import settings_of
+from iwm_core.run.stored import sealed
 
 IMAGES = 200
 
@@ -45,11 +46,19 @@ def iwm_task_types():
     return [Named, Off]
 
 
-def write_world_model(path, step=4):
+def write_world_model(path, step=4, weights="00000001"):
     path = Path(path)
-    (path / "checkpoints" / f"step_{step}").mkdir(parents=True)
+    write_checkpoint(path, step, weights)
     (path / "config.yaml").write_text(yaml.safe_dump({"recipe": "quickstart", "data": {"name": "noise"}, "run": str(path)}))
     return path
+
+
+def write_checkpoint(path, step, weights):
+    """A checkpoint that tells the checksum of its weights, and has none."""
+    folder = Path(path) / "checkpoints" / f"step_{step}"
+    folder.mkdir(parents=True, exist_ok=True)
+    state = sealed({"step": step, "steps": step, "checksums": {"model.safetensors": weights}})
+    (folder / "state.json").write_text(json.dumps(state))
 
 
 def right(share, seed, images=IMAGES):

@@ -8,6 +8,7 @@ Decisions:
 - Pillow alone, with the font that it carries; a minus is a hyphen because that font has no other.
 """
 
+import io
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,7 +19,7 @@ from torch import Tensor
 
 from iwm_core.interfaces import Gallery, Row
 from iwm_core.interfaces.events import Evaluated
-from iwm_core.run.files import refuse_links, writing
+from iwm_core.run.files import refuse_links, write_atomically, writing
 from iwm_report.numbers import ZERO, shown_numbers
 
 CELL, GAP, MARGIN = 176, 20, 40
@@ -43,8 +44,7 @@ def draw(event: Evaluated) -> None:
     for gallery in event.found.galleries:
         path = event.folder / f"{gallery.name}.png"
         refuse_links(event.folder, path, event.folder / gallery.name)
-        with writing(path):
-            draw_gallery(gallery, path)
+        write_picture(draw_gallery(gallery), path)
         event.pictures.append(path)
         event.galleries.append(write_tiles(gallery, event.folder, event.beside))
 
@@ -58,18 +58,24 @@ def write_tiles(gallery: Gallery, folder: Path, beside: Path) -> dict[str, Any]:
         files = [f"{gallery.name}/{number:02}_{column}.png" for column in range(len(row.images))]
         for file, image in zip(files, row.images, strict=True):
             refuse_links(folder / file)
-            with writing(folder / file):
-                pixels_of(image).save(folder / file)
+            write_picture(pixels_of(image), folder / file)
         rows.append({**row._asdict(), "images": [(beside / file).as_posix() for file in files]})
     return {**gallery._asdict(), "rows": rows}
 
 
-def draw_gallery(gallery: Gallery, path: Path) -> None:
-    """Write a gallery as a PNG.
+def write_picture(picture: Image.Image, path: Path) -> None:
+    """Write a picture as a PNG that is whole or not there; the one that was there before stays where the new one is refused.
 
     Raises:
-        OSError: it cannot be written.
+        UserError: it cannot be written.
     """
+    content = io.BytesIO()
+    picture.save(content, "PNG")
+    write_atomically(path, content.getvalue())
+
+
+def draw_gallery(gallery: Gallery) -> Image.Image:
+    """A gallery as a picture."""
     numbers = shown_numbers(gallery.rows)
     longest = [max((font(16).getlength(number[part]) for number in numbers), default=0) for part in (1, 2)]
     words = Words(numbers, (int(longest[0]) + SPACE, int(longest[1]) + SPACE))
@@ -89,7 +95,7 @@ def draw_gallery(gallery: Gallery, path: Path) -> None:
         pen.text((column_left(column, columns), MARGIN + TITLE), text, fill=PALE, font=font(16))
     for number, row in enumerate(gallery.rows):
         draw_row(page, row, words, MARGIN + TITLE + HEADER + (height + GAP) * number)
-    page.save(path)
+    return page
 
 
 def draw_row(page: Image.Image, row: Row, words: Words, top: int) -> None:

@@ -1,12 +1,16 @@
 """The picture holds what it was given, at a size to be read, and tells right from wrong without colour."""
 
+import resource
+import signal
+
 import numpy as np
 import pytest
 import torch
-from iwm_report.gallery import draw_gallery
+from iwm_report.gallery import draw_gallery, write_picture
 from PIL import Image
 
 from iwm_core.interfaces import Gallery, Row
+from iwm_core.interfaces.errors import UserError
 
 NUMBERS = ("jitter.brightness", "jitter.hue", "blur.undo")
 
@@ -23,9 +27,25 @@ def row(right: bool | None, action=(0.5, -0.25, 0.0)) -> Row:
 def draw(tmp_path, rows, title: str = "MRR 0.500") -> np.ndarray:
     headings = ("source", "true target", "nearest to prediction")
     gallery = Gallery("mrr", title, "64 images", headings, tuple(rows), "chance 0.074")
-    draw_gallery(gallery, tmp_path / "mrr.png")
+    write_picture(draw_gallery(gallery), tmp_path / "mrr.png")
     with Image.open(tmp_path / "mrr.png") as picture:
         return np.asarray(picture.convert("RGB")).astype(int)
+
+
+def test_a_picture_that_cannot_be_written_leaves_the_one_before(tmp_path):
+    path = tmp_path / "a.png"
+    write_picture(Image.new("RGB", (64, 64)), path)
+    before = path.read_bytes()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20, hard))
+    try:
+        with pytest.raises(UserError, match=r"cannot write .*a\.png: File too large"):
+            write_picture(Image.new("RGB", (64, 64), "red"), path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, ignored)
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == {"a.png": before}
 
 
 def has_cell(page: np.ndarray, colour: tuple[int, int, int]) -> bool:

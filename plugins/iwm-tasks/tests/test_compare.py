@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from comparison_jobs import TWO, USUAL, asked, refused, stand_in
-from comparison_runs import write_tuned, write_world_model
+from comparison_jobs import TWO, USUAL, asked, finish, refused, stand_in
+from comparison_runs import write_checkpoint, write_tuned, write_world_model
 
 from iwm_core.interfaces.errors import UserError
 from iwm_core.process.jobs import Ended, run_job
@@ -126,7 +126,7 @@ def test_another_comparison_has_a_folder_of_its_own(outside, capsys, words, diff
 
 def test_another_checkpoint_of_the_world_model_is_another_comparison(outside, capsys):
     asked(*TWO, "run=here")
-    (Path("runs/pets/checkpoints/step_9")).mkdir()
+    write_checkpoint("runs/pets", 9, "00000001")
     told = refused(capsys, *TWO, "run=here")
     assert told == (
         "here holds a comparison at step_4 of runs/pets, which is at step_9 now (ask for checkpoint=step_4 to go on with it); "
@@ -162,6 +162,39 @@ def test_another_run_in_the_world_models_place_is_another_comparison(outside, ca
     assert told == ("here holds a comparison of another run that was runs/pets, with another recipe; choose another folder with run=OTHER")
     path.write_text(yaml.safe_dump(config))
     asked(*TWO, "run=here")
+
+
+def test_other_weights_in_the_world_models_place_are_another_comparison(outside, capsys):
+    asked(*TWO, "run=here")
+    write_checkpoint("runs/pets", 4, "00000002")
+    told = refused(capsys, *TWO, "run=here")
+    assert told == (
+        "here holds a comparison of another model that was step_4 of runs/pets, with other weights; choose another folder with run=OTHER"
+    )
+    content = yaml.safe_load(Path("here/comparison.yaml").read_text())
+    del content["weights"], content["checksum"]  # as earlier versions wrote it
+    Path("here/comparison.yaml").write_text(yaml.safe_dump(content))
+    asked(*TWO, "run=here")
+
+
+def test_another_model_does_not_come_in_while_tunings_are_run(outside, capsys):
+    def trained_again(path):
+        write_checkpoint("runs/pets", 4, "00000002")
+        finish(path)
+        return Ended(0, 0)
+
+    outside.endings["encoder-seed0"] = trained_again
+    assert refused(capsys, *TWO, "run=here") == "step_4 of runs/pets is another model than when this began; bring that one back"
+    assert len(outside.commands) == 1, "the next tuning has not begun"
+
+
+def test_a_tuning_of_other_weights_is_not_compared(outside, capsys):
+    kept = {"run": "w", "checkpoint": "step_4", "config": {}, "weights": "00000002"}
+    write_tuned("here/encoder-seed0", {"shape": 0.5}, config={"world_model": kept})
+    asked("protocols=[encoder]", "seeds=1", "run=there")
+    Path("there/comparison.yaml").rename("here/comparison.yaml")
+    told = refused(capsys, "protocols=[encoder]", "seeds=1", "run=here")
+    assert told == "here/encoder-seed0 has begun from another model than is compared, by its weights; move it away, then compare again"
 
 
 def test_a_job_that_fails_does_not_stop_the_others(outside, capsys):

@@ -1,5 +1,6 @@
 """What ``iwm compare`` refuses, each in one line, before anything is made."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -51,7 +52,7 @@ def test_what_cannot_be_compared_is_told_in_one_line(outside, capsys):
     write_tuned("runs/tuned", {"shape": 0.5})
     assert "runs/tuned is tuned already" in refused(capsys, run="runs/tuned")
     write_world_model("runs/new")
-    (Path("runs/new/checkpoints/step_4")).rmdir()
+    shutil.rmtree("runs/new/checkpoints/step_4")
     assert "the run runs/new has no checkpoint yet" in refused(capsys, run="runs/new")
     Path("notes").mkdir()
     Path("notes/todo").touch()

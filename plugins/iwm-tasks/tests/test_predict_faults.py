@@ -5,6 +5,7 @@ import os
 import re
 import resource
 import signal
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -155,18 +156,58 @@ def test_an_interruption_leaves_whole_rows(ask, monkeypatch):
                 image.load()
 
 
-def test_a_full_disk_is_one_line_and_leaves_whole_rows(ask):
+@contextmanager
+def largest_file(size):
     """The largest file that this process may write stands in for the disk: the kernel cuts the write that reaches it."""
-    for i in range(40):
-        picture(f"in/{i:02}.png", RED)
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
     try:
-        status, _, told = ask("run", "in", "workers=0")
+        yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
         signal.signal(signal.SIGXFSZ, ignored)
+
+
+@pytest.mark.parametrize("size", [0, 20, 60, 100])
+@pytest.mark.parametrize(
+    ("out", "tasks"),
+    [("out=f/p.csv", ("colour",)), *((out, tasks) for out in (None, "out=f/p", "out=empty") for tasks in (("colour", "map"), ("map",)))],
+)
+def test_a_full_disk_before_the_first_row_leaves_nothing(ask, monkeypatch, out, size, tasks):
+    """Too little for the columns, for the legend of a mask, for a first mask or for a first row."""
+    picture("in/a.png", RED)
+    Path("empty").mkdir()
+    before = sorted(Path().rglob("*"))
+    words = ["run", "in", "workers=0", *([out] if out else [])]
+    with monkeypatch.context() as patch:
+        for name in ("__init__", "add"):  # while these write: what is told is a file here, too
+            patch.setattr(AnswerFiles, name, largest_file(size)(getattr(AnswerFiles, name)))
+        status, _, told = ask(*words, tasks=tasks)
+    assert (status, len(told.splitlines())) == (2, 1)
+    assert "File too large" in told
+    assert "images are in" not in told
+    assert sorted(Path().rglob("*")) == before
+    assert ask(*words, tasks=tasks)[0] == 0, "the same command, once there is room"
+
+
+def test_a_full_disk_later_takes_back_the_image_that_it_cuts(ask):
+    for i in range(40):
+        picture(f"in/{i:02}.png", RED)
+    with largest_file(1000):
+        status, _, told = ask("run", "in", "workers=0", tasks=("colour", "map"))
+    done = len(table())
+    assert (status, 3 < done < 40) == (2, True)
+    assert told.endswith(f"; {done} of 40 images are in run/predictions/predictions.csv\n")
+    rows = {row[column] for row in table() for column in ("map.mask", "map.confidence")}
+    assert {f"map/{path.name}" for path in Path("run/predictions/map").iterdir()} == rows | {"map/classes.csv"}
+
+
+def test_a_full_disk_is_one_line_and_leaves_whole_rows(ask):
+    for i in range(40):
+        picture(f"in/{i:02}.png", RED)
+    with largest_file(1000):
+        status, _, told = ask("run", "in", "workers=0")
     assert status == 2
     assert told.strip().startswith(
         "iwm: cannot write run/predictions/predictions.csv: File too large; files of this size are not allowed here"
@@ -174,6 +215,7 @@ def test_a_full_disk_is_one_line_and_leaves_whole_rows(ask):
     text = Path("run/predictions/predictions.csv").read_text()
     assert text.endswith("\n")
     assert 5 < len(table()) < 40
+    assert told.strip().endswith(f"; {len(table())} of 40 images are in run/predictions/predictions.csv")
     assert all(None not in row and None not in row.values() for row in table())
 
 
@@ -187,7 +229,7 @@ def test_a_mask_that_cannot_be_written_is_one_line(ask, monkeypatch):
     status, _, told = ask("run", "a.png", tasks=("map",))
     assert status == 2
     assert told.strip().startswith("iwm: cannot write run/predictions/map/a.png: No space left on device")
-    assert table() == [], "no row speaks of a mask that is not there"
+    assert not Path("run/predictions").exists(), "nothing was written"
 
 
 def test_names_that_are_no_text(ask):

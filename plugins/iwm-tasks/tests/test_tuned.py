@@ -1,6 +1,8 @@
 """What a tuned model answers from Python: known answers, images as evaluation sees them, the same to the bit after saving."""
 
+import inspect
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -72,7 +74,7 @@ def test_images_that_do_not_fit(ask):
 
 
 def test_images_that_are_not_in_0_to_1_by_their_type():
-    with pytest.raises(ValueError, match=r"takes images in \[0, 1\], got uint8; give images / 255"):
+    with pytest.raises(ValueError, match=r"takes images .* in \[0, 1\], got uint8; divide by 255"):
         fitting(torch.zeros(1, 3, SIZE, SIZE, dtype=torch.uint8), SIZE, CPU)
 
 
@@ -144,3 +146,16 @@ def test_a_file_that_is_no_image(tmp_path):
         tiny_tuned("colour").read([tmp_path / "notes.jpg"])
     with pytest.raises(ValueError, match=r"gone.jpg: cannot be read: No such file"):
         tiny_tuned("colour").read([tmp_path / "gone.jpg"])
+
+
+@pytest.mark.parametrize("paths", ["x.jpg", b"x.jpg", Path("x.jpg"), 7, None, [7], [b"x.jpg"]])
+def test_one_file_is_no_list_of_files(paths):
+    with pytest.raises(ValueError, match=r"read takes files? .*|read takes a list of files, as in read\(\['cat\.jpg'\]\); got a "):
+        inspect.unwrap(Tuned.read)(tiny_tuned("colour"), paths)
+
+
+@pytest.mark.parametrize("wrong", [torch.Tensor.to_sparse, lambda x: x.to("meta"), lambda x: x * torch.nan, lambda x: None])
+def test_what_is_no_tensor_of_images(wrong):
+    for call in (Tuned.predict, Tuned.tokens):
+        with pytest.raises(ValueError, match="this model takes images .*, got "):
+            inspect.unwrap(call)(tiny_tuned("colour"), wrong(plain((1.0, 0.5, 0.0))))

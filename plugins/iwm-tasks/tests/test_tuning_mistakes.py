@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import tiny_command
 import torch
+import yaml
 from one_line import assert_one_line
 from PIL import Image
 from tiny_tuning import SWIFT, content, moments
@@ -175,6 +176,27 @@ def test_a_world_model_that_is_gone_before_the_first_checkpoint(iwm, tune, world
     assert_one_line(iwm("resume", "r"), "the world model's checkpoint", "world/checkpoints/step_2 is gone; bring it back")
     shutil.move("elsewhere", "world/checkpoints/step_2")
     assert iwm("resume", "r")[0] == 0
+
+
+def test_another_world_model_in_its_place_before_the_first_checkpoint(iwm, tune, worlds, monkeypatch):
+    """Other weights of the same shapes, in a run that is whole: nothing but what the tuning has kept tells."""
+    shutil.copytree(worlds("train.seed=7"), "other")
+    shutil.copytree(worlds(), "world")
+    interrupted(tune, monkeypatch, when=2)
+    shutil.move("world", "own")
+    shutil.move("other", "world")
+    told = ("world/checkpoints/step_2 is another model by now than this tuning has begun from", "bring that one back")
+    assert_one_line(iwm("resume", "r"), *told, "differs in weights")
+    config = yaml.safe_load(Path("r/config.yaml").read_text())
+    del config["world_model"]["weights"], config["checksum"]  # as earlier versions wrote it
+    Path("r/config.yaml").write_text(yaml.safe_dump(config))
+    assert_one_line(iwm("resume", "r"), *told, "differs in train")
+    shutil.rmtree("world")
+    shutil.move("own", "world")
+    moved = yaml.safe_load(Path("world/config.yaml").read_text())
+    del moved["checksum"]
+    Path("world/config.yaml").write_text(yaml.safe_dump(moved | {"data": {**moved["data"], "moved": "elsewhere"}}))
+    assert iwm("resume", "r")[0] == 0, "data may be moved"
 
 
 def test_a_world_model_that_is_gone_after_it(iwm, tune, worlds, monkeypatch):

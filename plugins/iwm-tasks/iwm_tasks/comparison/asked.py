@@ -25,7 +25,8 @@ def read_asked(path: str, words: list[str]) -> tuple[Asked, str | None]:
     protocols, seeds, shared, own, folder, checkpoint = read_words(words)
     source = source_of(path, checkpoint)[0]
     shared, own = anchor_words(shared), {name: anchor_words(words) for name, words in own.items()}
-    return Asked(source["run"], source["checkpoint"], protocols, seeds, shared, own, read_seal(Path(path) / "config.yaml") or ""), folder
+    told = read_seal(Path(path) / "config.yaml") or "", source.get("weights", "")
+    return Asked(source["run"], source["checkpoint"], protocols, seeds, shared, own, *told), folder
 
 
 def read_words(words: list[str]) -> tuple[list[str], int, list[str], dict[str, list[str]], str | None, str | None]:

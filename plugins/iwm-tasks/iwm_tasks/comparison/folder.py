@@ -37,7 +37,8 @@ class Asked:
         seeds: trainings of each protocol, with the seeds from 0 on.
         overrides: of every tuning.
         own: of single protocols, by name.
-        config: checksum of the world model's config.yaml, as another run may lie in its place one day; empty where that tells none.
+        config, weights: checksums of the world model's config.yaml and weights, as another run may lie in its place one day; empty where
+            that tells none, or where an earlier version kept none.
     """
 
     world_model: str
@@ -47,6 +48,7 @@ class Asked:
     overrides: list[str]
     own: dict[str, list[str]]
     config: str = ""
+    weights: str = ""
 
     @property
     def shown(self) -> str:
@@ -72,6 +74,8 @@ class Asked:
         if self.checkpoint != other.checkpoint:
             now = f"which is at {self.checkpoint} now (ask for checkpoint={other.checkpoint} to go on with it)"
             return f"a comparison at {other.checkpoint} of {other.shown}, {now}"
+        if self.weights and other.weights and self.weights != other.weights:
+            return f"a comparison of another model that was {self.checkpoint} of {other.shown}, with other weights"
         if self.overrides != anchor_words(other.overrides):  # earlier versions kept paths as they were typed
             return f"a comparison with {told(other.overrides)}, not with {told(self.overrides)}"
         for name in (name for name in self.protocols if name in other.protocols):

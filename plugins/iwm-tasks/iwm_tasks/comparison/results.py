@@ -45,11 +45,13 @@ Known = dict[tuple[str, str, tuple[int, ...]], Entry]
 """Rows of tables by title, protocol and seeds."""
 
 
-def read_tuned(path: Path) -> Tuned | None:
+def read_tuned(path: Path, weights: str = "") -> Tuned | None:
     """A finished tuning; None where it has not finished, or is not measured yet.
 
+    ``weights``: the checksum of those that are compared, see `iwm_tasks.comparison.folder.Asked`.
+
     Raises:
-        UserError: a file of it is damaged.
+        UserError: a file of it is damaged, or it has begun from other weights.
     """
     frozen = path / "config.yaml"
     if not (frozen.exists() or frozen.is_symlink()):
@@ -58,6 +60,9 @@ def read_tuned(path: Path) -> Tuned | None:
         return None
     run = Run(path)
     config, checkpoint, cost = run.config(), run.latest(), read_cost(path)
+    source = run.plain_config().get("world_model")
+    if weights and isinstance(source, dict) and source.get("weights") not in (None, weights):
+        raise UserError(f"{path} has begun from another model than is compared, by its weights; move it away, then compare again")
     if checkpoint is None or cost is None:
         return None
     state = read_state(checkpoint)

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from iwm_report.numbers import written
 
+from iwm_core.interfaces.errors import UserError
 from iwm_core.process.display import Display, clock, make_display
 from iwm_core.process.jobs import Ended, at, python, run_job
 from iwm_core.run.files import writing
@@ -22,6 +23,7 @@ from iwm_tasks.comparison.files import show_tables, write_comparison
 from iwm_tasks.comparison.folder import Asked, find_folder, write_folder
 from iwm_tasks.comparison.records import Comparison
 from iwm_tasks.comparison.results import Known, Tuned, read_tuned, tables_of
+from iwm_tasks.tuning.begun_from import source_of
 
 ELSEWHERE = "choose another with run=FOLDER"
 
@@ -46,7 +48,7 @@ def compare(path: str, words: list[str]) -> int:
     folder, asked = find_folder(wanted, named)
     jobs = jobs_of(wanted, folder)
     for job in jobs_of(asked, folder):  # what is damaged is told before anything is trained
-        read_tuned(job.path)
+        read_tuned(job.path, asked.weights)
     check_all(asked, [job for job in jobs if not job.begun])
     with writing(folder, "make the folder", ELSEWHERE):
         folder.mkdir(parents=True, exist_ok=True)
@@ -62,13 +64,15 @@ def run_tunings(wanted: Asked, asked: Asked, folder: Path, jobs: list[Job], disp
     status = 0
     known: Known = {}
     for number, job in enumerate(jobs, 1):
-        if read_tuned(job.path) is not None:
+        if read_tuned(job.path, asked.weights) is not None:
             display.say(f"{job.path.name}: done already")
             continue
         display.say(f"tuning {number} of {len(jobs)}: {job.protocol}, seed {job.seed}")
+        if not job.begun and source_of(asked.world_model, asked.checkpoint)[0].get("weights") != asked.weights:
+            raise UserError(f"{asked.checkpoint} of {asked.shown} is another model than when this began; bring that one back")
         ended = run_job(command(asked, job))
         status = status or ended.status
-        done = read_tuned(job.path) if ended.status == 0 else None
+        done = read_tuned(job.path, asked.weights) if ended.status == 0 else None
         if done is not None:
             write_comparison(gather(asked, folder, known), folder)
             display.say(f"{job.path.name}: {in_short(done)}")
@@ -126,7 +130,7 @@ def gather(asked: Asked, folder: Path, known: Known) -> Comparison:
     protocols: dict[str, dict[int, Tuned]] = {name: {} for name in asked.protocols}
     missing: dict[str, list[int]] = {}
     for job in jobs_of(asked, folder):
-        tuned = read_tuned(job.path)
+        tuned = read_tuned(job.path, asked.weights)
         if tuned is None:
             missing.setdefault(job.protocol, []).append(job.seed)
         else:

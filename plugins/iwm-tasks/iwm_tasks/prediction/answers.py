@@ -3,6 +3,8 @@
 Decisions:
 - Nothing is ever overwritten: the default folder gets a number where it is taken, a chosen place that is taken is refused.
 - An image's PNGs are whole before its row is written, and a row is written at once: what an interruption leaves can be used.
+- A write that is refused takes back what was written of its image; where that is the first, all that was made, so that the same command
+  can be tried again.
 - Columns: ``file``; for a class ``TASK``, ``TASK.probability`` and ``TASK.CLASS`` for each; for labels ``TASK`` (those above `LIKELY`,
   joined with ``;``) and ``TASK.LABEL`` for each; for numbers ``TASK.NAME`` for each; for masks ``TASK.mask`` and ``TASK.confidence``,
   paths from the CSV's folder.
@@ -14,7 +16,8 @@ Decisions:
 import csv
 import io
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from jaxtyping import Float
@@ -64,36 +67,50 @@ class AnswerFiles:
     Args:
         tuned: whose answers are written.
         table: the CSV, which does not exist yet, in a folder that does.
+        made: folders that were made for it, the lowest first.
 
     Raises:
-        UserError: they cannot be written.
+        UserError: they cannot be written; nothing is left.
     """
 
-    def __init__(self, tuned: Tuned, table: Path) -> None:
-        self.tuned, self.table = tuned, table
+    def __init__(self, tuned: Tuned, table: Path, made: list[Path]) -> None:
+        self.tuned, self.table, self.made = tuned, table, made
         self.names = Names(("", "_confidence"), str.casefold)
         columns = Names()
         header = [columns.new(cell_of(column)) for column in ("file", *(c for name in tuned.tasks for c in self._columns(name)))]
-        with writing(table.parent):
-            for name, task in tuned.tasks.items():
-                if task.dense:
-                    (table.parent / name).mkdir()
-                    (table.parent / name / "classes.csv").write_text(as_csv(legend(tuned.outputs[name])), encoding="utf-8")
-        with writing(table):
-            table.touch(exist_ok=False)
-        self._append(header)
+        with self._taken_back():
+            with writing(table.parent):
+                for folder in (table.parent / name for name, task in tuned.tasks.items() if task.dense):
+                    folder.mkdir()
+                    self.made = [folder / "classes.csv", folder, *self.made]
+                    self.made[0].write_text(as_csv(legend(tuned.outputs[folder.name])), encoding="utf-8")
+            with writing(table):
+                table.touch(exist_ok=False)
+            self.made = [table, *self.made]
+            self._append(header)
 
     def add(self, file: str, size: tuple[int, int], answers: dict[str, Float[Tensor, "o ..."]]) -> None:
         """Write what was answered for an image of ``size`` (height, width).
 
         Raises:
-            UserError: it cannot be written; what was written before stays whole.
+            UserError: it cannot be written; what was written before stays whole, and of this image nothing is left.
         """
         row = [f"./{file}" if file.startswith(FORMULA) else file]
         stem = self.names.new(Path(file).stem) if any(task.dense for task in self.tuned.tasks.values()) else ""
-        for name, task in self.tuned.tasks.items():
-            row += self._pictures(name, stem, size, answers[name]) if task.dense else self._cells(name, answers[name])
-        self._append(row)
+        with self._taken_back():
+            for name, task in self.tuned.tasks.items():
+                row += self._pictures(name, stem, size, answers[name]) if task.dense else self._cells(name, answers[name])
+            self._append(row)
+        self.made = []
+
+    @contextmanager
+    def _taken_back(self) -> Iterator[None]:
+        """Remove what was made since the last row, where what is done meanwhile fails."""
+        try:
+            yield
+        except BaseException:
+            remove(self.made)
+            raise
 
     def _columns(self, name: str) -> list[str]:
         task, each = self.tuned.tasks[name], [f"{name}.{output}" for output in self.tuned.outputs[name]]
@@ -114,6 +131,7 @@ class AnswerFiles:
     def _pictures(self, name: str, stem: str, size: tuple[int, int], answer: Float[Tensor, "o s s"]) -> list[str]:
         mask = make_mask(answer, size)
         files = [f"{name}/{stem}.png", f"{name}/{stem}_confidence.png"]
+        self.made = [*(self.table.parent / file for file in (*files, f"{name}/.partial")), *self.made]
         with writing(self.table.parent / files[0]):
             save_png(mask.classes, self.table.parent / files[0], coloured=True)
             save_png(mask.confidence, self.table.parent / files[1])
@@ -168,19 +186,32 @@ def refuse_taken(out: str | None) -> None:
         raise UserError(f"cannot look into out={out}: {error.strerror}; choose another place") from error
 
 
-def make_place(run: Path, out: str | None) -> Path:
-    """Where the CSV goes; its folder is made.
+def make_place(run: Path, out: str | None) -> tuple[Path, list[Path]]:
+    """Where the CSV goes, and the folders that were made for it, the lowest first.
 
     Raises:
-        UserError: it cannot be made.
+        UserError: they cannot be made; none is left.
     """
     path = run / "predictions" if out is None else Path(out)
     table = path if out is not None and is_table(out) else path / "predictions.csv"
     with writing(table.parent, "make the folder", "choose another place with out=FOLDER"):
         if out is None:
-            return free_folder(path) / table.name
-        table.parent.mkdir(parents=True, exist_ok=True)
-    return table
+            folder = free_folder(path)
+            return folder / table.name, [folder]
+        made = [folder for folder in (table.parent, *table.parent.parents) if not folder.exists()]
+        try:
+            table.parent.mkdir(parents=True, exist_ok=True)
+        except OSError:
+            remove(made)
+            raise
+    return table, made
+
+
+def remove(paths: list[Path]) -> None:
+    """Remove files and empty folders, as far as they are there."""
+    for path in paths:
+        with suppress(OSError):
+            path.rmdir() if path.is_dir() else path.unlink()
 
 
 def is_table(out: str) -> bool:

@@ -56,26 +56,31 @@ def run_predict(asked: Asked) -> int:
     if not isinstance(tuned, Tuned):
         raise UserError(f"{asked.run} is a world model; tune it first: iwm tune {as_word(asked.run)} recipe=tune/predictor")
     check_dense(tuned, asked.out)
-    try:
-        predict(tuned, paths, run.path, asked, make_display())
-    except torch.OutOfMemoryError as error:
-        raise UserError(f"the device has too little memory for batch={asked.batch}; choose a smaller batch=N, or device=cpu") from error
+    predict(tuned, paths, run.path, asked, make_display())
     return 0
 
 
 def predict(tuned: Tuned, paths: list[str], run: Path, asked: Asked, display: Display) -> None:
-    """Write the answers for all images."""
+    """Write the answers for all images.
+
+    Raises:
+        UserError: some cannot be made or written; it tells what is left.
+        Stopped: a signal ended the work early.
+    """
     files, done, corrupt = None, 0, []
     with Stop() as stop:
-        for item in display.track(answered(tuned, paths, asked.batch, asked.workers), "images", len(paths)):
-            if isinstance(item, Corrupt):
-                corrupt.append(item)
-            else:
-                files = files or AnswerFiles(tuned, make_place(run, asked.out))
-                files.add(item.path, item.size, item.answers)
-                done += 1
-            if stop.received:
-                break
+        try:
+            for item in display.track(answered(tuned, paths, asked.batch, asked.workers), "images", len(paths)):
+                if isinstance(item, Corrupt):
+                    corrupt.append(item)
+                else:
+                    files = files or AnswerFiles(tuned, *make_place(run, asked.out))
+                    files.add(item.path, item.size, item.answers)
+                    done += 1
+                if stop.received:
+                    break
+        except UserError as error:
+            raise UserError(f"{error}; {done} of {len(paths)} images are in {files.table}" if files and done else str(error)) from error
     if files is not None and corrupt:
         display.warn(f"{len(corrupt)} of {len(paths)} images are left out of {files.table}: {named(corrupt)}")
     if stop.received:
@@ -89,11 +94,18 @@ def predict(tuned: Tuned, paths: list[str], run: Path, asked: Asked, display: Di
 
 
 def answered(tuned: Tuned, paths: list[str], batch: int, workers: int) -> Iterator[Answered | Corrupt]:
-    """What is answered for each image, in their order."""
+    """What is answered for each image, in their order.
+
+    Raises:
+        UserError: the device has too little memory.
+    """
     chunks = [list(range(start, min(start + batch, len(paths)))) for start in range(0, len(paths), batch)]
     made = made_in_order(Squares(paths, tuned.image_size, tuned.white), chunks, min(workers, len(chunks) - 1), lost)
     for chunk, (pixels, found) in zip(chunks, made, strict=True):
-        answers = tuned.predict(pixels.to(tuned.device).float().div_(255)) if len(pixels) else {}
+        try:
+            answers = tuned.predict(pixels.to(tuned.device).float().div_(255)) if len(pixels) else {}
+        except torch.OutOfMemoryError as error:
+            raise UserError(f"the device has too little memory for batch={batch}; choose a smaller batch=N, or device=cpu") from error
         place = 0
         for index, what in zip(chunk, found, strict=True):
             if isinstance(what, str):

@@ -30,8 +30,13 @@ def load_tuned(run: Run, recipe: TuneRecipe, device: str, checkpoint: Path | Non
             if name not in state["outputs"]:
                 raise UserError(f"{checkpoint / 'state.json'} knows no task {name}; put back the config.yaml it was trained with")
         learned = {name: Lesson(task, tuple(state["outputs"][name])) for name, task in recipe.tasks.items()}
-        with torch.random.fork_rng(devices=[]):
-            model = build_tuned(recipe.protocol, recipe.heads, learned, world_model_parts(recipe.world_model, restored=True))
+        default = torch.get_default_dtype()
+        torch.set_default_dtype(torch.float32)  # whatever the caller computes with besides
+        try:
+            with torch.random.fork_rng(devices=[]):
+                model = build_tuned(recipe.protocol, recipe.heads, learned, world_model_parts(recipe.world_model, restored=True))
+        finally:
+            torch.set_default_dtype(default)
         load_weights(checkpoint, model)
         white = recipe.data.white if isinstance(recipe.data, Folder | Hub) else None  # so that files look as those that were learned from
         return Tuned(model, learned, model.image_size, checkpoint, state["step"], choose_device(device), white)

@@ -1,8 +1,7 @@
 """The world model that is tuned: where it comes from, and its parts."""
 
 from functools import partial
-from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any
 
 from iwm_core.interfaces.errors import UserError
 from iwm_core.model.actions import recipe_actions
@@ -12,21 +11,14 @@ from iwm_core.recipe.thaw import thaw_plain
 from iwm_core.run.checkpoint import load_weights
 from iwm_core.run.saved import step_of
 from iwm_tasks.interfaces import WorldModelParts
-
-
-class Source(TypedDict):
-    """What a tuning's config tells of its world model."""
-
-    run: str
-    checkpoint: str
-    config: dict[str, Any]
+from iwm_tasks.tuning.begun_from import Source, check_same
 
 
 def world_model_parts(source: dict[str, Any], restored: bool) -> WorldModelParts:
     """The parts of a world model; without its weights where a checkpoint's follow (``restored``).
 
     Raises:
-        UserError: its weights cannot be read.
+        UserError: its weights cannot be read, or are no longer those that the tuning has begun from.
     """
     try:
         kept: Source = fitting(source, Source, "world_model")
@@ -40,10 +32,7 @@ def world_model_parts(source: dict[str, Any], restored: bool) -> WorldModelParts
         raise UserError(f"the world model {kept['run']}, by its config.yaml: {error}") from error
     model = build_model(recipe, restored=True)
     if not restored:
-        checkpoint = Path(kept["run"]) / "checkpoints" / kept["checkpoint"]
-        if not checkpoint.is_dir():
-            raise UserError(f"the world model's checkpoint {checkpoint} is gone; bring it back, or start the tuning anew")
-        load_weights(checkpoint, model)
+        load_weights(check_same(kept), model)
     action = len(recipe_actions(recipe).labels)
     fresh = partial(recipe.predictor.build, model.teacher.width, model.teacher.grid, action)
     return WorldModelParts(model.teacher, model.predictor, fresh, action, recipe.image_size)

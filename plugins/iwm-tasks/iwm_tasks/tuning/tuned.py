@@ -92,10 +92,14 @@ class Tuned:
         """Image files as this model takes them: the centre square of each, in [0, 1].
 
         Raises:
-            ValueError: a file cannot be read as an image.
+            ValueError: a file cannot be read as an image; or these are no paths, such as one alone.
         """
+        if isinstance(paths, str | bytes | PathLike) or not isinstance(paths, Iterable):
+            raise ValueError(f"read takes a list of files, as in read(['cat.jpg']); got a {type(paths).__name__}")
         squares = []
         for path in paths:
+            if not isinstance(path, str | PathLike):
+                raise ValueError(f"read takes files by their paths, as in read(['cat.jpg']); got a {type(path).__name__} in their list")
             try:
                 squares.append(read_square(fspath(path), self.image_size, self.white).pixels)
             except CorruptImage as error:
