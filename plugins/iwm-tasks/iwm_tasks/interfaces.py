@@ -119,6 +119,10 @@ class Task(Component, ABC):
     def metrics(self, rows: Float[Tensor, "m v"]) -> dict[str, float]:
         """How well it was learned, from the rows of ``m`` images, the main metric first; intervals come from resampling the rows."""
 
+    def chance(self, rows: Float[Tensor, "m v"]) -> dict[str, float]:
+        """What an answer that knows nothing of these images but how common each is would get, of those metrics where that is known."""
+        return {}
+
     @abstractmethod
     def answer(self, output: Float[Tensor, "b o ..."]) -> Float[Tensor, "b o ..."]:
         """What a user is told: probabilities of classes or of labels, or the numbers themselves."""

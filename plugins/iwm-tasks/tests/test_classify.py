@@ -100,7 +100,7 @@ def test_answers_are_probabilities():
 @pytest.mark.parametrize(
     ("task", "images", "message"),
     [
-        (Classify(), Told([0]), "no labels; choose data that has, or a factor to classify by with of: NAME"),
+        (Classify(), Told([0]), "no labels; in a folder, each class is a folder"),
         (Classify(), Told([0], ("cat",)), "at least two classes, and the labels of this data tell 1: cat"),
         (Classify(of="colour"), Told([0], ("a", "b")), "knows no factors, so none called 'colour'"),
         (Classify(of="sise"), told(), "no factor 'sise'; did you mean size\\? it has hue, size, kind"),

@@ -71,7 +71,7 @@ def test_answers_are_probabilities_of_each_label():
 
 @pytest.mark.parametrize("images", [Told([0]), Told([0], ("cat", "dog"))])
 def test_data_with_one_label_or_none(images):
-    with pytest.raises(ValueError, match="does not tell all classes that an image shows; choose data that does, or the task classify"):
+    with pytest.raises(ValueError, match="does not tell all classes that an image shows; choose data that does, or write"):
         TASK.outputs(images)
 
 

@@ -100,7 +100,11 @@ def test_answers_are_probabilities_of_each_pixel():
 
 @pytest.mark.parametrize(
     ("classes", "message"),
-    [((), "no masks; choose data that has"), (("ground",), "those of this data have 1"), (tuple("a" * 256), "those of this data have 256")],
+    [
+        ((), "no masks; to a folder, add data.masks=MY_MASKS"),
+        (("ground",), "those of this data have 1"),
+        (tuple("a" * 256), "those of this data have 256"),
+    ],
 )
 def test_data_without_masks(classes, message):
     with pytest.raises(ValueError, match=message):

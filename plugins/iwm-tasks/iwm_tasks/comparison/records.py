@@ -36,12 +36,18 @@ class Entry(NamedTuple):
 
 
 class Table(NamedTuple):
-    """The protocols for one task, by its main metric; ``apart`` says why they cannot be ranked, where their settings or data differ."""
+    """The protocols for one task, by its main metric.
+
+    Attributes:
+        apart: why they cannot be ranked, where their settings or data differ.
+        chance: what an answer that knows nothing would get, where that is known.
+    """
 
     task: str
     metric: str
     entries: list[Entry]
     apart: str = ""
+    chance: float | None = None
 
 
 class Comparison(NamedTuple):
@@ -138,11 +144,11 @@ def what_is_in_it(table: Table) -> str:
 
 
 def held_against(table: Table) -> list[str]:
-    """A sentence for each protocol with a control: whether their intervals overlap; or why none is held against another."""
+    """Chance, and of each protocol with a control whether their intervals overlap; or why none is held against another."""
     if table.apart:
         return [f"Not comparable: {table.apart}."]
     entries = {entry.protocol: entry for entry in table.entries}
-    told = []
+    told = [] if table.chance is None else [f"Chance is {written(table.chance)}."]
     for name, control in CONTROLS.items():
         if name in entries and control in entries:
             own, other = entries[name].metric, entries[control].metric

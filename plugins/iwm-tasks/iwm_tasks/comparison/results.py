@@ -138,7 +138,9 @@ def table_of(title: str, tasks: list[str], protocols: dict[str, dict[int, Tuned]
     first = next(tuned for tunings in protocols.values() for tuned in tunings.values())
     every = [[tuned.asked[task] for tunings in protocols.values() for tuned in tunings.values()] for task in tasks]
     apart = "; ".join(dict.fromkeys(reason for asked in every if (reason := against(asked))))
-    return Table(title, first.tasks[tasks[0]][1], entries, apart)
+    chances = [task.chance(rows).get(main) for task, main, rows in (first.tasks[task] for task in tasks)]
+    chance = None if None in chances else statistics.fmean(value for value in chances if value is not None)
+    return Table(title, first.tasks[tasks[0]][1], entries, apart, chance)
 
 
 def entry_of(protocol: str, tasks: list[str], tunings: dict[int, Tuned]) -> Entry:

@@ -72,7 +72,9 @@ class Classify(Task):
         """What the data calls the classes."""
         if not self.of:
             if not images.classes:
-                raise ValueError("this data has no labels; choose data that has, or a factor to classify by with of: NAME")
+                raise ValueError(
+                    "this data has no labels; in a folder, each class is a folder of its own; with data=hub, add data.label_column=NAME"
+                )
             return images.classes
         factor = find(images, self.of)
         if self.bins and factor.kind == "turn":
@@ -149,6 +151,13 @@ class Classify(Task):
         shares = torch.bincount(target, right) / images
         found = {"accuracy": float(right.mean()), "balanced_accuracy": float(shares[images > 0].mean())}
         return found | ({"top5": float(rows[:, 2].mean())} if rows.shape[1] > 2 else {})
+
+    def chance(self, rows: Float[Tensor, "m v"]) -> dict[str, float]:
+        """Of the commonest class for every image, and of the five commonest."""
+        images = torch.bincount(rows[:, 0].long())
+        shares = (images / images.sum()).sort(descending=True).values
+        found = {"accuracy": float(shares[0]), "balanced_accuracy": 1 / int((images > 0).sum())}
+        return found | ({"top5": float(shares[:TOP].sum())} if rows.shape[1] > 2 else {})
 
     def answer(self, output: Float[Tensor, "b o"]) -> Float[Tensor, "b o"]:
         """The classes' probabilities."""

@@ -30,7 +30,7 @@ class Multilabel(Task):
     def outputs(self, images: Images) -> tuple[str, ...]:
         """Names of the classes; see `Task`."""
         if not images.classes or (len(images) and images.labels(0) is None):
-            raise ValueError("this data does not tell all classes that an image shows; choose data that does, or the task classify")
+            raise ValueError('this data does not tell all classes that an image shows; choose data that does, or write "tasks=[classify]"')
         return images.classes
 
     def target(self, images: Images, index: int) -> Bool[Tensor, "o"]:
@@ -66,6 +66,12 @@ class Multilabel(Task):
         precision = multilabel_average_precision(said, shown, shown.shape[1], average="none", validate_args=False)
         f1 = multilabel_f1_score(said, shown, shown.shape[1], average="none", validate_args=False)
         return {"map": float(precision.mean()), "f1": float(f1.mean())}
+
+    def chance(self, rows: Float[Tensor, "m v"]) -> dict[str, float]:
+        """Of one probability for all images, above one half."""
+        shares = rows.chunk(2, 1)[1].double().mean(0)
+        shares = shares[shares > 0]
+        return {"map": float(shares.mean()), "f1": float((2 * shares / (1 + shares)).mean())}
 
     def answer(self, output: Float[Tensor, "b o"]) -> Float[Tensor, "b o"]:
         """The probability that the image shows each class."""

@@ -112,6 +112,13 @@ class Regress(Task):
             found |= {f"r2.{name}": r2, f"mae.{name}": mae}
         return found
 
+    def chance(self, rows: Float[Tensor, "m v"]) -> dict[str, float]:
+        """Of one answer for all images: the mean for ``r2``, for ``mae`` of a number the median."""
+        truth = rows.double().chunk(2, 1)[1][:, : len(self.of)]
+        lost = (truth - truth.median(0).values).abs().mean(0).tolist()
+        found = {f"mae.{name}": mae for name, mae in zip(self.of, lost, strict=True)}
+        return {"r2": 0.0} | {f"r2.{name}": 0.0 for name in (*self.of, *self.turns)} | found
+
     def answer(self, output: Float[Tensor, "b o"]) -> Float[Tensor, "b o"]:
         """Numbers in the data's units; angles in turns, each with its certainty."""
         low, high = (torch.tensor(values, dtype=output.dtype, device=output.device) for values in self.ranges())

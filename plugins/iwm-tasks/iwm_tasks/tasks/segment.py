@@ -32,7 +32,9 @@ class Segment(Task):
     def outputs(self, images: Images) -> tuple[str, ...]:
         """Names of the pixels' classes; see `Task`."""
         if not images.mask_classes:
-            raise ValueError("this data has no masks; choose data that has, such as data=scenes")
+            raise ValueError(
+                'this data has no masks; to a folder, add data.masks=MY_MASKS "data.mask_classes=[NAME,NAME]"; data=scenes has masks'
+            )
         if not 2 <= len(images.mask_classes) <= NOT_COUNTED:
             raise ValueError(f"masks tell from 2 to {NOT_COUNTED} classes apart, and those of this data have {len(images.mask_classes)}")
         return images.mask_classes
@@ -74,6 +76,13 @@ class Segment(Task):
             "miou": float((right / (right + wrong + missed))[occurs].mean()),
             "pixel_accuracy": float(right.sum() / (right + missed).sum()),
         }
+
+    def chance(self, rows: Float[Tensor, "m v"]) -> dict[str, float]:
+        """Of the commonest class everywhere."""
+        right, _, missed = rows.sum(0, dtype=torch.float64).chunk(3)
+        pixels = right + missed
+        most = float(pixels.max() / pixels.sum())
+        return {"miou": most / max(int((pixels > 0).sum()), 1), "pixel_accuracy": most}
 
     def answer(self, output: Float[Tensor, "b o h w"]) -> Float[Tensor, "b o h w"]:
         """The probabilities of each pixel's classes."""

@@ -153,7 +153,9 @@ def measure(
     whole = {name: torch.cat(parts) for name, parts in rows.items()}
     train, found = recipe.train, {}
     for name, part in whole.items():
-        found[name] = bootstrap(tasks[name].metrics, part, train.seed, train.resamples, tasks[name].possible), part
+        task = tasks[name]
+        metrics, chances = (bootstrap(of, part, train.seed, train.resamples, task.possible) for of in (task.metrics, task.chance))
+        found[name] = metrics | {measure: metrics[measure].against(chance=chance) for measure, chance in chances.items()}, part
     return found
 
 
@@ -190,6 +192,8 @@ def in_words(name: str, model: Tuned, metrics: dict[str, Metric], run: Run) -> s
     found = metrics[main]
     interval = "" if math.isnan(found.value) else f" ({found.low:.3f} to {found.high:.3f})"
     words = f"{name}: {main} {readable(found.value)}{interval} on {found.n} images"
+    if "chance" in found.controls:
+        words += f", where chance is {readable(found.controls['chance'].value)}"
     if cost is not None:
         words += f", training {cost.trained:,} of {cost.parameters:,} numbers ({cost.trained / cost.parameters:.1%})"
     return words
