@@ -37,7 +37,9 @@ class Schedule:
 
     def __init__(self, seed: int, images: int, batch_size: int, parts: int = 1) -> None:
         if images < batch_size:
-            raise UserError(f"train.batch_size={batch_size} is larger than the {images} training images; use a smaller one")
+            half = (1 << images.bit_length()) >> 1  # a power of 2, as batches are
+            remedy = f"write train.batch_size={images // parts * parts if half % parts else half}" if images >= parts else "add images"
+            raise UserError(f"train.batch_size={batch_size} is larger than the {images} training images; {remedy}")
         self.seed, self.images, self.batch_size, self.parts = seed, images, batch_size, parts
         self._epoch, self._order = -1, torch.empty(0, dtype=torch.int64)
 

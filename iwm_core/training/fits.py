@@ -49,6 +49,7 @@ def check_data(recipe: Recipe) -> None:
     Raises:
         UserError: a split cannot be opened, or is smaller than a batch.
     """
-    Schedule(recipe.train.seed, len(open_split(recipe.data, "train")), recipe.train.batch_size)
+    images = open_split(recipe.data, "train")
     if recipe.evaluators:
         open_split(recipe.data, "validation")
+    Schedule(recipe.train.seed, len(images), recipe.train.batch_size, recipe.launch.processes * recipe.launch.accumulate)

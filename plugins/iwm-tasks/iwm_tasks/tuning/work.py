@@ -48,7 +48,6 @@ def check(path: str, name: str, overrides: list[str], checkpoint: str | None = N
     check_shares(recipe.augment, recipe.tasks, recipe.train.batch_size // parts)
     images = part_of(open_split(recipe.data, "train"), recipe.train.train_images)
     validation = open_split(recipe.data, "validation")
-    Schedule(recipe.train.seed, len(images), recipe.train.batch_size)
     with torch.random.fork_rng(devices=[]):
         model, learned = build(recipe, images, restored=False)
     check_augment(recipe.augment, recipe.tasks, model.image_size)
@@ -57,4 +56,5 @@ def check(path: str, name: str, overrides: list[str], checkpoint: str | None = N
     check_outputs(outputs, lessons(recipe.tasks, validation))
     notes += check_targets(validation, recipe.tasks, outputs, "validation")
     notes += [note for note in validation.notes if note not in images.notes]  # training tells those of its images
+    Schedule(recipe.train.seed, len(images), recipe.train.batch_size, parts)  # last: a batch is mended more easily than data is
     return config, notes
