@@ -48,9 +48,6 @@ def guarded(action: Callable[[], int]) -> int:
             raise
         tell(f"iwm: {cause(error)}{f' ({error.filename})' if error.filename else ''}; {remedy(error)}", sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        tell("iwm: interrupted; a run that has begun goes on with `iwm resume RUN`", sys.stderr)
-        return 130
 
 
 def dispatch(arguments: list[str]) -> int:

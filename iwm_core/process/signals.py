@@ -51,19 +51,21 @@ class Stop:
 
 
 @contextmanager
-def ending_in_a_line() -> Iterator[None]:
-    """Raise `Stopped` where a signal comes while no training handles it. Ctrl-C raises KeyboardInterrupt, as ever."""
+def ending_in_a_line(remedy: str = "the same command starts again") -> Iterator[None]:
+    """Raise `Stopped` where a signal comes while no training handles it; ``remedy`` says what to do then."""
     owner = os.getpid()
 
     def end(number: int, _: FrameType | None) -> None:
         if os.getpid() == owner:
-            raise Stopped(f"ended by {named(number)}; a run that has begun goes on with `iwm resume RUN`", 128 + number)
+            raise Stopped(f"ended by {named(number)}; {remedy}", 128 + number)
         if number == signal.SIGTERM:
             os._exit(128 + number)
 
     previous = handle(end, ENDING[1:])
     try:
         yield
+    except KeyboardInterrupt:
+        raise Stopped(f"interrupted; {remedy}", 128 + signal.SIGINT) from None
     finally:
         restore(previous)
 

@@ -17,6 +17,7 @@ from iwm_core.interfaces.runs import RunKind
 from iwm_core.process.display import Display, SilentDisplay, make_display
 from iwm_core.process.launch import spawn
 from iwm_core.process.shown import as_word
+from iwm_core.process.signals import ending_in_a_line
 from iwm_core.recipe.change import change
 from iwm_core.recipe.compose import compose
 from iwm_core.recipe.overrides import ON_RESUME, allowed_to, checkpoint_in
@@ -38,7 +39,7 @@ def start(name: str, overrides: list[str]) -> int:
 
 def begin(config: Any, verb: str, notes: list[str], display: Display) -> int:
     """Freeze a composed config that is checked in a new run, train and measure it; returns the exit status."""
-    with new_run(config, verb, display.warn) as run:
+    with new_run(config, verb, display.warn) as run, ending_in_a_line(f"continue with `iwm resume {as_word(run.path)}`"):
         display.say(str(run.path))  # alone on the first line, for scripts
         for note in notes:
             display.warn(note)
@@ -71,7 +72,7 @@ def resume(path: str, overrides: list[str]) -> int:
     if named is None and run.latest() is not None and run.read_newest(lambda newest: is_complete(run, recipe, newest)):
         display.say(f"finished at step {run.newest().name.removeprefix('step_')}; nothing to do")
         return 0
-    with writer(run.path, "resume", display.warn):
+    with writer(run.path, "resume", display.warn), ending_in_a_line(f"continue with `iwm resume {as_word(run.path)}`"):
         for note in [*(go_back(run, named) if named else []), *mend(run, kind.measures(recipe))]:
             display.warn(note)
         checkpoint = run.latest()  # once, for all that follows

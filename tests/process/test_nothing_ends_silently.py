@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import lost_workers
@@ -54,7 +55,22 @@ def test_a_signal_between_trainings_is_a_line_too(tmp_path):
     code = "import os, signal, sys\nfrom iwm_core.cli.main import guarded\nsys.exit(guarded(lambda: os.kill(os.getpid(), signal.SIGTERM)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 143
-    assert done.stderr == "iwm: ended by SIGTERM; a run that has begun goes on with `iwm resume RUN`\n"
+    assert done.stderr == "iwm: ended by SIGTERM; the same command starts again\n"
+
+
+@pytest.mark.parametrize(("number", "how"), [(signal.SIGINT, "interrupted"), (signal.SIGTERM, "ended by SIGTERM")])
+def test_who_is_interrupted_while_measuring_is_told_what_to_type(iwm, monkeypatch, number, how):
+    """A run goes on by its own line; a measurement alone is asked for again."""
+    come = partial(signal.default_int_handler, number, None) if number == signal.SIGINT else partial(signal.raise_signal, number)
+    monkeypatch.setattr("iwm_core.evaluation.evaluate.evaluate", lambda *_: come())
+    train = ("train", "recipe=tiny", "run=r", "train.steps=1", "train.lr.warmup=0", "evaluators=[mrr]")
+    told = {
+        train: "continue with `iwm resume r`",
+        ("resume", "r"): "continue with `iwm resume r`",
+        ("eval", "r"): "the same command starts again",
+    }
+    for words, remedy in told.items():
+        assert iwm(*words) == (128 + number, f"iwm: {how}; {remedy}\n")
 
 
 def test_a_signal_is_taken_for_nobodys_fault(monkeypatch):
