@@ -5,8 +5,12 @@ Side by side (``pytest -n 2``), each process computes with one thread: together,
 
 import os
 from importlib.metadata import version
+from importlib.util import find_spec
 
 from jaxtyping import install_import_hook
+
+if lacking := [name for name in ("beartype", "hypothesis", "pytest_timeout", "scipy", "sklearn") if find_spec(name) is None]:
+    raise SystemExit(f"the tests need {', '.join(lacking)}: pip install -r requirements-dev.txt")
 
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ["OMP_NUM_THREADS"] = "1"
