@@ -36,8 +36,8 @@ def sweep(name: str, overrides: list[str]) -> int:
 def run_jobs(name: str, jobs: list[list[str]], runs: list[Path]) -> int:
     """Run the jobs of a sweep and add the directory of each run that has begun to ``runs``; returns the first status that is not 0."""
     for number, job in enumerate(jobs, 1):
-        tell(f"job {number} of {len(jobs)}: {' '.join(job)}")
         config = compose(name, job)[0]
+        tell(f"job {number} of {len(jobs)}: {' '.join(f'run={config.run}' if word.startswith('run=') else word for word in job)}")
         path = Path(str(config.run)) if config.run else reserve(config.recipe)  # made here, so that it is known here
         own = [] if config.run else [at(path)]
         old = (path / "config.yaml").exists()

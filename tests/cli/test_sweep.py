@@ -79,7 +79,9 @@ def test_a_second_sweep_has_a_report_of_its_own(reports):
 
 def test_a_sweep_names_its_runs_as_it_is_told(reports, capsys):
     assert guarded(lambda: dispatch([*WORDS[:3], "train.seed=7,8", "run='out/s${train.seed}'"])) == 0
-    assert capsys.readouterr().out.splitlines()[-1] == "wrote out/tiny-sweep.html"
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-1] == "wrote out/tiny-sweep.html"
+    assert [line for line in lines if line.startswith("job ")] == [f"job {n} of 2: train.seed={n + 6} run=out/s{n + 6}" for n in (1, 2)]
     assert sorted(path.name for path in Path("out").iterdir()) == ["s7", "s8", "tiny-sweep.html"]
 
     assert reports == {"out/tiny-sweep.html": ["out/s7", "out/s8"]}

@@ -68,7 +68,8 @@ def test_nothing_is_overwritten(ask):
         status, _, told = ask("run", "a.png", f"out={out}")
         assert status == 2
         assert f"out={out} " in told
-        assert "choose another" in told
+        free = told.strip().rpartition("write out=")[2]
+        assert ask("run", "a.png", f"out={free}")[0] == 0
         assert Path(file).read_bytes() == written
 
 
@@ -88,7 +89,7 @@ def test_nothing_is_overwritten(ask):
         (("run", "nothing"), ("the folder nothing holds no images", "jpg")),
         (("nowhere", "a.png"), ("nowhere is no run", "does not exist")),
         (("nothing", "a.png"), ("nothing is no run", "no config.yaml")),
-        (("run", "a.png", "out=a.png"), ("out=a.png exists",)),
+        (("run", "a.png", "out=a.png"), ("out=a.png exists; write out=a-2.png",)),
         (("run", "a.png", "out=a.png/inside"), ("cannot make the folder a.png/inside", "out=FOLDER")),
         (("run", "a.png", "out=/proc/none"), ("cannot make the folder /proc/none", "out=FOLDER")),
     ],

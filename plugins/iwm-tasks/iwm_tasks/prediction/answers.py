@@ -18,6 +18,7 @@ import io
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from itertools import count
 from pathlib import Path
 
 from jaxtyping import Float
@@ -179,9 +180,9 @@ def refuse_taken(out: str | None) -> None:
     path = Path(out)
     try:
         if path.is_dir() and any(path.iterdir()):
-            raise UserError(f"out={out} is not empty; choose another folder")
+            raise UserError(f"out={out} is not empty; write out={free_name(path)}")
         if path.exists() and not path.is_dir():
-            raise UserError(f"out={out} exists; remove it, or choose another name")
+            raise UserError(f"out={out} exists; write out={free_name(path)}")
     except OSError as error:
         raise UserError(f"cannot look into out={out}: {error.strerror}; choose another place") from error
 
@@ -217,6 +218,12 @@ def remove(paths: list[Path]) -> None:
 def is_table(out: str) -> bool:
     """Whether a chosen place is a CSV file; else it is a folder."""
     return out.lower().endswith(".csv") and not Path(out).is_dir()
+
+
+def free_name(path: Path) -> Path:
+    """The path with the first number that makes it free."""
+    name = path.stem.strip(".") or "answers"
+    return next(free for number in count(2) if not (free := path.parent / f"{name}-{number}{path.suffix}").exists())
 
 
 def free_folder(base: Path) -> Path:
