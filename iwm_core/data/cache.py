@@ -117,7 +117,7 @@ class Cache(Part):
         return self.kept(index)[0]
 
     def images(self, indices: Int[Tensor, "b"]) -> Iterable[UInt8[Tensor, "3 h w"] | CorruptImage]:
-        return [self._or_error(self.image, index) for index in indices.tolist()]
+        return self._or_errors(self.image, indices)
 
     def readable(self) -> list[int]:
         """Of each image the index of itself, or of the next that could be read."""

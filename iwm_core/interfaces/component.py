@@ -1,9 +1,11 @@
 """What every component is: a dataclass with a name, whose fields are its config, its command line and its documentation."""
 
+import copy
 import dataclasses
 import math
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from functools import partial
+from typing import Any, ClassVar, cast
 
 REQUIRED = dataclasses.MISSING
 
@@ -28,7 +30,7 @@ def option(
     """
     metadata = {"doc": doc, "low": low, "high": high, "choices": choices, "path": path}
     if isinstance(default, list | dict):
-        return dataclasses.field(default_factory=lambda: type(default)(default), metadata=metadata)
+        return dataclasses.field(default_factory=partial(copy.copy, cast(Any, default)), metadata=metadata)
     return dataclasses.field(default=default, metadata=metadata)
 
 
@@ -58,7 +60,8 @@ def check_option(label: str, value: Any, metadata: Any) -> None:
     if check := metadata.get("check"):
         check(label, value)
     low, high, choices = metadata["low"], metadata["high"], metadata["choices"]
-    for number in value if isinstance(value, list) else [value]:
+    numbers = cast(list[Any], value) if isinstance(value, list) else [value]
+    for number in numbers:
         if isinstance(number, float) and not math.isfinite(number) and (low, high) != (None, None):
             raise ValueError(f"{label} must be a finite number, got {number}")
         if low is not None and number < low:

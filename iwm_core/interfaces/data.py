@@ -103,13 +103,16 @@ class Images(ABC):
 
     def images(self, indices: Int[Tensor, "b"]) -> Iterable[UInt8[Tensor, "3 h w"] | CorruptImage]:
         """Several images at once, with the error in the place of one that cannot be decoded; overridden where a batch is faster."""
-        return [self._or_error(self.image, index) for index in indices.tolist()]
+        return self._or_errors(self.image, indices)
 
-    def _or_error(self, read: Callable[[int], Tensor], index: int) -> UInt8[Tensor, "3 h w"] | CorruptImage:
-        try:
-            return read(index)
-        except CorruptImage as error:
-            return error
+    def _or_errors(self, read: Callable[[int], Tensor], indices: Int[Tensor, "b"]) -> list[UInt8[Tensor, "3 h w"] | CorruptImage]:
+        found: list[Tensor | CorruptImage] = []
+        for index in indices.tolist():  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+            try:
+                found.append(read(index))  # pyright: ignore[reportUnknownArgumentType]
+            except CorruptImage as error:
+                found.append(error)
+        return found
 
     @abstractmethod
     def describe(self, index: int) -> str:
@@ -141,7 +144,7 @@ class Images(ABC):
 
     def targets(self, indices: Int[Tensor, "b"]) -> Iterable[UInt8[Tensor, "3 h w"] | CorruptImage]:
         """Several targets at once, as `images`; overridden where a batch is faster."""
-        return [self._or_error(self.target, index) for index in indices.tolist()]
+        return self._or_errors(self.target, indices)
 
     def action(self, index: int) -> Float[Tensor, "a"]:
         """The numbers of the observed action from ``image(index)`` to ``target(index)``, about in [-1, 1]; zeros: nothing happened.

@@ -40,7 +40,7 @@ def philox(counter: tuple[Tensor, Tensor, Tensor, Tensor], key: tuple[int, int])
     return c0, c1, c2, c3
 
 
-@torch.compiler.assume_constant_result
+@torch.compiler.assume_constant_result  # pyright: ignore[reportUnknownMemberType]
 def stream_key(name: str) -> int:
     """32 bits of a stream's name (a constant to torch.compile, which cannot trace a hash)."""
     return int.from_bytes(hashlib.blake2s(name.encode(), digest_size=4).digest(), "little")

@@ -51,8 +51,8 @@ class Evaluated:
     found: "Evaluation"
     folder: Path
     beside: Path
-    galleries: list[dict[str, Any]] = field(default_factory=list)
-    pictures: list[Path] = field(default_factory=list)
+    galleries: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    pictures: list[Path] = field(default_factory=list[Path])
 
 
 class SweepEnd(NamedTuple):

@@ -24,7 +24,7 @@ class Schema:
     recipe: Any
     sections: dict[str, Any]
     groups: tuple[str, ...]
-    choices: dict[str, dict[str, Any]] = field(default_factory=dict)
+    choices: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
 
     def plain_fields(self) -> list[dataclasses.Field[Any]]:
         """The fields of the recipe that are plain keys."""
