@@ -11,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from iwm_core.interfaces import ActionParams, Targets, Views, WorldModel
+from iwm_core.interfaces.near import did_you_mean
 from iwm_core.model.actions import recipe_actions
 from iwm_core.model.world_model import ImageWorldModel, build_model
 from iwm_core.recipe.config import Recipe
@@ -46,6 +47,10 @@ class FrozenModel(WorldModel):
         self.parts, self.names = self.sequence.parts, self.sequence.names
         self.grid, self.image_size = model.teacher.grid, recipe.image_size
         self.limits = [math.inf if self.parts[name].observed else FARTHEST for name in self.names]  # what data shows, training was told
+
+    def __repr__(self) -> str:
+        run = self.checkpoint.parents[1] if self.checkpoint else "a training"
+        return f"<world model {self.recipe.recipe!r} of {run} at step {self.step}, on {self.device}>"
 
     def encode(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b n d"]:
         """The teacher's tokens of images in [0, 1] of ``image_size`` pixels.
@@ -108,13 +113,17 @@ class FrozenModel(WorldModel):
             raise ValueError(f"imagine takes numbers by action and label, as in {{ACTION: {{LABEL: 0.3}}}}; got a {type(actions).__name__}")
         places = [f"{name}.{label}" for name, label in zip(self.names, self.actions.labels, strict=True)]
         for name, values in actions.items():
+            action, dot, label = str(name).partition(".")
+            if dot and isinstance(values, Real):
+                raise ValueError(f"numbers of an action are by action and label: write {{{action!r}: {{{label!r}: {values}}}}}")
             if not isinstance(values, dict) or not all(isinstance(value, Real) and abs(value) < math.inf for value in values.values()):
                 raise ValueError(f"numbers of an action are finite and by label, as in {{{name!r}: {{LABEL: 0.3}}}}; got {values}")
             if far := [f"{label}={value!s:.20}" for label, value in values.items() if abs(value) > FARTHEST]:
                 raise ValueError(f"numbers of an action lie about in [-1, 1], got {', '.join(far)} of {name}; give at most {FARTHEST:g}")
             for asked in [f"{name}.{label}" for label in values] if name in self.names else [name]:
                 if asked not in places:
-                    raise ValueError(f"this model knows no action number {asked}; it knows: {', '.join(places) or 'none'}")
+                    hint = did_you_mean(asked, [*self.names, *places])
+                    raise ValueError(f"this model knows no action number {asked}; {hint}it knows: {', '.join(places) or 'none'}")
             for label, value in values.items():
                 told[places.index(f"{name}.{label}")] = float(value)
         told = told.to(self.device).expand(len(images), 1, -1)

@@ -9,6 +9,7 @@ Decisions:
 """
 
 import dataclasses
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +29,9 @@ from omegaconf.errors import OmegaConfBaseException
 from iwm_core.interfaces.errors import UserError
 from iwm_core.interfaces.near import did_you_mean
 from iwm_core.plugins.loader import load_plugins
-from iwm_core.recipe.files import find_recipe
+from iwm_core.recipe.files import find_recipe, refuse_hiding
 from iwm_core.recipe.overrides import check_recipe
+from iwm_core.recipe.own_settings import instead
 from iwm_core.recipe.schema import empty, groups, kind_of, kinds, several, single
 
 Choices = dict[str, dict[str, dict[str, Any]]]
@@ -87,15 +89,17 @@ def compose(name: str, overrides: list[str], choices: Choices | None = None) -> 
     for override in parsed:
         check_group(override)
     register(choices or {})
+    refuse_hiding([path.parent, *(folder for folder, _ in load_plugins().recipe_dirs())])
     HydraPlugins.instance().register(RecipeSearchPath)
     GlobalHydra.instance().clear()
     try:
-        with initialize_config_dir(str(path.parent.resolve()), version_base="1.3", job_name="iwm"):
+        with warnings.catch_warnings(record=True) as heard, initialize_config_dir(str(path.parent.resolve()), "iwm", "1.3"):
+            warnings.simplefilter("always")
             config = hydra_compose(path.stem, overrides=overrides)
     except MissingConfigException as error:
-        raise UserError(missing_config(name, error)) from error
+        raise UserError(missing_config(name, path, error, parsed)) from error
     except ConfigCompositionException as error:
-        raise UserError(bad_override(error, name, path)) from error
+        raise UserError(bad_override(error, name, path, parsed)) from error
     except (HydraException, OmegaConfBaseException) as error:
         raise UserError(f"recipe {name!r} ({path}): {one_line(error)}") from error
     except RecursionError as error:
@@ -105,6 +109,8 @@ def compose(name: str, overrides: list[str], choices: Choices | None = None) -> 
     OmegaConf.set_struct(config, False)
     config.recipe = name
     notes = prune(config, parsed)
+    for text in (one_line(warning.message) for warning in heard):  # pyright: ignore[reportArgumentType]
+        notes.append(f"end the defaults of {path} with `- _self_`: it says that its own settings win, as now" if "_self_" in text else text)
     # Hydra leaves chosen groups last; a reader expects the recipe's own order.
     fields = (f.name for f in dataclasses.fields(kind_of(config).schema().recipe) if f.name in config)
     order = dict.fromkeys(["recipe", "kind", *fields, *config])
@@ -169,8 +175,8 @@ def field_names(kind: str, name: str) -> list[str]:
     return [f.name for f in dataclasses.fields(load_plugins().component(kind, name))]
 
 
-def missing_config(name: str, error: MissingConfigException) -> str:
-    """One line for a file or component that Hydra could not find."""
+def missing_config(name: str, path: Path, error: MissingConfigException, overrides: list[Override]) -> str:
+    """One line for a file or component that Hydra could not find, which names the file that asks for it, if one does."""
     missing = str(error.missing_cfg_file)
     group, _, choice = missing.partition("/")
     if group in groups():
@@ -178,18 +184,21 @@ def missing_config(name: str, error: MissingConfigException) -> str:
             load_plugins().component(groups()[group], choice)
         except UserError as cause:
             return f"recipe {name!r} asks for {missing}: {cause}"
-    options = ", ".join(error.options or [])
-    return f"recipe {name!r}: there is no {missing!r}" + (
-        f"; choose one of: {options}" if options else "; check the recipe's defaults and the command line"
-    )
+    asking = str(error).partition("In '")[2].partition("'")[0]  # Hydra tells it nowhere else
+    folders = [path.parent, *(folder for folder, _ in load_plugins().recipe_dirs())]
+    file = next((folder / f"{asking}.yaml" for folder in folders if (folder / f"{asking}.yaml").is_file()), path)
+    known = error.options or [*(kind.schema().base for kind in kinds()), *(file.stem for file in path.parent.glob("*.yaml"))]
+    hint = did_you_mean(choice or missing, known) or f"choose one of: {', '.join(known)}"
+    where = "" if any(override.key_or_group == group for override in overrides) else f", which the defaults of {file} name"
+    return f"recipe {name!r}: there is no {missing!r}{where}; {hint.rstrip()}"
 
 
-def bad_override(error: ConfigCompositionException, name: str, path: Path) -> str:
+def bad_override(error: ConfigCompositionException, name: str, path: Path, overrides: list[Override]) -> str:
     """One line for an override that Hydra could not apply."""
     first = str(error).splitlines()[0]
     if "Could not override" in first:
         key = first.split("'")[1]
-        return f"unknown key {key!r}; {unchosen(key) or suggestion(key, path)}`iwm show recipe={name}` lists all keys"
+        return f"unknown key {key!r}; {unchosen(key) or suggestion(key, path, overrides)}`iwm show recipe={name}` lists all keys"
     cause = f": {one_line(error.__cause__)}" if error.__cause__ else ""
     return f"{first.rstrip('.')}{cause}"
 
@@ -207,11 +216,12 @@ def unchosen(key: str) -> str:
     return f"it is an option of {', '.join(f'{group}={name}' for name in givers)}, add that; " if givers else ""
 
 
-def suggestion(key: str, path: Path) -> str:
-    """The nearest key that exists, as a question."""
+def suggestion(key: str, path: Path, overrides: list[Override]) -> str:
+    """The nearest key that exists, with the value that was given, as a question."""
     with initialize_config_dir(str(path.parent.resolve()), version_base="1.3", job_name="iwm"):
         config = hydra_compose(path.stem)
-    return did_you_mean(key, dotted(config))
+    given = next((override for override in overrides if override.key_or_group == key), None)
+    return did_you_mean(key, dotted(config), lambda near: instead(given, near) if given else near)
 
 
 def dotted(config: DictConfig, prefix: str = "") -> list[str]:

@@ -15,7 +15,7 @@ from iwm_core.plugins.distributions import Plugin
 from iwm_core.plugins.faults import clash_text
 from iwm_core.plugins.loader import load_plugins
 from iwm_core.plugins.problems import strict
-from iwm_core.recipe.schema import groups
+from iwm_core.recipe.schema import groups, kinds
 
 SHARED = {"budget", "launch", "size"}
 """Folders that hold settings which recipes share, not recipes; so do those of component groups."""
@@ -90,6 +90,19 @@ def files_by_name() -> dict[str, list[RecipeFile]]:
                 name = path.relative_to(folder).with_suffix("").as_posix()
                 found.setdefault(name, []).append(RecipeFile(name, path, plugin))
     return found
+
+
+def refuse_hiding(folders: list[Path]) -> None:
+    """Refuse files that Hydra would take in the place of what recipes are built on: a kind's base, a component.
+
+    Raises:
+        UserError: there is one.
+    """
+    built_on = [kind.schema().base for kind in kinds()]
+    built_on += [f"{group}/{name}" for group, kind in groups().items() for name in load_plugins().entries(kind)]
+    for file in (folder / f"{name}.yaml" for folder in folders for name in built_on):
+        if file.is_file():
+            raise UserError(f"{file} hides {file.stem!r}, which recipes are built on; give the file another name")
 
 
 def is_shared(name: str) -> bool:

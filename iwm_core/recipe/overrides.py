@@ -18,10 +18,10 @@ from omegaconf.errors import OmegaConfBaseException
 
 from iwm_core.interfaces.errors import UserError
 from iwm_core.interfaces.near import did_you_mean
-from iwm_core.interfaces.runs import Schema
+from iwm_core.interfaces.runs import RunKind, Schema
 from iwm_core.recipe.files import find_recipe, find_recipes
-from iwm_core.recipe.own_settings import begun_with, check_length, check_settings
-from iwm_core.recipe.schema import several, single
+from iwm_core.recipe.own_settings import begun_with, check_length, check_settings, instead, keys_of
+from iwm_core.recipe.schema import schemas, single
 
 ON_RESUME = ("launch", "data")
 """What may change when a run goes on: how it is computed, and where its images lie now."""
@@ -54,10 +54,13 @@ def check_recipe(name: str, overrides: list[str], many: bool = False) -> list[Ov
     """
     path = find_recipe(name).path
     parsed = parse(checkpoint_in(overrides)[1])
+    kind = begun_with(path)
+    schema = kind.schema() if kind else None
     if not many:
-        refuse_sweeps(parsed, f"iwm train -m recipe={name}")
-    if schema := begun_with(path):
-        check_settings(parsed, schema)
+        trained = kind is None or kind.begun_by == RunKind.begun_by
+        refuse_sweeps(parsed, f"iwm train -m recipe={name}" if trained else "", schema)
+    if schema:
+        check_settings(parsed, schema, name)
         check_length(parsed, path)
     return parsed
 
@@ -67,8 +70,8 @@ def allowed_to(verb: str, schema: Schema) -> tuple[str, ...]:
     return ("evaluators", *ON_RESUME) if verb == "eval" and "evaluators" in schema.groups else ON_RESUME
 
 
-def parse_changes(overrides: list[str], allowed: Sequence[str], verb: str) -> list[Override]:
-    """Overrides on the config of a run, by Hydra's grammar.
+def parse_changes(overrides: list[str], allowed: Sequence[str], verb: str, known: Sequence[str] = ()) -> list[Override]:
+    """Overrides on the config of a run, by Hydra's grammar; ``known`` are its keys.
 
     Raises:
         UserError: one cannot be parsed, or is of what may not change.
@@ -76,7 +79,10 @@ def parse_changes(overrides: list[str], allowed: Sequence[str], verb: str) -> li
     parsed = parse(overrides)
     for override in parsed:
         if override.key_or_group.split(".")[0] not in allowed:
-            raise UserError(f"iwm {verb} changes only {', '.join(allowed)}, not {override.key_or_group!r}; train another run for that")
+            near = [key for key in known if key.endswith(f".{override.key_or_group}")]
+            meant = near and all(key.split(".")[0] in allowed for key in near)
+            hint = f"write {' or '.join(instead(override, key) for key in near)}" if meant else "train another run for that"
+            raise UserError(f"iwm {verb} changes only {', '.join(allowed)}, not {override.key_or_group!r}; {hint}")
         if override.is_delete():
             raise UserError(f"iwm {verb} takes plain key=value, got {override.input_line!r}")
     refuse_sweeps(parsed)
@@ -101,11 +107,22 @@ def check_words(words: list[str]) -> None:
     Raises:
         UserError: one cannot; where it is plain what was meant, with the words to type.
     """
-    for before, word, after in zip(["", *words], words, [*words[1:], ""], strict=False):
+    for place, (before, word, after) in enumerate(zip(["", *words], words, [*words[1:], ""], strict=False)):
+        if whole := rejoined(words[place:]):
+            raise UserError(f"the shell has split {word!r} from what follows at a space: write {shlex.quote(whole)}")
         if word.startswith(("-", "=")) or ("=" not in word and not word.startswith("~")):
             meant = meaning(word, before, after)
-            hint = f"write {meant}" if meant else "overrides are key=value; `iwm --help` shows the options"
+            hint = f"write {meant}" if meant else "overrides are key=value, such as train.seed=1"
             raise UserError(f"cannot read {word!r}: {hint}")
+
+
+def rejoined(words: list[str]) -> str:
+    """A list, or a mapping, that is split into several words, as one; nothing where the first word is whole, or no end is found."""
+    for end in range(1, len(words) + 1):
+        whole = "".join(words[:end])
+        if all(whole.count(left) <= whole.count(right) for left, right in ("[]", "{}")):
+            return whole if end > 1 else ""
+    return ""
 
 
 def meaning(word: str, before: str, after: str) -> str:
@@ -122,8 +139,13 @@ def meaning(word: str, before: str, after: str) -> str:
     key, colon, value = bare.partition(":")
     if colon and value and "." in key:  # train.steps:3
         return shlex.quote(f"{key}={value}")
-    if bare == "recipe" or ("." in bare[1:-1] and not bare.endswith((".yaml", ".yml"))):  # recipe quickstart, train.steps 3
+    keys = [typed if "." in key else key for own in map(keys_of, schemas()) for key, typed in own.items() if f".{key}".endswith(f".{bare}")]
+    bare = keys[0] if bare and keys else bare
+    dotted = "." in bare[1:-1] and not bare.endswith((".yaml", ".yml"))
+    if keys or dotted or bare in ("recipe", "checkpoint"):  # recipe quickstart, train.steps 3, --steps 3
         return shlex.quote(f"{bare}={'VALUE' if '=' in after or not after else after}")
+    if word.startswith("--") and did_you_mean(word, ["--help"]):
+        return "--help"
     recipes = find_recipes()
     name = bare if bare in recipes else did_you_mean(bare, recipes).removeprefix("did you mean ").rstrip("? ")
     return f"recipe={name}" if name else ""
@@ -174,8 +196,10 @@ def expand(overrides: list[str]) -> list[list[str]]:
     return [list(job) for job in itertools.product(*choices)]
 
 
-def refuse_sweeps(overrides: list[Override], many: str = "") -> None:
+def refuse_sweeps(overrides: list[Override], many: str = "", schema: Schema | None = None) -> None:
     """Refuse several values where one is taken: a list was meant, or a sweep, which the words ``many`` begin.
+
+    ``schema`` tells which keys take a list; where there is none, that is left open.
 
     Raises:
         UserError: there are.
@@ -185,8 +209,14 @@ def refuse_sweeps(overrides: list[Override], many: str = "") -> None:
             line = str(override.input_line)
             key, _, value = line.partition("=")
             sweep = f"; a sweep over the values is {many} {shlex.quote(line)} …" if many else ""
-            if override.key_or_group in single():
-                raise UserError(f"{key} takes one component: {key}=NAME{sweep}")
-            if override.key_or_group in several():
-                raise UserError(f'{key} takes a list, in brackets: "{key}=[{value}]"{sweep}')
-            raise UserError(f'{line!r} gives several values; write one of them, or a list in brackets, "{key}=[{value}]"{sweep}')
+            listed = f', or, where it takes a list, "{key}=[{value}]"' if key not in single() and takes(f"{key}=[{value}]", schema) else ""
+            raise UserError(f"{line!r} gives several values; write one of them, {key}={value.partition(',')[0]}{listed}{sweep}")
+
+
+def takes(text: str, schema: Schema | None) -> bool:
+    """Whether an override may be right, as far as is known without components."""
+    try:
+        check_settings(parse([text]), schema) if schema else None
+    except UserError:
+        return False
+    return True

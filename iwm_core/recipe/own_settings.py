@@ -6,6 +6,7 @@ Decisions:
 """
 
 import dataclasses
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +16,16 @@ from omegaconf import OmegaConf
 
 from iwm_core.interfaces.errors import UserError
 from iwm_core.interfaces.near import did_you_mean
-from iwm_core.interfaces.runs import Schema
+from iwm_core.interfaces.runs import RunKind, Schema
 from iwm_core.plugins.loader import load_plugins
-from iwm_core.recipe.schema import groups, plain_keys, schemas, several, single
-from iwm_core.recipe.typed import as_typed, may_be, typed
+from iwm_core.recipe.schema import groups, kinds, plain_keys, several, single
+from iwm_core.recipe.typed import as_typed, main_of, may_be, to_type, typed
 
 
-def begun_with(path: Path) -> Schema | None:
+def begun_with(path: Path) -> RunKind | None:
     """The kind of a recipe by the file that its defaults begin with; None where that is another recipe, or cannot be read."""
     first = next(iter(written(path)[0]), None)
-    return next((schema for schema in schemas() if schema.base == first), None)
+    return next((kind for kind in kinds() if kind.schema().base == first), None)
 
 
 def written(path: Path) -> tuple[list[Any], dict[str, Any]]:
@@ -61,8 +62,8 @@ def check_length(overrides: list[Override], path: Path) -> None:
             raise UserError(f"the recipe has train.{other}={as_typed(old)}, and a run has one length; write {words}")
 
 
-def check_settings(overrides: list[Override], schema: Schema) -> None:
-    """Check what overrides set of the core's own sections and keys; components are looked up later.
+def check_settings(overrides: list[Override], schema: Schema, recipe: str = "NAME") -> None:
+    """Check what overrides on a recipe set of the core's own sections and keys; components are looked up later.
 
     Raises:
         UserError: an unknown key, a value of the wrong type or out of range.
@@ -83,7 +84,9 @@ def check_settings(overrides: list[Override], schema: Schema) -> None:
         elif section in plain.__dataclass_fields__:
             check_setting(plain, "", key, override)
         elif section not in groups() and section.partition("/")[0] not in shared_folders():
-            raise UserError(f"unknown key {key!r}; {did_you_mean(key, keys_of(schema))}`iwm show recipe=NAME` lists all keys")
+            keys = keys_of(schema)
+            hint = did_you_mean(key, keys, lambda near, known=keys, given=override: instead(given, known[near]))
+            raise UserError(f"unknown key {key!r}; {hint}`iwm show recipe={recipe}` lists all keys")
 
 
 def check_setting(cls: Any, section: str, key: str, override: Override) -> None:
@@ -116,7 +119,7 @@ def ready_made(section: str, value: Any, cls: Any) -> Path:
     if str(value) not in files:
         known = f"there are {', '.join(files)}; or " if files else ""
         keys = [f.name for f in dataclasses.fields(cls)]
-        main = getattr(cls, "main", keys[0])
+        main = main_of(cls)
         meant = f"such as {section}.{main}={as_typed(value)}" if may_be(cls, main, value) else f"{section}.KEY=VALUE"
         raise UserError(
             f"there is no {section}={as_typed(value)}: {did_you_mean(str(value), files, f'{section}={{}}')}{known}"
@@ -125,18 +128,22 @@ def ready_made(section: str, value: Any, cls: Any) -> Path:
     return files[str(value)]
 
 
-def keys_of(schema: Schema) -> list[str]:
-    """The core's keys of a kind of recipe, as they are typed, and its groups."""
-    return [*schema.groups, *keys_below(plain_keys(schema)), *keys_below(schema.sections)]
+def instead(override: Override, key: str) -> str:
+    """An override's words with another key, as they are typed."""
+    return shlex.quote(key + "".join(str(override.input_line).partition("=")[1:]))
 
 
-def keys_below(parts: Any, prefix: str = "") -> list[str]:
-    """The keys of sections by name, or of a dataclass, and of those inside of it."""
+def keys_of(schema: Schema) -> dict[str, str]:
+    """The core's keys of a kind of recipe, and its groups; by each, the key to type for it."""
+    return {group: group for group in schema.groups} | keys_below(plain_keys(schema)) | keys_below(schema.sections)
+
+
+def keys_below(parts: Any, prefix: str = "") -> dict[str, str]:
+    """The keys of sections by name, or of a dataclass, and of those inside of it; by each, the key to type for it."""
     named = parts if isinstance(parts, dict) else {f.name: f.type for f in dataclasses.fields(parts)}
-    found = []
+    found = to_type({f"{prefix}{name}": kind for name, kind in named.items()})
     for name, kind in named.items():
-        found.append(f"{prefix}{name}")
-        found += keys_below(kind, f"{prefix}{name}.") if dataclasses.is_dataclass(kind) else []
+        found |= keys_below(kind, f"{prefix}{name}.") if dataclasses.is_dataclass(kind) else {}
     return found
 
 

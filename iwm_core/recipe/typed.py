@@ -52,8 +52,10 @@ def typed(cls: Any, node: Any, label: str) -> DictConfig:
         check_ranges(merged, prefix)
     except ConfigKeyError as error:
         parent, _, key = f"{prefix}{error.full_key}".rpartition(".")
-        names = [str(name) for name in error.parent_node or ()] or [f.name for f in dataclasses.fields(cls)]
-        hint = did_you_mean(key, names, f"{parent}.{{}}" if parent else "{}") or f"its keys: {', '.join(names)}"
+        held: Any = OmegaConf.get_type(error.parent_node) if error.parent_node else cls
+        names = to_type({f.name: f.type for f in dataclasses.fields(held)})
+        value = as_typed(OmegaConf.select(node, str(error.full_key)))
+        hint = did_you_mean(key, names, lambda near: f"{parent}.{names[near]}={value}".lstrip(".")) or f"its keys: {', '.join(names)}"
         raise UserError(f"unknown key {f'{prefix}{error.full_key}'!r}; {hint.rstrip()}") from error
     except ValidationError as error:
         key = str(error.full_key)
@@ -67,6 +69,16 @@ def typed(cls: Any, node: Any, label: str) -> DictConfig:
             f"{label or 'the recipe'} has a number that is too large: {str(error).splitlines()[0]}; write a smaller one"
         ) from error
     return merged
+
+
+def main_of(cls: Any) -> str:
+    """The setting of a section that is meant where the section is given a value."""
+    return getattr(cls, "main", dataclasses.fields(cls)[0].name)
+
+
+def to_type(kinds: dict[str, Any]) -> dict[str, str]:
+    """By key, the key to type for it: where it is a section, that of its main setting."""
+    return {key: f"{key}.{main_of(kind)}" if dataclasses.is_dataclass(kind) else key for key, kind in kinds.items()}
 
 
 def may_be(cls: Any, key: str, value: Any) -> bool:
@@ -86,7 +98,7 @@ def refuse_plain(cls: Any, node: Any, prefix: str) -> None:
     """
     if not isinstance(node, DictConfig):
         names = [f.name for f in dataclasses.fields(cls)]
-        main = getattr(cls, "main", names[0])
+        main = main_of(cls)
         meant = f"{prefix}{main}={as_typed(node)}" if may_be(cls, main, node) else f"{prefix}KEY=VALUE"
         raise ValueError(f"{prefix.rstrip('.')} is a section with the keys {', '.join(names)}; write {meant}")
     for field in dataclasses.fields(cls):

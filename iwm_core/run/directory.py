@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from iwm_core.interfaces.errors import UserError
 from iwm_core.interfaces.near import did_you_mean
+from iwm_core.plugins.loader import load_plugins
 from iwm_core.process.shown import as_word
 from iwm_core.run.files import append, exists, refuse_links, write_atomically, write_record, writing
 from iwm_core.run.plain import plain_yaml
@@ -217,8 +218,10 @@ def why_no_run(path: str) -> str:
         return f"{what}, and lies in the run {os.path.relpath(above[0])}; write that"
     if below:
         return f"{what}; it holds {len(below)} runs, of which {below[-1]} is the newest"
-    near = did_you_mean(Path(path).name, [file.parent.name for file in Path("runs").glob("*/config.yaml")], "runs/{}")
-    return f"{what}; {near}`iwm train` prints a run's directory on its first line"
+    known = [file.parent.as_posix() for file in sorted([*Path("runs").glob("*/config.yaml"), *Path("runs").glob("*/*/config.yaml")])]
+    begun = " and ".join(dict.fromkeys(f"`{' '.join(kind.begun_by.split()[:2])}`" for kind in load_plugins().run_kinds.values()))
+    near = did_you_mean(Path(path).as_posix(), known) or did_you_mean(Path(path).name, known)
+    return f"{what}; {near}{begun} print a run's directory on their first line"
 
 
 def finite(content: Any) -> Any:

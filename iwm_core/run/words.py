@@ -3,10 +3,11 @@
 import shlex
 
 from iwm_core.interfaces.errors import UserError
+from iwm_core.recipe.compose import dotted
 from iwm_core.recipe.overrides import allowed_to, check_words, checkpoint_in, parse_changes
 from iwm_core.recipe.own_settings import check_settings
 from iwm_core.recipe.schema import kind_of
-from iwm_core.run.directory import Run
+from iwm_core.run.directory import Run, is_run
 from iwm_core.run.files import exists
 
 
@@ -19,6 +20,8 @@ def read_run(words: list[str], verb: str, rest: str = "[key=value …]") -> tupl
     first = words[0] if words else ""
     if first and (exists(first) or ("=" not in first and not first.startswith("-"))):
         Run.open(first).config()
+        if other := next((word for word in words[1:] if "=" not in word and is_run(word)), None):
+            raise UserError(f"iwm {verb} takes one run; iwm report {shlex.quote(first)} {shlex.quote(other)} shows both side by side")
         return first, words[1:]
     later = next((word for word in words if "=" not in word and not word.startswith("-")), None) or first.removeprefix("run=")
     hint = f"; write iwm {verb} {shlex.quote(later)} …" if later and later != first else ""
@@ -36,6 +39,7 @@ def read_changes(words: list[str], verb: str) -> tuple[str, list[str]]:
     named, overrides = checkpoint_in(overrides)
     Run.open(path, named)
     if overrides:
-        schema = kind_of(Run.open(path).config()).schema()
-        check_settings(parse_changes(overrides, allowed_to(verb, schema), verb), schema)
+        config = Run.open(path).config()
+        schema = kind_of(config).schema()
+        check_settings(parse_changes(overrides, allowed_to(verb, schema), verb, dotted(config)), schema, str(config.get("recipe", "NAME")))
     return path, words[1:]

@@ -34,7 +34,7 @@ def files(folder: Path) -> dict[str, bytes]:
     [
         ((), ("recipe=NAME", "iwm recipes")),
         (("recipe=tinny",), ("did you mean recipe=tiny?",)),
-        (("recipe=tiny", "train.stesp=3"), ("unknown key 'train.stesp'", "did you mean train.steps?")),
+        (("recipe=tiny", "train.stesp=3"), ("unknown key 'train.stesp'", "did you mean train.steps=3?")),
         (("recipe=tiny", "encoder=vti"), ("no installed plugin gives the encoder 'vti'", "did you mean vit?")),
         (("recipe=tiny", "actions=[gain,echo]"), ("no installed plugin gives the action 'echo'", "pip install")),
         (("recipe=tiny", "actions.gain.strength=-1"), ("actions.gain", "strength must be at least 0")),
@@ -46,7 +46,8 @@ def files(folder: Path) -> dict[str, bytes]:
         (("recipe=tiny", "image_size=big"), ("image_size", "big")),
         (("recipe=tiny", "targets.share=1.0"), ("leaves no context or no target", "use 0.5")),
         (("recipe=tiny", "train.batch_size=10", "launch.accumulate=4"), ("not divisible by 4", "train.batch_size=8")),
-        (("recipe=tiny", "train.batch_size=100"), ("larger than the 64 training images",)),
+        (("recipe=tiny", "train.batch_size=100"), ("larger than the 64 training images; write train.batch_size=64",)),
+        (("recipe=tiny", "train.batch_size=102", "launch.accumulate=6"), ("write train.batch_size=60",)),
         (("recipe=tiny", "launch.device=tpu9"), ("launch.device=tpu9 is not to be had here", "use auto")),
         (("recipe=tiny", "launch.device=cuda:77"), ("not to be had here",)),
         (("recipe=tiny", "launch.precision=fp8"), ("precision must be one of fp32, bf16",)),
@@ -185,7 +186,7 @@ def test_resume_and_eval_change_only_what_they_may(iwm):
     assert_one_line(
         iwm("eval", "r", "evaluators=[mrr]", "evaluators.mrr.bnak=3"),
         "unknown key 'evaluators.mrr.bnak'",
-        "did you mean evaluators.mrr.bank?",
+        "did you mean evaluators.mrr.bank=3?",
     )
     assert_one_line(iwm("eval", "r"), "evaluators=[NAME]")
 

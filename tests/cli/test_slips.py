@@ -48,10 +48,30 @@ QUICK = [
     ("train recipe=quickstart train.lr.peak=-1", "train.lr.peak must be at least 0"),
     ("train recipe=quickstart launch.precision=fp16", "one of fp32, bf16"),
     ("train recipe=quickstart view.canvas=big", "view.canvas is a whole number or null"),
-    ("train recipe=quickstart trian.steps=3", "did you mean train.steps?"),
-    ("train recipe=quickstart peak=3", "did you mean train.lr.peak?"),
+    ("train recipe=quickstart trian.steps=3", "did you mean train.steps=3?"),
+    ("train recipe=quickstart peak=3", "did you mean train.lr.peak=3? `iwm show recipe=quickstart` lists all keys"),
+    ("train recipe=quickstart lr=5", "did you mean train.lr.peak=5?"),
+    ("train recipe=quickstart train.lrr=5", "did you mean train.lr.peak=5?"),
+    ("train recipe=quickstart train.lr.paek=5", "did you mean train.lr.peak=5?"),
+    ("train recipe=quickstart trian.steps=[5,{a:1}]", "did you mean 'train.steps=[5,{a:1}]'?"),
+    ("tune r recipe=tune/predictor mixup=1", "did you mean augment.mixup=1? `iwm show recipe=tune/predictor` lists"),
+    ("train recipe=quickstart --steps 5", "write train.steps=5"),
+    ("train recipe=quickstart --lr 5", "write train.lr.peak=5"),
+    ("train recipe=quickstart steps 5", "write train.steps=5"),
+    ("train recipe=quickstart encoder vit", "write encoder=vit"),
+    ("train recipe=quickstart --hlep", "write --help"),
+    ("train recipe=quickstart --nonsense", "overrides are key=value, such as train.seed=1"),
+    ("resume r checkpoint step_2", "write checkpoint=step_2"),
+    ("train recipe=quickstart actions=[jitter, blur]", "write 'actions=[jitter,blur]'"),
+    ("train recipe=quickstart actions=[jitter, blur, flip]", "write 'actions=[jitter,blur,flip]'"),
+    ("train recipe=quickstart data={name: folder}", "write 'data={name:folder}'"),
+    ("train recipe=quickstart train.steps=5,6", "write one of them, train.steps=5; a sweep over the values is iwm train -m"),
+    ("train recipe=quickstart train.lr.peak=5,6", "write one of them, train.lr.peak=5; a sweep"),
+    ("train recipe=quickstart train.betas=0.9,0.99", 'or, where it takes a list, "train.betas=[0.9,0.99]"; a sweep'),
+    ("train recipe=quickstart data.objects=1,4", 'where it takes a list, "data.objects=[1,4]"'),
+    ("tune r recipe=tune/predictor train.seed=0,1", "write one of them, train.seed=0"),
     ("train recipe=quickstart image_size=big", "write image_size=224"),
-    ("show recipe=quickstart train.stesp=3", "did you mean train.steps?"),
+    ("show recipe=quickstart train.stesp=3", "did you mean train.steps=3?"),
     ("resume " + "a" * 300, "it does not exist"),
     ("report " + "b/" * 150, "it does not exist"),
     ("report r out=" + "a" * 300, "out=FILE"),
@@ -62,6 +82,14 @@ QUICK = [
     ("resume .", "holds 2 runs, of which"),
     ("resume r launch=tpu", "there are auto, cpu, gpu"),
     ("resume r train.steps=3", "iwm resume changes only launch, data"),
+    ("resume r workers=3", "write launch.workers=3"),
+    ("eval r mrr.bank=16", "write evaluators.mrr.bank=16"),
+    ("eval r bank=16", "write evaluators.mrr.bank=16"),
+    ("eval r seed=3", "train another run for that"),
+    ("compare r damaged", "iwm report r damaged shows both side by side"),
+    ("tune r damaged recipe=tune/predictor", "iwm report r damaged shows both side by side"),
+    ("predict qickstart x", "did you mean runs/quickstart? `iwm train` and `iwm tune` print"),
+    ("predict predictor x", "did you mean runs/tune/predictor?"),
     ("resume r launch.workers=many", "write launch.workers=2"),
     ("eval evaluators=[mrr] r", "write iwm eval r"),
     ("tune nowhere recipe=tune/predictor", "nowhere is no run"),
@@ -89,7 +117,8 @@ def place(here):
     with new_run(config, "train", print):
         pass
     Path("r/checkpoints/step_2").mkdir(parents=True)
-    shutil.copytree("r", "damaged")
+    for name in ("damaged", "runs/quickstart", "runs/tune/predictor"):
+        shutil.copytree("r", name)
     Path("damaged/config.yaml").write_text("a: [")
     Path("file.txt").write_text("words")
     return here

@@ -2,6 +2,7 @@
 
 import copy
 import inspect
+import re
 from types import SimpleNamespace
 
 import numpy as np
@@ -128,6 +129,25 @@ def test_the_predictor_is_given_all_patches_and_asked_for_all(model, monkeypatch
 def test_unknown_action_numbers_are_named_with_those_known(model, action):
     with pytest.raises(ValueError, match=r"knows no action.*it knows: gain\.log2"):
         model.imagine(pictures(), action)
+
+
+@pytest.mark.parametrize(
+    ("action", "fix"),
+    [
+        ({"gain.log2": 0.3}, r"write \{'gain': \{'log2': 0.3\}\}"),
+        ({"gian": {"log2": 0.3}}, r"did you mean gain\?"),
+        ({"gain": {"lgo2": 0.3}}, r"did you mean gain\.log2\?"),
+    ],
+)
+def test_slips_in_actions_are_answered_with_what_was_meant(model, action, fix):
+    with pytest.raises(ValueError, match=fix):  # past the tests' own check of types
+        inspect.unwrap(type(model).imagine)(model, pictures(), action)
+
+
+def test_a_model_says_in_a_line_what_it_is(model):
+    assert re.fullmatch(
+        rf"<world model 'tiny' of .*{re.escape(model.checkpoint.parents[1].name)} at step {model.step}, on cpu>", repr(model)
+    )
 
 
 @pytest.mark.parametrize("shape", [(3, 3, 24, 24), (3, 3, 16, 8), (1, 3, 15, 16)])

@@ -272,6 +272,52 @@ def test_recipes_are_found_below_any_folder(tiny, tmp_path, place):
     assert compose("deep/own", [])[0].launch.accumulate == 2
 
 
+def brought(plugins, folder, files):
+    """Files of recipes that a plugin brings from a folder."""
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    module = SimpleNamespace(iwm_recipe_dirs=hookimpl(lambda: [folder]))
+    plugins.plugins.append(Plugin("own", "own-plugin", "0", module))
+    plugins.manager.register(module)
+
+
+@pytest.mark.parametrize("file", ["mine/base.yaml", "base.yaml", "mine/encoder/vit.yaml", "actions/gain.yaml"])
+def test_a_file_that_hides_what_recipes_are_built_on_is_named(tiny, tmp_path, file):
+    """Hydra would take it in the place of the core's base, or of a component, in whichever recipes can see it."""
+    text = (FURNITURE / "tiny_recipes/tiny.yaml").read_text()
+    brought(tiny, tmp_path, {"mine/bright.yaml": text, file: "defaults: [bas, _self_]\n"})
+    with pytest.raises(UserError, match=f"^{tmp_path / file} hides '{Path(file).stem}', which recipes are built on"):
+        compose("mine/bright", [])
+
+
+@pytest.mark.parametrize(
+    ("own", "shared", "where", "fix"),
+    [
+        ("bas", "base", "bright", "did you mean base?"),
+        ("common", "bas", "common", "did you mean base?"),
+        ("comon", "base", "bright", "did you mean common?"),
+    ],
+)
+def test_a_missing_default_is_told_with_the_file_that_names_it(tiny, tmp_path, own, shared, where, fix):
+    text = (FURNITURE / "tiny_recipes/tiny.yaml").read_text()
+    files = {"mine/bright.yaml": text.replace("- base", f"- {own}"), "mine/common.yaml": f"defaults: [{shared}, _self_]\n"}
+    brought(tiny, tmp_path, files)
+    missing = "comon" if own == "comon" else "bas"
+    with pytest.raises(UserError) as refused:
+        compose("mine/bright", [])
+    file = tmp_path / "mine" / f"{where}.yaml"
+    assert str(refused.value) == f"recipe 'mine/bright': there is no '{missing}', which the defaults of {file} name; {fix}"
+
+
+def test_a_recipe_that_does_not_name_itself_is_told_how(tiny, tmp_path):
+    text = (FURNITURE / "tiny_recipes/tiny.yaml").read_text()
+    brought(tiny, tmp_path, {"bright.yaml": text.replace("  - _self_\n", "")})
+    (note,) = compose("bright", [])[1]
+    assert note.startswith(f"end the defaults of {tmp_path / 'bright.yaml'} with `- _self_`")
+    assert compose("tiny", [])[1] == []
+
+
 def test_an_old_evaluation_is_not_the_end_of_a_run(tiny):
     """Numbers of an earlier checkpoint do not count as those of the last one."""
     module = SimpleNamespace(iwm_evaluators=hookimpl(lambda: [Noted]))

@@ -51,10 +51,10 @@ def test_three_seeds_are_usual_each_of_all_protocols_before_the_next(outside):
 def test_nothing_begins_where_a_recipe_does_not_fit(outside, monkeypatch, capsys):
     def check(path, name, overrides):
         if name == "tune/encoder":
-            raise UserError("unknown key 'train.stepz'; did you mean train.steps?")
+            raise UserError("unknown key 'train.stepz'; did you mean train.steps=4?")
 
     monkeypatch.setattr("iwm_tasks.tuning.work.check", check)
-    assert refused(capsys, "train.stepz=4") == "unknown key 'train.stepz'; did you mean train.steps?"
+    assert refused(capsys, "train.stepz=4") == "unknown key 'train.stepz'; did you mean train.steps=4?"
     assert outside.commands == []
     assert not Path("runs/compare").exists()
 

@@ -61,6 +61,10 @@ class Tuned:
         self.outputs = {name: lesson.outputs for name, lesson in lessons.items()}
         self.image_size, self.checkpoint, self.step, self.device, self.white = image_size, checkpoint, step, device, white
 
+    def __repr__(self) -> str:
+        run = self.checkpoint.parents[1] if self.checkpoint else "a training"
+        return f"<model tuned for {', '.join(self.tasks)}, of {run} at step {self.step}, on {self.device}>"
+
     @torch.no_grad()
     def predict(self, images: Float[Tensor, "b 3 h w"]) -> dict[str, Float[Tensor, "b ..."]]:
         """What each task answers for images in [0, 1] of ``image_size`` pixels.
