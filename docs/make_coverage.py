@@ -3,10 +3,13 @@
 Decisions:
 - Sets of images are drawn from distributions whose truth is known; the share of sets whose interval holds it is the coverage.
 - Intervals of means and ratios are asked `DRAWS` times, resampled and jackknifed ones, which cannot be computed side by side, `FEW` times.
+- A spread and a rank of few images are biased. Their intervals are asked for what as many images give on average, and, to show the
+  difference, the rank's also for that of all there are.
 - `WANTED` is what must be reached, also by the smaller simulation of the tests.
 """
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -15,6 +18,7 @@ from torch import Tensor
 from iwm_core.evaluation.bootstrap import bootstrap
 from iwm_core.evaluation.intervals import interval, ratio_interval
 from iwm_core.evaluation.jackknife import jackknife
+from iwm_core.training.health import entropy_rank
 
 PAGE = Path(__file__).resolve().parent / "metrics.md"
 BEGIN, END = "<!-- coverage: made by python docs/make_coverage.py -->", "<!-- end of coverage -->"
@@ -22,6 +26,9 @@ IMAGES = (8, 16, 32, 256)
 DRAWS, FEW = 20_000, 1_000
 SHARES = (0.02, 0.1, 0.5)
 RANKS = 64  # of one question an image, whose answer is drawn at random
+TIED = 0.074, 0.03  # what nearly all images have, and the share of them that have 1 instead
+WIDTH = 16  # of features whose rank is asked, normal with variances that fall as 1 / k
+ALL = 20_000  # images that are as good as all there are
 WANTED = {
     images: {"normal": 0.94, "exponential": exponential, "ratio": 0.91}
     for images, exponential in zip(IMAGES, (0.89, 0.91, 0.92, 0.94), strict=True)
@@ -33,14 +40,19 @@ HEADINGS = {
     "ratio": "ratio of sums",
     "lognormal": "mean, lognormal",
     "heavy": "mean, heavy tails",
-    "rank": "1 / rank, at random",
-    "bootstrap": "bootstrap, normal",
-    "jackknife": "jackknife, normal",
+    "reciprocal": "1 / rank, at random",
+    "tied": f"mean, {TIED[0]:g} and rarely 1",
+    "bootstrap": "bootstrap, mean",
+    "correlation": "bootstrap, correlation",
+    "spread": "jackknife, spread of normal",
+    "skewed spread": "jackknife, spread of exponential",
+    "rank": f"jackknife, rank of {WIDTH}",
+    "rank of all": "the same, against all images",
 }
 
 
 def simulate(images: int, draws: int, few: int = 0, seed: int = 0) -> dict[str, float]:
-    """The share of sets of images whose interval holds the truth, by what is measured; ``few``: sets that are resampled and jackknifed."""
+    """The share of sets of images whose interval holds the truth, by what is measured; ``few``: sets that are resampled or jackknifed."""
     generator = torch.Generator().manual_seed(seed)
 
     def uniform() -> Tensor:
@@ -57,13 +69,45 @@ def simulate(images: int, draws: int, few: int = 0, seed: int = 0) -> dict[str, 
     squares = torch.randn(3, images, draws, generator=generator, dtype=torch.float64).square()
     found["heavy"] = held(interval(normal / squares.mean(0).sqrt()), 0)
     ranks = 1 + (RANKS * uniform()).floor()
-    found["rank"] = held(interval(1 / ranks, least=1 / RANKS, most=1), sum(1 / (rank + 1) for rank in range(RANKS)) / RANKS)
-    if few:
-        sets = normal.T[:few, :, None]
-        resampled = [bootstrap(lambda rows: {"mean": float(rows.mean())}, rows, number)["mean"] for number, rows in enumerate(sets)]
-        for name, metrics in (("bootstrap", resampled), ("jackknife", [jackknife(torch.mean, rows) for rows in sets])):
-            found[name] = sum(metric.low <= 0 <= metric.high for metric in metrics) / few
-    return found
+    found["reciprocal"] = held(interval(1 / ranks, least=1 / RANKS, most=1), sum(1 / (rank + 1) for rank in range(RANKS)) / RANKS)
+    near, rare = TIED
+    found["tied"] = held(
+        interval(torch.where(uniform() < rare, 1.0, near + 1e-4 * normal), least=1 / RANKS, most=1), rare + (1 - rare) * near
+    )
+    return found | again(images, few, generator) if few else found
+
+
+def again(images: int, sets: int, generator: torch.Generator) -> dict[str, float]:
+    """The same of what is computed again and again, from resamples or without some of the images."""
+    features = torch.randn(sets, images, WIDTH, generator=generator, dtype=torch.float64)
+    falling = torch.arange(1, WIDTH + 1).double().rsqrt()
+    skewed = -torch.rand(sets, images, 1, generator=generator, dtype=torch.float64).log()
+    pairs = features[..., :2] @ torch.tensor([[1.0, 0.8], [0.0, 0.6]], dtype=torch.float64)
+    most = float(min(images, WIDTH))
+    every = rank_of(falling * torch.randn(ALL, WIDTH, generator=generator, dtype=torch.float64))
+
+    def resampled(samples: Tensor, statistic: Callable[[Tensor], Tensor], truth: float) -> float:
+        found = [bootstrap(lambda rows: {"": float(statistic(rows))}, rows, number)[""] for number, rows in enumerate(samples)]
+        return sum(one.low <= truth <= one.high for one in found) / sets
+
+    def jackknifed(samples: Tensor, statistic: Callable[[Tensor], Tensor], ends: tuple[float, ...], truth: float | None = None) -> float:
+        found = [jackknife(statistic, rows, *ends) for rows in samples]
+        truth = sum(one.value for one in found) / sets if truth is None else truth
+        return sum(one.low <= truth <= one.high for one in found) / sets
+
+    return {
+        "bootstrap": resampled(features[..., :1], torch.mean, 0.0),
+        "correlation": resampled(pairs, lambda rows: rows.T.corrcoef()[0, 1], 0.8),
+        "spread": jackknifed(features[..., :1], torch.std, (0.0,)),
+        "skewed spread": jackknifed(skewed, torch.std, (0.0,)),
+        "rank": jackknifed(features * falling, rank_of, (1.0, most)),
+        "rank of all": jackknifed(features * falling, rank_of, (1.0, most), float(every)),
+    }
+
+
+def rank_of(features: Tensor) -> Tensor:
+    """The effective rank of features."""
+    return entropy_rank(torch.linalg.svdvals(features))
 
 
 def held(bounds: Tensor, truth: float) -> float:

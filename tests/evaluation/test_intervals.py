@@ -80,14 +80,45 @@ def test_where_all_are_right_or_wrong_there_is_a_width_within_what_is_possible()
     assert 0.6 < low[0] < 0.8
 
 
-@pytest.mark.parametrize("value", [0.0, 0.25, 0.5, 1.0])
-def test_images_that_agree_say_no_more_of_others_than_where_all_are_right(value):
-    low, high = interval(torch.full((9, 1), value, dtype=torch.float64), least=0, most=1)[:, 0].tolist()
-    others = 1 - wilson(torch.ones(1, dtype=torch.float64), 9, student(8))[0].item()
-    assert (low, high) == pytest.approx((value * (1 - others), value + (1 - value) * others)), "others are as low or as high as may be"
-    assert around(value, 0.0, 9, 8, 0, 1) == pytest.approx((low, high)), "resampled, they agree as well"
-    nearly = value + torch.tensor([[0.0], [1e-15]] * 5, dtype=torch.float64).clamp(max=1 - value)
-    assert torch.diff(interval(nearly, least=0, most=1), dim=0) > 0.3, "but for rounding"
+@pytest.mark.parametrize("value", [0.074, 0.5, 0.7])
+def test_images_that_agree_between_the_ends_are_no_less_certain_than_others(value):
+    """A chance that holds by arithmetic, as that of a part of which a model knows nothing, is told as what it is."""
+    for images in (8, 64):
+        low, high = interval(torch.full((images, 1), value, dtype=torch.float64), least=1 / 64, most=1)[:, 0].tolist()
+        assert low <= value <= high < low + 5e-3
+        low, high = around(value, 0.0, images, images - 1, 1 / 64, 1)
+        assert low <= value <= high < low + 0.05
+
+
+ALIKE = {
+    "all right": torch.ones(8),
+    "all wrong": torch.zeros(8),
+    "one wrong": torch.tensor([0.0] + [1.0] * 7),
+    "half right": torch.tensor([0.0, 1.0] * 4),
+    "all agree": torch.full((8,), 0.0741),
+    "one apart": torch.tensor([0.9] + [0.0741] * 7),
+    "nearly right": torch.tensor([0.5] + [1.0] * 7),
+    "anything": random(8),
+}
+
+
+@pytest.mark.parametrize("name", ALIKE)
+def test_a_millionth_moves_no_interval_by_much(name):
+    values = ALIKE[name].double()[:, None]
+    moved = (values + 1e-6 * (2 * random(8, 50, seed=1) - 1)).clamp(0, 1)
+    assert (interval(moved, least=0, most=1) - interval(values, least=0, most=1)).abs().max() < 1e-3
+    value, error = float(values.mean()), float(values.std() / 8**0.5)
+    for more in (0.0, 1e-6):
+        near = around(min(value + more, 1.0), error + more, 8, 7, 0, 1)
+        assert near == pytest.approx(around(value, error, 8, 7, 0, 1), abs=1e-3)
+
+
+def test_what_is_nearly_right_has_a_width_as_what_is_right():
+    """Images that have 0.999, of which one in 33 has 0.1."""
+    few = 0.1 + 0.899 * (random(8, DRAWS) > 0.03).double() - 1e-4 * random(8, DRAWS, seed=1)
+    low, high = interval(few, least=0, most=1)
+    truth = 0.1 + 0.899 * 0.97 - 5e-5
+    assert float(((low <= truth) & (truth <= high)).double().mean()) > 0.95
 
 
 def test_equal_numbers_without_ends_have_no_width():
@@ -127,6 +158,16 @@ def test_images_that_tell_nothing_of_a_ratio_do_not_count():
     assert torch.allclose(ratio_interval(*more), ratio_interval(above, below), rtol=1e-12)
     nothing = torch.zeros(4, 1, dtype=torch.float64)
     assert ratio_interval(nothing, nothing).isnan().all()
+
+
+def test_one_image_that_has_a_denominator_tells_no_spread_of_a_ratio():
+    above = torch.tensor([[0.0, 1.0, 2.0], [3.0, 1.0, 0.0], [0.0, 1.0, 0.0]], dtype=torch.float64)
+    below = torch.tensor([[0.0, 0.0, 0.0], [2.0, 2.0, 0.0], [0.0, 0.0, 0.0]], dtype=torch.float64)
+    low, high = ratio_interval(above, below)
+    assert (low[:2] == -math.inf).all()
+    assert (high[:2] == math.inf).all(), "also where others have what is divided by it"
+    assert low[2].isnan()
+    assert high[2].isnan()
 
 
 def test_students_quantiles_are_scipys():

@@ -3,15 +3,12 @@
 Decisions:
 - Each parameter that varies on targets is swept by itself, from the lowest to the highest value that is ever drawn, all others at the
   identity. A parameter of few values, such as a flip's, takes just these. The prediction starts from the clean image.
-- The dose is read from a prediction as the place on the *true trajectory*, the latents of the doses joined by straight lines, that lies
-  nearest to it. The nearest dose alone would round every reading to a grid; a projection on one straight line from end to end would read
-  a curved trajectory wrongly even from a perfect prediction. What a prediction has beside the trajectory, such as the blur of one that is
-  unsure, is at right angles to it and moves no reading. A prediction beyond the last dose reads as the last dose.
-- `dose` is the slope of a line fitted to the dose read against the dose asked. Every image is asked the same doses, so it is the mean of
-  the images' slopes. 1: moves as far as the truth; 0: does not move.
+- How a dose is read from a prediction, and what equal versions of an image tell: `iwm_evals.scores.response`.
+- `dose` is the mean over images of the slope of a line fitted to the dose read against the dose asked. 1: moves as far as the truth; 0:
+  does not move.
 - `dose_error` is squared, and relative to not moving: the sum of |prediction - truth|² over that of |clean - truth|². *null*: told nothing.
-  *shuffled*: told another dose, the mean over all others. A slope has no such controls: told nothing it is 0 by arithmetic, told
-  the other doses it is -dose / (doses - 1).
+  *shuffled*: told the dose of another version, the mean over all others. A slope has no such controls: told nothing it is 0 by
+  arithmetic, told the others it is -dose / (versions - 1).
 - A parameter that moves no latent of any image (a constant encoder, or one that the encoder is blind to) has nothing to be read from.
 """
 
@@ -39,11 +36,12 @@ from iwm_core.interfaces import (
     option,
 )
 from iwm_core.model.planning import drawn_targets
+from iwm_evals.questions.bank import looks_of
 from iwm_evals.questions.parts import each_parameter
+from iwm_evals.scores.response import STILL, Response, compare
 from iwm_evals.statistics.measured import answered, mean_metrics, ratio_metrics
 
 IMAGES_AT_ONCE = 16  # loaded together; they are measured one by one
-STILL = 1e-10  # of the square of the latents: a movement that is rounding
 ABOUT = {
     "dose": "how far the prediction moves where the truth moves by 1, as one parameter sweeps its range: 1 is perfect, 0 does not move",
     "dose_error": "squared distance of prediction and truth over that of clean image and truth, over all doses: 0 is perfect, 1 is no "
@@ -57,18 +55,6 @@ class Sweep(NamedTuple):
     name: str
     doses: Float[Tensor, "k"]
     params: Float[Tensor, "k p"]
-
-
-class Response(NamedTuple):
-    """What one image answered to one sweep; float64 on the CPU."""
-
-    read: Float[Tensor, "k"]
-    read_null: Float[Tensor, ""]
-    error: Float[Tensor, ""]
-    error_shuffled: Float[Tensor, ""]
-    error_null: Float[Tensor, ""]
-    moved: Float[Tensor, ""]
-    size: Float[Tensor, ""]
 
 
 @dataclass(kw_only=True)
@@ -108,7 +94,7 @@ class Dose(Evaluator):
         metrics = summarise(sweeps, responses)
         charts = [chart_sweep(sweep, responses[sweep.name]) for sweep in sweeps]
         settings = {
-            "images": len(responses[sweeps[0].name].moved),
+            "images": count,
             "doses": self.doses,
             "ranges": {sweep.name: [float(sweep.doses[0]), float(sweep.doses[-1])] for sweep in sweeps},
             "seed": data.seed,
@@ -122,12 +108,13 @@ class Dose(Evaluator):
         told = model.actions.encode(rest, params)
         told = torch.cat([told, torch.zeros_like(told[:1])])  # the last one is told nothing
         images = (model.actions.apply_target(image.expand(len(part), -1, -1, -1), part) for part in params.split(self.chunk))
-        truths = flat(torch.cat([model.targets(part) for part in images]))
+        seen = [(flat(model.targets(part)), looks_of(part).cpu()) for part in images]
+        truths, looks = map(torch.cat, zip(*seen, strict=True))
         clean, start = model.encode(image), flat(model.targets(image))
         predicted = flat(torch.cat([model.predict(clean, part[None])[0] for part in told.split(self.chunk)]))
         sizes = [len(sweep.doses) for sweep in sweeps]
-        asked = zip(sweeps, truths.split(sizes), predicted[:-1].split(sizes), strict=True)
-        return [compare(sweep.doses, truth, answers, predicted[-1:], start) for sweep, truth, answers in asked]
+        asked = zip(sweeps, truths.split(sizes), looks.split(sizes), predicted[:-1].split(sizes), strict=True)
+        return [compare(sweep.doses, truth, look, answers, predicted[-1:], start) for sweep, truth, look, answers in asked]
 
 
 def make_sweeps(model: WorldModel, seed: int, doses: int) -> list[Sweep]:
@@ -145,27 +132,6 @@ def make_sweeps(model: WorldModel, seed: int, doses: int) -> list[Sweep]:
     return sweeps
 
 
-def compare(
-    doses: Float[Tensor, "k"],
-    truth: Float[Tensor, "k f"],
-    predicted: Float[Tensor, "k f"],
-    null: Float[Tensor, "1 f"],
-    start: Float[Tensor, "1 f"],
-) -> Response:
-    """What predictions of each dose, and of none, say beside the truth."""
-    others = torch.stack([squares(predicted.roll(shift, 0) - truth) for shift in range(1, len(truth))])
-    read = read_doses(torch.cat([predicted, null]), truth, doses)
-    return Response(
-        read[:-1],
-        read[-1],
-        squares(predicted - truth),
-        others.mean(),
-        squares(null - truth),
-        squares(start - truth),
-        squares(truth),
-    )
-
-
 def one_by_one(data: EvaluationData, count: int) -> Iterator[Float[Tensor, "1 3 h w"]]:
     """Validation images, each a batch of one."""
     for batch in data.batches("validation", count, IMAGES_AT_ONCE):
@@ -177,35 +143,13 @@ def flat(tokens: Float[Tensor, "c n d"]) -> Float[Tensor, "c f"]:
     return tokens.flatten(1).cpu().double()
 
 
-def squares(differences: Float[Tensor, "..."]) -> Float[Tensor, ""]:
-    """The sum of squares."""
-    return differences.square().sum()
-
-
-def read_doses(points: Float[Tensor, "q f"], trajectory: Float[Tensor, "k f"], doses: Float[Tensor, "k"]) -> Float[Tensor, "q"]:
-    """The dose at the place of the trajectory, straight from one dose's latents to the next's, that is nearest to each point."""
-    start, step, gaps = trajectory[:-1], trajectory.diff(dim=0), doses.diff()
-    length = step.square().sum(1).clamp_min(torch.finfo(step.dtype).tiny)
-    readings = []
-    for point in points:
-        share = (((point - start) * step).sum(1) / length).clamp(0, 1)
-        nearest = (point - start - share[:, None] * step).square().sum(1).argmin()
-        readings.append(doses[nearest] + share[nearest] * gaps[nearest])
-    return torch.stack(readings)
-
-
-def slopes_of(read: Float[Tensor, "m k"], doses: Float[Tensor, "k"]) -> Float[Tensor, "m"]:
-    """The slope of each image's doses read against the doses asked, by least squares."""
-    asked = doses - doses.mean()
-    return ((read - read[:, :1]) @ asked) / asked.square().sum()  # of differences, so that equal readings give 0, not rounding
-
-
 def summarise(sweeps: list[Sweep], responses: dict[str, Response]) -> dict[str, Metric]:
     """The slope and the error of all parameters together and of each, with controls."""
     names = ["", *(f".{sweep.name}" for sweep in sweeps)]
-    own = [slopes_of(responses[sweep.name].read, sweep.doses) for sweep in sweeps]
-    slopes = mean_metrics(torch.stack([torch.stack(own).mean(0), *own], 1))
-    metrics = {f"dose{name}": metric for name, metric in zip(names, slopes, strict=True)}
+    slopes, answers = (torch.stack([getattr(responses[sweep.name], field) for sweep in sweeps], 1) for field in ("slope", "answers"))
+    together = slopes.sum(1) / answers.sum(1)  # no number where an image has one version of all
+    columns = [together[answers.any(1)], *(column[asked > 0] for column, asked in zip(slopes.T, answers.T, strict=True))]
+    metrics = {f"dose{name}": mean_metrics(column[:, None])[0] for name, column in zip(names, columns, strict=True)}
     moved = with_sum([responses[sweep.name].moved for sweep in sweeps])
     columns = {"": "error", "shuffled": "error_shuffled", "null": "error_null"}
     errors = {
@@ -225,8 +169,10 @@ def with_sum(columns: list[Float[Tensor, "m"]]) -> Float[Tensor, "m v"]:
 
 def chart_sweep(sweep: Sweep, response: Response) -> Chart:
     """The dose read from predictions against the dose asked."""
-    doses, read = sweep.doses.tolist(), mean_metrics(response.read)
-    nothing = float(response.read_null.mean())
+    own = response.answers > 0
+    doses, read = sweep.doses.tolist(), mean_metrics(response.read[own])
+    truth = sweep.doses + (response.asked[own] - sweep.doses).mean(0)
+    nothing = float(response.read_null[own].mean())
     return Chart(
         name=f"dose_{re.sub('[^a-z0-9]+', '_', sweep.name.lower())}",
         title=f"Dose response: {sweep.name}",
@@ -235,7 +181,7 @@ def chart_sweep(sweep: Sweep, response: Response) -> Chart:
         kind="lines",
         series=(
             Series("predicted", doses, [m.value for m in read], [m.low for m in read], [m.high for m in read]),
-            Series("truth", doses, list(doses)),
+            Series("truth", doses, truth.tolist()),
             Series("told nothing", doses, [nothing] * len(doses)),
         ),
         about="Where the prediction lies on the path of the true latents as this parameter sweeps its range, the mean over images. A "

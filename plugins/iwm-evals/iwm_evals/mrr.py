@@ -41,7 +41,7 @@ from iwm_core.interfaces import (
     check_finite,
     option,
 )
-from iwm_evals.questions.bank import Bank, banked_parts, draw_bank, first_of_each
+from iwm_evals.questions.bank import Bank, banked_parts, draw_bank, first_of_each, looks_of
 from iwm_evals.questions.parts import Part, whole
 from iwm_evals.scores.ranking import MEASURES, distances, gains, mean_chances, rank, stand, telling
 from iwm_evals.statistics.measured import share_metrics
@@ -214,14 +214,6 @@ def ask(model: WorldModel, data: EvaluationData, count: int, parts: list[Part], 
     for place, (index, image) in enumerate(one_by_one):
         for part in (whole(model.parts), *(parts if place in chosen else [])):
             yield Question(place, index, image, part)
-
-
-def looks_of(images: Float[Tensor, "c 3 h w"]) -> Float[Tensor, "c 1"]:
-    """A number for each image, the same for the same image alone: a sum of its pixels with random weights."""
-    exact = torch.device("cpu") if images.device.type == "mps" else images.device
-    pixels = images.flatten(1).to(exact).double()
-    weights = Draws(0, 0, torch.zeros(1, dtype=torch.int64), "mrr/looks").uniform(pixels.shape[1]).to(pixels)
-    return (pixels * weights).sum(1, keepdim=True)
 
 
 def augment(model: WorldModel, image: Float[Tensor, "1 3 h w"], params: Float[Tensor, "c p"]) -> Float[Tensor, "c 3 h2 w2"]:

@@ -40,6 +40,7 @@ from iwm_evals.words.planning import ABOUT, chart_answers, chart_errors, show_pl
 
 IMAGES_AT_ONCE = 8
 ROWS = 8
+TOLD = "cem"  # whose answers are told first and shown, as `plan` searches by default: the best on these images would look better than it is
 
 
 class Answers(NamedTuple):
@@ -98,8 +99,8 @@ class Planning(Evaluator):
 
         names = [f"{model.names[place]}.{model.actions.labels[place]}" for place in places.tolist()]
         metrics = summarise(answers, list(searches), names)
-        best = min(searches, key=lambda search: metrics[f"planning_relative.{search}"].value)
-        column = list(searches).index(best)
+        told = TOLD if TOLD in searches else next(iter(searches))
+        column = list(searches).index(told)
         rows = [make_row(model, source, goal, answers, place, column, names) for place, source, goal in pairs]
         fields = ("candidates", "rounds", "samples", "starts", "steps")
         return Evaluation(
@@ -108,16 +109,16 @@ class Planning(Evaluator):
                 "images": seen,
                 "searches": list(searches),
                 **{name: getattr(self, name) for name in fields},
-                "shown": best,
+                "shown": told,
                 "seed": data.seed,
             },
             ABOUT,
-            sum_up(metrics, list(searches), best, names),
+            sum_up(metrics, list(searches), told, names),
             (
                 chart_errors(relative_errors(answers), list(searches), names),
-                chart_answers(answers.true, answers.found[:, column], best, names),
+                chart_answers(answers.true, answers.found[:, column], told, names),
             ),
-            (show_plans(metrics, best, rows),),
+            (show_plans(metrics, told, rows),),
         )
 
     def chosen(self) -> dict[str, Search]:

@@ -8,7 +8,8 @@ import pytest
 import torch
 from flat_metrics import flat
 from iwm_devkit.known_model import SLIDE, KnownData, KnownModel, Negative, Slide, blind, half, moved, perfect, quiet
-from iwm_evals.dose import Dose, read_doses
+from iwm_evals.dose import Dose
+from iwm_evals.scores.response import read_doses
 from torch import Tensor
 
 from iwm_core.interfaces import Action, ActionParams, Draws, NotApplicable, option

@@ -8,6 +8,7 @@ import torch
 from flat_metrics import flat
 from iwm_devkit.known_model import KnownData, KnownModel, Negative, Slide, blind, half, perfect, quiet
 from iwm_evals.error import Error
+from iwm_evals.statistics.measured import ratio_metrics
 from torch import Tensor
 
 from iwm_core.interfaces import Draws, NotApplicable
@@ -187,3 +188,10 @@ def test_an_action_of_another_output_size_and_one_number_less(tmp_path):
             return super().apply(images, params).repeat(1, 1, 1, 2)[..., :8]
 
     assert values(measure(tmp_path, half, parts={"slide": Tile()}))["error"] == pytest.approx(0.25, abs=1e-6)
+
+
+def test_n_counts_the_images_of_the_interval():
+    above = torch.tensor([[0.0, 1.0], [3.0, 1.0], [0.0, 1.0]], dtype=torch.float64)
+    one, all_three = ratio_metrics(above, torch.tensor([[0.0, 0.0], [2.0, 2.0], [0.0, 0.0]], dtype=torch.float64))
+    assert one[:4] == (1.5, 0, math.inf, 1)
+    assert all_three[:4] == (1.5, 0, math.inf, 3), "one distance to compare with tells no spread"

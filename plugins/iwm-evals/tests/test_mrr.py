@@ -111,10 +111,9 @@ def test_knowing_nothing_gives_exactly_chance(model, bank, tmp_path):
     parts = [f"mrr.shade.{label}{answer}" for label in ("gain", "tint") for answer in ("", "_shuffled", "_chance")]
     for name in (*(f"mrr{answer}" for answer in answers), *parts):
         assert metrics[name].value == pytest.approx(harmonic(bank) / bank, abs=1e-9)
-        # Chance, null and identity are so for all images; that five images show chance does not say that all would.
+        # Chance, null and identity are so for all images; that images show chance is an estimate, if one without a spread.
         exact = name.endswith(("_null", "_identity", "_chance"))
-        others = 0 if exact else 1 / (1 + 5 / scipy.stats.t.ppf(0.975, 4) ** 2)
-        assert (metrics[name].exact, metrics[name].high - metrics[name].low) == (exact, pytest.approx(others, abs=1e-9))
+        assert (metrics[name].exact, metrics[name].high - metrics[name].low) == (exact, pytest.approx(0, abs=1e-3))
     for k in (1, 5, 10):
         for answer in answers:
             if k < bank:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
+import torch
 from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor, nn
 
@@ -37,7 +38,7 @@ class Backbone(nn.Module, ABC):
     Attributes:
         width: numbers of a token, ``d``.
         grid: rows and columns of the tokens' places; None where they lie on no grid, so that no dense head can use them.
-        asks_task: the tokens depend on the task, so that each task costs a pass of its own.
+        asks_task: the tokens depend on the task, so that each task costs a pass of its own, as far as `for_each` does not share it.
     """
 
     width: int
@@ -48,6 +49,13 @@ class Backbone(nn.Module, ABC):
     def forward(self, images: Float[Tensor, "b 3 h w"], task: Int[Tensor, "b"]) -> Float[Tensor, "b n d"]:
         """Tokens of images in [0, 1], each asked for the task of that number."""
 
+    def for_each(self, images: Float[Tensor, "b 3 h w"], tasks: int) -> list[Float[Tensor, "b n d"]]:
+        """The tokens of the images for each of ``tasks``, as `forward` gives them in evaluation mode. Override it where tasks share a
+        part of the work, which is then done once."""
+        if not self.asks_task:
+            return [self(images, numbered(images, 0))] * tasks
+        return [self(images, numbered(images, task)) for task in range(tasks)]
+
     def lr_scales(self) -> dict[str, float]:
         """What multiplies the learning rate of a parameter, by its name in this module; 1 for those left out."""
         return {}
@@ -55,6 +63,11 @@ class Backbone(nn.Module, ABC):
     def untold(self) -> dict[str, Bool[Tensor, "..."]]:
         """Entries of its parameters that its tokens do not depend on, by name in this module: not trained, not decayed, not counted."""
         return {}
+
+
+def numbered(images: Float[Tensor, "b 3 h w"], task: int) -> Int[Tensor, "b"]:
+    """The number of a task, for each of the images."""
+    return torch.full((len(images),), task, device=images.device)
 
 
 @dataclass(kw_only=True)

@@ -11,13 +11,14 @@ import torch
 from comparison_runs import right, write_tuned
 from iwm_tasks.comparison.files import as_markdown, show_tables, write_comparison
 from iwm_tasks.comparison.interval import interval_over, student
-from iwm_tasks.comparison.records import Comparison, cells, count, held_against, memory, share, what_is_in_it
+from iwm_tasks.comparison.records import Comparison, cells, count, held_against, memory, share, what_is_in_it, with_ends
 from iwm_tasks.comparison.results import read_tuned, tables_of
 from PIL import Image
 from report_page import read
 from report_runs import HOSTILE
 
 from iwm_core.interfaces.errors import UserError
+from iwm_core.interfaces.results import Metric
 from iwm_core.plugins.loader import Plugin
 
 
@@ -102,7 +103,7 @@ def test_a_table_tells_what_each_protocol_gives_and_costs(tasks, tmp_path):
     assert predictor.metric.n == 200
     over_trainings = scipy.stats.t.ppf(0.975, 2) * 0.01 / math.sqrt(3)
     over_images = 1.96 * math.sqrt(0.81 * 0.19 / 200 / 3)  # three trainings that err on images of their own
-    assert predictor.half == pytest.approx(math.hypot(over_trainings, over_images), rel=0.2)
+    assert (predictor.metric.high - predictor.metric.low) / 2 == pytest.approx(math.hypot(over_trainings, over_images), rel=0.2)
     assert (predictor.cost.trained, control.cost.trained, predictor.cost.parameters) == (1000, 2000, 4000)
     assert (predictor.cost.seconds, predictor.cost.peak_memory, control.cost.peak_memory) == (60, 514 << 20, 513 << 20), (
         "the most of all seeds"
@@ -197,10 +198,16 @@ def test_numbers_are_written_short():
 def test_words_say_whether_the_control_is_beaten_and_what_is_in_the_interval(tasks, tmp_path):
     (apart,) = gathered(tmp_path / "a", SHAPES).tables
     assert held_against(apart) == ["predictor lies above predictor_random, and their intervals do not overlap: 0.810 against 0.510."]
-    assert what_is_in_it(apart).startswith("± is half of a 95 % interval over 2 or 3 trainings and 200 validation images.")
+    assert what_is_in_it(apart).startswith("In brackets a 95 % interval over 2 or 3 trainings and 200 validation images.")
     (near,) = gathered(tmp_path / "b", {"predictor": [{"shape": 0.5}], "predictor_random": [{"shape": 0.49}]}).tables
     assert held_against(near) == ["predictor and predictor_random have overlapping intervals: 0.500 against 0.490."]
     assert "the spread over trainings is not in it" in what_is_in_it(near)
+
+
+def test_both_ends_of_an_interval_are_told():
+    assert with_ends(Metric(0.211, 0.0, 0.613, 9)) == "0.211 (0.000–0.613)", "no ±, which would reach below 0"
+    assert with_ends(Metric(-0.5, -2.0, 0.25, 9)) == "−0.500 (−2.000–0.250)"
+    assert with_ends(Metric(0.5, -math.inf, 1.0, 1)) == "0.500"
 
 
 def test_markdown_is_a_table_with_what_must_be_known(tasks, tmp_path):
@@ -209,9 +216,9 @@ def test_markdown_is_a_table_with_what_must_be_known(tasks, tmp_path):
     lines = text.splitlines()
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[:4]]
     assert {len(row) for row in rows} == {9}
-    assert rows[0][:2] == ["protocol", "accuracy ± 95 %"]
+    assert rows[0][:2] == ["protocol", "accuracy (95 %)"]
     assert rows[2][0] == "`predictor`"
-    assert rows[2][1].startswith("0.810 ± 0.0")
+    assert rows[2][1] == with_ends(found.tables[0].entries[0].metric) == "0.810 (0.774–0.846)"
     assert rows[2][2:] == ["1 k", "25 %", "1.500", "0.500", "1:00", "514 MiB", "3"]
     assert rows[3][8] == "2 of 3"
     assert "5 of 6 trainings have finished. Not yet: predictor_random, seed 2." in text
@@ -269,6 +276,6 @@ def test_the_terminal_shows_every_table(tasks, tmp_path, capsys):
     show_tables(gathered(tmp_path, SHAPES))
     out = capsys.readouterr().out
     assert "pets: shape" in out
-    assert "0.810 ± 0.0" in out
+    assert "0.810 (0.7" in out
     assert "2 of 3" in out
     assert "predictor_random, seed 2" in out

@@ -32,7 +32,12 @@ class Tower(Backbone):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, images, task):
-        tokens = self.embed(F.unfold(images, PATCH, stride=PATCH).transpose(1, 2))
+        return self.answer(self.embedded(images))
+
+    def embedded(self, images):
+        return self.embed(F.unfold(images, PATCH, stride=PATCH).transpose(1, 2))
+
+    def answer(self, tokens):
         q, k, v = self.qkv(self.dropout(tokens)).unflatten(-1, (3, HEADS, -1)).permute(2, 0, 3, 1, 4)
         tokens = tokens + self.out(F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2))
         return tokens + self.down(F.gelu(self.up(tokens)))
@@ -86,6 +91,13 @@ def test_a_backbone_that_is_asked_is_passed_once_a_task_in_inference_and_once_an
     training, inference = flops(model, SIDE, CPU)
     assert inference * 1e9 == pytest.approx(2 * (EMBED + BLOCK) + head(5) + head(9))
     assert training * 1e9 == pytest.approx(EMBED + 3 * BLOCK - QKV + 3 * head(7)), "the mean of both tasks"
+
+
+def test_what_tasks_share_is_counted_once_in_inference(monkeypatch):
+    monkeypatch.setattr(Tower, "for_each", lambda self, x, tasks: [self.answer(tokens) for tokens in [self.embedded(x)] * tasks])
+    training, inference = flops(tower({"a": MeanHead(5), "b": MeanHead(9)}, tasks=2), SIDE, CPU)
+    assert inference * 1e9 == pytest.approx(EMBED + 2 * BLOCK + head(5) + head(9))
+    assert training * 1e9 == pytest.approx(EMBED + 3 * BLOCK - QKV + 3 * head(7))
 
 
 def test_attention_in_one_kernel_is_counted():

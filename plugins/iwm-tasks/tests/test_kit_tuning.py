@@ -229,6 +229,16 @@ def forward(function):
         (backbone(train=nn.Module.train), ("encoder", "is not trained, and must stay in evaluation mode")),
         (backbone(lr_scales=lambda self: {"scales": 0.5}), ("lr_scales() names scales, no parameter",)),
         (backbone(lr_scales=lambda self: {"scale": -1.0}), ("lr_scales() must be numbers from 0 on",)),
+        (backbone(untold=lambda self: {"gone": torch.ones(1, dtype=torch.bool)}), ("untold() names gone, no parameter",)),
+        (backbone(untold=lambda self: {"scale": torch.ones(1, dtype=torch.bool)}), ("booleans of the parameter's shape",)),
+        (
+            backbone(untold=lambda self: {"scale": torch.ones_like(self.scale, dtype=torch.bool)}),
+            ("untold() names entries of scale that its tokens depend on", "would not be trained"),
+        ),
+        (
+            backbone(for_each=lambda self, x, tasks: [self(x, torch.zeros(len(x), dtype=torch.int64))] * tasks),
+            ("for_each() must give the tokens that forward() gives for each of the 3 tasks",),
+        ),
         (forward(lambda t, task: t - t.mean(0)), ("each image alone",)),
         (forward(lambda t, task: t * torch.tensor([1.0, 2.0])[task.clamp(max=1)][:, None, None]), ("forward() must run on the device",)),
     ],

@@ -158,6 +158,19 @@ def test_the_token_of_its_task_joins_the_context_of_an_image(predictor, protocol
     assert not torch.allclose(given, backbone(images(), torch.tensor([1, 0])), atol=1e-3)
 
 
+@pytest.mark.parametrize("protocol", [TunedPredictor(), OneQuery(), EndToEnd(), RandomPredictor(), Frozen()], ids=lambda p: p.name)
+@torch.no_grad()
+def test_an_image_is_encoded_once_for_all_tasks(protocol):
+    backbone = protocol.build(world_model(PREDICTORS[0]), 3).eval()
+    seen = []
+    encoder = (backbone if protocol.name == "frozen" else backbone.teacher).encoder
+    encoder.register_forward_hook(lambda *_: seen.append(1))
+    given = backbone.for_each(images(), 3)
+    assert len(seen) == 1
+    for task, tokens in enumerate(given):
+        assert torch.equal(tokens, backbone(images(), all_to(task)))
+
+
 @torch.no_grad()
 def test_end_to_end_and_the_random_control_ask_alike():
     for protocol in (EndToEnd(), RandomPredictor()):

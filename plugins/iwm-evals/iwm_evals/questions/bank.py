@@ -67,3 +67,11 @@ def first_of_each(rows: Float[Tensor, "c a"]) -> Int[Tensor, "u"]:
     _, group = torch.unique(rows.cpu(), dim=0, return_inverse=True)
     first = torch.full((int(group.max()) + 1,), len(group)).scatter_reduce(0, group, torch.arange(len(group)), "amin")
     return first.sort().values.to(rows.device)
+
+
+def looks_of(images: Float[Tensor, "c 3 h w"]) -> Float[Tensor, "c 1"]:
+    """A number for each image, the same for the same image alone: a sum of its pixels with random weights."""
+    exact = torch.device("cpu") if images.device.type == "mps" else images.device
+    pixels = images.flatten(1).to(exact).double()
+    weights = Draws(0, 0, torch.zeros(1, dtype=torch.int64), "mrr/looks").uniform(pixels.shape[1]).to(pixels)
+    return (pixels * weights).sum(1, keepdim=True)

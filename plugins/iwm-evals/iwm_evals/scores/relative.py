@@ -40,7 +40,7 @@ def spread_out(values: Float[Tensor, "c"], places: Tensor, size: int) -> Float[T
 
 
 def relative_metrics(table: dict[str, Float[Tensor, "m"]], ratios: list[Ratio], least: float) -> dict[str, Metric]:
-    """The ratios whose denominators sum to more than ``least``; ``n`` counts the images that have one."""
+    """The ratios whose denominators sum to more than ``least``; ``n`` counts the images that tell of one."""
     ratios = [ratio for ratio in ratios if float(table[ratio.below].sum()) > least]
     if not ratios:
         return {}
@@ -52,7 +52,6 @@ def relative_metrics(table: dict[str, Float[Tensor, "m"]], ratios: list[Ratio], 
             metric = Metric.constant(1.0, int(counted.sum()))
         else:
             (metric,) = share_metrics(above[counted]) if ratio.share else ratio_metrics(above, below)
-            metric = metric._replace(n=int(counted.sum()))
         found[ratio.name] = found[ratio.name].against(**{ratio.control: metric}) if ratio.control else metric
     return found
 

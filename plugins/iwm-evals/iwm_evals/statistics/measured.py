@@ -23,10 +23,14 @@ def share_metrics(values: Float[Tensor, "m v"]) -> list[Metric]:
 
 
 def ratio_metrics(numerators: Float[Tensor, "m v"], denominators: Float[Tensor, "m v"]) -> list[Metric]:
-    """The sum of each numerator over that of its denominator, none of them negative; float64 on the CPU."""
+    """The sum of each numerator over that of its denominator, none of them negative; float64 on the CPU.
+
+    ``n`` counts the images that tell of the ratio: those with 0 above and below do not.
+    """
     low, high = ratio_interval(numerators, denominators).clamp(min=0).tolist()
     ratios = (numerators.sum(0) / denominators.sum(0)).tolist()
-    return [Metric(*numbers, len(numerators)) for numbers in zip(ratios, low, high, strict=True)]
+    counts = ((numerators != 0) | (denominators != 0)).sum(0).tolist()
+    return [Metric(*numbers) for numbers in zip(ratios, low, high, counts, strict=True)]
 
 
 def r_squared_metrics(errors: Float[Tensor, "m v"], spread: Float[Tensor, "m v"]) -> list[Metric]:

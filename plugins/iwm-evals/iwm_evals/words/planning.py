@@ -13,14 +13,16 @@ ABOUT = {
 POINTS = 180  # drawn of all numbers together
 
 
-def sum_up(metrics: dict[str, Metric], searches: list[str], best: str, names: list[str]) -> str:
+def sum_up(metrics: dict[str, Metric], searches: list[str], told: str, names: list[str]) -> str:
     """The numbers that matter, in one sentence."""
-    relative = metrics[f"planning_relative.{best}"]
+    relative = metrics[f"planning_relative.{told}"]
+    zeros = relative.controls["null"].value
     interval = f"{relative.low:.2f} to {relative.high:.2f}"
-    text = f"{best} finds the action between two images with {relative.value:.2f} ({interval}) of chance's error"
-    others = [f"{search} {metrics[f'planning_relative.{search}'].value:.2f}" for search in searches if search != best]
-    text += f" ({', '.join(others)}; zeros {relative.controls['null'].value:.2f})" if others else ""
-    found = {name: metrics[f"planning.{best}.{name}"] for name in names}
+    text = f"{told} finds the action between two images with {relative.value:.2f} ({interval}) of chance's error"
+    text += f", {'no better than' if relative.high >= zeros else 'below'} the {zeros:.2f} of answering zeros"
+    others = [f"{search} {metrics[f'planning_relative.{search}'].value:.2f}" for search in searches if search != told]
+    text += f" ({', '.join(others)})" if others else ""
+    found = {name: metrics[f"planning.{told}.{name}"] for name in names}
     errors = {name: (metric.value, metric.controls["chance"].value) for name, metric in found.items()}
     by_ease = sorted(names, key=lambda name: errors[name][0] / errors[name][1])
     said = [
@@ -66,13 +68,13 @@ def chart_answers(true: Float[Tensor, "b v"], found: Float[Tensor, "b v"], searc
     )
 
 
-def show_plans(metrics: dict[str, Metric], best: str, rows: list[Row]) -> Gallery:
+def show_plans(metrics: dict[str, Metric], told: str, rows: list[Row]) -> Gallery:
     """Images drawn at random, with the actions found between them."""
-    relative = metrics[f"planning_relative.{best}"]
+    relative = metrics[f"planning_relative.{told}"]
     return Gallery(
         name="planning",
         title=f"Action inference: {relative.value:.2f} of chance's error",
-        subtitle=f"95 % interval {relative.low:.2f} to {relative.high:.2f}   ·   {relative.n} images, searched by {best}",
+        subtitle=f"95 % interval {relative.low:.2f} to {relative.high:.2f}   ·   {relative.n} images, searched by {told}",
         headings=("source", "goal", "made by the action found")[: len(rows[0].images)] if rows else (),
         rows=tuple(rows),
         about="The world model is shown source and goal and finds the action between them; a third image is made by that action, where "

@@ -1,5 +1,6 @@
 """What a comparison of protocols found, as plain records, and how its numbers are written. Needs no torch."""
 
+import math
 from typing import NamedTuple
 
 from iwm_report.numbers import written
@@ -28,11 +29,6 @@ class Entry(NamedTuple):
     metric: Metric
     values: dict[int, float]
     cost: Cost
-
-    @property
-    def half(self) -> float:
-        """Half of the interval's width."""
-        return (self.metric.high - self.metric.low) / 2
 
 
 class Table(NamedTuple):
@@ -76,7 +72,7 @@ class Comparison(NamedTuple):
 
 def headings(table: Table) -> list[str]:
     """The columns of a comparison."""
-    return ["protocol", f"{table.metric} ± 95 %", *COSTS, "seeds"]
+    return ["protocol", f"{table.metric} (95 %)", *COSTS, "seeds"]
 
 
 def cells(entry: Entry, comparison: Comparison) -> list[str]:
@@ -84,7 +80,7 @@ def cells(entry: Entry, comparison: Comparison) -> list[str]:
     done = len(entry.values)
     return [
         entry.protocol,
-        f"{written(entry.metric.value)} ± {written(entry.half)}",
+        with_ends(entry.metric),
         *cost_cells(entry.cost),
         str(done) if done == comparison.seeds else f"{done} of {comparison.seeds}",
     ]
@@ -100,6 +96,12 @@ def cost_cells(cost: Cost) -> list[str]:
         clock(cost.seconds),
         memory(cost.peak_memory),
     ]
+
+
+def with_ends(metric: Metric) -> str:
+    """A number with both ends of its interval, which need not lie as far apart: ``0.211 (0.000–0.613)``."""
+    known = math.isfinite(metric.low + metric.high)
+    return f"{written(metric.value)} ({written(metric.low)}–{written(metric.high)})" if known else written(metric.value)
 
 
 def count(number: float) -> str:
@@ -136,10 +138,10 @@ def what_is_in_it(table: Table) -> str:
     seeds = sorted({len(entry.values) for entry in table.entries})
     if seeds == [1]:
         return (
-            f"± is half of a 95 % interval over {images:,} validation images. "
+            f"In brackets a 95 % interval over {images:,} validation images. "
             "There is one training of each protocol: the spread over trainings is not in it."
         )
-    told = f"± is half of a 95 % interval over {' or '.join(map(str, seeds))} trainings and {images:,} validation images."
+    told = f"In brackets a 95 % interval over {' or '.join(map(str, seeds))} trainings and {images:,} validation images."
     return told + (" Where there is one training, the spread over trainings is not in it." if 1 in seeds else "")
 
 

@@ -16,14 +16,13 @@ from typing import Any, NamedTuple
 
 from iwm_report.drawing import style
 from iwm_report.environment import TEMPLATES
-from iwm_report.numbers import written
 from iwm_report.panels import span
 from iwm_report.svg import INK, PAPER, SETTINGS, VARIABLES, inline, own_settings
 from matplotlib import rcParams
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from iwm_tasks.comparison.records import Table, count
+from iwm_tasks.comparison.records import Table, count, with_ends
 
 WIDTH, HEIGHT = 4.6, 3.3  # inches
 FONT = 9.0
@@ -150,5 +149,5 @@ def name_points(axes: Any, table: Table, paint: Paint) -> None:
 
 def told(table: Table) -> str:
     """A plot in words."""
-    points = [f"{one.protocol} {written(one.metric.value)} ± {written(one.half)} with {count(one.cost.trained)}" for one in table.entries]
+    points = [f"{one.protocol} {with_ends(one.metric)} with {count(one.cost.trained)}" for one in table.entries]
     return f"{table.task}: {table.metric} against trained parameters. {', '.join(points)}."

@@ -59,6 +59,7 @@ def check_backbone(protocol: Protocol, parts: WorldModelParts, tasks: int) -> No
     check_module(what, build, lambda m, x, asked: m(x, asked), (images, task), (BATCH, n, width))
     check_tasks(what, backbone, images[:1], tasks)
     check_frozen(what, backbone)
+    check_untold(what, backbone, images, tasks)
     scales, names = backbone.lr_scales(), {name for name, _ in backbone.named_parameters()}
     strange = sorted(scales.keys() - names)
     assert not strange, f"{what}: lr_scales() names {', '.join(strange[:3])}, no parameter of it; give names as named_parameters() does"
@@ -78,11 +79,14 @@ def check_tasks(what: str, backbone: Backbone, image: Tensor, tasks: int) -> Non
         torch.manual_seed(0)
         moved(probe)
         answers = [probe(image, torch.full((1,), task)) for task in range(tasks)]
+        given = probe.for_each(image, tasks)
     depends = any(not torch.equal(answers[0], answer) for answer in answers)
     assert backbone.asks_task or not depends, (
         f"{what}: its tokens depend on the task: set asks_task = True, or a task gets another's tokens"
     )
     wasted = tasks > 1 and backbone.asks_task and not depends
+    same = len(given) == tasks and all(torch.allclose(*pair, atol=1e-4) for pair in zip(given, answers, strict=True))
+    assert same, f"{what}: for_each() must give the tokens that forward() gives for each of the {tasks} tasks"
     assert not wasted, f"{what}: asks_task says that tokens depend on the task, and they do not: set it to False, or each task costs a pass"
 
 
@@ -95,3 +99,23 @@ def check_frozen(what: str, backbone: Backbone) -> None:
         awake = still and module.training
         assert not awake, f"{what}: {name} is not trained, and must stay in evaluation mode: override train() and call .eval() on it"
     backbone.eval()
+
+
+def check_untold(what: str, backbone: Backbone, images: Tensor, tasks: int) -> None:
+    """Check that what a backbone names as untold is reached by none of its tokens."""
+    probe = copy.deepcopy(backbone).eval()
+    parameters, untold = dict(probe.named_parameters()), probe.untold()
+    strange = sorted(untold.keys() - parameters.keys())
+    assert not strange, f"{what}: untold() names {', '.join(strange[:3])}, no parameter of it; give names as named_parameters() does"
+    if not untold:
+        return
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        moved(probe)
+    torch.stack([tokens.square().sum() for tokens in probe.for_each(images, tasks)]).sum().backward()
+    for key, entries in untold.items():
+        gradient = parameters[key].grad
+        fits = entries.dtype == torch.bool and entries.shape == parameters[key].shape
+        assert fits, f"{what}: untold() must tell of each entry of {key} whether it is one: booleans of the parameter's shape"
+        free = gradient is None or not bool(gradient[entries].any())
+        assert free, f"{what}: untold() names entries of {key} that its tokens depend on: they would not be trained"

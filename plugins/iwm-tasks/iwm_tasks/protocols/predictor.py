@@ -15,7 +15,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from iwm_core.interfaces import Encoder, Predictor, Targets, option
-from iwm_tasks.interfaces import Backbone, Protocol, WorldModelParts
+from iwm_tasks.interfaces import Backbone, Protocol, WorldModelParts, numbered
 from iwm_tasks.protocols.encoder import EncoderBackbone
 from iwm_tasks.protocols.stochastic_depth import drop_paths
 
@@ -52,7 +52,14 @@ class PredictorBackbone(Backbone):
         self.task_tokens = nn.Parameter(torch.randn(tasks, encoder.width)) if self.asks_task else None
 
     def forward(self, images: Float[Tensor, "b 3 h w"], task: Int[Tensor, "b"]) -> Float[Tensor, "b t d"]:
-        tokens = self.teacher(images, task)
+        return self.ask(self.teacher(images, task), task)
+
+    def for_each(self, images: Float[Tensor, "b 3 h w"], tasks: int) -> list[Float[Tensor, "b t d"]]:
+        tokens = self.teacher(images, numbered(images, 0))
+        return [self.ask(tokens, numbered(images, task)) for task in range(tasks)]
+
+    def ask(self, tokens: Float[Tensor, "b n d"], task: Int[Tensor, "b"]) -> Float[Tensor, "b t d"]:
+        """The predictor's answers about images that are encoded, each asked for the task of that number."""
         b, n, _ = tokens.shape
         places = torch.arange(n, device=tokens.device).expand(b, n)
         asked = places if self.questions is None else self.questions.expand(b, -1)

@@ -47,13 +47,8 @@ class TunedModel(nn.Module):
 
     def outputs(self, images: Float[Tensor, "b 3 h w"]) -> dict[str, Float[Tensor, "b ..."]]:
         """Each head's outputs for all of the images."""
-        given: dict[str, Tensor] = {}
-        tokens = None
-        for number, name in enumerate(self.heads):
-            if tokens is None or self.backbone.asks_task:
-                tokens = self.backbone(images, torch.full((len(images),), number, device=images.device))
-            given[name] = self.head(name, tokens)
-        return given
+        tokens = self.backbone.for_each(images, len(self.heads))
+        return {name: self.head(name, asked) for name, asked in zip(self.heads, tokens, strict=True)}
 
     def head(self, name: str, tokens: Float[Tensor, "b n d"]) -> Float[Tensor, "b o ..."]:
         """One head's outputs in float32: [b o], or maps [b o h w] of the images' size."""
