@@ -12,7 +12,7 @@ class Cost(NamedTuple):
     """What is told in ``cost.json``.
 
     Attributes:
-        trained, parameters: numbers that training changes, and all of the model's.
+        trained, parameters: parameters that training changes, and all of the model's.
         gflops_train, gflops_inference: of one image, in units of 10⁹ operations.
         seconds: of training, over all resumes.
         peak_memory: in bytes.

@@ -61,7 +61,7 @@ class TunedModel(nn.Module):
         return F.interpolate(maps, size=(self.image_size, self.image_size), mode="bilinear", align_corners=False)
 
     def trained(self) -> int:
-        """Numbers that training changes."""
+        """Parameters that training changes."""
         kept = sum(int(entries.sum()) for entries in self.untold().values())
         return sum(parameter.numel() for parameter in self.parameters() if parameter.requires_grad) - kept
 
@@ -71,7 +71,7 @@ class TunedModel(nn.Module):
         return {f"backbone.{name}": e for name, e in self.backbone.untold().items() if f"backbone.{name}" in trained}
 
     def total(self) -> int:
-        """All numbers of the model."""
+        """All parameters of the model."""
         return sum(parameter.numel() for parameter in self.parameters())
 
 

@@ -55,7 +55,7 @@ def tune(run: Run, recipe: TuneRecipe, checkpoint: Path | None, display: Display
         if checkpoint is not None:
             check_outputs(read_state(checkpoint, "outputs")["outputs"], learned)
             load_weights(checkpoint, model)
-        display.say(f"trains {model.trained():,} of {model.total():,} numbers ({model.trained() / model.total():.1%})")
+        display.say(f"trains {model.trained():,} of {model.total():,} parameters ({model.trained() / model.total():.1%})")
         quiet = not accelerator.is_main_process
         data = TuneData(recipe, recipe.tasks, images, model.image_size, run, accelerator.device, display, quiet)
         before = read_state(checkpoint, "peak_memory")["peak_memory"] if checkpoint is not None else 0
@@ -195,5 +195,5 @@ def in_words(name: str, model: Tuned, metrics: dict[str, Metric], run: Run) -> s
     if "chance" in found.controls:
         words += f", where chance is {readable(found.controls['chance'].value)}"
     if cost is not None:
-        words += f", training {cost.trained:,} of {cost.parameters:,} numbers ({cost.trained / cost.parameters:.1%})"
+        words += f", training {cost.trained:,} of {cost.parameters:,} parameters ({cost.trained / cost.parameters:.1%})"
     return words
