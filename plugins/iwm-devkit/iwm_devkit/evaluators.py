@@ -41,7 +41,8 @@ def check_evaluator(evaluator: Evaluator, model: WorldModel | None = None, data:
     for name, metric in first.metrics.items():
         assert METRIC.fullmatch(name), f"the metric {name!r} must be called measure[.part], in lower-case letters and digits"
         measure, _ = measure_and_part(name)
-        assert measure in first.about, unexplained(measure, first)
+        hint = renamed(measure, first)
+        assert measure in first.about, f"`about` must explain the measure {measure!r}: what it is, and what good and bad are{hint}"
         check_metric(name, metric)
         for control, other in metric.controls.items():
             assert control in CONTROLS, f"{name} has the control {control!r}; there are {', '.join(CONTROLS)}"
@@ -66,11 +67,10 @@ def check_metric(name: str, metric: Metric) -> None:
     assert metric.n > 0, f"{name} must say over how many images it is, got n = {metric.n}"
 
 
-def unexplained(measure: str, found: Evaluation) -> str:
-    """What to do about a measure without a line in ``about``: it may be a control, which was told by its name before."""
+def renamed(measure: str, found: Evaluation) -> str:
+    """What to write where a measure without a line in ``about`` may be a control, which was told by its name before."""
     base, _, control = measure.rpartition("_")
-    before = f"; a control is written {base}.against({control}=…)" if control in CONTROLS and base in found.metrics else ""
-    return f"`about` must explain the measure {measure!r}: what it is, and what good and bad are{before}"
+    return f"; a control is written {base}.against({control}=…)" if control in CONTROLS and base in found.metrics else ""
 
 
 def run(evaluator: Evaluator, model: WorldModel, data: EvaluationData) -> Evaluation:

@@ -67,7 +67,8 @@ class Asked:
 
     def difference(self, other: "Asked") -> str:
         """How the runs of another comparison differ from those of this one, in words; nothing where they can lie in one folder."""
-        if Path(self.world_model).resolve() != Path(other.world_model).resolve():
+        same = self.config and self.weights and (self.config, self.weights) == (other.config, other.weights)  # also where both have moved
+        if not same and Path(self.world_model).resolve() != Path(other.world_model).resolve():
             return f"a comparison of {other.shown}, not of {self.shown}"
         if self.config and other.config and self.config != other.config:
             return f"a comparison of another run that was {other.shown}, with another recipe"
