@@ -87,6 +87,7 @@ def test_a_busy_run_is_refused_before_torch_is_imported(here):
         pass
     Path("r/checkpoints/step_2").mkdir(parents=True)
     Path("r/checkpoints/step_2/state.json").write_text('{"step": 2, "steps": 6}')
+    Path("r/checkpoints/step_2/model.safetensors").touch()
     lines = {
         "resume r": "r",
         "train recipe=quickstart run=r": "r",
