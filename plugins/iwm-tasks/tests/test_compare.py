@@ -151,6 +151,19 @@ def test_a_comparison_goes_on_from_another_folder(outside, capsys, monkeypatch):
     assert told in refused(capsys, *TWO, "run=../here", "data.path=photos", run="../runs/pets")
 
 
+def test_a_comparison_may_move_with_its_world_model(outside, monkeypatch):
+    path = Path("runs/pets/config.yaml")
+    path.write_text(yaml.safe_dump(sealed(yaml.safe_load(path.read_text()))))
+    asked(*TWO, "run=here")
+    commands = list(outside.commands)
+    Path("elsewhere").mkdir()
+    for moved in ("runs", "here"):
+        Path(moved).rename(f"elsewhere/{moved}")
+    monkeypatch.chdir("elsewhere")
+    asked(*TWO, "run=here")
+    assert outside.commands == commands, "all are done already"
+
+
 def test_another_run_in_the_world_models_place_is_another_comparison(outside, capsys):
     path = Path("runs/pets/config.yaml")
     config = yaml.safe_load(path.read_text())
