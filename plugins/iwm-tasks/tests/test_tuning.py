@@ -48,7 +48,7 @@ def test_what_is_frozen_stays_and_what_is_counted_changes(tiny, worlds, recipe, 
     cost, changed = content(run, "cost.json"), numbers_that_changed(run)
     assert cost["trained"] == sum(changed.values())
     assert cost["parameters"] == sum(p.numel() for p in untrained(run).parameters())
-    assert f"trains {cost['trained']:,} of {cost['parameters']:,} numbers" in said
+    assert f"trains {cost['trained']:,} of {cost['parameters']:,} parameters" in said
 
     source = {n.removeprefix("teacher."): t for n, t in weights(world).items() if n.startswith("teacher.")}
     prefix = ENCODERS.get(recipe, "backbone.teacher.encoder.")
