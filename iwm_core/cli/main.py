@@ -76,7 +76,8 @@ def unknown(verb: str, commands: Iterable[str]) -> str:
     meant = f"write iwm train {verb} …; " if verb.startswith("recipe=") else did_you_mean(verb, verbs, "iwm {}")
     broken = load_plugins().problems
     lost = f"; {'; '.join(broken)}" if broken else ""
-    return f"there is no verb {verb!r}; {meant}`iwm --help` lists all: {', '.join(verbs)}; pip install iwm brings all of its own{lost}"
+    every = f"`iwm --help` lists all: {', '.join(verbs)}; `pip install iwm` brings all first-party verbs"
+    return f"there is no verb {verb!r}; {meant}{every}{lost}"
 
 
 if __name__ == "__main__":

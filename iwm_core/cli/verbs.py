@@ -10,7 +10,7 @@ from iwm_core.cli.listing import tell_problems
 from iwm_core.interfaces.commands import Command
 from iwm_core.process.shown import tell
 
-CHECKPOINT = "checkpoint=step_N takes an older checkpoint than the newest."
+CHECKPOINT = "checkpoint=step_N uses an older checkpoint."
 
 VERBS = [
     Command(
@@ -34,7 +34,7 @@ VERBS = [
         name="resume",
         run="iwm_core.cli.verbs:run_resume",
         forms={
-            "resume RUN [launch.key=value …]": "go on after an interruption",
+            "resume RUN [launch.key=value …]": "continue after an interruption",
         },
         more=(
             "Only launch= and data= may change: how the rest is computed, and where the images lie now (data.path=FOLDER).",

@@ -99,9 +99,7 @@ def read_run(path: Path, label: str) -> RunRecord:
     def readable(log: Log, file: Path) -> list[dict[str, Any]]:
         """The lines of a log that can be read; that there are others is told."""
         if log.bad:
-            problems.append(
-                f"{file} holds lines that cannot be read and are left out ({log.bad}); `iwm resume {as_word(path)}` mends an unfinished run"
-            )
+            problems.append(f"{file} holds lines that cannot be read and are left out ({log.bad}); `iwm resume {as_word(path)}` repairs it")
         return log.records
 
     def lines(file: Path) -> list[dict[str, Any]]:

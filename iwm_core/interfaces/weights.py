@@ -15,7 +15,7 @@ class Encoder(nn.Module, ABC):
     """Images to patch tokens.
 
     Attributes:
-        width: numbers of a token, ``d``.
+        width: embedding dimension, ``d``.
         grid: rows and columns of patches, ``(gh, gw)``.
     """
 

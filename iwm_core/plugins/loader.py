@@ -225,7 +225,7 @@ def load_plugins() -> Plugins:
             found.manager.register(module, name=f"{plugin.distribution}:{plugin.name}")
             plugin.module = module
             if forgotten := forgotten_marks(module, found.specs):
-                raise TypeError(f"{', '.join(forgotten)} is no hook without its mark; write @hookimpl above it")
+                raise TypeError(f"{', '.join(forgotten)} is not a hook without @hookimpl; write @hookimpl above it")
     if os.environ.get("IWM_STRICT_PLUGINS") == "1":  # else only what a command needs is asked for: it imports torch
         for kind in found.kinds:
             found.entries(kind)

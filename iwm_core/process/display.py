@@ -67,7 +67,7 @@ class Recurring:
         self.times[kind] += 1
         times = self.times[kind]
         if times <= 3 or times & (times - 1) == 0:
-            self.warn(text if times <= 3 else f"{text} (such warnings by now: {times}; the next is told at {2 * times})")
+            self.warn(text if times <= 3 else f"{text} ({times} such warnings so far; the next is shown at {2 * times})")
 
 
 class NamesConsole(Console):

@@ -88,7 +88,7 @@ def remedy(error: Exception, instead: str = "") -> str:
     advice = REMEDIES.get(error.errno or 0 if isinstance(error, OSError) else int(told[1]) if told else 0, "")
     if instead and ELSEWHERE in advice:
         return advice.replace(ELSEWHERE, instead)
-    return f"{advice}, or {instead}" if advice and instead else advice or instead or "mend that, and try again"
+    return f"{advice}, or {instead}" if advice and instead else advice or instead or "fix that and try again"
 
 
 def write_atomically(path: Path, content: str | bytes, instead: str = "") -> None:

@@ -54,7 +54,7 @@ def entropy_rank(weights: Float[Tensor, "d"]) -> Float[Tensor, ""]:
 
 def bounded(images: int, width: int) -> str:
     """What is said beside a RankMe that its images bound; nothing where there are enough of them for their width."""
-    return f"; RankMe is of {images} images for {width} dimensions, and bounded by them" if images < ENOUGH * width else ""
+    return f"; RankMe is bounded by the number of images: {images} for {width} dimensions" if images < ENOUGH * width else ""
 
 
 def spread_rows(tokens: Float[Tensor, "b n d"], rows: int = ROWS) -> Float[Tensor, "r d"]:
@@ -127,7 +127,7 @@ def judge(
         span = f"the teacher's tokens span {effective_rank:.1f} of {width} dimensions"
         return Verdict("partial collapse", span, f"{STEADY}, or larger target blocks (targets.scale)")
     if target_std < 0.1:
-        return Verdict("partial collapse", f"images hardly differ to the teacher (target std {target_std:.3f})", STEADY)
+        return Verdict("partial collapse", f"the teacher's tokens hardly differ between images (target std {target_std:.3f})", STEADY)
     if prediction_std is not None and prediction_std < 0.2 * target_std:
         reason = f"predictions hardly depend on the image (prediction std {prediction_std:.3f}, target std {target_std:.3f})"
         return Verdict("watch", reason, "train longer, or try a larger predictor (predictor.depth) or a higher train.lr.peak")
@@ -135,7 +135,7 @@ def judge(
         reason = f"the student is as far from the teacher as images are from each other (teacher distance {teacher_distance:.2f})"
         return Verdict("watch", reason, "try a lower train.lr.peak, or a lower train.momentum.start so that the teacher follows")
     if rankme is not None and rankme < 2:
-        reason = f"whole images differ in hardly more than one way (RankMe {rankme:.1f})"
+        reason = f"whole images differ along hardly more than one direction (RankMe {rankme:.1f})"
         return Verdict("watch", reason, "try larger target blocks (targets.scale) or stronger actions")
     return Verdict("healthy", f"target std {target_std:.2f}, tokens span {effective_rank:.1f} of {width} dimensions")
 

@@ -124,7 +124,7 @@ class Loop:
         plugins, largest = load_plugins(), agreement(self.accelerator)
         if (warmup := self.durations.warmup) >= steps:
             why = "the learning rate never reaches its peak; set a shorter one"
-            self.display.warn(f"train.lr.warmup is {warmup} steps and the run {steps}: {why}")
+            self.display.warn(f"train.lr.warmup ({warmup} steps) is not shorter than the run ({steps}): {why}")
         if self.checkpoint is not None:
             load_optimizer(self.checkpoint, self.model, self.optimizer)
         if largest(self.start) != self.start:
@@ -216,7 +216,7 @@ class Loop:
                 self.warn(warning.partition(":")[0], f"step {done}: {warning}")
         if (barren := int(self.tally.barren)) >= min(max(every, 2), self.durations.steps):
             culprit = next((name for name, part in inputs.items() if part is not None and not part.isfinite().all()), None)
-            cause = f"{culprit} hold numbers that are not finite: mend them" if culprit else ""
+            cause = f"{culprit} contain values that are not finite: fix them" if culprit else ""
             raise UserError(
                 f"no gradient of the last {barren} steps was finite; {cause or 'lower train.lr.peak, or use launch.precision=fp32'}"
             )

@@ -26,7 +26,7 @@ class Patches(EncoderComponent):
     """One linear layer on each patch."""
 
     name = "patches"
-    width: int = option(16, "numbers of a token", low=1)
+    width: int = option(16, "embedding dimension", low=1)
 
     def build(self, image_size: int) -> Encoder:
         return PatchEncoder(self.width, image_size)

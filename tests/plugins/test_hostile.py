@@ -129,7 +129,7 @@ def iwm(capsys):
         ({"hooks": "class Odd(BaseException): ...\n\n\nraise Odd('so there')\n"}, "Odd: so there"),
         ({"entry_points": "[iwm]\nbad = iwm_try_nowhere\n"}, "No module named 'iwm_try_nowhere'"),
         ({"entry_points": "[iwm]\nbad = iwm_try_bad:hooks\n"}, "AttributeError"),
-        ({"hooks": HOOKS.replace("@hookimpl", "")}, "iwm_actions is no hook without its mark; write @hookimpl above it"),
+        ({"hooks": HOOKS.replace("@hookimpl", "")}, "iwm_actions is not a hook without @hookimpl; write @hookimpl above it"),
         ({"hooks": HOOKS.replace("from {module}.gain import Gain", "raise SystemExit")}, "SystemExit; repair it"),
         ({"hooks": HOOKS.replace("actions", "target_selectors")}, "Gain is no TargetSelector"),
         ({"gain__py": GAIN.replace("def encode", "def code")}, "Gain lacks encode"),

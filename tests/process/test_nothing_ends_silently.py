@@ -198,7 +198,7 @@ def test_input_that_is_not_finite_is_named(iwm, monkeypatch, every):
     status, error = iwm("train", "recipe=tiny", "run=r", f"train.log_every={every}")
     assert status == 2
     line = error.strip().splitlines()[-1]
-    assert "the images that actions=[gain] make hold numbers that are not finite: mend them" in line
+    assert "the images that actions=[gain] make contain values that are not finite: fix them" in line
     assert "lr" not in line
 
 

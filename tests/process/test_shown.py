@@ -192,4 +192,4 @@ def test_warnings_that_come_again_are_told_less_and_less_and_counted():
         warn("a", f"step {number}")
     warn("b", "another kind")
     assert [line.split(" (")[0] for line in told] == [*(f"step {n}" for n in (1, 2, 3, 4, 8, 16, 32)), "another kind"]
-    assert told[6] == "step 32 (such warnings by now: 32; the next is told at 64)"
+    assert told[6] == "step 32 (32 such warnings so far; the next is shown at 64)"

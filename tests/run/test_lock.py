@@ -222,7 +222,7 @@ def test_a_remedy_names_another_place_where_that_helps():
     read_only, full = OSError(errno.EROFS, "read-only"), RuntimeError("I/O error: No space left on device (os error 28)")
     assert remedy(read_only, "choose out=FILE") == "the file system is read-only: choose out=FILE"
     assert remedy(full, "choose out=FILE") == "free some disk space, or choose out=FILE"
-    assert remedy(OSError(99999, "?")) == "mend that, and try again"
+    assert remedy(OSError(99999, "?")) == "fix that and try again"
 
 
 @pytest.mark.parametrize("mask", [0o022, 0o002, 0o077])

@@ -123,7 +123,7 @@ HEALTHY = {"target_std": 0.6, "effective_rank": 60.0, "gain": 0.3}
         ({"effective_rank": 1.7}, "partial collapse: the teacher's tokens span 1.7 of 192 dimensions"),
         ({"effective_rank": 3.0}, "partial collapse: the teacher's tokens span 3.0 of 192 dimensions"),
         ({"effective_rank": 4.0}, None),
-        ({"target_std": 0.05}, "partial collapse: images hardly differ to the teacher"),
+        ({"target_std": 0.05}, "partial collapse: the teacher's tokens hardly differ between images"),
         ({"target_std": 0.2}, None),
     ],
 )
@@ -160,7 +160,7 @@ def test_what_cannot_be_measured_is_no_number():
 
 @pytest.mark.parametrize(("images", "told"), [(256, True), (3071, True), (3072, False)])
 def test_a_rank_of_few_images_says_so(images, told):
-    assert ("bounded by them" in bounded(images, 768)) == told
+    assert ("bounded by the number" in bounded(images, 768)) == told
 
 
 ALIVE = {"target_std": 0.6, "effective_rank": 60.0, "prediction_std": 0.5, "teacher_distance": 0.1, "rankme": 20.0}

@@ -110,7 +110,7 @@ def test_a_verb_that_is_not_installed_says_what_to_install(iwm, monkeypatch, mis
     assert status == 2
     assert len(said.splitlines()) == 1
     if missing != "iwm-devkit":  # whose verbs begin with one of the core
-        assert "pip install iwm brings all of its own" in said
+        assert "`pip install iwm` brings all first-party verbs" in said
 
 
 def test_the_tables_name_all_of_our_plugins():

@@ -27,7 +27,7 @@ def called_alike(classes: Sequence[str]) -> tuple[str, ...]:
     for name in classes:
         spellings.setdefault(alike(name), []).append(name)
     found = [" and ".join(map(repr, names)) for names in spellings.values() if len(names) > 1]
-    return (f"classes whose names differ in case, spaces or Unicode form alone: {listed(found)}",) if found else ()
+    return (f"classes whose names differ only in case, spaces or Unicode form: {listed(found)}",) if found else ()
 
 
 def unknown_to_training(counts: Mapping[str, int], such: int, images: int, classes: Sequence[str]) -> tuple[str, ...]:
@@ -44,8 +44,8 @@ def unknown_to_training(counts: Mapping[str, int], such: int, images: int, class
         f"{name} ({count}{f'; training has {spelled[alike(name)]}' if alike(name) in spelled else ''})"
         for name, count in sorted(counts.items(), key=lambda one: (-one[1], one[0]))
     ]
-    what = f"{such} of {images} validation images are of classes that training does not know"
-    return (f"{what}, and have no label for it: {listed(found)}",) if found else ()
+    what = f"{such} of {images} validation images are of classes that training lacks"
+    return (f"{what}, so they have no label: {listed(found)}",) if found else ()
 
 
 def labels_told(train: "FolderImages", validation: "FolderImages") -> tuple[str, ...]:
@@ -55,7 +55,7 @@ def labels_told(train: "FolderImages", validation: "FolderImages") -> tuple[str,
     notes = unknown_to_training(validation.unknown, validation.unknown.total(), len(validation), train.classes)
     for split, images in ("training", train), ("validation", validation):
         if images.unplaced:
-            notes += (f"{images.unplaced} of {len(images)} {split} images lie in no folder of a class: no label",)
+            notes += (f"{images.unplaced} of {len(images)} {split} images are in no class folder, so they have no label",)
     return notes
 
 

@@ -89,9 +89,9 @@ def nameless(table: Dataset, column: str) -> list[str]:
     if declared(table, column) is not None:  # where -1 says so itself
         return []
     below = sorted(value for value in values(table, column) if isinstance(value, int) and value < 0)
-    notes = [f"{', '.join(map(str, below[:3]))} in the column {column} is taken for no label"] if below else []
+    notes = [f"{', '.join(map(str, below[:3]))} in the column {column} is treated as no label"] if below else []
     blank = sum(any(is_blank(one) for one in (cell if isinstance(cell, list) else [cell])) for cell in cells(table, column))
-    return notes + ([f"the column {column} holds an empty text in {blank} of {len(table)} rows, taken for no label"] if blank else [])
+    return notes + ([f"the column {column} holds an empty text in {blank} of {len(table)} rows, treated as no label"] if blank else [])
 
 
 def passed_over(table: Dataset, usual: tuple[str, ...], holds: Callable[[pa.DataType], bool]) -> list[str]:
@@ -99,7 +99,7 @@ def passed_over(table: Dataset, usual: tuple[str, ...], holds: Callable[[pa.Data
     types = {column.name: column.type for column in table.features.arrow_schema}
     unfit = [f"{column} ({types[column]})" for column in usual if column in types and not holds(types[column])]
     how = "labels are whole numbers, words, or lists of these; cast it, or name another column with data.label_column"
-    return [f"the column {', '.join(unfit)} is passed over: {how}"] if unfit else []
+    return [f"the column {', '.join(unfit)} is ignored: {how}"] if unfit else []
 
 
 def class_names(table: Dataset, column: str) -> tuple[str, ...]:

@@ -73,7 +73,7 @@ class FolderImages(Images):
             self.unknown[name] += 1
 
     def class_of(self, path: str) -> str | None:
-        """The name of the class that the image at a path is of; None: it lies in no folder of a class."""
+        """The name of the class that the image at a path is of; None: it is in no class folder."""
         first, slash, _ = path[len(f"{self.below}/") if self.below else 0 :].partition("/")
         return first if slash else None
 
@@ -101,7 +101,7 @@ class FolderImages(Images):
 
     def why_unlabelled(self, index: int) -> str:
         name = self.class_of(self.describe(index))
-        return "it lies in no folder of a class" if name is None else not_in_training(name, self.classes)
+        return "it is in no class folder" if name is None else not_in_training(name, self.classes)
 
     def mask(self, index: int) -> UInt8[Tensor, "h w"] | None:
         if self.masks is None:

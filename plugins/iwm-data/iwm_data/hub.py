@@ -227,7 +227,7 @@ class Hub(DataSource):
         if not re.fullmatch(r"\w[\w.-]*(/\w[\w.-]*)?", self.path) or local.suffix in (".parquet", ".arrow"):
             raise ValueError(f"there is no file or folder {looked_for(str(local))}: check data.path (data.path=FOLDER, where the data is)")
         if "/" not in self.path and find_spec(f"datasets.packaged_modules.{self.path.partition('.')[0]}"):
-            raise ValueError(f"data.path={self.path} is a reader of files, no dataset, and such may run code: name a dataset, OWNER/NAME")
+            raise ValueError(f"data.path={self.path} is a file reader, not a dataset, and may run code: name a dataset, OWNER/NAME")
         fix = "check the name, data.config, data.revision and the network; or let data.path name a .parquet file or a folder of them"
         what = f"{self.path}, which is no file or folder here, on the Hugging Face hub"
         found = loaded(partial(datasets.load_dataset, self.path, self.config, revision=self.revision, data_dir=self.folder), what, fix)

@@ -1,4 +1,4 @@
-"""Segmentation masks from files: images of one channel whose values are the places of classes.
+"""Segmentation masks from files: images of one channel whose values are class indices.
 
 Decisions:
 - Values are taken as they are, never as colours: grey of 8 or 16 bits, a palette's indices, or black and white as 1 and 0.
@@ -51,7 +51,7 @@ def decode_mask(data: bytes, classes: Sequence[str], what: str, ignored: Sequenc
         except Exception as error:  # as in `decode`
             raise CorruptImage(f"{what}: cannot be decoded: {reason(error)}") from error
     if image.mode not in MODES:
-        raise ValueError(f"{what} has colours ({image.mode}): write masks as images of one channel whose values are the places of classes")
+        raise ValueError(f"{what} has colours ({image.mode}): write masks as images of one channel whose values are class indices")
     values = np.array(image).astype(np.int64)
     counted = [value for value in range(len(classes) + len(ignored)) if value not in ignored][: len(classes)]
     place = np.full(max([*counted, *ignored]) + 1, -1)

@@ -220,7 +220,7 @@ def test_other_splits_are_numbered_by_the_training_classes(tmp_path):
     rows(3, label=(Value("string"), ["c", "d", "b"])).to_parquet(tmp_path / "val.parquet")
     images = Hub(path=str(tmp_path)).open("validation")
     assert (images.classes, labels(images)) == (("b", "d"), [-1, 1, 0])
-    note = "1 of 3 validation images are of classes that training does not know, and have no label for it: c (1)"
+    note = "1 of 3 validation images are of classes that training lacks, so they have no label: c (1)"
     assert images.notes == Hub(path=str(tmp_path)).open("train").notes == (note,)
     assert [images.why_unlabelled(i) for i in range(3)] == ["training has no class c, but b, d", "", ""]
     turned = ClassLabel(names=["dog", "cat"])
@@ -247,7 +247,7 @@ def test_classes_that_training_does_not_know_are_told_of_lists_and_declared_name
     both.save_to_disk(tmp_path / "declared")
     images = Hub(path=str(tmp_path / "declared")).open("validation")
     assert (labels_of := [images.label(i) for i in range(3)]) == [1, -1, -1], labels_of
-    assert images.notes == ("1 of 3 validation images are of classes that training does not know, and have no label for it: lynx (1)",)
+    assert images.notes == ("1 of 3 validation images are of classes that training lacks, so they have no label: lynx (1)",)
 
 
 def test_unlabelled_data(tmp_path):

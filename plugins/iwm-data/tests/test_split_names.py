@@ -83,20 +83,19 @@ def test_validation_images_of_classes_that_training_does_not_know_are_told(tmp_p
     root = put(tmp_path, "train/cat/1.png", "train/dog/2.png", *(f"val/{name}.png" for name in ("Cat/1", "Cat/2", "dog/3", "lynx/4", "5")))
     for split in "train", "validation":
         assert opened(root, split).notes == (
-            "3 of 5 validation images are of classes that training does not know, and have no label for it: "
-            "Cat (2; training has cat), lynx (1)",
-            "1 of 5 validation images lie in no folder of a class: no label",
+            "3 of 5 validation images are of classes that training lacks, so they have no label: Cat (2; training has cat), lynx (1)",
+            "1 of 5 validation images are in no class folder, so they have no label",
         )
     images = opened(root, "validation")
     assert labels(images) == [-1, -1, -1, 1, -1]
-    assert images.why_unlabelled(0) == "it lies in no folder of a class"
+    assert images.why_unlabelled(0) == "it is in no class folder"
     assert images.why_unlabelled(4) == "training has no class lynx, but cat, dog"
 
 
 @pytest.mark.parametrize("names", [("cat", "Cat"), ("cat", "cat "), ("caf\u00e9", "cafe\u0301"), ("a b", "a  b")])
 def test_classes_that_a_reader_takes_for_one_are_told(tmp_path, names):
     one, other = sorted(names)
-    note = f"classes whose names differ in case, spaces or Unicode form alone: {one!r} and {other!r}"
+    note = f"classes whose names differ only in case, spaces or Unicode form: {one!r} and {other!r}"
     assert opened(put(tmp_path, f"{one}/1.png", f"{other}/2.png", "bus/3.png"), holdout=0).notes == (note,)
 
 

@@ -309,7 +309,7 @@ def test_files_of_two_classes_are_told(tmp_path):
 def test_minus_one_is_no_class_and_is_told(tmp_path):
     images = Hub(path=table(tmp_path / "t", label=[0, -1, 2, -1]), holdout=0).open("train")
     assert (images.classes, [images.label(i) for i in range(4)]) == (("0", "2"), [0, -1, 1, -1])
-    assert images.notes == ("-1 in the column label is taken for no label",)
+    assert images.notes == ("-1 in the column label is treated as no label",)
     several = Hub(path=table(tmp_path / "s", label=[[0, -1], [2], [-1], []]), holdout=0).open("train")
     assert several.classes == ("0", "2")
     assert [several.labels(i).tolist() for i in range(4)] == [[True, False], [False, True], [False, False], [False, False]]
@@ -318,17 +318,17 @@ def test_minus_one_is_no_class_and_is_told(tmp_path):
 def test_empty_texts_are_no_class_and_are_told(tmp_path):
     images = Hub(path=table(tmp_path / "t", label=["b", "", "a", " \t", None]), holdout=0).open("train")
     assert (images.classes, [images.label(i) for i in range(5)]) == (("a", "b"), [1, -1, 0, -1, -1])
-    assert images.notes == ("the column label holds an empty text in 2 of 5 rows, taken for no label",)
+    assert images.notes == ("the column label holds an empty text in 2 of 5 rows, treated as no label",)
     several = Hub(path=table(tmp_path / "s", label=[["b", ""], ["a"], [" "], []]), holdout=0).open("train")
     assert several.classes == ("a", "b")
     assert [several.labels(i).tolist() for i in range(4)] == [[False, True], [True, False], [False, False], [False, False]]
-    assert several.notes == ("the column label holds an empty text in 2 of 4 rows, taken for no label",)
+    assert several.notes == ("the column label holds an empty text in 2 of 4 rows, treated as no label",)
 
 
 def test_labels_that_are_none_are_told_with_advice_that_works(tmp_path):
     path = table(tmp_path / "t", label=[0.5, 1.0], kind=["a", "b"])
     (note,) = Hub(path=path, holdout=0).open("train").notes
-    assert note.startswith("the column label (double) is passed over: ")
+    assert note.startswith("the column label (double) is ignored: ")
     with pytest.raises(ValueError, match="set data.label_column to one of kind") as told:
         Hub(path=path, holdout=0, label_column="label").open("train")
     advised = str(told.value).rpartition(" ")[2]

@@ -34,7 +34,7 @@ def check_encoder(component: EncoderComponent, image_size: int | None = None) ->
         encoder = component.build(image_size)
     assert isinstance(encoder, Encoder), f"{what}.build() must return an iwm_core.interfaces.Encoder, got {type(encoder).__name__}"
     width, grid = getattr(encoder, "width", None), getattr(encoder, "grid", None)
-    assert isinstance(width, int), f"{what} needs `width`, the numbers of a token, set in __init__"
+    assert isinstance(width, int), f"{what} needs `width`, the embedding dimension, set in __init__"
     assert isinstance(grid, tuple), f"{what} needs `grid`, rows and columns of patches as a tuple, set in __init__"
     assert len(grid) == 2, f"{what}.grid must be (rows, columns), got {grid}"
     rows, columns = grid

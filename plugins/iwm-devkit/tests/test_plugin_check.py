@@ -88,7 +88,7 @@ LATER = "\n@hookimpl\ndef iwm_recipe_dirs():\n    return ['nowhere']\n"
         ({"needs": "iwm core = 1"}, "metadata", "iwm-try-bad", ("cannot read the dependency 'iwm core = 1'",)),
         ({"metadata": "Name: iwm-try-bad\n"}, "metadata", "iwm-try-bad", ("no version", "pyproject.toml")),
         ({"hooks": "x = 1\n"}, "registration", "iwm-try-bad", ("brings nothing", "@hookimpl")),
-        ({"hooks": HOOKS.replace("@hookimpl", "")}, "hooks", "bad", ("iwm_actions is no hook without its mark", "@hookimpl")),
+        ({"hooks": HOOKS.replace("@hookimpl", "")}, "hooks", "bad", ("iwm_actions is not a hook without @hookimpl", "@hookimpl")),
         ({"hooks": HOOKS.replace("iwm_actions", "iwm_action")}, "hooks", "bad", ("no hook iwm_action;", "did you mean iwm_actions?")),
         ({"hooks": HOOKS.replace("actions()", "actions(event)")}, "hooks", "bad", ("the argument 'event'", "takes no arguments")),
         ({"hooks": HOOKS + "\n@hookimpl\ndef iwm_step_end(evnt): ...\n"}, "hooks", "bad", ("'evnt'", "is called event")),

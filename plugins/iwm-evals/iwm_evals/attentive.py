@@ -97,7 +97,7 @@ class AttentiveProbe(Evaluator):
         found = metrics["attentive"]
         chance = found.controls["chance"].value
         summary = (
-            f"the head {self.head}, trained on {len(labels)} images, names the class of {found.value:.1%} of the images "
+            f"the head {self.head}, trained on {len(labels)} images, classifies {found.value:.1%} of the images correctly "
             f"({found.low:.1%} to {found.high:.1%}), where pixels give {found.controls['raw'].value:.1%}, "
             f"colours {found.controls['colour'].value:.1%} and chance {chance:.1%}{left_out(others, len(right['']))}"
         )

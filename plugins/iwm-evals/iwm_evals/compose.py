@@ -226,6 +226,6 @@ def sum_up(metrics: dict[str, Metric]) -> str:
     once, twice, second = (metrics[f"compose.{name}"] for name in ("once", "twice", "second"))
     interval = f"{twice.low:.2f} to {twice.high:.2f}"
     return (
-        f"two steps have {twice.value:.2f} ({interval}) of the squared error of not moving, one step {once.value:.2f}; "
+        f"the squared error of two steps is {twice.value:.2f} ({interval}) times that of not moving, of one step {once.value:.2f}; "
         f"the second step alone has {second.value:.2f}, and latents re-enter with R² {metrics['reentry'].value:.2f}"
     )

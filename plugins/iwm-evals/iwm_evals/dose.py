@@ -195,4 +195,4 @@ def sum_up(metrics: dict[str, Metric], sweeps: list[Sweep]) -> str:
     text = f"predictions move by {dose.value:z.2f} ({dose.low:z.2f} to {dose.high:z.2f}) where the truth moves by 1"
     by_slope = sorted((metrics[f"dose.{sweep.name}"].value, sweep.name) for sweep in sweeps)
     text += f", least with {by_slope[0][1]} ({by_slope[0][0]:z.2f})" if len(sweeps) > 1 else ""
-    return f"{text}; they have {error:.2f} of the squared error of not moving, {null:.2f} when told nothing"
+    return f"{text}; their squared error is {error:.2f} times that of not moving, {null:.2f} times with the null action"

@@ -180,7 +180,7 @@ def sum_up(metrics: dict[str, Metric]) -> str:
     error = metrics["error"]
     null = error.controls["null"].value
     text = (
-        f"prediction error is {error.value:.3f} ({error.low:.3f} to {error.high:.3f}) of what leaving the source as it is gets, "
-        f"{null:.3f} told nothing"
+        f"prediction error is {error.value:.3f} ({error.low:.3f} to {error.high:.3f}) times that of leaving the source unchanged, "
+        f"{null:.3f} times with the null action"
     )
-    return f"{text}; {metrics['unexplained'].value:.3f} of the targets' variance is missed" if "unexplained" in metrics else text
+    return f"{text}; {metrics['unexplained'].value:.3f} of the targets' variance is not explained" if "unexplained" in metrics else text

@@ -73,9 +73,9 @@ class Probe(Evaluator):
         linear = metrics["linear"]
         chance = linear.controls["chance"].value
         summary = (
-            f"a linear probe names the class of {linear.value:.1%} of the images ({linear.low:.1%} to {linear.high:.1%}), "
+            f"a linear probe classifies {linear.value:.1%} of the images correctly ({linear.low:.1%} to {linear.high:.1%}), "
             f"where pixels give {linear.controls['raw'].value:.1%}, colours {linear.controls['colour'].value:.1%} "
-            f"and chance {chance:.1%}; nearest neighbours name {metrics['knn'].value:.1%}{left_out(others, len(validation.labels))}"
+            f"and chance {chance:.1%}; nearest neighbours reach {metrics['knn'].value:.1%}{left_out(others, len(validation.labels))}"
         )
         chart = compare(
             "probe",

@@ -146,7 +146,7 @@ def test_chart_and_summary(tmp_path):
     assert told.y == pytest.approx([0.25, 0.25, 0.25, 0.25, 0.0], abs=1e-5)
     assert nothing.y == pytest.approx([1.0] * 4, abs=1e-5)
     assert told.x == [*nothing.x, "between one step and two"]
-    assert "two steps have 0.25 (0.25 to 0.25) of the squared error of not moving, one step 0.25" in found.summary
+    assert "the squared error of two steps is 0.25 (0.25 to 0.25) times that of not moving, of one step 0.25" in found.summary
     assert found.summary.endswith("R² 1.00")
     assert set(found.about) == {"compose", "reentry"}
 

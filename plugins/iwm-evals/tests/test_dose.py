@@ -79,7 +79,7 @@ def test_charts_show_the_dose_read_beside_the_truth(tmp_path):
         assert all(low <= y <= high for low, y, high in zip(predicted.low, predicted.y, predicted.high, strict=True))
         assert nothing.y == pytest.approx([0.0] * 11, abs=1e-6)
     assert found.summary.startswith("predictions move by 0.50 (0.50 to 0.50) where the truth moves by 1, least with slide.")
-    assert found.summary.endswith("; they have 0.25 of the squared error of not moving, 1.00 when told nothing")
+    assert found.summary.endswith("; their squared error is 0.25 times that of not moving, 1.00 times with the null action")
 
 
 def arc(doses):

@@ -134,7 +134,7 @@ def test_a_model_that_knows_one_parameter_knows_that_part_alone(tmp_path):
     assert bars.x == ["all", "shade.gain", "shade.tint"]
     assert bars.y == [found.metrics[name].value for name in ("mrr", "mrr.shade.gain", "mrr.shade.tint")]
     assert bars.low[0] < bars.y[0] < bars.high[0]
-    assert "shade.gain 1.000 is told apart best and shade.tint 0.211 worst" in found.summary
+    assert "shade.gain 1.000 is recognised best and shade.tint 0.211 worst" in found.summary
 
 
 def test_parts_can_be_left_out_and_change_nothing_else(tmp_path):

@@ -158,7 +158,7 @@ def test_the_summary_says_how_far_off_in_words(tmp_path):
     assert found.summary.startswith(f"cem finds the action between two images with {relative.value:.2f} ({relative.low:.2f} to ")
     assert "where chance is by 0." in found.summary
     zeros = f"{found.metrics['planning_relative.cem_null'].value:.2f} of answering zeros"
-    assert f"of chance's error, below the {zeros} (" in found.summary
+    assert f"times a guess's error, below the {zeros} (" in found.summary
     assert "no better than the" in measure(KnownModel(blind), tmp_path, images=20).summary, "above zeros, and at chance"
     assert set(found.about) == {"planning", "planning_relative"}
 

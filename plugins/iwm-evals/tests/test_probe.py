@@ -55,7 +55,7 @@ def test_a_class_that_tokens_know_is_found(tmp_path):
     assert found.settings["train_images"] == 400
     assert set(found.settings["linear"]) == {"lr", "weight_decay", "at_edge"}
     assert set(found.about) == {"linear", "knn"}
-    assert "a linear probe names the class of 100.0% of the images" in found.summary
+    assert "a linear probe classifies 100.0% of the images correctly" in found.summary
     (chart,) = found.charts
     assert [(series.label, series.x) for series in chart.series] == [
         (label, ["linear probe", "nearest neighbours"]) for label in ("features", "raw pixels", "colours alone")

@@ -36,7 +36,7 @@ class Backbone(nn.Module, ABC):
     """Images to the tokens that heads are given. What is trained of it are its parameters that require gradients.
 
     Attributes:
-        width: numbers of a token, ``d``.
+        width: embedding dimension, ``d``.
         grid: rows and columns of the tokens' places; None where they lie on no grid, so that no dense head can use them.
         asks_task: the tokens depend on the task, so that each task costs a pass of its own, as far as `for_each` does not share it.
     """

@@ -2,7 +2,7 @@
 
 from iwm_core.interfaces.commands import Command
 
-CHECKPOINT = "checkpoint=step_N takes an older checkpoint than the newest."
+CHECKPOINT = "checkpoint=step_N uses an older checkpoint."
 
 VERBS = [
     Command(
@@ -30,7 +30,7 @@ VERBS = [
             "predict RUN IMAGE-or-FOLDER … [out=FOLDER|FILE.csv]": "a tuned model's answers as a table and as masks",
         },
         more=(
-            "batch=64 images are answered at once, workers=2 processes read them, device=auto computes.",
+            "batch=64: images a pass; workers=2: processes that read them; device=auto: where to compute.",
             CHECKPOINT,
         ),
         examples=(
@@ -48,7 +48,7 @@ VERBS = [
         },
         more=(
             "key=value is for all protocols, NAME:key=value for one. Protocols are the recipes tune/NAME.",
-            "Asked for again, it goes on where it was interrupted.",
+            "Run again, it continues where it was interrupted.",
             CHECKPOINT,
         ),
         examples=(

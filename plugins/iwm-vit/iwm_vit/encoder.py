@@ -102,7 +102,7 @@ class TimmViT(EncoderComponent):
     pretrained: bool = option(False, "start from timm's weights (network, or a cached file)")
     positions: str = option("sincos", "fixed 2-D sin-cos without class token, or the model's own", choices=("sincos", "model"))
     patch_size: int | None = option(None, "side of a patch in pixels; null: the model's", low=1)
-    width: int | None = option(None, "numbers of a token; null: the model's", low=4)
+    width: int | None = option(None, "embedding dimension; null: the model's", low=4)
     depth: int | None = option(None, "blocks; null: the model's", low=1)
     heads: int | None = option(None, "attention heads; null: the model's", low=1)
     drop_path: float = option(0.0, "stochastic depth of the last block", low=0, high=1)

@@ -77,7 +77,7 @@ def check_hooks(module: Any) -> None:
     near = [name for name in dir(module) if name.startswith("iwm_") and callable(getattr(module, name)) and name not in hooks_of(module)]
     marked = [*forgotten_marks(module, specs), *(name for name in near if not isinstance(getattr(module, name), type))]
     forgotten = list(dict.fromkeys(marked))
-    assert not forgotten, f"{', '.join(forgotten)} is no hook without its mark: write @hookimpl above it, or name it otherwise"
+    assert not forgotten, f"{', '.join(forgotten)} is not a hook without @hookimpl: write @hookimpl above it, or name it otherwise"
 
 
 def check_given(kind: ComponentKind, function: Any) -> str:

@@ -19,7 +19,7 @@ def sum_up(metrics: dict[str, Metric], parts: list[str]) -> str:
     if len(parts) < 2 or metrics[f"mrr.{by_value[-1]}"].low <= chances[by_value[-1]]:
         return text
     worst, best = (f"{part} {metrics[f'mrr.{part}'].value:.3f}" for part in (by_value[0], by_value[-1]))
-    return f"{text}; alone, {best} is told apart best and {worst} worst"
+    return f"{text}; alone, {best} is recognised best and {worst} worst"
 
 
 def chart_parts(metrics: dict[str, Metric], parts: list[str]) -> Chart:

@@ -18,7 +18,7 @@ def sum_up(metrics: dict[str, Metric], searches: list[str], told: str, names: li
     relative = metrics[f"planning_relative.{told}"]
     zeros = relative.controls["null"].value
     interval = f"{relative.low:.2f} to {relative.high:.2f}"
-    text = f"{told} finds the action between two images with {relative.value:.2f} ({interval}) of chance's error"
+    text = f"{told} finds the action between two images with {relative.value:.2f} ({interval}) times a guess's error"
     text += f", {'no better than' if relative.high >= zeros else 'below'} the {zeros:.2f} of answering zeros"
     others = [f"{search} {metrics[f'planning_relative.{search}'].value:.2f}" for search in searches if search != told]
     text += f" ({', '.join(others)})" if others else ""
@@ -73,7 +73,7 @@ def show_plans(metrics: dict[str, Metric], told: str, rows: list[Row]) -> Galler
     relative = metrics[f"planning_relative.{told}"]
     return Gallery(
         name="planning",
-        title=f"Action inference: {relative.value:.2f} of chance's error",
+        title=f"Action inference: {relative.value:.2f} times a guess's error",
         subtitle=f"95 % interval {relative.low:.2f} to {relative.high:.2f}   ·   {relative.n} images, searched by {told}",
         headings=("source", "goal", "made by the action found")[: len(rows[0].images)] if rows else (),
         rows=tuple(rows),

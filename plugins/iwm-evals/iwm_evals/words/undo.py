@@ -68,13 +68,13 @@ def show(metrics: dict[str, Metric], rows: list[Row]) -> Gallery:
         f"   ·   {undone:.0%} closer to clean, {metrics['undone'].controls['null'].value:.0%} told nothing",
         headings=("corrupted source", "clean target", "nearest to prediction"),
         rows=tuple(rows),
-        about="On the right is which the prediction lies nearest to: the clean image, the corrupted one, or one corrupted otherwise.",
+        about="On the right is which the prediction lies nearest to: the clean image, the corrupted one, or one corrupted in another way.",
     )
 
 
 def sum_up(metrics: dict[str, Metric]) -> str:
     """The numbers that matter, in one sentence."""
     undo, undone = metrics["undo"], metrics["undone"].value
-    text = f"of the squared distance from corrupted to clean images {undo.value:.3f} ({undo.low:.3f} to {undo.high:.3f}) is left"
+    text = f"{undo.value:.3f} ({undo.low:.3f} to {undo.high:.3f}) of the squared distance from corrupted to clean images is left"
     null = metrics["undone"].controls["null"].value
-    return f"{text}; {undone:.0%} of predictions lie closer to clean than to corrupted, {null:.0%} told nothing"
+    return f"{text}; {undone:.0%} of predictions are closer to clean than to corrupted, {null:.0%} with the null action"

@@ -48,7 +48,7 @@ def check_backbone(protocol: Protocol, parts: WorldModelParts, tasks: int) -> No
     assert isinstance(backbone, Backbone), f"{what}: build() must return an iwm_tasks.interfaces.Backbone, got {type(backbone).__name__}"
     width: Any = getattr(backbone, "width", None)
     grid: Any = getattr(backbone, "grid", "missing")
-    assert isinstance(width, int), f"{what} needs `width`, the numbers of a token, set in __init__"
+    assert isinstance(width, int), f"{what} needs `width`, the embedding dimension, set in __init__"
     fits = grid is None or (isinstance(grid, tuple) and len(grid) == 2)
     assert fits, f"{what} needs `grid`, rows and columns of the tokens as a tuple, or None where they lie on no grid; set it in __init__"
     images, task = smooth_images(BATCH, parts.image_size), torch.arange(BATCH) % tasks

@@ -83,7 +83,7 @@ class NarrowViTComponent(PredictorComponent):
     module: ClassVar[type[NarrowViT]] = NarrowViT
 
     depth: int = option(12, "blocks", low=1)
-    width: int = option(384, "numbers of a token inside the predictor", low=4)
+    width: int = option(384, "embedding dimension inside the predictor", low=4)
     heads: int = option(12, "attention heads", low=1)
     mlp_ratio: float = option(4.0, "width of the MLP over width", low=0.1)
 

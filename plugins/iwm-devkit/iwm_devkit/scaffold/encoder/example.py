@@ -43,7 +43,7 @@ class Example(EncoderComponent):
 
     # A field is an option of recipes and of the command line; its range is checked, its text shown by `iwm components`.
     patch_size: int = option(8, "side of a patch in pixels", low=1)
-    width: int = option(96, "numbers of a token", low=1)
+    width: int = option(96, "embedding dimension", low=1)
     depth: int = option(3, "blocks", low=1)
     heads: int = option(4, "attention heads", low=1)
 

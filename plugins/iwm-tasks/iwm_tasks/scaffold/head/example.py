@@ -32,7 +32,7 @@ class Example(HeadComponent):
     # dense = True: a head for masks, from tokens on their grid, [b d gh gw], to maps [b o h w] of any size
 
     # A field is an option of recipes and of the command line; its range is checked, its text shown by `iwm components`.
-    hidden: int = option(256, "numbers of the hidden layer", low=1)
+    hidden: int = option(256, "dimension of the hidden layer", low=1)
 
     def build(self, width: int, outputs: int) -> nn.Module:
         return ExampleHead(self, width, outputs)
