@@ -30,6 +30,17 @@ _Loader.add_implicit_resolver(
 )
 
 
+class _Dumper(yaml.SafeDumper):
+    """Quotes what the loader would not read as a text, such as a checksum of digits and one ``e``."""
+
+    yaml_implicit_resolvers = _Loader.yaml_implicit_resolvers
+
+
+def written_yaml(content: dict[str, Any]) -> str:
+    """A YAML text that `plain_yaml` reads as this content."""
+    return yaml.dump(content, Dumper=_Dumper, sort_keys=False)
+
+
 def plain_yaml(text: str) -> Any:
     """What a YAML text holds: mappings by text, lists, texts, numbers, truth values and nulls.
 

@@ -145,7 +145,7 @@ def put_aside(file: Path, settings: Settings) -> Path | None:
 
 def title_of(name: str, step: int, place: Place) -> str:
     """What a table of numbers is called."""
-    return f"{name} at step {step}" + ("" if place.own else f", measured with other settings: {place.differing}")
+    return f"{name} at step {step}" + ("" if place.own else f", measured otherwise: {place.differing}")
 
 
 def tell_apart(folder: Path, name: str, place: Place, display: Display) -> None:

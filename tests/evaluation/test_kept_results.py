@@ -187,14 +187,14 @@ def test_it_is_said_what_is_the_recipes(dial, capsys):
     assert dispatch(["eval", "r", "evaluators.dial.at=2"]) == 0
     out = capsys.readouterr().out
     (other,) = Path("r/eval/dial").glob("*.json")
-    assert "dial at step 6, measured with other settings: at=2" in out
+    assert "dial at step 6, measured otherwise: at=2" in out
     assert f"wrote {other}" in out
     assert "measured with at=2: kept apart; what the recipe's own settings measure, r/eval/dial.json, is as it was" in out
     own, apart = iwm_core.measured("r")
     assert (own.own, own.differing, own.metrics["dial"].value) == (True, "", 1.0)
     assert (apart.own, apart.differing, apart.metrics["dial"].value) == (False, "at=2", 2.0)
     page = report("r")
-    assert "measured with other settings: at=2 (step 6)" in page.text
+    assert "measured otherwise: at=2 (step 6)" in page.text
     assert page.row("dial", table=0)[1] == "1.000"
     assert page.row("dial", table=1)[1] == "2.000"
 
@@ -223,7 +223,7 @@ def test_an_older_checkpoint_is_measured_beside_the_newest(dial, capsys):
     (other,) = Path("r2/eval/dial").glob("*.json")
     assert (content(other)["checkpoint"], content(other)["step"]) == ("step_4", 4)
     assert [one.differing for one in iwm_core.measured("r2")] == ["", "checkpoint=step_4"]
-    assert "measured with other settings: checkpoint=step_4" in report("r2").text
+    assert "measured otherwise: checkpoint=step_4" in report("r2").text
 
 
 def test_nothing_to_measure_with_other_settings_says_nothing_of_the_recipes(dial):
@@ -296,7 +296,7 @@ def test_a_result_of_the_old_format_is_read_measured_anew_and_kept(dial, verb):
     assert content(kept) == OLD
     page = report("r")
     assert page.row("dial", table=0)[1] == "1.000"
-    assert "measured with other settings: at=16 (step 6, by an earlier version)" in page.text
+    assert "measured otherwise: at=16 (step 6, by an earlier version)" in page.text
     assert page.row("dial", table=1)[1] == "0.950"
     before = files()
     assert dial("resume", "r") == (0, "")

@@ -16,7 +16,7 @@ from omegaconf import OmegaConf
 
 from iwm_core.recipe.shapes import NAME, Name, fitting
 from iwm_core.run.files import append, write_record
-from iwm_core.run.plain import plain_yaml
+from iwm_core.run.plain import plain_yaml, written_yaml
 from iwm_core.run.stored import Damaged, checksum_of_file, read_json, read_log, read_text, read_yaml, sealed
 
 
@@ -231,3 +231,11 @@ def test_a_text_is_of_bounded_size(tmp_path):
     path.write_text("a: 1\n" + "#" * (1 << 20))
     with pytest.raises(Damaged, match="larger than the 1 MiB"):
         read_text(path)
+
+
+@given(
+    st.text().filter(lambda text: "${" not in text) | st.sampled_from(["5523e104", "12345678", "1e5", "0x1f", "yes", "2026-01-01", "~", ""])
+)
+def test_any_text_is_read_back_from_yaml(text):
+    """A checksum of eight digits with an ``e`` among them was read as a number, in one of seventy records."""
+    assert plain_yaml(written_yaml({"checksum": text, "words": [text]})) == {"checksum": text, "words": [text]}

@@ -11,13 +11,12 @@ import shlex
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-import yaml
-
 from iwm_core.interfaces.errors import UserError
 from iwm_core.recipe.anchor import anchor_words
 from iwm_core.recipe.shapes import NAME
 from iwm_core.run.files import numbered, write_atomically
 from iwm_core.run.lock import WRITER
+from iwm_core.run.plain import written_yaml
 from iwm_core.run.stored import Damaged, read_yaml, sealed
 
 DEFAULT: tuple[str, ...] = ("probe_linear", "probe_attentive", "encoder", "predictor", "predictor_random", "end_to_end")
@@ -149,4 +148,4 @@ def write_folder(folder: Path, asked: Asked) -> None:
     Raises:
         UserError: it cannot be written.
     """
-    write_atomically(folder / FILE, yaml.safe_dump(sealed(asdict(asked)), sort_keys=False, allow_unicode=True))
+    write_atomically(folder / FILE, written_yaml(sealed(asdict(asked))))
