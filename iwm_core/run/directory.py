@@ -4,6 +4,7 @@ import math
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -68,6 +69,7 @@ class Run:
         """
         return read_config(self.path / "config.yaml")
 
+    @cached_property
     def edited(self) -> bool:
         """Whether somebody has changed the frozen config and taken its checksum out; earlier versions wrote neither that nor a format."""
         content = plain_yaml(read_text(self.path / "config.yaml"))

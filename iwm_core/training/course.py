@@ -79,7 +79,7 @@ def resume(path: str, overrides: list[str]) -> int:
         if not finished(run, kind, checkpoint):
             kind.check_resumed(recipe, restored=checkpoint is not None)
         display.say(f"continuing from {checkpoint.name if checkpoint else 'the start'}")
-        if checkpoint and run.edited():
+        if checkpoint and run.edited:
             display.warn(f"config.yaml was edited: what it says holds from {checkpoint.name} on, all before was made without it")
         return carry_on(run, recipe, checkpoint, overrides, display)
 
@@ -155,10 +155,10 @@ def is_complete(run: Run, recipe: Any, checkpoint: Path) -> bool:
 
 def finished(run: Run, kind: RunKind, checkpoint: Path | None) -> bool:
     """Whether a run's newest checkpoint is its last, as far as an unchanged config tells, and what its kind does after that is done."""
-    if checkpoint is None or run.edited():
+    if checkpoint is None:
         return False
     state = read_state(checkpoint)
-    return state["step"] >= state["steps"] and kind.finished(run)
+    return state["step"] >= state["steps"] and not run.edited and kind.finished(run)
 
 
 def work_here(path: str, overrides: list[str], quiet: bool) -> int:

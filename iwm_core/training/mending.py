@@ -13,7 +13,7 @@ from iwm_core.data.quarantine import Corrupt
 from iwm_core.interfaces.errors import UserError
 from iwm_core.recipe.shapes import fitting
 from iwm_core.run.directory import Run
-from iwm_core.run.files import write_atomically, writing
+from iwm_core.run.files import numbered, write_atomically, writing
 from iwm_core.run.saved import Logged, MeasuredLine, Step, read_not_applicable, read_state, saved_steps, step_of
 from iwm_core.run.scorecard import read_result
 from iwm_core.run.stored import Damaged, check_folder, read_log
@@ -85,12 +85,7 @@ def set_aside(path: Path, ending: str = "damaged") -> Path:
     Raises:
         UserError: it cannot be renamed.
     """
-    number = 1
-    while True:
-        place = path.with_name(f"{path.name}.{ending}" + (f"-{number}" if number > 1 else ""))
-        if not (place.exists() or place.is_symlink()):
-            break
-        number += 1
+    place = next(free for free in numbered(path.with_name(f"{path.name}.{ending}")) if not (free.exists() or free.is_symlink()))
     try:
         path.rename(place)
     except OSError as error:

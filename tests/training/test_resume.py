@@ -137,7 +137,7 @@ def test_kills_of_a_tuning_lose_nothing(commands):
         exists = (folder / "killed/config.yaml").exists()
         words = ["resume", "killed"] if exists else [*tune, "run=killed"]
         killed += commands(*words, kill_after=rng.uniform(0.5, 0.9) * short) == -9
-    assert killed > 0
+    assert killed > 1
     assert commands("resume", "killed", "launch.workers=2") == 0
     assert_same(folder / "whole", folder / "killed")
     logged = [json.loads(line)["step"] for line in (folder / "killed/metrics.jsonl").read_text().splitlines()]

@@ -3,6 +3,7 @@
 import shlex
 
 from iwm_core.evaluation.reading import RunRecord
+from iwm_core.process.shown import as_word
 
 
 def commands(run: RunRecord) -> list[str]:
@@ -18,7 +19,7 @@ def train_command(run: RunRecord) -> str:
     words = run.environment.get("command") or []
     if words[1:2] in (["train"], ["tune"]) and any(word.startswith("recipe=") for word in words):
         return shlex.join(["iwm", *(word for word in words[1:] if not word.startswith("run="))])
-    again, config = shlex.quote(f"{run.path}-again"), shlex.quote(str(run.path / "config.yaml"))
+    again, config = as_word(f"{run.path}-again"), as_word(run.path / "config.yaml")
     return f"mkdir {again} && cp {config} {again} && iwm resume {again}"
 
 

@@ -18,7 +18,7 @@ import io
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from itertools import count
+from itertools import islice
 from pathlib import Path
 
 from jaxtyping import Float
@@ -26,7 +26,7 @@ from torch import Tensor
 
 from iwm_core.interfaces import NOT_COUNTED
 from iwm_core.interfaces.errors import UserError
-from iwm_core.run.files import writing
+from iwm_core.run.files import numbered, writing
 from iwm_tasks.prediction.masks import colour, make_mask, save_png
 from iwm_tasks.tuning.tuned import Tuned
 
@@ -223,16 +223,13 @@ def is_table(out: str) -> bool:
 def free_name(path: Path) -> Path:
     """The path with the first number that makes it free."""
     name = path.stem.strip(".") or "answers"
-    return next(free for number in count(2) if not (free := path.parent / f"{name}-{number}{path.suffix}").exists())
+    return next(free for free in islice(numbered(path.parent / name, path.suffix), 1, None) if not free.exists())
 
 
 def free_folder(base: Path) -> Path:
     """Make and return the folder, with a number where it is taken."""
-    path, number = base, 1
-    while True:
-        try:
+    for path in numbered(base):
+        with suppress(FileExistsError):
             path.mkdir()
             return path
-        except FileExistsError:
-            number += 1
-            path = base.with_name(f"{base.name}-{number}")
+    raise AssertionError("there is always another number")
