@@ -34,11 +34,6 @@ class Worlds:
             assert dispatch(["train", *words]) == 0
         return str(path)
 
-    def tuned(self, recipe: str) -> Path:
-        """The directory of a tuning of the plain one, which tests may read but not change."""
-        path = self.folder / recipe
-        return path if path.exists() else tune(self(), recipe, run=str(path))
-
 
 def tune(world: str, recipe: str, *options: str, run: str = "tuned") -> Path:
     """Tune a world model; returns the run's directory."""

@@ -114,13 +114,7 @@ def make_runs(folder: Path) -> None:
     done(*tune, "run=tuned")
     done(*tune, "run=tuned-other", "train.seed=1")
     done(*tune, "run=folder/probe_linear-seed0", "train.seed=0")
-    from iwm_tasks.comparison.asked import read_asked
-    from iwm_tasks.comparison.folder import write_folder
-
-    here = Path.cwd()
-    os.chdir(folder)
-    write_folder(Path("folder"), read_asked("whole", [word for word in COMPARE[2:] if word != "run=folder"])[0])
-    os.chdir(here)
+    begin_comparison(folder, "folder", "whole")
     done(*COMPARE)
     for name in ("whole", "other", "tuned", "tuned-other"):
         note(folder / name)
@@ -133,10 +127,20 @@ def make_runs(folder: Path) -> None:
     for name in ("world", "tuned"):
         done("report", name)
     Image.new("RGB", (20, 20), (90, 20, 200)).save(folder / "image.png")
-    shutil.copytree(folder / "folder", folder / "folder-other", ignore=shutil.ignore_patterns("probe_linear-seed0"))
+    shutil.copytree(folder / "folder", folder / "folder-other", ignore=shutil.ignore_patterns("probe_linear-seed0", "comparison.yaml"))
+    begin_comparison(folder, "folder-other", "other")
     shutil.copytree(folder / "tuned-other", folder / "folder-other/probe_linear-seed0")
-    changed = folder / "folder-other/comparison.yaml"
-    changed.write_text(changed.read_text().replace("world_model: whole", "world_model: other").partition("checksum:")[0])
+
+
+def begin_comparison(folder: Path, name: str, world: str) -> None:
+    """The folder of a comparison, as `iwm compare` writes it before its first job."""
+    from iwm_tasks.comparison.asked import read_asked
+    from iwm_tasks.comparison.folder import write_folder
+
+    here = Path.cwd()
+    os.chdir(folder)
+    write_folder(Path(name), read_asked(world, [word for word in COMPARE[2:] if word != "run=folder"])[0])
+    os.chdir(here)
 
 
 def note(path: Path) -> None:

@@ -61,14 +61,16 @@ class Table:
     """
 
     def __init__(self, folder: Path, seed: int) -> None:
-        self.folder, self.seed, self.place = folder, seed, folder / "cell"
+        self.folder, self.seed, self.place = folder / "made", seed, folder / "cell"
         prepare(folder)
-        make_runs(folder)
+        self.place.mkdir()
+        make_runs(self.place)  # where they are damaged: what has moved is written anew
+        self.place.rename(self.folder)
         self.references: dict[tuple[str, str], tuple[Tree, str]] = {}
         self.cells = [
             Cell(name, verb, file, how)
             for (name, verb) in COMMANDS
-            for file in files_of(folder / name)
+            for file in files_of(self.folder / name)
             for how in DAMAGES
             if how != "other run's" or self.differs(name, file)
         ]
@@ -161,6 +163,7 @@ def check(folder: Path, number: int | None, seed: int, tell: Callable[[str], obj
     """Try all cells, or a number of them; returns what is not as the table says."""
     table = Table(folder, seed)
     todo = [cell for cell in table.cells if only in " ".join(cell)]
+    assert todo, "nothing to try"
     random.Random(seed).shuffle(todo)
     wrong, counts, slowest = list[str](), Counter[str](), 0.0
     for cell in todo[:number]:

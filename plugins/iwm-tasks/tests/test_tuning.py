@@ -43,7 +43,9 @@ def numbers_that_changed(run):
 
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_what_is_frozen_stays_and_what_is_counted_changes(tiny, worlds, recipe, capsys):
-    world, run = worlds(), worlds.tuned(recipe)
+    world = worlds()
+    capsys.readouterr()
+    run = tune(world, recipe)
     said = capsys.readouterr().out
     cost, changed = content(run, "cost.json"), numbers_that_changed(run)
     assert cost["trained"] == sum(changed.values())
@@ -181,9 +183,9 @@ def test_it_learns_what_there_is_to_learn_and_writes_it_down(tiny, worlds, capsy
 
 
 def test_a_report_of_tuned_runs(tiny, worlds, capsys):
-    for recipe in ("predictor", "probe_linear"):
-        shutil.copytree(worlds.tuned(recipe), recipe)
     runs = ["predictor", "probe_linear"]
+    for recipe in runs:
+        tune(worlds(), recipe, run=recipe)
     assert dispatch(["report", runs[0]]) == 0
     page = Path(runs[0], "report.html").read_text()
     assert "accuracy" in page
