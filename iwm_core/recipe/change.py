@@ -4,7 +4,9 @@ from typing import Any
 
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
+from iwm_core.interfaces.errors import UserError
 from iwm_core.plugins.loader import load_plugins
 from iwm_core.recipe.anchor import anchor
 from iwm_core.recipe.compose import component_defaults, prune
@@ -40,6 +42,10 @@ def change(config: DictConfig, overrides: list[str], allowed: tuple[str, ...], v
         else:
             OmegaConf.update(config, override.key_or_group, override.value(), force_add=True)
     prune(config, parsed)
+    try:
+        OmegaConf.resolve(config)
+    except OmegaConfBaseException as error:  # an interpolation that leads nowhere
+        raise UserError(f"{error.full_key}: {str(error).splitlines()[0]}") from error
     anchor(config, {override.key_or_group.partition(".")[0] for override in parsed})
     return config
 

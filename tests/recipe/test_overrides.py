@@ -211,6 +211,24 @@ def test_images_of_a_relative_path_are_the_same_from_two_folders(tiny, tmp_path,
     assert change(changed, ["launch.workers=1"], ("launch",), "eval").data.path == "photos"
 
 
+def test_a_reference_in_a_change_is_followed_once_or_refused(tiny, tmp_path, monkeypatch):
+    """As in a recipe: a run's own settings are plain data."""
+    monkeypatch.chdir(tmp_path)
+    Path("7").mkdir()
+    config = compose("tiny", ["train.seed=7"])[0]
+    changed = change(config, ["data=folder", "data.path=${train.seed}", "launch.workers=${train.seed}"], ("data", "launch"), "eval")
+    assert OmegaConf.to_container(changed, resolve=False)["data"]["path"] == str(tmp_path / "7")
+    assert changed.launch.workers == 7
+    for words in (
+        ["data=folder", "data.path=${x}"],
+        ["launch.workers=${x}"],
+        ["launch=${x}"],
+        ["evaluators=[mrr]", "evaluators.mrr.bank=${x}"],
+    ):
+        with pytest.raises(UserError):
+            change(config, words, ("data", "launch", "evaluators"), "eval")
+
+
 @given(st.text(alphabet="ab\\'\"=[]{},: $é\t", max_size=12).filter(lambda text: "${" not in text))
 def test_any_text_can_be_a_quoted_value(text):
     assert parse([f"run={quoted(text)}"])[0].value() == text
