@@ -19,6 +19,8 @@ def anchor(config: DictConfig, chosen: Container[str] | None = None) -> None:
     nodes = [(kind, config[group]) for group, kind in of(schema, single()).items() if group in looked]
     nodes += [(kind, node) for group, kind in of(schema, several()).items() if group in looked for node in config[group].values()]
     for kind, node in nodes:
+        if not isinstance(node, DictConfig) or "name" not in node:
+            continue  # options of what is not chosen: `thaw` says so
         for option in dataclasses.fields(load_plugins().component(kind, node.name)):
             value = node.get(option.name)
             if option.metadata.get("path") and value and os.path.exists(there := os.path.expanduser(str(value))):  # noqa: PTH110, PTH111

@@ -7,12 +7,13 @@ Decisions:
 """
 
 import itertools
+import math
 import re
 import shlex
 from collections.abc import Sequence
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override, ValueType
+from hydra.core.override_parser.types import Glob, Override, Sweep, ValueType
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
@@ -22,6 +23,11 @@ from iwm_core.interfaces.runs import RunKind, Schema
 from iwm_core.recipe.files import find_recipe, find_recipes
 from iwm_core.recipe.own_settings import begun_with, check_length, check_settings, instead, keys_of
 from iwm_core.recipe.schema import schemas, single
+
+MANY = 10_000
+"""Jobs of a sweep."""
+ENDLESS = (ValueType.GLOB_CHOICE_SWEEP, ValueType.INTERVAL_SWEEP)
+"""Sweeps whose values only an optimiser, or whoever knows the choices, could list."""
 
 ON_RESUME = ("launch", "data")
 """What may change when a run goes on: how it is computed, and where its images lie now."""
@@ -162,16 +168,23 @@ def parse(overrides: list[str]) -> list[Override]:
     for text in overrides:
         try:
             override = parser.parse_override(text)
-            if not override.is_sweep_override():
-                override.value()
+            plain = override.is_sweep_override() or is_plain(override.value())
         except (HydraException, OmegaConfBaseException, ValueError, TypeError, RecursionError) as error:
             raise UserError(
                 f"cannot read {text!r}: write key=value, lists as key=[a,b], and quote a value with special signs: key='\"…\"'"
             ) from error
         if override.package is not None:
             raise UserError(f"cannot read {text!r}: write key=value, without @")
+        if not plain:
+            raise UserError(f"cannot read {text!r}: a list or a mapping holds values that are written out")
         parsed.append(override)
     return parsed
+
+
+def is_plain(value: object) -> bool:
+    """Whether a value holds no part of a sweep, such as ``range(3)``."""
+    parts = [*value, *value.values()] if isinstance(value, dict) else value if isinstance(value, list) else []
+    return not isinstance(value, (Sweep, Glob)) and all(is_plain(part) for part in parts)
 
 
 def quoted(text: str) -> str:
@@ -187,12 +200,15 @@ def expand(overrides: list[str]) -> list[list[str]]:
     """
     choices = []
     for override in parse(overrides):
-        if override.value_type is ValueType.GLOB_CHOICE_SWEEP:
+        if override.value_type in ENDLESS:
             raise UserError(f"cannot sweep {override.input_line!r}: write the values out, key=a,b")
         if override.is_sweep_override():
-            choices.append([f"{override.get_key_element()}={value}" for value in override.sweep_string_iterator()])
+            values = itertools.islice(override.sweep_string_iterator(), MANY + 1)
+            choices.append([f"{override.get_key_element()}={value}" for value in values])
         else:
             choices.append([override.input_line])
+    if math.prod(map(len, choices)) > MANY:
+        raise UserError(f"that sweep has over {MANY:,} jobs; write fewer values")
     return [list(job) for job in itertools.product(*choices)]
 
 
@@ -208,9 +224,10 @@ def refuse_sweeps(overrides: list[Override], many: str = "", schema: Schema | No
         if override.is_sweep_override():
             line = str(override.input_line)
             key, _, value = line.partition("=")
-            sweep = f"; a sweep over the values is {many} {shlex.quote(line)} …" if many else ""
+            sweep = f"; a sweep over the values is {many} {shlex.quote(line)} …" if many and override.value_type not in ENDLESS else ""
             listed = f', or, where it takes a list, "{key}=[{value}]"' if key not in single() and takes(f"{key}=[{value}]", schema) else ""
-            raise UserError(f"{line!r} gives several values; write one of them, {key}={value.partition(',')[0]}{listed}{sweep}")
+            one = "VALUE" if "(" in value else value.partition(",")[0]
+            raise UserError(f"{line!r} gives several values; write one of them, {key}={one}{listed}{sweep}")
 
 
 def takes(text: str, schema: Schema | None) -> bool:

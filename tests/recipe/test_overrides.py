@@ -140,6 +140,17 @@ def test_a_sweep_needs_its_flag(tiny, jobs, capsys):
     assert jobs == []
 
 
+@pytest.mark.parametrize(
+    "value", ["interval(0,1)", "glob(*)", "tag(a,interval(0,1))", "range(0,99999999)", "[range(3)]", "{a: [choice(1,2)]}"]
+)
+def test_values_that_cannot_be_listed_are_refused(tiny, value):
+    for words in ([], ["-m"]):
+        with pytest.raises(UserError, match=r"wri(te|tten)"):
+            dispatch(["train", *words, "recipe=tiny", f"train.seed={value}"])
+    with pytest.raises(UserError):
+        change(compose("tiny", [])[0], [f"launch.workers={value}"], ("launch",), "eval")
+
+
 # --- eval
 
 
@@ -227,6 +238,8 @@ def test_a_reference_in_a_change_is_followed_once_or_refused(tiny, tmp_path, mon
     ):
         with pytest.raises(UserError):
             change(config, words, ("data", "launch", "evaluators"), "eval")
+    with pytest.raises(UserError, match="'mrr' is not chosen"):
+        thaw(change(config, ["evaluators=[]", "evaluators.mrr.bank=8"], ("evaluators",), "eval"))
 
 
 @given(st.text(alphabet="ab\\'\"=[]{},: $é\t", max_size=12).filter(lambda text: "${" not in text))
