@@ -37,8 +37,9 @@ def wrong_hooks(module: Any, specs: Mapping[str, Any]) -> list[str]:
     wrong = []
     for name, function in hooks_of(module).items():
         if name not in specs:
-            hint = did_you_mean(name, specs) or "it is misspelt, "
-            wrong.append(f"there is no hook {name}; {hint}or the plugin that declares it is not installed; hooks: {', '.join(specs)}")
+            if not getattr(function, MARK)["optionalhook"]:
+                hint = did_you_mean(name, specs) or "it is misspelt, "
+                wrong.append(f"there is no hook {name}; {hint}or the plugin that declares it is not installed; hooks: {', '.join(specs)}")
             continue
         expected = list(inspect.signature(specs[name]).parameters)
         strange = [argument for argument in needed(function) if argument not in expected]

@@ -45,8 +45,8 @@ def stand_in(tiny, monkeypatch):
 
     monkeypatch.setattr("iwm_tasks.comparison.work.run_job", run)
     monkeypatch.setattr("iwm_tasks.tuning.work.check", lambda path, name, overrides, *_: outside.checked.append((path, name, overrides)))
-    monkeypatch.setattr("iwm_tasks.comparison.page.render", lambda comparison: f"page of {comparison.tables}")
-    monkeypatch.setattr("iwm_tasks.comparison.tradeoff.picture", lambda tables, order, kind: b"picture")  # drawn in test_comparison.py
+    monkeypatch.setattr("iwm_report.own_page.render", lambda page: f"page of {page.sections}")  # drawn in test_comparison.py
+    monkeypatch.setattr("iwm_report.own_page.picture", lambda plots, kind: b"picture")
     write_world_model("runs/pets")
     return outside
 

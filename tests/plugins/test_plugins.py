@@ -78,6 +78,14 @@ def test_disabled_plugins_are_left_out(fake_entry_points, monkeypatch):
     assert [plugin.name for plugin in plugins.plugins] == ["core"]
 
 
+def test_an_optional_hook_of_a_plugin_that_is_not_installed_breaks_nothing(fake_entry_points):
+    module = hooks(iwm_actions=lambda: [tiny_plugin.Gain])
+    module.iwm_page_footers = hookimpl(optionalhook=True)(lambda page: None)
+    plugins = fake_entry_points(("more", "more-plugin", module))
+    assert plugins.problems == []
+    assert set(plugins.entries("action")) == {"gain"}
+
+
 @pytest.mark.parametrize("module", [ImportError("x"), hooks(iwm_acttions=lambda: [])])
 def test_strict_mode_fails(fake_entry_points, monkeypatch, module):
     monkeypatch.setenv("IWM_STRICT_PLUGINS", "1")

@@ -56,7 +56,7 @@ class Result(NamedTuple):
     seconds: float
 
 
-PARTS = ("comparison.page", "comparison.work", "tuning.work", "prediction.work")
+PARTS = ("comparison.work", "tuning.work", "prediction.work")
 
 
 def prepare(folder: Path) -> None:
@@ -69,7 +69,7 @@ def prepare(folder: Path) -> None:
 
     for kind in load_plugins().kinds:
         load_plugins().entries(kind)
-    for module in ("iwm_core.training.course", "iwm_report.page", *(f"iwm_tasks.{part}" for part in PARTS)):
+    for module in ("iwm_core.training.course", "iwm_report.page", "iwm_report.own_page", *(f"iwm_tasks.{part}" for part in PARTS)):
         __import__(module)
     on_paper("vit_tiny_patch16_224")
     gc.freeze()  # a collection in a child would copy all that it looks at

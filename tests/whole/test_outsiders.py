@@ -89,6 +89,7 @@ def test_without_one_of_our_plugins_the_rest_works(iwm, monkeypatch, missing):
     for verb in ("plugins", "components", "recipes"):
         assert iwm(verb, "--json") == (0, ""), "no warning, either"
     assert missing not in {plugin.distribution for plugin in load_plugins().plugins}
+    assert load_plugins().problems == []
     recipe, lacks = NEEDS[missing]
     assert_one_line(iwm("show", recipe), lacks)
     monkeypatch.delenv("IWM_DISABLED_PLUGINS")
@@ -106,6 +107,7 @@ def test_a_verb_that_is_not_installed_says_what_to_install(iwm, monkeypatch, mis
     load_plugins.cache_clear()
     assert iwm("plugins", "--json") == (0, "")
     assert missing not in {plugin.distribution for plugin in load_plugins().plugins}
+    assert load_plugins().problems == []
     status, said = iwm(*VERBS[missing].split(), "x")
     assert status == 2
     assert len(said.splitlines()) == 1

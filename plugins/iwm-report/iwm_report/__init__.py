@@ -1,6 +1,7 @@
 """What is known of one run or several, as one page (`iwm_report.report`), and the pictures that evaluators show (`iwm_report.gallery`)."""
 
 from types import ModuleType
+from typing import Any
 
 from iwm_core import hookimpl
 from iwm_core.interfaces.commands import Command
@@ -33,3 +34,10 @@ def iwm_sweep_end(event: SweepEnd) -> None:
     from iwm_report.report import report_sweep
 
     report_sweep(event)
+
+
+@hookimpl
+def iwm_report_page(wanted: Any) -> None:
+    from iwm_report.own_page import write_page
+
+    write_page(wanted)

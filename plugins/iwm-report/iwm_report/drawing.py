@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from matplotlib.figure import Figure
 
 from iwm_core.interfaces.results import Series
-from iwm_report.numbers import written
+from iwm_core.process.shown import three_digits
 from iwm_report.panels import Axes, Panel, cut
 from iwm_report.svg import COLOURS, INK, PALE, PAPER, inline, own_settings
 
@@ -182,7 +182,7 @@ def draw_bars(axes: Any, panel: Panel) -> None:
                 axes.text(
                     max(end, 0) + 0.02 * width,
                     y,
-                    written(value, width),
+                    three_digits(value, width),
                     va="center",
                     fontsize=9,
                     bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 0.6},

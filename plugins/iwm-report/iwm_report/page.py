@@ -6,23 +6,23 @@ Decisions:
 - Many runs (`MANY`): what repeats for each is folded, and the table at the top is what compares them.
 """
 
-import re
 from collections.abc import Callable, Iterable, Iterator
 from itertools import count
 from pathlib import Path
 from typing import Any
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from iwm_core.evaluation.reading import RunRecord
 from iwm_core.plugins.loader import load_plugins
-from iwm_core.process.shown import shown
+from iwm_core.process.shown import shown, three_digits
+from iwm_report.added import Page
 from iwm_report.curves import mishaps, training_charts
 from iwm_report.differences import compare, config_differences, in_short
 from iwm_report.drawing import draw, draw_key
 from iwm_report.environment import make_environment
-from iwm_report.hookspecs import Page
-from iwm_report.numbers import ZERO, interval, shown_numbers, written
+from iwm_report.named_points import draw_added
+from iwm_report.numbers import ZERO, interval, shown_numbers
 from iwm_report.panels import alternative
 from iwm_report.reproduce import commands, report_command
 from iwm_report.sections import figures_of, headlines, history_figures, make_sections
@@ -50,8 +50,7 @@ def render(runs: list[RunRecord], track: Track) -> tuple[str, list[str]]:
         return one
 
     environment, album = make_environment(), Album([run.path for run in runs], checksums(runs))
-    environment.filters |= {"written": written, "interval": interval, "signed": signed, "breakable": breakable}
-    environment.filters |= {"shown_numbers": shown_numbers}
+    environment.filters |= {"written": three_digits, "interval": interval, "signed": signed, "shown_numbers": shown_numbers}
     environment.globals |= {
         "alternative": alternative,
         "draw_key": lambda number, kind: key(number, kind, numbers),
@@ -62,6 +61,7 @@ def render(runs: list[RunRecord], track: Track) -> tuple[str, list[str]]:
     differences = config_differences([run.config for run in runs]) if len(runs) > 1 else []
     sections, page = make_sections(runs), Page(runs)
     load_plugins().tell("iwm_report_sections", page)
+    draw_added(page)
     training = figures_of(labels, [training_charts(run) for run in runs])
     history = history_figures(runs)
     every = [one for figures in (*(section.figures for section in sections), training, history) for one in figures]
@@ -76,7 +76,7 @@ def render(runs: list[RunRecord], track: Track) -> tuple[str, list[str]]:
         short=[in_short(differences, place) for place in range(len(runs))],
         headlines=headlines(sections),
         sections=sections,
-        added=page.added,
+        added=page.sections,
         training=training,
         history=history,
         mishaps=[mishaps(run) for run in runs],
@@ -109,11 +109,6 @@ def state_of(run: RunRecord) -> str:
 def signed(value: float) -> str:
     """A number of a gallery, its sign always written but for 0."""
     return f"{value:+.2f}".replace("-", "−") if abs(value) >= ZERO else "0.00"
-
-
-def breakable(name: str) -> Markup:
-    """A name that may go on in the next line after a dot or underscore."""
-    return Markup(re.sub(r"([._])", r"\1<wbr>", str(escape(name))))
 
 
 def machine_of(run: RunRecord) -> dict[str, Any]:

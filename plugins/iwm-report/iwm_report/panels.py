@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from iwm_core.interfaces.results import Chart
-from iwm_report.numbers import written
+from iwm_core.process.shown import three_digits
 
 MARGIN = 0.05  # of the axis, beyond what is drawn
 POINTS_TOLD = 8  # of a series, in alternative texts
@@ -65,7 +65,7 @@ def join(charts: Sequence[Chart], labels: Sequence[str]) -> Chart:
 
 def own_levels(chart: Chart, joined: Chart) -> str:
     """The levels of a run that are not drawn."""
-    return ", ".join(f"{name} {written(level)}" for name, level in chart.levels.items() if name not in joined.levels)
+    return ", ".join(f"{name} {three_digits(level)}" for name, level in chart.levels.items() if name not in joined.levels)
 
 
 def axes_of(charts: Sequence[Chart]) -> Axes:
@@ -101,7 +101,7 @@ def alternative(panel: Panel) -> str:
     told = [f"{chart.title}{f', {panel.label}' if panel.label else ''}: {chart.y}{' against ' + chart.x if chart.x else ''}."]
     told += [chart.about.rstrip(". ") + "."] if chart.about else []
     told += [f"{panel.name_of(one.label)}: {numbers_told(one.x, one.y)}." for one in chart.series]
-    told += [f"{name} at {written(level)}." for name, level in chart.levels.items()]
+    told += [f"{name} at {three_digits(level)}." for name, level in chart.levels.items()]
     told += [f"The diagonal is {chart.diagonal}."] if chart.diagonal else []
     return " ".join(told)
 
@@ -112,11 +112,11 @@ def numbers_told(xs: list[Any], ys: list[float]) -> str:
     if not pairs:
         return "no numbers"
     if len(pairs) <= POINTS_TOLD:
-        return ", ".join(f"{written(y)} at {named(x)}" for x, y in pairs)
+        return ", ".join(f"{three_digits(y)} at {named(x)}" for x, y in pairs)
     first, last = pairs[0], pairs[-1]
     lowest, highest = min(y for _, y in pairs), max(y for _, y in pairs)
-    ends = f"{written(first[1])} at {named(first[0])} to {written(last[1])} at {named(last[0])}"
-    return f"{ends}, between {written(lowest)} and {written(highest)}"
+    ends = f"{three_digits(first[1])} at {named(first[0])} to {three_digits(last[1])} at {named(last[0])}"
+    return f"{ends}, between {three_digits(lowest)} and {three_digits(highest)}"
 
 
 def named(x: Any) -> str:

@@ -15,8 +15,8 @@ from typing import NamedTuple
 
 from iwm_core.evaluation.measured import Measured
 from iwm_core.interfaces.results import CONTROLS, Metric, measure_and_part
+from iwm_core.process.shown import three_digits
 from iwm_core.run.settings import UNKNOWN, against
-from iwm_report.numbers import written
 
 FEW = 6
 
@@ -117,7 +117,7 @@ def chances_differ(chances: list[Metric | None]) -> str:
     known = [m for m in chances if m and math.isfinite(m.low + m.high)]
     if not known or max(m.low for m in known) - min(m.high for m in known) <= 1e-6 * max(abs(m.value) for m in known):
         return ""
-    return " against ".join(dict.fromkeys(written(m.value) for m in known))
+    return " against ".join(dict.fromkeys(three_digits(m.value) for m in known))
 
 
 def scale_of(group: Group) -> tuple[float, float]:
@@ -149,7 +149,7 @@ def signs_of(values: list[Metric | None]) -> list[str]:
         others = [m for m in values if m is not None and m is not own]
         if (
             own is None
-            or written(own.value) in {written(m.value) for m in others}
+            or three_digits(own.value) in {three_digits(m.value) for m in others}
             or not others
             or not all(math.isfinite(m.low + m.high) for m in (own, *others))
         ):

@@ -3,7 +3,9 @@
 import base64
 import io
 import json
+import math
 import re
+import xml.etree.ElementTree as ET
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,6 +17,7 @@ from report_runs import HOSTILE, config, evaluation, make_run
 
 from iwm_core import hookimpl
 from iwm_core.cli.main import dispatch, guarded
+from iwm_core.interfaces.results import Metric
 from iwm_core.plugins.loader import Plugin
 
 
@@ -146,6 +149,34 @@ def test_a_plugin_adds_a_section(tiny):
     assert page.text.count("how to read it") == 1
     assert page.row("a") == ["a", HOSTILE]
     assert "Cost" not in page.text, "nothing was tuned"
+
+
+def test_a_plugin_adds_plots_and_has_pages_of_its_own(tiny):
+    exact, wide = Metric.constant(0.5, 9), Metric(0.25, 0.0, 1.0, 9)
+    unknown = Metric(0.5, -math.inf, math.inf, 1)
+
+    def add(page):
+        section = page.section("Sizes")
+        section.plot([(HOSTILE, 10, exact), ("large", 1000, wide)], x="bytes", y="score", told="scores of two sizes of it")
+        section.table("Sizes", ("name", "score"), [("small", "1"), ("large", "2"), ("lost", "3")], [exact, wide, unknown])
+        section.words({HOSTILE: page.markup("*b* of `{}`", HOSTILE)})
+        section.heading("More")
+        section.text(HOSTILE)
+        section.code(HOSTILE)
+
+    module = SimpleNamespace(iwm_report_sections=hookimpl(add))
+    tiny.plugins.append(Plugin("more", "more-plugin", "0", module))
+    tiny.manager.register(module)
+    tiny.tell("iwm_report_page", SimpleNamespace(path=Path("own.html"), fill=add))
+    for page in (report(make_run("a", charts=(), logs=False)), read(Path("own.html").read_text())):
+        assert page.text.count(HOSTILE) >= 4
+        assert page.row("large") == ["large", "2", ""]
+        assert f"b of {HOSTILE}" in page.text
+        assert any(a.get("aria-label") == "scores of two sizes of it" for a in page.each("div"))
+        marks = [a["style"] for a in page.each("i") if a.get("class") == "range"][-2:]
+        assert marks == ["left:50.0%;width:0.0%", "left:0.0%;width:100.0%"], "of what has an interval"
+    assert HOSTILE in "".join(ET.parse("own.svg").getroot().itertext())
+    assert Path("own.png").read_bytes()[1:4] == b"PNG"
 
 
 def test_what_a_tuning_cost_is_shown_and_damage_told(here, capsys):

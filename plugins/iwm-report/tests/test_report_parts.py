@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from iwm_report.drawing import draw, spread, style
 from iwm_report.naming import common_folder
-from iwm_report.numbers import interval, written
+from iwm_report.numbers import interval
 from iwm_report.panels import alternative, panels
 from iwm_report.reproduce import eval_command
 from iwm_report.scores import make_scorecard, signs_of
@@ -19,6 +19,7 @@ from report_runs import evaluation, make_run
 
 from iwm_core.evaluation.reading import read_run
 from iwm_core.interfaces.results import Chart, Metric, Series, measure_and_part
+from iwm_core.process.shown import three_digits
 from iwm_core.run.scorecard import nested
 
 STYLESHEET = ROOT / "plugins/iwm-report/iwm_report/templates/page.css"
@@ -94,12 +95,12 @@ def test_runs_are_marked_where_intervals_do_not_overlap(bounds, signs):
     ],
 )
 def test_numbers_as_written(number, text):
-    assert written(number) == text
+    assert three_digits(number) == text
 
 
 def test_tiny_numbers_beside_large_ones_are_zero():
-    assert written(-0.00002, 1.0) == "0.000"
-    assert written(-0.00002, 0.5) == "−2.0e−5"
+    assert three_digits(-0.00002, 1.0) == "0.000"
+    assert three_digits(-0.00002, 0.5) == "−2.0e−5"
     assert interval(Metric(0.0002, -0.0001, 0.002, 9), 1.0) == "0.000 to 0.002"
     assert interval(Metric.constant(0.5, 9)) == "exact"
     assert interval(Metric(0.5, 0.5, 0.5, 9)) == "0.500 to 0.500", "images may agree by chance"
@@ -233,7 +234,7 @@ def test_bars_are_labelled_with_their_values(values, longest):
     texts = re.findall(r"<text[^>]*>([^<]*)</text>", draw(panel, 0))
     for value in values:
         if math.isfinite(value):
-            text = written(value, span)
+            text = three_digits(value, span)
             assert text in texts
             said = float(text.replace(",", "").replace("−", "-"))
             assert said == pytest.approx(value, rel=6e-3, abs=6e-4 if span >= 1 else 0), "rounded, not cut"

@@ -96,7 +96,7 @@ def iwm_protocols() -> list[type]:
     return [Pixels, Frozen, FinetunedEncoder, TunedPredictor, RandomPredictor, OneQuery, EndToEnd]
 
 
-@hookimpl
+@hookimpl(optionalhook=True)
 def iwm_report_sections(page: Any) -> None:
     from iwm_tasks.comparison.costs import add_costs
 

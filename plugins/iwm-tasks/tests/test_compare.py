@@ -96,6 +96,19 @@ def test_a_finished_comparison_shows_its_table_again(outside, capsys):
     assert Path("runs/compare/pets/comparison.html").read_bytes() == first
 
 
+def test_without_the_plugin_of_reports_the_results_are_written_and_the_page_is_told_of(outside, tiny, capsys):
+    del tiny.specs["iwm_report_page"]
+    asked(*TWO)
+    assert table() == {"encoder": ["0", "1"], "predictor": ["0", "1"]}
+    assert sorted(path.name for path in Path("runs/compare/pets").glob("comparison.*")) == [
+        f"comparison.{e}" for e in ("json", "md", "yaml")
+    ]
+    assert capsys.readouterr().out.splitlines()[-2:] == [
+        "wrote runs/compare/pets/comparison.md, runs/compare/pets/comparison.json",
+        "the page and the plots are made by iwm-report, which is not installed: `pip install iwm-report`, then compare again",
+    ]
+
+
 def test_seeds_and_protocols_may_be_added_and_what_is_there_stays_in_the_table(outside):
     asked("protocols=[predictor]", "seeds=1")
     asked("protocols=[predictor,encoder]", "seeds=2")

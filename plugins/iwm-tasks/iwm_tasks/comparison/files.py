@@ -10,29 +10,22 @@ from iwm_core.process.display import table_console
 from iwm_core.process.shown import shown
 from iwm_core.run.directory import finite
 from iwm_core.run.files import write_atomically
+from iwm_tasks.comparison.page import can_write_page, write_page
 from iwm_tasks.comparison.records import Comparison, Entry, Table, cells, headings, held_against, how_far, what_is_in_it
 
 
 def write_comparison(comparison: Comparison, folder: Path) -> list[Path]:
-    """Write ``comparison.md``, ``.html``, ``.png``, ``.svg`` and ``.json`` into a folder; returns their paths.
+    """Write ``comparison.md`` and ``.json`` into a folder and, where iwm-report is installed, ``.html``, ``.png`` and ``.svg``.
+
+    Returns their paths.
 
     Raises:
         UserError: they cannot be written.
     """
-    from iwm_tasks.comparison.page import render  # loads matplotlib, which takes a second
-    from iwm_tasks.comparison.tradeoff import picture
-
-    order = list(comparison.protocols)
-    texts = {
-        "comparison.md": as_markdown(comparison),
-        "comparison.html": render(comparison),
-        "comparison.svg": picture(comparison.tables, order, "svg").decode(),
-        "comparison.json": json.dumps(finite(as_json(comparison)), indent=1, ensure_ascii=False),
-    }
-    for name, text in texts.items():
-        write_atomically(folder / name, text)
-    write_atomically(folder / "comparison.png", picture(comparison.tables, order, "png"))
-    return [folder / name for name in ("comparison.md", "comparison.html", "comparison.png", "comparison.svg", "comparison.json")]
+    markdown, plain = folder / "comparison.md", folder / "comparison.json"
+    write_atomically(markdown, as_markdown(comparison))
+    write_atomically(plain, json.dumps(finite(as_json(comparison)), indent=1, ensure_ascii=False))
+    return [markdown, *(write_page(comparison, folder) if can_write_page() else []), plain]
 
 
 def as_json(comparison: Comparison) -> dict[str, Any]:

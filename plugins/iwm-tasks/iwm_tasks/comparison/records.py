@@ -3,10 +3,9 @@
 import math
 from typing import NamedTuple
 
-from iwm_report.numbers import written
-
 from iwm_core.interfaces.results import Metric
 from iwm_core.process.display import clock
+from iwm_core.process.shown import three_digits
 from iwm_tasks.tuning.cost import Cost
 
 MEAN = "mean of the tasks"
@@ -91,8 +90,8 @@ def cost_cells(cost: Cost) -> list[str]:
     return [
         count(cost.trained),
         share(cost.trained / cost.parameters),
-        written(cost.gflops_train),
-        written(cost.gflops_inference),
+        three_digits(cost.gflops_train),
+        three_digits(cost.gflops_inference),
         clock(cost.seconds),
         memory(cost.peak_memory),
     ]
@@ -101,7 +100,7 @@ def cost_cells(cost: Cost) -> list[str]:
 def with_ends(metric: Metric) -> str:
     """A number with both ends of its interval, which need not lie as far apart: ``0.211 (0.000–0.613)``."""
     known = math.isfinite(metric.low + metric.high)
-    return f"{written(metric.value)} ({written(metric.low)}–{written(metric.high)})" if known else written(metric.value)
+    return f"{three_digits(metric.value)} ({three_digits(metric.low)}–{three_digits(metric.high)})" if known else three_digits(metric.value)
 
 
 def count(number: float) -> str:
@@ -150,7 +149,7 @@ def held_against(table: Table) -> list[str]:
     if table.apart:
         return [f"Not comparable: {table.apart}."]
     entries = {entry.protocol: entry for entry in table.entries}
-    told = [] if table.chance is None else [f"Chance is {written(table.chance)}."]
+    told = [] if table.chance is None else [f"Chance is {three_digits(table.chance)}."]
     for name, control in CONTROLS.items():
         if name in entries and control in entries:
             own, other = entries[name].metric, entries[control].metric
@@ -159,5 +158,5 @@ def held_against(table: Table) -> list[str]:
             verdict = (
                 f"lies {where} {control}, and their intervals do not overlap" if apart else f"and {control} have overlapping intervals"
             )
-            told.append(f"{name} {verdict}: {written(own.value)} against {written(other.value)}.")
+            told.append(f"{name} {verdict}: {three_digits(own.value)} against {three_digits(other.value)}.")
     return told

@@ -11,16 +11,16 @@ Decisions:
 from pathlib import Path
 from typing import NamedTuple
 
-from iwm_report.numbers import written
-
 from iwm_core.interfaces.errors import UserError
 from iwm_core.process.display import Display, clock, make_display
 from iwm_core.process.jobs import Ended, at, python, run_job
+from iwm_core.process.shown import three_digits
 from iwm_core.run.files import writing
 from iwm_core.run.lock import writer
 from iwm_tasks.comparison.asked import RECIPES, about, read_asked
 from iwm_tasks.comparison.files import show_tables, write_comparison
 from iwm_tasks.comparison.folder import Asked, find_folder, write_folder
+from iwm_tasks.comparison.page import MISSING, can_write_page
 from iwm_tasks.comparison.records import Comparison
 from iwm_tasks.comparison.results import Known, Tuned, read_tuned, tables_of
 from iwm_tasks.tuning.begun_from import source_of
@@ -151,7 +151,7 @@ def gather(asked: Asked, folder: Path, known: Known) -> Comparison:
 
 def in_short(tuned: Tuned) -> str:
     """What came of a tuning, in a line."""
-    values = ", ".join(f"{name} {main} {written(task.metrics(rows)[main])}" for name, (task, main, rows) in tuned.tasks.items())
+    values = ", ".join(f"{name} {main} {three_digits(task.metrics(rows)[main])}" for name, (task, main, rows) in tuned.tasks.items())
     return f"{values}, in {clock(tuned.cost.seconds)}"
 
 
@@ -164,3 +164,5 @@ def finish(asked: Asked, folder: Path, known: Known, display: Display) -> None:
     paths = write_comparison(found, folder)
     show_tables(found)
     display.say(f"wrote {', '.join(str(path) for path in paths)}")
+    if not can_write_page():
+        display.say(MISSING)

@@ -1,9 +1,9 @@
-"""Draws a metric against the number of trained parameters, a point a protocol (the paper's Figure 3).
+"""Draws named points with their intervals over a logarithmic axis, such as a metric against the number of trained parameters.
 
 Decisions:
 - Each point carries its name: there are few, and a legend would send the eye to and fro. A name takes the place around its point where
   it covers least.
-- Colours and markers are those of the reports' charts, and the same for a protocol in every plot.
+- Colours and markers are those of the reports' charts, and the same for a name in every plot.
 - The pictures that stand alone have the page's light colours on its paper.
 """
 
@@ -14,15 +14,16 @@ from functools import cache
 from math import ceil, log10, sqrt
 from typing import Any, NamedTuple
 
-from iwm_report.drawing import style
-from iwm_report.environment import TEMPLATES
-from iwm_report.panels import span
-from iwm_report.svg import INK, PAPER, SETTINGS, VARIABLES, inline, own_settings
+from markupsafe import Markup
 from matplotlib import rcParams
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from iwm_tasks.comparison.records import Table, count, with_ends
+from iwm_report.added import Page, Plot
+from iwm_report.drawing import style
+from iwm_report.environment import TEMPLATES
+from iwm_report.panels import span
+from iwm_report.svg import INK, PAPER, SETTINGS, VARIABLES, inline, own_settings
 
 WIDTH, HEIGHT = 4.6, 3.3  # inches
 FONT = 9.0
@@ -47,19 +48,21 @@ class Box(NamedTuple):
         )
 
 
-def draw_tradeoff(table: Table, order: list[str], number: int) -> str:
-    """A table's plot as an ``<svg>`` element of a page; ``number`` keeps its ids apart from others'."""
-    with own_settings():
-        return inline(figure_of([table], order, lambda colour: colour), f"t{number}")
+def draw_added(page: Page) -> None:
+    """Draw the plots of a page as ``<svg>`` elements, each with ids of its own."""
+    plots = [part for section in page.sections for part in section.parts if isinstance(part, Plot)]
+    for number, plot in enumerate(plots, 1):
+        with own_settings():
+            plot.drawn = Markup(inline(figure_of([plot], lambda colour: colour), f"t{number}"))
 
 
-def picture(tables: list[Table], order: list[str], kind: str) -> bytes:
-    """All tables' plots in one picture of its own, ``svg`` or ``png``."""
+def picture(plots: list[Plot], kind: str) -> bytes:
+    """All plots in one picture of its own, ``svg`` or ``png``."""
     colours = light()
     with own_settings():
         rcParams.update({key: colours.get(str(value), value) for key, value in SETTINGS.items()})
         rcParams.update({"figure.facecolor": colours[PAPER], "axes.facecolor": colours[PAPER]})
-        figure = figure_of(tables, order, lambda colour: colours.get(colour, colour))
+        figure = figure_of(plots, lambda colour: colours.get(colour, colour))
         file = io.BytesIO()
         figure.savefig(file, format=kind, dpi=200, metadata={"Date": None, "Creator": None} if kind == "svg" else {"Software": None})
     return file.getvalue()
@@ -73,28 +76,27 @@ def light() -> dict[str, str]:
     return {placeholder: values[name] for placeholder, name in VARIABLES.items()}
 
 
-def figure_of(tables: list[Table], order: list[str], paint: Paint) -> Figure:
-    """A figure with a plot for each table."""
-    columns = ceil(sqrt(len(tables)))
-    rows = -(-len(tables) // columns)
+def figure_of(plots: list[Plot], paint: Paint) -> Figure:
+    """A figure with all plots."""
+    columns = ceil(sqrt(len(plots)))
+    rows = -(-len(plots) // columns)
     figure = Figure(figsize=(WIDTH * columns, HEIGHT * rows))
-    plots = [figure.add_subplot(rows, columns, place) for place in range(1, len(tables) + 1)]
-    for axes, table in zip(plots, tables, strict=True):
-        plot(axes, table, order, paint, f"{table.task}: {table.metric}" if len(tables) > 1 else table.metric)
+    places = [figure.add_subplot(rows, columns, place) for place in range(1, len(plots) + 1)]
+    for axes, plot in zip(places, plots, strict=True):
+        draw_plot(axes, plot, paint, f"{plot.section}: {plot.y}" if len(plots) > 1 else plot.y)
     figure.draw_without_rendering()  # the layout, so that places on the paper are known
-    for axes, table in zip(plots, tables, strict=True):
-        name_points(axes, table, paint)
+    for axes, plot in zip(places, plots, strict=True):
+        name_points(axes, plot, paint)
     return figure
 
 
-def plot(axes: Any, table: Table, order: list[str], paint: Paint, title: str) -> None:
+def draw_plot(axes: Any, plot: Plot, paint: Paint, title: str) -> None:
     """Points, intervals and axes."""
-    for entry in table.entries:
-        look = style(order.index(entry.protocol))
-        x = max(entry.cost.trained, 1)
-        axes.vlines([x], [entry.metric.low], [entry.metric.high], color=paint(look.colour), linewidth=1.4)
+    for point in plot.points:
+        look = style(plot.order.index(point.name))
+        axes.vlines([point.x], [point.metric.low], [point.metric.high], color=paint(look.colour), linewidth=1.4)
         axes.plot(
-            *([x], [entry.metric.value]),
+            *([point.x], [point.metric.value]),
             color=paint(look.colour),
             marker=look.marker,
             markersize=7.5,
@@ -102,33 +104,33 @@ def plot(axes: Any, table: Table, order: list[str], paint: Paint, title: str) ->
             markeredgecolor=paint(PAPER),
             markeredgewidth=0.8,
         )
-    sizes = [log10(max(entry.cost.trained, 1)) for entry in table.entries]
+    sizes = [log10(point.x) for point in plot.points]
     middle, half = (max(sizes) + min(sizes)) / 2, max(0.6 * (max(sizes) - min(sizes)), 0.6)
-    ends = [value for entry in table.entries for value in (entry.metric.low, entry.metric.high, entry.metric.value)]
+    ends = [value for point in plot.points for value in (point.metric.low, point.metric.high, point.metric.value)]
     axes.set(xscale="log", xlim=(10 ** (middle - half), 10 ** (middle + half)), ylim=span(ends))
     axes.xaxis.set_major_locator(LogLocator(subs=(1.0,) if half > 1 else (1.0, 2.0, 5.0)))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: count(value)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: plot.ticks(value)))
     axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.set_xlabel("trained parameters")
+    axes.set_xlabel(plot.x)
     axes.set_title(title, loc="left", fontsize=10, pad=8)
     axes.grid(axis="both")
     axes.tick_params(which="both", length=0)
 
 
-def name_points(axes: Any, table: Table, paint: Paint) -> None:
-    """Write each protocol's name beside its point, where it covers least of the points, intervals and names that are there."""
+def name_points(axes: Any, plot: Plot, paint: Paint) -> None:
+    """Write each point's name beside its point, where it covers least of the points, intervals and names that are there."""
     to_points = 72 / axes.figure.dpi
     paper = Box(*(end * to_points for end in axes.get_window_extent().extents))
     taken = []
     places = []
-    for entry in table.entries:
-        x = max(entry.cost.trained, 1)
-        ends = [axes.transData.transform((x, value)) * to_points for value in (entry.metric.value, entry.metric.low, entry.metric.high)]
+    for point in plot.points:
+        values = point.metric.value, point.metric.low, point.metric.high
+        ends = [axes.transData.transform((point.x, value)) * to_points for value in values]
         (across, up), (_, low), (_, high) = (end.tolist() for end in ends)
         places.append((across, up, low, high))
         taken += [Box(across - 5, up - 5, across + 5, up + 5), Box(across - 1.5, low, across + 1.5, high)]
-    for entry, (across, up, low, high) in zip(table.entries, places, strict=True):
-        wide, tall = LETTER * FONT * len(entry.protocol), 1.2 * FONT
+    for point, (across, up, low, high) in zip(plot.points, places, strict=True):
+        wide, tall = LETTER * FONT * len(point.name), 1.2 * FONT
         beside = [(across + GAP, up + shift * tall) for shift in (0, 0.9, -0.9, 1.8, -1.8)]
         beside += [(across - GAP - wide, up + shift * tall) for shift in (0, 0.9, -0.9, 1.8, -1.8)]
         beside += [(across - wide / 2, high + 0.8 * tall), (across - wide / 2, low - 0.8 * tall)]
@@ -137,17 +139,11 @@ def name_points(axes: Any, table: Table, paint: Paint) -> None:
         box = boxes[covered.index(min(covered))]
         taken.append(box)
         axes.annotate(
-            entry.protocol,
-            xy=(max(entry.cost.trained, 1), entry.metric.value),
+            point.name,
+            xy=(point.x, point.metric.value),
             xytext=(box.left - across, (box.low + box.high) / 2 - up),
             textcoords="offset points",
             va="center",
             fontsize=FONT,
             color=paint(INK),
         )
-
-
-def told(table: Table) -> str:
-    """A plot in words."""
-    points = [f"{one.protocol} {with_ends(one.metric)} with {count(one.cost.trained)}" for one in table.entries]
-    return f"{table.task}: {table.metric} against trained parameters. {', '.join(points)}."
