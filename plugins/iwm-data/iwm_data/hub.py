@@ -6,7 +6,6 @@ Decisions:
   shared by all processes. The folder of the data is never written to. What `save_to_disk` wrote is mapped in place.
 - No code of a dataset is run: `datasets` 4, the least that is asked for, knows no scripts, and its readers of other files (pickles among
   them) cannot be named. Parquet is looked at before it is read: what it says of its rows has bounds.
-- Cells are handed over undecoded: `iwm_data.decode` treats them like any file.
 - A column or split that the user names must be there; one left open is found (`iwm_data.columns`), but masks are never guessed.
 - Class names belong to the training split, and other splits are numbered by name. A value it does not know has no label, which is told
   where training begins: so both splits are opened for either.
@@ -21,18 +20,16 @@ from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import datasets
 import numpy as np
 import torch
 from datasets import ClassLabel, Dataset, Image
-from jaxtyping import Bool, UInt8
-from torch import Tensor
 
-from iwm_core.interfaces import NOT_COUNTED, CorruptImage, DataSource, Draws, Images, option
+from iwm_core.interfaces import NOT_COUNTED, DataSource, Draws, option
 from iwm_core.run.files import exists, looked_for
-from iwm_data.classes import called_alike, not_in_training, unknown_to_training
+from iwm_data.classes import called_alike, unknown_to_training
 from iwm_data.columns import (
     class_lists,
     class_names,
@@ -45,105 +42,14 @@ from iwm_data.columns import (
     passed_over,
     unknown,
 )
-from iwm_data.decode import decode, decode_file, file_content, white_note
-from iwm_data.masks import check_mask_classes, decode_mask
+from iwm_data.decode import white_note
+from iwm_data.masks import check_mask_classes
+from iwm_data.rows import HubImages, undecoded
 from iwm_data.splits import left_out, listed, named_as
 from iwm_data.tables import Splits, loaded, local_splits
 
 IMAGE_NAMES = ("image", "img", "images", "picture", "jpg", "jpeg", "png", "webp")
 LABEL_NAMES = ("label", "labels", "fine_label", "class", "cls", "target", "category")
-
-
-class HubImages(Images):
-    """Rows of one split.
-
-    Args:
-        table: the split, its image column undecoded.
-        split: its name.
-        column: the image column.
-        rows: which rows of the table, in order.
-        white: what value is white in images of more than 8 bits; None: not told.
-
-    Attributes:
-        mask_ignore: values of masks that do not count.
-        known: the label of each row of the table, or the several labels of each; None where there are none.
-        unknown: the class of each row of the table that is none of training's.
-        masks: the column of masks, undecoded; None where there is none.
-    """
-
-    def __init__(self, table: Dataset, split: str, column: str, rows: np.ndarray, white: float | None = None) -> None:
-        self.white = white
-        self.mask_ignore: tuple[int, ...] = (NOT_COUNTED,)
-        self._table, self._split, self._column, self._rows = undecoded(table, column), split, column, rows
-        self.known: np.ndarray | list[np.ndarray | None] | None = None
-        self.unknown: dict[int, str] = {}
-        self.masks: Dataset | None = None
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    def image(self, index: int) -> UInt8[Tensor, "3 h w"]:
-        data, path = self._cell(index)
-        if data is not None:
-            return decode(data, self.white)
-        if path is not None:
-            return decode_file(path, self.white)
-        raise CorruptImage("the row holds no image")
-
-    def describe(self, index: int) -> str:
-        _, path = self._cell(index)
-        return f"{self._split} row {self._rows[index]}" + (f" ({path})" if path else "")
-
-    def label(self, index: int) -> int:
-        return int(self.known[self._rows[index]]) if isinstance(self.known, np.ndarray) else -1
-
-    def why_unlabelled(self, index: int) -> str:
-        name = self.unknown.get(int(self._rows[index]))
-        return "" if name is None else not_in_training(name, self.classes)
-
-    def labels(self, index: int) -> Bool[Tensor, "c"] | None:
-        shown = self.known[self._rows[index]] if isinstance(self.known, list) else None
-        if shown is None:
-            return None
-        several = torch.zeros(len(self.classes), dtype=torch.bool)
-        several[shown.tolist()] = True
-        return several
-
-    def mask(self, index: int) -> UInt8[Tensor, "h w"] | None:
-        if self.masks is None:
-            return None
-        what, column = f"the mask of {self.describe(index)}", self.masks.column_names[0]
-        data, path = content(self.masks[int(self._rows[index])][column])
-        if data is None and path is not None:
-            try:
-                data = file_content(path)
-            except FileNotFoundError:
-                raise ValueError(f"{what} is missing: there is no file {path}; add it, or take the row out") from None
-            except OSError as error:
-                raise CorruptImage(f"{what} cannot be read: {error.strerror}") from error
-        if data is None:
-            raise ValueError(f"{what} is missing: the column {column} is empty there; give it one, or take the row out")
-        return decode_mask(data, self.mask_classes, what, self.mask_ignore)
-
-    def file(self, index: int) -> bytes | str | None:
-        """The content of an image's file; its path where only that is told."""
-        data, path = self._cell(index)
-        return path if data is None else data
-
-    def _cell(self, index: int) -> tuple[bytes | None, str | None]:
-        """The image's bytes and the name of its file, None where they are not told."""
-        return content(self._table[int(self._rows[index])][self._column])
-
-
-def content(cell: Any) -> tuple[bytes | None, str | None]:
-    """The bytes in a cell and the name of their file, None where they are not told."""
-    return (cell.get("bytes"), cell.get("path")) if isinstance(cell, dict) else (cell, None)
-
-
-def undecoded(table: Dataset, column: str) -> Dataset:
-    """One column of a table, images in it left as files."""
-    table = table.select_columns([column])
-    return table.cast_column(column, Image(decode=False)) if isinstance(table.features[column], Image) else table
 
 
 @dataclass(kw_only=True)

@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from iwm_core.evaluation.reading import RunRecord
 from iwm_core.plugins.loader import load_plugins
-from iwm_core.process.shown import shown, three_digits
+from iwm_core.process.shown import as_word, shown, three_digits
 from iwm_report.added import Page
 from iwm_report.curves import mishaps, training_charts
 from iwm_report.differences import compare, config_differences, in_short
@@ -50,7 +50,8 @@ def render(runs: list[RunRecord], track: Track) -> tuple[str, list[str]]:
         return one
 
     environment, album = make_environment(), Album([run.path for run in runs], checksums(runs))
-    environment.filters |= {"written": three_digits, "interval": interval, "signed": signed, "shown_numbers": shown_numbers}
+    environment.filters |= {"written": three_digits, "interval": interval, "signed": signed}
+    environment.filters |= {"shown_numbers": shown_numbers, "word": as_word}
     environment.globals |= {
         "alternative": alternative,
         "draw_key": lambda number, kind: key(number, kind, numbers),

@@ -28,9 +28,9 @@ def eval_command(run: RunRecord) -> str:
     recipe = list(run.config.get("evaluators") or {})
     names = list(run.measured)
     extra = [f"evaluators=[{','.join(names)}]"] if set(names) - set(recipe) and "world_model" not in run.config else []
-    return shlex.join(["iwm", "eval", str(run.path), *extra])
+    return " ".join(["iwm eval", as_word(run.path), *map(shlex.quote, extra)])
 
 
 def report_command(runs: list[RunRecord]) -> str:
     """The command that writes this report."""
-    return shlex.join(["iwm", "report", *(str(run.path) for run in runs)])
+    return " ".join(["iwm report", *(as_word(run.path) for run in runs)])

@@ -11,7 +11,7 @@ from iwm_report.drawing import draw, spread, style
 from iwm_report.naming import common_folder
 from iwm_report.numbers import interval
 from iwm_report.panels import alternative, panels
-from iwm_report.reproduce import eval_command
+from iwm_report.reproduce import eval_command, report_command
 from iwm_report.scores import make_scorecard, signs_of
 from places import ROOT
 from report_page import report
@@ -138,6 +138,16 @@ def test_evaluators_that_the_recipe_does_not_name_are_asked_for(here):
     assert eval_command(read_run(path, "a")) == "iwm eval a"
     evaluation(path / "eval", name="own")
     assert eval_command(read_run(path, "a")) == "iwm eval a 'evaluators=[rank,own]'"
+
+
+def test_a_run_called_like_a_switch_is_told_as_one_types_it(here):
+    run = read_run(make_run("-x y", charts=(), logs=False), "x")
+    assert eval_command(run) == "iwm eval './-x y'"
+    assert report_command([run, run]) == "iwm report './-x y' './-x y'"
+    page = report("./-x y")
+    assert "iwm resume './-x y'" in page.text
+    assert "iwm report './-x y'" in page.text
+    assert not re.search(r"iwm \w+ -x", page.text)
 
 
 def test_a_level_that_differs_between_runs_is_told_and_not_drawn():

@@ -109,6 +109,13 @@ def test_without_the_plugin_of_reports_the_results_are_written_and_the_page_is_t
     ]
 
 
+def test_a_world_model_called_like_a_switch_is_told_as_one_types_it(outside):
+    Path("runs/pets").rename("-pets")
+    asked(*TWO, "run=a b", run="./-pets")
+    told = json.loads(Path("a b/comparison.json").read_text())["command"]
+    assert told == "iwm compare ./-pets 'protocols=[encoder,predictor]' seeds=2 'run=a b'"
+
+
 def test_seeds_and_protocols_may_be_added_and_what_is_there_stays_in_the_table(outside):
     asked("protocols=[predictor]", "seeds=1")
     asked("protocols=[predictor,encoder]", "seeds=2")

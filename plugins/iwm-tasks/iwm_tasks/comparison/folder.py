@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from iwm_core.interfaces.errors import UserError
+from iwm_core.process.shown import as_word
 from iwm_core.recipe.anchor import anchor_words
 from iwm_core.recipe.shapes import NAME
 from iwm_core.run.files import numbered, write_atomically
@@ -62,7 +63,8 @@ class Asked:
         """The command line that asks for it."""
         own = [f"{name}:{text}" for name, texts in self.own.items() for text in texts]
         protocols = [] if tuple(self.protocols) == DEFAULT else [f"protocols=[{','.join(self.protocols)}]"]
-        return shlex.join(["iwm", "compare", self.shown, *protocols, f"seeds={self.seeds}", f"run={folder}", *self.overrides, *own])
+        settings = [*protocols, f"seeds={self.seeds}", f"run={folder}", *self.overrides, *own]
+        return " ".join(["iwm compare", as_word(self.shown), *map(shlex.quote, settings)])
 
     def difference(self, other: "Asked") -> str:
         """How the runs of another comparison differ from those of this one, in words; nothing where they can lie in one folder."""

@@ -1,9 +1,9 @@
 """What a tuning costs, as ``cost.json`` tells it. Needs no torch."""
 
-import shlex
 from pathlib import Path
 from typing import NamedTuple
 
+from iwm_core.process.shown import as_word
 from iwm_core.run.files import write_record
 from iwm_core.run.stored import read_json
 
@@ -46,5 +46,5 @@ def read_cost(run: Path) -> Cost | None:
     path = run / "cost.json"
     if not (path.exists() or path.is_symlink()):
         return None
-    again = f"remove it, and `iwm resume {shlex.quote(str(run))}` writes it anew"
+    again = f"remove it, and `iwm resume {as_word(run)}` writes it anew"
     return read_json(path, Cost, again, run / "config.yaml")
