@@ -115,7 +115,7 @@ VERBS = [
 
 def run_train(arguments: list[str]) -> int:
     many = {"-m", "--multirun"} & set(arguments)
-    from iwm_core.recipe.overrides import read_recipe
+    from iwm_core.cli.words import read_recipe
 
     name, overrides = read_recipe([a for a in arguments if a not in many], bool(many))
     from iwm_core.run.new_run import refuse_named
@@ -130,7 +130,7 @@ def run_train(arguments: list[str]) -> int:
 
 
 def run_resume(arguments: list[str]) -> int:
-    from iwm_core.run.words import read_changes
+    from iwm_core.cli.words import read_changes
 
     path, overrides = read_changes(arguments, "resume")
     from iwm_core.run.lock import refuse_busy
@@ -143,7 +143,7 @@ def run_resume(arguments: list[str]) -> int:
 
 
 def run_eval(arguments: list[str]) -> int:
-    from iwm_core.run.words import read_changes
+    from iwm_core.cli.words import read_changes
 
     path, overrides = read_changes(arguments, "eval")
     from iwm_core.training.course import measure
@@ -155,9 +155,9 @@ def run_eval(arguments: list[str]) -> int:
 def run_show(arguments: list[str]) -> int:
     from omegaconf import OmegaConf
 
+    from iwm_core.cli.words import read_recipe
     from iwm_core.recipe.compose import compose, left_open
     from iwm_core.recipe.files import find_recipes
-    from iwm_core.recipe.overrides import read_recipe
     from iwm_core.recipe.thaw import thaw
 
     name, overrides = read_recipe(arguments)

@@ -2,8 +2,8 @@
 
 Decisions:
 - One evaluator that finds nothing to measure, or cannot, does not keep the others from measuring; what failed is told at the end.
-- What is found is kept by the settings that it was measured with (`iwm_core.run.scorecard`): `iwm eval` with others leaves the recipe's
-  alone.
+- What is found is kept by the settings that it was measured with (`iwm_core.evaluation.scorecard`): `iwm eval` with others leaves the
+  recipe's alone.
 - Pictures of galleries are drawn by who listens to `iwm_evaluated`; without a listener, there are none.
 - Files of an evaluator's own are made elsewhere, and put in place with what it returns: so no two evaluations mix theirs, a failed one
   leaves none, and what is measured in training leaves those of the newest result alone.
@@ -18,6 +18,8 @@ import torch
 
 from iwm_core.data.evaluation import RunData
 from iwm_core.data.quarantine import Corrupt, listed, named
+from iwm_core.evaluation.scorecard import FORMAT, MEASURED_WITH, Place, form, last_measured, place_of, tell_apart, title_of, write_result
+from iwm_core.evaluation.settings import Settings, digest, plain, settings_of
 from iwm_core.interfaces import Evaluation, Evaluator, NotApplicable
 from iwm_core.interfaces.component import required_options
 from iwm_core.interfaces.errors import UserError
@@ -33,8 +35,6 @@ from iwm_core.run.directory import Run
 from iwm_core.run.files import refuse_links, write_atomically, writing
 from iwm_core.run.lock import placing
 from iwm_core.run.saved import read_state
-from iwm_core.run.scorecard import FORMAT, MEASURED_WITH, Place, form, place_of, tell_apart, title_of
-from iwm_core.run.settings import Settings, digest, plain, settings_of
 from iwm_core.run.stored import Damaged, checksum_of_file
 
 
@@ -158,7 +158,7 @@ def write(run: Run, name: str, place: Place, settings: Settings, model: FrozenMo
     files = [one for gallery in content["galleries"] for row in gallery["rows"] for one in row["images"]]
     files += [picture["file"] for picture in content["pictures"]]
     content["files"] = {one: checksum_of_file(place.file.parent / one) for one in files}
-    run.write_evaluation(place, content)
+    write_result(run, place, content)
     return [place.file, *event.pictures, *(path for path, _ in result.pictures)]
 
 
@@ -191,4 +191,4 @@ def missing_evaluations(run: Run, recipe: Any, checkpoint: Path) -> list[str]:
     """Those of the evaluators (or tasks) that have not measured a checkpoint, the run's newest, with the recipe's settings yet."""
     step, config = read_state(checkpoint)["step"], plain(recipe)
     names = kind_of(config).measures(recipe)
-    return [name for name in names if run.evaluated(name, settings_of(config, name)) != step]
+    return [name for name in names if last_measured(run, name, settings_of(config, name)) != step]

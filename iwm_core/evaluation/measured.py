@@ -6,10 +6,10 @@ Numbers that are not finite are null in JSON and NaN here.
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from iwm_core.evaluation.scorecard import MEASURED_WITH, read_result
+from iwm_core.evaluation.settings import Settings, in_words, otherwise, settings_of
 from iwm_core.interfaces.results import Chart, Gallery, Metric
 from iwm_core.recipe.shapes import check_name, fitting
-from iwm_core.run.scorecard import MEASURED_WITH, read_result
-from iwm_core.run.settings import Settings, in_words, otherwise, settings_of
 
 KINDS = ("lines", "bars", "points")
 
@@ -20,7 +20,7 @@ class Measured(NamedTuple):
     Attributes:
         metrics: by name, each with its controls.
         settings: the evaluator's own words on what it measured with.
-        asked: what it was measured with, as `iwm_core.run.settings` compares it.
+        asked: what it was measured with, as `iwm_core.evaluation.settings` compares it.
         old: an earlier version measured: ``asked`` is then what its recipe asks for and, as far as they say it, its ``settings``.
         differing: what of it is not as the recipe has it, in words.
         own: whether this is the recipe's result, and not one that other settings measured.

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from iwm_core.evaluation.measured import Measured, read_measured
+from iwm_core.evaluation.scorecard import kept_otherwise, understand
 from iwm_core.interfaces.errors import UserError
 from iwm_core.interfaces.results import Metric
 from iwm_core.process.shown import as_word
 from iwm_core.recipe.shapes import fitting
 from iwm_core.run.directory import is_run, why_no_run
 from iwm_core.run.saved import Logged, MeasuredLine, latest_checkpoint, read_config, read_state
-from iwm_core.run.scorecard import kept_otherwise, understand
 from iwm_core.run.stored import Damaged, Log, read_json, read_log, read_text
 
 

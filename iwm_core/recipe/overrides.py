@@ -1,9 +1,7 @@
-"""Reads the words of a command line after its verb: the recipe or run that it names, and overrides by Hydra's grammar.
+"""Overrides by Hydra's grammar, on a recipe or on the config of a run: what may be set, and the jobs of a sweep.
 
-Decisions:
-- What needs no component is checked before any is loaded, in the order of the words: components import torch, which takes seconds, and
-  most slips are slips of the grammar or of the core's own settings (`iwm_core.recipe.own_settings`).
-- A slip whose meaning is plain is answered with the words to type.
+What needs no component is checked before any is loaded: components import torch, which takes seconds, and most slips are slips of the
+grammar or of the core's own settings (`iwm_core.recipe.own_settings`).
 """
 
 import itertools
@@ -18,11 +16,10 @@ from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
 from iwm_core.interfaces.errors import UserError
-from iwm_core.interfaces.near import did_you_mean
 from iwm_core.interfaces.runs import RunKind, Schema
-from iwm_core.recipe.files import find_recipe, find_recipes
-from iwm_core.recipe.own_settings import begun_with, check_length, check_settings, instead, keys_of
-from iwm_core.recipe.schema import schemas, single
+from iwm_core.recipe.files import find_recipe
+from iwm_core.recipe.own_settings import begun_with, check_length, check_settings, instead
+from iwm_core.recipe.schema import single
 
 MANY = 10_000
 """Jobs of a sweep."""
@@ -33,30 +30,11 @@ ON_RESUME = ("launch", "data")
 """What may change when a run goes on: how it is computed, and where its images lie now."""
 
 
-def read_recipe(words: list[str], many: bool = False) -> tuple[str, list[str]]:
-    """The recipe's name and the overrides of ``iwm train`` and its like.
-
-    Args:
-        words: after the verb.
-        many: they may ask for a sweep.
-
-    Raises:
-        UserError: there is no such recipe, or an override that can be known to be wrong without components.
-    """
-    overrides = [word for word in words if not word.startswith("recipe=")]
-    check_words(overrides)
-    names = [word.partition("=")[2] for word in words if word.startswith("recipe=")]
-    if len(names) != 1 or not names[0]:
-        raise UserError("say which recipe, once: recipe=NAME; `iwm recipes` lists all")
-    check_recipe(names[0], overrides, many)
-    return names[0], overrides
-
-
 def check_recipe(name: str, overrides: list[str], many: bool = False) -> list[Override]:
     """Check a recipe's name and overrides as far as can be without components; returns the overrides, parsed.
 
     Raises:
-        UserError: as `read_recipe`.
+        UserError: there is no such recipe, or an override that can be known to be wrong without components.
     """
     path = find_recipe(name).path
     parsed = parse(checkpoint_in(overrides)[1])
@@ -105,56 +83,6 @@ def checkpoint_in(words: list[str]) -> tuple[str | None, list[str]]:
     if len(named) > 1 or "" in named:
         raise UserError("checkpoint= names one checkpoint, once: checkpoint=step_N")
     return named[0] if named else None, [word for word in words if not word.startswith("checkpoint=")]
-
-
-def check_words(words: list[str]) -> None:
-    """Check that each word can be an override: ``key=value``, or Hydra's ``+key=value`` and ``~key``.
-
-    Raises:
-        UserError: one cannot; where it is plain what was meant, with the words to type.
-    """
-    for place, (before, word, after) in enumerate(zip(["", *words], words, [*words[1:], ""], strict=False)):
-        if whole := rejoined(words[place:]):
-            raise UserError(f"the shell has split {word!r} from what follows at a space: write {shlex.quote(whole)}")
-        if word.startswith(("-", "=")) or ("=" not in word and not word.startswith("~")):
-            meant = meaning(word, before, after)
-            hint = f"write {meant}" if meant else "overrides are key=value, such as train.seed=1"
-            raise UserError(f"cannot read {word!r}: {hint}")
-
-
-def rejoined(words: list[str]) -> str:
-    """A list, or a mapping, that is split into several words, as one; nothing where the first word is whole, or no end is found."""
-    for end in range(1, len(words) + 1):
-        whole = "".join(words[:end])
-        if all(whole.count(left) <= whole.count(right) for left, right in ("[]", "{}")):
-            return whole if end > 1 else ""
-    return ""
-
-
-def meaning(word: str, before: str, after: str) -> str:
-    """What a word that is no override was meant to be, as far as that is plain."""
-    bare = word.lstrip("-")
-    if before.endswith("=") and bare:  # train.steps= 3
-        return shlex.quote(f"{before}{bare}")
-    if word.startswith("=") or after.startswith("="):  # train.steps = 3
-        return "key=value without spaces around the sign"
-    if "=" in bare and not bare.startswith("="):  # --train.steps=3
-        return f"{shlex.quote(bare)}, without dashes"
-    if word in ("-m", "--multirun"):
-        return "iwm train -m …: only training has sweeps"
-    key, colon, value = bare.partition(":")
-    if colon and value and "." in key:  # train.steps:3
-        return shlex.quote(f"{key}={value}")
-    keys = [typed if "." in key else key for own in map(keys_of, schemas()) for key, typed in own.items() if f".{key}".endswith(f".{bare}")]
-    bare = keys[0] if bare and keys else bare
-    dotted = "." in bare[1:-1] and not bare.endswith((".yaml", ".yml"))
-    if keys or dotted or bare in ("recipe", "checkpoint"):  # recipe quickstart, train.steps 3, --steps 3
-        return shlex.quote(f"{bare}={'VALUE' if '=' in after or not after else after}")
-    if word.startswith("--") and did_you_mean(word, ["--help"]):
-        return "--help"
-    recipes = find_recipes()
-    name = bare if bare in recipes else did_you_mean(bare, recipes).removeprefix("did you mean ").rstrip("? ")
-    return f"recipe={name}" if name else ""
 
 
 def parse(overrides: list[str]) -> list[Override]:

@@ -15,11 +15,9 @@ from iwm_core.interfaces.errors import UserError
 from iwm_core.interfaces.near import did_you_mean
 from iwm_core.plugins.loader import load_plugins
 from iwm_core.process.shown import as_word
-from iwm_core.run.files import append, exists, refuse_links, write_atomically, write_record, writing
+from iwm_core.run.files import append, exists, write_atomically, write_record, writing
 from iwm_core.run.plain import plain_yaml
 from iwm_core.run.saved import Logged, latest_checkpoint, read_config, read_not_applicable, saved_steps
-from iwm_core.run.scorecard import MEASURED_WITH, Place, measured_at, put_aside
-from iwm_core.run.settings import Settings
 from iwm_core.run.stored import FORMAT, Damaged, check_folder, checksum, read_log, read_text
 
 T = TypeVar("T")
@@ -151,11 +149,6 @@ class Run:
                 kept = [line for line, record in zip(log.lines, log.records, strict=True) if record["step"] <= step]
                 write_atomically(path, "".join(f"{line}\n" for line in kept))
 
-    def evaluated(self, name: str, wanted: Settings) -> int | None:
-        """The step that an evaluator has measured last with the recipe's settings, or found nothing to measure in; or None."""
-        step = measured_at(self.path / "eval" / f"{name}.json", wanted)
-        return self.not_applicable().get(name, {}).get("step") if step is None else step
-
     def not_applicable(self) -> dict[str, dict[str, Any]]:
         """Which evaluators found nothing to measure: at which step, for which reason."""
         try:
@@ -167,15 +160,6 @@ class Run:
         """Note that an evaluator has nothing to measure in a checkpoint, so that `iwm resume` need not ask again."""
         noted = {**self.not_applicable(), name: {"step": step, "reason": reason}}
         write_record(self.path / "not_applicable.json", noted, self.path / "config.yaml")
-
-    def write_evaluation(self, place: Place, content: dict[str, Any]) -> None:
-        """Write what an evaluator has found in its place."""
-        refuse_links(place.file.parent)
-        if place.own:
-            put_aside(place.file, content["settings"][MEASURED_WITH])
-        with writing(place.file.parent):
-            place.file.parent.mkdir(exist_ok=True)
-        write_record(place.file, finite(content), self.path / "config.yaml")
 
     def evaluations(self) -> Path:
         """The folder of evaluators' numbers and pictures, made if need be.

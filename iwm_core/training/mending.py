@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from iwm_core.data.quarantine import Corrupt
+from iwm_core.evaluation.scorecard import read_result
 from iwm_core.interfaces.errors import UserError
 from iwm_core.recipe.shapes import fitting
 from iwm_core.run.directory import Run
 from iwm_core.run.files import numbered, write_atomically, writing
 from iwm_core.run.saved import Logged, MeasuredLine, Step, read_not_applicable, read_state, saved_steps, step_of
-from iwm_core.run.scorecard import read_result
 from iwm_core.run.stored import Damaged, check_folder, read_log
 
 LOGS = {"metrics.jsonl": Logged, "evaluations.jsonl": MeasuredLine, "quarantine.jsonl": Corrupt}

@@ -20,14 +20,14 @@ import iwm_core
 from iwm_core import hookimpl
 from iwm_core.cli.main import dispatch
 from iwm_core.evaluation.evaluate import usual_settings
+from iwm_core.evaluation.scorecard import place_of
+from iwm_core.evaluation.settings import against, alike, digest, otherwise, plain, settings_of
 from iwm_core.interfaces import Chart, Evaluation, Evaluator, Gallery, Metric, NotApplicable, Row, Series
 from iwm_core.interfaces.component import option
 from iwm_core.interfaces.errors import UserError
 from iwm_core.plugins.loader import Plugin, load_plugins
 from iwm_core.recipe.compose import compose
 from iwm_core.recipe.thaw import thaw
-from iwm_core.run.scorecard import place_of
-from iwm_core.run.settings import against, alike, digest, otherwise, plain, settings_of
 
 SETTINGS = {
     "evaluator": {"name": "mrr", "bank": 64, "lrs": [0.1, 1.0]},
@@ -63,7 +63,7 @@ def test_two_settings_never_share_a_file_and_the_order_of_keys_is_no_setting(one
 
 @pytest.mark.slow
 def test_a_digest_is_the_same_in_every_process():
-    code = f"from iwm_core.run.settings import digest; print(digest({SETTINGS!r}))"
+    code = f"from iwm_core.evaluation.settings import digest; print(digest({SETTINGS!r}))"
     ran = [subprocess.run([sys.executable, "-c", code], env={"PYTHONHASHSEED": seed}, capture_output=True, text=True) for seed in "12"]
     assert [one.stdout.strip() for one in ran] == [digest(SETTINGS)] * 2 == ["c68295d6a15eb77e"] * 2, ran[0].stderr
 

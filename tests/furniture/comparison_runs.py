@@ -10,8 +10,8 @@ from iwm_tasks.interfaces import Task
 from safetensors.torch import save_file
 
 from iwm_core import hookimpl
+from iwm_core.evaluation.settings import settings_of
 from iwm_core.interfaces.draws import Draws
-from iwm_core.run.settings import settings_of
 from iwm_core.run.stored import sealed
 
 IMAGES = 200

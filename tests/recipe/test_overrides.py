@@ -14,6 +14,7 @@ from places import FURNITURE
 
 from iwm_core import hookimpl
 from iwm_core.cli.main import dispatch, guarded
+from iwm_core.evaluation.settings import digest, plain, settings_of
 from iwm_core.interfaces import Evaluation, Evaluator, Metric, option
 from iwm_core.interfaces.errors import UserError
 from iwm_core.plugins.loader import Plugin
@@ -28,7 +29,6 @@ from iwm_core.recipe.schema import schemas
 from iwm_core.recipe.thaw import thaw
 from iwm_core.run.directory import Run
 from iwm_core.run.new_run import new_run
-from iwm_core.run.settings import digest, plain, settings_of
 
 
 def test_options_of_a_replaced_component_are_left_out_with_a_note(tiny, capsys):

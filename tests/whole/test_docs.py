@@ -19,12 +19,13 @@ from places import ROOT
 import iwm_core
 from iwm_core import interfaces
 from iwm_core.cli.main import dispatch
+from iwm_core.cli.words import read_recipe
 from iwm_core.model.frozen import FrozenModel
 from iwm_core.model.world_model import build_model
 from iwm_core.plugins.loader import Plugin, load_plugins
 from iwm_core.recipe.change import change
 from iwm_core.recipe.compose import compose, left_open
-from iwm_core.recipe.overrides import ON_RESUME, checkpoint_in, expand, read_recipe
+from iwm_core.recipe.overrides import ON_RESUME, checkpoint_in, expand
 from iwm_core.recipe.thaw import thaw
 
 DOCS = ROOT / "docs"

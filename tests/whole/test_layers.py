@@ -23,8 +23,8 @@ OWNERS = {
     "pluggy": {"iwm_core", "iwm_core/plugins", "iwm_tasks", "iwm_report"},
     "timm": {"iwm_vit", "iwm_tasks"},
     "datasets": {"iwm_data"},
-    "matplotlib": {"iwm_report"},
-    "jinja2": {"iwm_report"},
+    "matplotlib": {"iwm_report", "iwm_tasks"},
+    "jinja2": {"iwm_report", "iwm_tasks"},
     "PIL": {"iwm_data", "iwm_report", "iwm_tasks", "iwm_devkit", "iwm_scenes"},
 }
 """The rooms and plugins that may import each library."""
@@ -40,7 +40,7 @@ PUBLIC = {
 PLATFORM = {"iwm_data": {"iwm_core.run.files"}, "iwm_tasks": None, "iwm_report": None, "iwm_devkit": None}
 """Plugins that are a part of the platform, and what they may import besides: None for any room."""
 
-BUILT_ON = {"iwm_tasks": {"iwm_data"}, "iwm_recipes": set()}
+BUILT_ON = {"iwm_tasks": {"iwm_data", "iwm_report"}, "iwm_recipes": set()}
 """The plugins whose modules a plugin imports; its dependencies name them."""
 
 
@@ -167,9 +167,9 @@ def lines(folder: Path) -> int:
 
 def test_the_core_does_not_grow():
     """A ratchet: the design asks for 6,500 lines and 1,300 a room, and what is not there yet may only come nearer."""
-    assert lines(ROOT / "iwm_core") <= 10_123
-    assert {room for room in ROOMS if lines(ROOT / "iwm_core" / room) > 1_300} <= {"recipe", "run"}
-    assert max(lines(ROOT / "iwm_core" / room) for room in ROOMS) <= 1_625
+    assert lines(ROOT / "iwm_core") <= 10_087
+    assert {room for room in ROOMS if lines(ROOT / "iwm_core" / room) > 1_300} <= {"recipe"}
+    assert max(lines(ROOT / "iwm_core" / room) for room in ROOMS) <= 1_375
 
 
 @pytest.mark.parametrize("path", CORE, ids=lambda p: p.relative_to(ROOT).as_posix())

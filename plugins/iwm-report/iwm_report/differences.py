@@ -6,7 +6,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from iwm_core.run.settings import flatten
+from iwm_core.evaluation.settings import flatten
 
 ABSENT = "–"
 

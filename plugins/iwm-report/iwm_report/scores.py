@@ -14,9 +14,9 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from iwm_core.evaluation.measured import Measured
+from iwm_core.evaluation.settings import UNKNOWN, against
 from iwm_core.interfaces.results import CONTROLS, Metric, measure_and_part
 from iwm_core.process.shown import three_digits
-from iwm_core.run.settings import UNKNOWN, against
 
 FEW = 6
 

@@ -18,9 +18,9 @@ from report_page import report
 from report_runs import evaluation, make_run
 
 from iwm_core.evaluation.reading import read_run
+from iwm_core.evaluation.scorecard import nested
 from iwm_core.interfaces.results import Chart, Metric, Series, measure_and_part
 from iwm_core.process.shown import three_digits
-from iwm_core.run.scorecard import nested
 
 STYLESHEET = ROOT / "plugins/iwm-report/iwm_report/templates/page.css"
 

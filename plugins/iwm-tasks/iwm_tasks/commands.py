@@ -4,8 +4,8 @@ from iwm_core.cli.listing import tell_problems
 
 
 def run_tune(arguments: list[str]) -> int:
-    from iwm_core.recipe.overrides import checkpoint_in, read_recipe
-    from iwm_core.run.words import read_run
+    from iwm_core.cli.words import read_recipe, read_run
+    from iwm_core.recipe.overrides import checkpoint_in
 
     path, rest = read_run(arguments, "tune", "recipe=tune/NAME [key=value …]")
     name, overrides = read_recipe(rest)
@@ -29,8 +29,8 @@ def run_predict(arguments: list[str]) -> int:
 
 
 def run_compare(arguments: list[str]) -> int:
+    from iwm_core.cli.words import read_run
     from iwm_core.run.lock import refuse_busy
-    from iwm_core.run.words import read_run
 
     path, words = read_run(arguments, "compare")
     from iwm_tasks.comparison.asked import read_asked

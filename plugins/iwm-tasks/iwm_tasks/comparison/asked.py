@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
+from iwm_core.cli.words import check_words
 from iwm_core.interfaces.errors import UserError
 from iwm_core.interfaces.near import did_you_mean
 from iwm_core.recipe.anchor import anchor_words
 from iwm_core.recipe.files import find_recipes
-from iwm_core.recipe.overrides import check_recipe, check_words
+from iwm_core.recipe.overrides import check_recipe
 from iwm_core.run.stored import read_seal
 from iwm_tasks.comparison.folder import DEFAULT, Asked, in_order
 from iwm_tasks.tuning.begun_from import source_of

@@ -11,14 +11,14 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from iwm_core.evaluation.bootstrap import EVERYTHING
+from iwm_core.evaluation.scorecard import MEASURED_WITH, last_measured, read_result, rows_of
+from iwm_core.evaluation.settings import Settings, against, settings_of
 from iwm_core.interfaces.errors import UserError
 from iwm_core.process.shown import as_word
 from iwm_core.recipe.thaw import thaw_component
 from iwm_core.run.directory import Run
 from iwm_core.run.new_run import left_behind
 from iwm_core.run.saved import read_state
-from iwm_core.run.scorecard import MEASURED_WITH, read_result, rows_of
-from iwm_core.run.settings import Settings, against, settings_of
 from iwm_core.run.stored import Damaged, checksum_of_file
 from iwm_tasks.comparison.interval import interval_over
 from iwm_tasks.comparison.records import MEAN, Entry, Table
@@ -71,7 +71,7 @@ def read_tuned(path: Path, weights: str = "") -> Tuned | None:
     tasks, asked, plain = {}, {}, run.plain_config()
     for name, node in config.tasks.items():
         evaluation, rows = path / "eval" / f"{name}.json", rows_of(path / "eval" / f"{name}.json")
-        if run.evaluated(str(name), settings_of(plain, str(name))) != state["step"] or not rows.exists():
+        if last_measured(run, str(name), settings_of(plain, str(name))) != state["step"] or not rows.exists():
             return None
         again = f"remove {evaluation.name} and {rows.name} there, then `iwm resume {as_word(path)}` measures again"
         try:

@@ -14,6 +14,8 @@ from safetensors.torch import save
 from iwm_core.data.quarantine import Corrupt, named
 from iwm_core.data.reading import open_split
 from iwm_core.evaluation.bootstrap import bootstrap
+from iwm_core.evaluation.scorecard import FORMAT, MEASURED_WITH, form, place_of, rows_of, tell_apart, title_of, write_result
+from iwm_core.evaluation.settings import digest, plain, settings_of
 from iwm_core.interfaces import Images, Metric
 from iwm_core.interfaces.errors import UserError
 from iwm_core.process.display import Display, readable
@@ -25,8 +27,6 @@ from iwm_core.run.directory import Run
 from iwm_core.run.files import write_atomically
 from iwm_core.run.lock import placing
 from iwm_core.run.saved import read_state
-from iwm_core.run.scorecard import FORMAT, MEASURED_WITH, form, place_of, rows_of, tell_apart, title_of
-from iwm_core.run.settings import digest, plain, settings_of
 from iwm_core.run.stored import checksum_of_file
 from iwm_core.training.loop import Loop
 from iwm_tasks.tuning.cost import Cost, read_cost, write_cost
@@ -179,7 +179,7 @@ def evaluate_tasks(run: Run, recipe: TuneRecipe, model: Tuned, display: Display,
         with placing(run.path, "eval", display.warn):
             place.file.parent.mkdir(exist_ok=True)
             write_atomically(rows_of(place.file), save({"rows": rows}))
-            run.write_evaluation(place, content | {"rows": checksum_of_file(rows_of(place.file))})
+            write_result(run, place, content | {"rows": checksum_of_file(rows_of(place.file))})
         display.table(title_of(name, model.step, place), metrics)
         display.say(content["summary"])
         display.say(f"wrote {place.file}")

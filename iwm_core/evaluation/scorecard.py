@@ -15,16 +15,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from iwm_core.evaluation.settings import Settings, alike, digest, in_words, otherwise
 from iwm_core.interfaces.results import CONTROLS, Metric
 from iwm_core.process.display import Display
 from iwm_core.process.shown import as_word
+from iwm_core.run.directory import Run, finite
 from iwm_core.run.files import refuse_links, write_record, writing
-from iwm_core.run.settings import Settings, alike, digest, in_words, otherwise
 from iwm_core.run.stored import Damaged, read_json
 
 FORMAT = 2
 MEASURED_WITH = "measured_with"
-"""Where, in a result's settings, those stand that `iwm_core.run.settings` compares."""
+"""Where, in a result's settings, those stand that `iwm_core.evaluation.settings` compares."""
 
 
 class Place(NamedTuple):
@@ -123,6 +124,22 @@ def measured_at(file: Path, wanted: Settings) -> int | None:
         return kept["step"] if alike({key: value for key, value in known.items() if key != "data"}, wanted) else None
     except (Damaged, ValueError, KeyError, TypeError, AttributeError):  # none, or not ours: it is measured again and written anew
         return None
+
+
+def last_measured(run: Run, name: str, wanted: Settings) -> int | None:
+    """The step that an evaluator has measured last with the recipe's settings, or found nothing to measure in; or None."""
+    step = measured_at(run.path / "eval" / f"{name}.json", wanted)
+    return run.not_applicable().get(name, {}).get("step") if step is None else step
+
+
+def write_result(run: Run, place: Place, content: dict[str, Any]) -> None:
+    """Write what an evaluator has found in its place."""
+    refuse_links(place.file.parent)
+    if place.own:
+        put_aside(place.file, content["settings"][MEASURED_WITH])
+    with writing(place.file.parent):
+        place.file.parent.mkdir(exist_ok=True)
+    write_record(place.file, finite(content), run.path / "config.yaml")
 
 
 def put_aside(file: Path, settings: Settings) -> Path | None:
