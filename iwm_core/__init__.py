@@ -44,13 +44,14 @@ def measured(run: str | Path) -> "list[Measured]":
     Raises:
         UserError: ``run`` is no run, or a file of it is damaged.
     """
-    from iwm_core.evaluation.reading import read_run
+    from iwm_core.evaluation.measured import read_results
     from iwm_core.interfaces.errors import UserError
+    from iwm_core.run.directory import Run
 
-    record = read_run(Path(run), str(run))
-    if record.problems:
-        raise UserError("; ".join(record.problems))
-    return [*record.measured.values(), *(one for several in record.others.values() for one in several)]
+    found, problems = read_results(Path(run), Run.open(str(run)).plain_config())
+    if problems:
+        raise UserError("; ".join(problems))
+    return found
 
 
 def installed(kind: str, name: str) -> Any:

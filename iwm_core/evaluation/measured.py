@@ -3,13 +3,15 @@
 Numbers that are not finite are null in JSON and NaN here.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from iwm_core.evaluation.scorecard import MEASURED_WITH, read_result
+from iwm_core.evaluation.scorecard import MEASURED_WITH, kept_otherwise, read_result
 from iwm_core.evaluation.settings import Settings, in_words, otherwise, settings_of
 from iwm_core.interfaces.results import Chart, Gallery, Metric
 from iwm_core.recipe.shapes import check_name, fitting
+from iwm_core.run.stored import Damaged
 
 KINDS = ("lines", "bars", "points")
 
@@ -41,6 +43,30 @@ class Measured(NamedTuple):
     galleries: dict[str, Gallery]
     pictures: list[tuple[Path, str]]
     checksums: dict[Path, str]
+
+
+def read_results(run: Path, config: dict[str, Any]) -> tuple[list[Measured], list[str]]:
+    """What evaluators or tasks have found in a run, first what the recipe's settings measured, in its order; and what cannot be read."""
+    problems, folder, asked = list[str](), run / "eval", list(config.get("evaluators") or config.get("tasks") or {})
+    own = sorted(folder.glob("*.json"), key=lambda f: (asked.index(f.stem) if f.stem in asked else len(asked), f.stem))
+    named = [*((file, file.stem) for file in own), *((file, file.parent.name) for file in kept_otherwise(folder))]
+    found = [attempt(lambda file, name=name: read_measured(file, name, config), file, None, problems) for file, name in named]
+    return [one for one in found if one is not None], problems
+
+
+def attempt(read: Callable[[Path], Any], file: Path, otherwise: Any, problems: list[str], needed: bool = False) -> Any:
+    """What a file holds; a damaged one, or a missing one that is ``needed``, is added to ``problems`` and left out."""
+    try:
+        return read(file) if needed or file.exists() or file.is_symlink() else otherwise
+    except Damaged as error:
+        problems.append(f"{file} {error.problem} and is left out")
+    except KeyError as error:
+        problems.append(f"{file} is damaged and left out: it lacks {error}")
+    except (TypeError, AttributeError, RecursionError):
+        problems.append(f"{file} is damaged and left out: it is not of the form that iwm writes")
+    except (OSError, ValueError) as error:
+        problems.append(f"{file} is damaged and left out: {' '.join(str(error).split())}")
+    return otherwise
 
 
 def read_measured(path: Path, name: str, config: dict[str, Any]) -> Measured:

@@ -2,8 +2,8 @@
 
 import math
 
-from iwm_core.evaluation.reading import RunRecord
 from iwm_core.interfaces.results import Chart, Metric, Series, measure_and_part
+from iwm_report.run_record import RunRecord
 
 LOGGED = (
     ("loss", "Loss", "between predicted and true tokens", "Lower predicts better, but a collapsed target is easy to predict."),

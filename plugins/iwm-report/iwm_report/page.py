@@ -13,7 +13,6 @@ from typing import Any
 
 from markupsafe import Markup
 
-from iwm_core.evaluation.reading import RunRecord
 from iwm_core.plugins.loader import load_plugins
 from iwm_core.process.shown import as_word, shown, three_digits
 from iwm_report.added import Page
@@ -25,6 +24,7 @@ from iwm_report.named_points import draw_added
 from iwm_report.numbers import ZERO, interval, shown_numbers
 from iwm_report.panels import alternative
 from iwm_report.reproduce import commands, report_command
+from iwm_report.run_record import RunRecord
 from iwm_report.sections import figures_of, headlines, history_figures, make_sections
 from iwm_report.tiles import Album
 

@@ -10,7 +10,6 @@ Decisions:
 from contextlib import nullcontext
 from pathlib import Path
 
-from iwm_core.evaluation.reading import read_run
 from iwm_core.interfaces.errors import UserError
 from iwm_core.interfaces.events import SweepEnd
 from iwm_core.process.display import make_display
@@ -18,6 +17,7 @@ from iwm_core.process.shown import tell
 from iwm_core.run.files import exists, numbered, write_atomically, writing
 from iwm_core.run.lock import placing
 from iwm_report.naming import common_folder, label_runs
+from iwm_report.run_record import read_run
 
 START = "<!doctype html>"
 ELSEWHERE = "choose another place with out=FILE"

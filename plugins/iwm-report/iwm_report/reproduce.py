@@ -2,8 +2,8 @@
 
 import shlex
 
-from iwm_core.evaluation.reading import RunRecord
 from iwm_core.process.shown import as_word
+from iwm_report.run_record import RunRecord
 
 
 def commands(run: RunRecord) -> list[str]:

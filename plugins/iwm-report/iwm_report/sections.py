@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from markupsafe import Markup
 
 from iwm_core.evaluation.measured import Measured
-from iwm_core.evaluation.reading import RunRecord
 from iwm_core.evaluation.settings import against, settings_of
 from iwm_core.interfaces.results import Chart, Gallery
 from iwm_core.process.shown import as_word
 from iwm_report.curves import history_charts
 from iwm_report.differences import Difference, compare
 from iwm_report.panels import Panel, panels
+from iwm_report.run_record import RunRecord
 from iwm_report.scores import Line, Scorecard, make_scorecard
 
 

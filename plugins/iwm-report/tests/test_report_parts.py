@@ -12,12 +12,12 @@ from iwm_report.naming import common_folder
 from iwm_report.numbers import interval
 from iwm_report.panels import alternative, panels
 from iwm_report.reproduce import eval_command, report_command
+from iwm_report.run_record import read_run
 from iwm_report.scores import make_scorecard, signs_of
 from places import ROOT
 from report_page import report
 from report_runs import evaluation, make_run
 
-from iwm_core.evaluation.reading import read_run
 from iwm_core.evaluation.scorecard import nested
 from iwm_core.interfaces.results import Chart, Metric, Series, measure_and_part
 from iwm_core.process.shown import three_digits

@@ -5,21 +5,20 @@ Decisions:
 - Numbers that are not finite are null in JSON and NaN here.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, TypedDict
 
-from iwm_core.evaluation.measured import Measured, read_measured
-from iwm_core.evaluation.scorecard import kept_otherwise, understand
+from iwm_core.evaluation.measured import Measured, attempt, read_results
+from iwm_core.evaluation.scorecard import understand
 from iwm_core.interfaces.errors import UserError
 from iwm_core.interfaces.results import Metric
 from iwm_core.process.shown import as_word
 from iwm_core.recipe.shapes import fitting
 from iwm_core.run.directory import is_run, why_no_run
 from iwm_core.run.saved import Logged, MeasuredLine, latest_checkpoint, read_config, read_state
-from iwm_core.run.stored import Damaged, Log, read_json, read_log, read_text
+from iwm_core.run.stored import Log, read_json, read_log, read_text
 
 
 class Environment(TypedDict, total=False):
@@ -80,21 +79,7 @@ def read_run(path: Path, label: str) -> RunRecord:
         raise UserError(f"{path} is no run: {why_no_run(str(path))}")
     config, text = read_config(config_file), read_text(config_file)
 
-    problems: list[str] = []
-
-    def attempt(read: Callable[[Path], Any], file: Path, otherwise: Any, needed: bool = False) -> Any:
-        """What a file holds; a damaged one, or a missing one that is ``needed``, is named and left out."""
-        try:
-            return read(file) if needed or file.exists() or file.is_symlink() else otherwise
-        except Damaged as error:
-            problems.append(f"{file} {error.problem} and is left out")
-        except KeyError as error:
-            problems.append(f"{file} is damaged and left out: it lacks {error}")
-        except (TypeError, AttributeError, RecursionError):
-            problems.append(f"{file} is damaged and left out: it is not of the form that iwm writes")
-        except (OSError, ValueError) as error:
-            problems.append(f"{file} is damaged and left out: {' '.join(str(error).split())}")
-        return otherwise
+    measured, problems = read_results(path, config)
 
     def readable(log: Log, file: Path) -> list[dict[str, Any]]:
         """The lines of a log that can be read; that there are others is told."""
@@ -109,25 +94,21 @@ def read_run(path: Path, label: str) -> RunRecord:
         found = [understand(line) for line in readable(read_log(file, MeasuredLine, config_file), file)]
         return [{**line, "metrics": fitting(line["metrics"], dict[str, Metric], "metrics")} for line in found]
 
-    asked = list(config.get("evaluators") or config.get("tasks") or {})
-    files = sorted((path / "eval").glob("*.json"), key=lambda f: (asked.index(f.stem) if f.stem in asked else len(asked), f.stem))
-    found = [attempt(lambda file: read_measured(file, file.stem, config), file, None) for file in files]
-    apart = [attempt(lambda file: read_measured(file, file.parent.name, config), file, None) for file in kept_otherwise(path / "eval")]
     others: dict[str, list[Measured]] = {}
-    for one in apart:
-        if one is not None:
+    for one in measured:
+        if not one.own:
             others.setdefault(one.name, []).append(one)
     newest = latest_checkpoint(path / "checkpoints")
-    state = attempt(lambda file: read_state(file.parent), newest / "state.json", {}, needed=True) if newest else {}
+    state = attempt(lambda file: read_state(file.parent), newest / "state.json", {}, problems, needed=True) if newest else {}
     return RunRecord(
         path=path,
         label=label,
         config=config,
         text=text,
-        environment=attempt(partial(read_json, shape=Environment, config=config_file), path / "env.json", {}),
-        log=attempt(lines, path / "metrics.jsonl", []),
-        history=attempt(history, path / "evaluations.jsonl", []),
-        measured={one.name: one for one in found if one is not None},
+        environment=attempt(partial(read_json, shape=Environment, config=config_file), path / "env.json", {}, problems),
+        log=attempt(lines, path / "metrics.jsonl", [], problems),
+        history=attempt(history, path / "evaluations.jsonl", [], problems),
+        measured={one.name: one for one in measured if one.own},
         others=others,
         step=state.get("step"),
         steps=state.get("steps"),
