@@ -1,7 +1,7 @@
 """What a plugin implements: one abstract base class a kind, and the few records that pass between them.
 
 A component is a dataclass; its fields are its config, its command-line overrides and its documentation. Stateless kinds (actions,
-target selectors, evaluators, data sources) *are* the dataclass; kinds with weights (encoders, predictors, heads) are built by it.
+target selectors, evaluators, data sources) *are* the dataclass; kinds with weights (encoders, predictors) are built by it.
 
 Axes: ``b`` batch · ``h w`` pixels · ``n`` patches (gh*gw) · ``k`` context patches · ``m`` target groups · ``t`` patches a group ·
 ``d`` width · ``a`` numbers of an encoded action · ``p`` parameters of an action · ``o`` outputs of a head.
@@ -53,7 +53,6 @@ if TYPE_CHECKING:
     from iwm_core.interfaces.targets import TargetSelector as TargetSelector
     from iwm_core.interfaces.weights import Encoder as Encoder
     from iwm_core.interfaces.weights import EncoderComponent as EncoderComponent
-    from iwm_core.interfaces.weights import HeadComponent as HeadComponent
     from iwm_core.interfaces.weights import Predictor as Predictor
     from iwm_core.interfaces.weights import PredictorComponent as PredictorComponent
 
@@ -65,7 +64,7 @@ NAMES = {
     "iwm_core.interfaces.data": "NOT_COUNTED CorruptImage DataSource Factor Images Observed Sample",
     "iwm_core.interfaces.evaluation": "EvaluationData Evaluator ImageBatch Track WorldModel check_finite",
     "iwm_core.interfaces.targets": "Targets TargetSelector",
-    "iwm_core.interfaces.weights": "Encoder EncoderComponent HeadComponent Predictor PredictorComponent",
+    "iwm_core.interfaces.weights": "Encoder EncoderComponent Predictor PredictorComponent",
     "iwm_core.interfaces.commands": "Command",
     "iwm_core.interfaces.errors": "UserError",
     "iwm_core.interfaces.kinds": "ComponentKind",

@@ -1,8 +1,7 @@
-"""Encoders, predictors and heads: modules, and the components that build them."""
+"""Encoders and predictors: modules, and the components that build them."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar
 
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
@@ -68,18 +67,3 @@ class PredictorComponent(Component, ABC):
         Raises:
             ValueError: the fields do not fit together.
         """
-
-
-@dataclass(kw_only=True)
-class HeadComponent(Component, ABC):
-    """Builds a head: a module from tokens [b n d] to a task's output [b o].
-
-    Attributes:
-        dense: it maps tokens on their grid, [b d gh gw], to maps [b o h2 w2] of any size, which the core resizes to the image's.
-    """
-
-    dense: ClassVar[bool] = False
-
-    @abstractmethod
-    def build(self, width: int, outputs: int) -> nn.Module:
-        """An initialised head for tokens of ``width`` numbers with ``outputs`` output channels."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import pytest
 import torch
 from iwm_devkit import CHECKS
+from iwm_tasks.interfaces import HeadComponent
 from torch import nn
 
 from iwm_core.interfaces import (
@@ -16,7 +17,6 @@ from iwm_core.interfaces import (
     Evaluation,
     Evaluator,
     Factor,
-    HeadComponent,
     Images,
     Metric,
     Predictor,

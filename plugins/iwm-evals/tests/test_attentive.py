@@ -9,10 +9,11 @@ from flat_metrics import flat
 from iwm_devkit.known_model import PATCH, PIXELS, KnownData, KnownModel, checkers, quiet, tokens_of
 from iwm_evals.attentive import AttentiveProbe
 from iwm_evals.probe import Probe
+from iwm_tasks.interfaces import HeadComponent
 from torch import nn
 
 from iwm_core.data.resample import patches
-from iwm_core.interfaces import Draws, HeadComponent, ImageBatch, NotApplicable, option
+from iwm_core.interfaces import Draws, ImageBatch, NotApplicable, option
 from iwm_core.plugins.loader import load_plugins
 
 

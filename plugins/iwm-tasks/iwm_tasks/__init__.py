@@ -38,7 +38,7 @@ def iwm_component_kinds() -> list[ComponentKind]:
         ComponentKind(
             name="head",
             hook="iwm_heads",
-            base="iwm_core.interfaces:HeadComponent",
+            base="iwm_tasks.interfaces:HeadComponent",
             group="heads",
             several=True,
             check="iwm_tasks.kit.heads:check_head",

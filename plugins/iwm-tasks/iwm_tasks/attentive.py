@@ -7,7 +7,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from iwm_core.interfaces import HeadComponent, option
+from iwm_core.interfaces import option
+from iwm_tasks.interfaces import HeadComponent
 
 MOST_HEADS = 12  # of a ViT-B
 

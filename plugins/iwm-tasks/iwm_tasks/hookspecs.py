@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING
 import pluggy
 
 if TYPE_CHECKING:
-    from iwm_core.interfaces import HeadComponent
-    from iwm_tasks.interfaces import Protocol, Task
+    from iwm_tasks.interfaces import HeadComponent, Protocol, Task
 
 hookspec = pluggy.HookspecMarker("iwm")
 

@@ -1,4 +1,4 @@
-"""Tuning: what is trained of a world model (protocols), and what for (tasks) (PAPER §7)."""
+"""Tuning: what is trained of a world model (protocols), what for (tasks), and what answers (heads) (PAPER §7)."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -139,3 +139,18 @@ class Task(Component, ABC):
     @abstractmethod
     def answer(self, output: Float[Tensor, "b o ..."]) -> Float[Tensor, "b o ..."]:
         """What a user is told: probabilities of classes or of labels, or the numbers themselves."""
+
+
+@dataclass(kw_only=True)
+class HeadComponent(Component, ABC):
+    """Builds a head: a module from tokens [b n d] to a task's output [b o].
+
+    Attributes:
+        dense: it maps tokens on their grid, [b d gh gw], to maps [b o h2 w2] of any size, which tuning resizes to the image's.
+    """
+
+    dense: ClassVar[bool] = False
+
+    @abstractmethod
+    def build(self, width: int, outputs: int) -> nn.Module:
+        """An initialised head for tokens of ``width`` numbers with ``outputs`` output channels."""

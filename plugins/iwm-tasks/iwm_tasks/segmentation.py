@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from iwm_core.interfaces import HeadComponent
+from iwm_tasks.interfaces import HeadComponent
 
 
 class SegmentationHead(nn.Module):

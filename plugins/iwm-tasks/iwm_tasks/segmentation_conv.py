@@ -12,7 +12,7 @@ from jaxtyping import Float
 from timm.layers.norm import LayerNorm2d
 from torch import Tensor, nn
 
-from iwm_core.interfaces import HeadComponent
+from iwm_tasks.interfaces import HeadComponent
 
 STAGES = 2
 

@@ -15,6 +15,7 @@ MOVED = {
     "iwm_core.positions": "iwm_vit.positions",
     "iwm_core.transformer": "iwm_vit.transformer",
     "iwm_core.interfaces.Backbone": "iwm_tasks.interfaces.Backbone",
+    "iwm_core.interfaces.HeadComponent": "iwm_tasks.interfaces.HeadComponent",
     "iwm_core.interfaces.Protocol": "iwm_tasks.interfaces.Protocol",
     "iwm_core.interfaces.Task": "iwm_tasks.interfaces.Task",
     "iwm_core.interfaces.WorldModelParts": "iwm_tasks.interfaces.WorldModelParts",

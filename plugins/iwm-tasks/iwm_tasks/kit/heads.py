@@ -5,8 +5,8 @@ from iwm_devkit.components import check_component
 from iwm_devkit.fitting import fitting
 from iwm_devkit.modules import check_module
 
-from iwm_core.interfaces import HeadComponent
 from iwm_core.interfaces.draws import Draws
+from iwm_tasks.interfaces import HeadComponent
 
 BATCH, WIDTH, OUTPUTS = 3, 24, 5
 

@@ -8,9 +8,9 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from iwm_core.interfaces import HeadComponent, Images
+from iwm_core.interfaces import Images
 from iwm_core.interfaces.errors import UserError
-from iwm_tasks.interfaces import Backbone, Protocol, Task, WorldModelParts
+from iwm_tasks.interfaces import Backbone, HeadComponent, Protocol, Task, WorldModelParts
 
 ROUNDING = 1e-7
 """Gradients smaller than the largest by this are rounding, such as those of a query that has one token alone to attend to."""

@@ -7,8 +7,8 @@ from iwm_core.interfaces.component import option
 from iwm_core.recipe.config import Launch, LearningRate, Section, View, check_length, duration
 
 if TYPE_CHECKING:
-    from iwm_core.interfaces import DataSource, HeadComponent
-    from iwm_tasks.interfaces import Protocol, Task
+    from iwm_core.interfaces import DataSource
+    from iwm_tasks.interfaces import HeadComponent, Protocol, Task
 
 
 @dataclass(kw_only=True)

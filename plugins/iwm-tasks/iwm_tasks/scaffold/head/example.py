@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 
+from iwm_tasks.interfaces import HeadComponent
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from iwm_core.interfaces import HeadComponent, option
+from iwm_core.interfaces import option
 
 
 class ExampleHead(nn.Module):
