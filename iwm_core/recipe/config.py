@@ -73,19 +73,15 @@ class Ramp(Section):
 
 
 @dataclass(kw_only=True)
-class Train(Section):
-    """Optimisation (PAPER §5)."""
+class Optimisation(Section):
+    """What the loop reads of the section ``train`` (PAPER §5), whatever is trained; a kind of run derives its own section from it."""
 
     steps: int | None = option(None, "length of the run in optimizer steps; this or epochs", low=1)
     epochs: float | None = option(None, "length of the run in epochs; this or steps", low=0)
     batch_size: int = option(128, "images a step, over all processes", low=1)
     lr: LearningRate = field(default_factory=LearningRate)
-    weight_decay: Ramp = field(default_factory=lambda: Ramp(start=0.04, end=0.4))
-    momentum: Ramp = field(default_factory=lambda: Ramp(start=0.996, end=1.0))
     betas: list[float] = option([0.9, 0.999], "AdamW's moments", low=0, high=1)
     clip: float = option(1.0, "largest norm of the gradient; 0: no clipping", low=0)
-    loss: str = option("l2", "squared L2 (IWM) or smooth L1 (I-JEPA's code)", choices=("l2", "smooth_l1"))
-    normalise_targets: bool = option(True, "layer-normalise the teacher's tokens")
     checkpoint_every: str = duration("1 epochs", "duration between checkpoints", at_least=1)
     keep: int = option(2, "checkpoints kept", low=1)
     log_every: str = duration("50", "duration between logged lines", at_least=1)
@@ -93,7 +89,32 @@ class Train(Section):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_length(self)
+        if (self.steps is None) == (self.epochs is None):
+            both = f"it has steps={self.steps} and epochs={self.epochs}; empty the one that you do not mean, such as train.steps=null"
+            raise ValueError(
+                f"train needs exactly one of train.steps and train.epochs: {both if self.steps is not None else 'write train.steps=500'}"
+            )
+        if self.epochs is not None and self.epochs <= 0:
+            raise ValueError(f"train.epochs must be above 0, got {self.epochs:g}")
+        if len(self.betas) != 2 or max(self.betas) >= 1:
+            raise ValueError(f"train.betas are two numbers below 1, got {self.betas}")
+
+
+LOSSES = {"l2": "mse_loss", "smooth_l1": "smooth_l1_loss"}
+"""Losses of a prediction, as torch.nn.functional calls them."""
+
+
+@dataclass(kw_only=True)
+class Train(Optimisation):
+    """Optimisation of a pretraining."""
+
+    weight_decay: Ramp = field(default_factory=lambda: Ramp(start=0.04, end=0.4))
+    momentum: Ramp = field(default_factory=lambda: Ramp(start=0.996, end=1.0))
+    loss: str = option("l2", "squared L2 (IWM) or smooth L1 (I-JEPA's code)", choices=tuple(LOSSES))
+    normalise_targets: bool = option(True, "layer-normalise the teacher's tokens")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
         if max(self.momentum.start, self.momentum.end) > 1:
             raise ValueError(f"train.momentum is at most 1, got {self.momentum.start:g} to {self.momentum.end:g}")
 
@@ -129,23 +150,6 @@ class Recipe:
     train: Train = option()
     launch: Launch = field(default_factory=Launch)
     run: str | None = None
-
-
-def check_length(train: Any) -> None:
-    """Check the length and the moments of an optimisation, here or in tuning.
-
-    Raises:
-        ValueError: they are missing, given twice, or out of range.
-    """
-    if (train.steps is None) == (train.epochs is None):
-        both = f"it has steps={train.steps} and epochs={train.epochs}; empty the one that you do not mean, such as train.steps=null"
-        raise ValueError(
-            f"train needs exactly one of train.steps and train.epochs: {both if train.steps is not None else 'write train.steps=500'}"
-        )
-    if train.epochs is not None and train.epochs <= 0:
-        raise ValueError(f"train.epochs must be above 0, got {train.epochs:g}")
-    if len(train.betas) != 2 or max(train.betas) >= 1:
-        raise ValueError(f"train.betas are two numbers below 1, got {train.betas}")
 
 
 def steps_of(duration: str, epoch: int, label: str, at_least: int = 0) -> int:

@@ -35,11 +35,11 @@ from iwm_core.process.display import Display, Recurring
 from iwm_core.process.launch import agreement, first_reason
 from iwm_core.process.shown import as_word
 from iwm_core.process.signals import Stop, named
-from iwm_core.recipe.config import Launch
+from iwm_core.recipe.config import Launch, Optimisation
 from iwm_core.run.checkpoint import load_optimizer, save_checkpoint
 from iwm_core.run.directory import Run
 from iwm_core.run.saved import read_state
-from iwm_core.training.optimisation import Optimisation, make_optimizer
+from iwm_core.training.optimisation import make_optimizer
 from iwm_core.training.schedules import Durations, learning_rate
 from iwm_core.training.tally import Tally
 

@@ -1,27 +1,9 @@
-"""How what is trained is optimised: the settings that the loop reads, and AdamW."""
-
-from typing import Protocol, runtime_checkable
+"""How what is trained is optimised: AdamW."""
 
 import torch
 from torch import nn
 
-from iwm_core.recipe.config import LearningRate
-
-
-@runtime_checkable
-class Optimisation(Protocol):
-    """The settings of a recipe's section ``train`` that the loop reads."""
-
-    steps: int | None
-    epochs: float | None
-    batch_size: int
-    lr: LearningRate
-    betas: list[float]
-    clip: float
-    checkpoint_every: str
-    log_every: str
-    keep: int
-    seed: int
+from iwm_core.recipe.config import Optimisation
 
 
 def make_optimizer(model: nn.Module, settings: Optimisation, lr_scales: dict[str, float] | None = None) -> torch.optim.Optimizer:

@@ -23,14 +23,12 @@ from iwm_core.model.world_model import ImageWorldModel, build_model
 from iwm_core.process.display import Display
 from iwm_core.process.launch import make_accelerator
 from iwm_core.process.signals import Stop
-from iwm_core.recipe.config import Recipe, steps_of
+from iwm_core.recipe.config import LOSSES, Recipe, steps_of
 from iwm_core.run.checkpoint import load_weights
 from iwm_core.run.directory import Run
 from iwm_core.training.health import gather_groups, health_of, spread_rows
 from iwm_core.training.loop import Loop, compiled
 from iwm_core.training.schedules import momentum, weight_decay
-
-LOSSES = {"l2": F.mse_loss, "smooth_l1": F.smooth_l1_loss}
 
 
 class Prediction(NamedTuple):
@@ -51,7 +49,7 @@ class Pass(nn.Module):
 
     def __init__(self, model: ImageWorldModel, loss: str = "l2") -> None:
         super().__init__()
-        self.model, self.loss = model, LOSSES[loss]
+        self.model, self.loss = model, getattr(F, LOSSES[loss])
 
     def forward(self, views: Views, where: Targets) -> Prediction:
         """Loss of predicting the teacher's tokens of the target from the student's tokens of the source's context."""
