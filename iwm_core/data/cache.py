@@ -126,11 +126,7 @@ class Cache(Part):
 
 
 def common_side(reader: Reader) -> tuple[int, int]:
-    """The size at which all can be kept: their own where a sample of them agrees, else a square of the median shorter side.
-
-    Raises:
-        UserError: not one of the sample can be read.
-    """
+    """The size at which all can be kept: their own where a sample of them agrees, else a square of the median shorter side."""
     sizes = some_sizes(reader)
     side = int(statistics.median(min(size) for size in set(sizes)))
     return sizes[0] if len(set(sizes)) == 1 else (side, side)

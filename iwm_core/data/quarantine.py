@@ -32,11 +32,7 @@ def named(corrupt: Sequence[Corrupt]) -> str:
 
 
 def listed(path: Path) -> list[Corrupt]:
-    """The corrupt images that a file lists; none where there is no file.
-
-    Raises:
-        Damaged: it cannot be read.
-    """
+    """The corrupt images that a file lists; none where there is no file."""
     return [Corrupt(record["index"], record["name"], record["reason"]) for record in read_log(path, Corrupt).records]
 
 

@@ -2,7 +2,11 @@
 
 
 class UserError(Exception):
-    """A mistake of the user, or of the world around; its text is one line that names the fix."""
+    """A mistake of the user, or of the world around; its text is one line that names the fix.
+
+    What is called ``check_…``, ``refuse_…``, ``read_…`` or ``write_…`` raises it, or what is derived from it, where its first sentence
+    does not hold; docstrings name it where there is more to say.
+    """
 
 
 class Stopped(BaseException):

@@ -3,7 +3,6 @@
 import math
 import sys
 import time
-from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -19,35 +18,31 @@ from iwm_core.process.shown import shown, tell
 QUIET = 5.0
 """Seconds that work may last before plain lines speak of it, and between them."""
 
-
 WIDE = 160
 """Columns that a table may take in a log; it takes what it needs."""
 
 
-class Display(ABC):
-    """What training and evaluation tell the user."""
+class Display:
+    """What training and evaluation tell the user. This one tells warnings alone: for all processes but the first, and from Python."""
 
-    @abstractmethod
     def say(self, text: str) -> None:
         """One line."""
 
-    @abstractmethod
     def warn(self, text: str) -> None:
         """One line that the user should not miss."""
+        tell(f"warning: {text}", sys.stderr)
 
-    @abstractmethod
     def track(self, items: Iterable[Any], label: str, total: int) -> Iterator[Any]:
         """The items, with progress."""
+        yield from items
 
-    @abstractmethod
     def steps(self, start: int, stop: int, label: str) -> Iterator[int]:
         """The steps of a training, with progress."""
+        yield from range(start, stop)
 
-    @abstractmethod
     def logged(self, step: int, line: dict[str, Any]) -> None:
         """A line of metrics.jsonl was written."""
 
-    @abstractmethod
     def table(self, title: str, metrics: dict[str, Metric]) -> None:
         """An evaluator's numbers, each with its controls beside it."""
 
@@ -90,25 +85,6 @@ def make_display() -> Display:
     return TerminalDisplay() if sys.stdout.isatty() else PlainDisplay()
 
 
-class SilentDisplay(Display):
-    """Warnings alone: for all processes but the first, and for use from Python."""
-
-    def say(self, text: str) -> None: ...
-
-    def warn(self, text: str) -> None:
-        tell(f"warning: {text}", sys.stderr)
-
-    def track(self, items: Iterable[Any], label: str, total: int) -> Iterator[Any]:
-        yield from items
-
-    def steps(self, start: int, stop: int, label: str) -> Iterator[int]:
-        yield from range(start, stop)
-
-    def logged(self, step: int, line: dict[str, Any]) -> None: ...
-
-    def table(self, title: str, metrics: dict[str, Metric]) -> None: ...
-
-
 class PlainDisplay(Display):
     """Plain lines on standard output, warnings on standard error."""
 
@@ -117,9 +93,6 @@ class PlainDisplay(Display):
 
     def say(self, text: str) -> None:
         tell(text)
-
-    def warn(self, text: str) -> None:
-        tell(f"warning: {text}", sys.stderr)
 
     def track(self, items: Iterable[Any], label: str, total: int) -> Iterator[Any]:
         spoken = time.perf_counter()

@@ -160,11 +160,7 @@ def crashed(folder: Path, status: int, received: int) -> int:
 
 
 def check_devices(launch: Launch) -> None:
-    """Check that there is the device that is asked for, or one for each process.
-
-    Raises:
-        UserError: there is not.
-    """
+    """Check that there is the device that is asked for, or one for each process."""
     device = choose_device(launch.device)
     if device.type != "cpu" and launch.processes > torch.accelerator.device_count():
         raise UserError(

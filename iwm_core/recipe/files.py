@@ -93,11 +93,7 @@ def files_by_name() -> dict[str, list[RecipeFile]]:
 
 
 def refuse_hiding(folders: list[Path]) -> None:
-    """Refuse files that Hydra would take in the place of what recipes are built on: a kind's base, a component.
-
-    Raises:
-        UserError: there is one.
-    """
+    """Refuse files that Hydra would take in the place of what recipes are built on: a kind's base, a component."""
     built_on = [kind.schema().base for kind in kinds()]
     built_on += [f"{group}/{name}" for group, kind in groups().items() for name in load_plugins().entries(kind)]
     for file in (folder / f"{name}.yaml" for folder in folders for name in built_on):

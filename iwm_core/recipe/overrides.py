@@ -144,9 +144,6 @@ def refuse_sweeps(overrides: list[Override], many: str = "", schema: Schema | No
     """Refuse several values where one is taken: a list was meant, or a sweep, which the words ``many`` begin.
 
     ``schema`` tells which keys take a list; where there is none, that is left open.
-
-    Raises:
-        UserError: there are.
     """
     for override in overrides:
         if override.is_sweep_override():

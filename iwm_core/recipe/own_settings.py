@@ -40,11 +40,7 @@ def written(path: Path) -> tuple[list[Any], dict[str, Any]]:
 
 
 def check_length(overrides: list[Override], path: Path) -> None:
-    """Check that an override of the length (``train.steps``, ``train.epochs``) replaces the recipe's, which may be in the other unit.
-
-    Raises:
-        UserError: it does not; the line says what to type.
-    """
+    """Check that an override of the length (``train.steps``, ``train.epochs``) replaces the recipe's, which may be in the other unit."""
     given = {o.key_or_group: o.value() for o in overrides if not (o.is_delete() or o.is_sweep_override())}
     train: dict[str, Any] = {}
     defaults, own = written(path)

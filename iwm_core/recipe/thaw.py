@@ -54,11 +54,7 @@ def thaw(config: DictConfig) -> Any:
 
 
 def check_key(group: str, key: str) -> None:
-    """Check what names files in a run and is shown.
-
-    Raises:
-        UserError: it is no name.
-    """
+    """Check what names files in a run and is shown."""
     try:
         check_name(key, f"{group}:")
     except ValueError as error:

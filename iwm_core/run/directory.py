@@ -52,19 +52,11 @@ class Run:
         return run
 
     def config(self) -> DictConfig:
-        """The frozen config.
-
-        Raises:
-            UserError: it cannot be read.
-        """
+        """The frozen config."""
         return OmegaConf.create(self.plain_config())
 
     def plain_config(self) -> dict[str, Any]:
-        """The frozen config as plain dicts and lists.
-
-        Raises:
-            UserError: it cannot be read.
-        """
+        """The frozen config as plain dicts and lists."""
         return read_config(self.path / "config.yaml")
 
     @cached_property
@@ -162,11 +154,7 @@ class Run:
         write_record(self.path / "not_applicable.json", noted, self.path / "config.yaml")
 
     def evaluations(self) -> Path:
-        """The folder of evaluators' numbers and pictures, made if need be.
-
-        Raises:
-            UserError: it cannot be made.
-        """
+        """The folder of evaluators' numbers and pictures, made if need be."""
         folder = self.path / "eval"
         check_folder(folder)
         with writing(folder):

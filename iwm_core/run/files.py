@@ -92,11 +92,7 @@ def remedy(error: Exception, instead: str = "") -> str:
 
 
 def write_atomically(path: Path, content: str | bytes, instead: str = "") -> None:
-    """Replace a small file in one step: a reader sees the old content or the new.
-
-    Raises:
-        UserError: it cannot be written.
-    """
+    """Replace a small file in one step: a reader sees the old content or the new."""
     partial = path.with_name(f".{path.name}.partial")
     with writing(path, instead=instead):
         try:
@@ -114,11 +110,7 @@ def write_atomically(path: Path, content: str | bytes, instead: str = "") -> Non
 
 
 def append(path: Path, *lines: dict[str, Any]) -> None:
-    """Add lines of JSON to a log; the first one tells the checksum of the config.yaml of the run that it is of.
-
-    Raises:
-        UserError: it cannot be written.
-    """
+    """Add lines of JSON to a log; the first one tells the checksum of the config.yaml of the run that it is of."""
     refuse_links(path)
     with writing(path), path.open("a", encoding="utf-8") as file:
         for line in lines:
@@ -135,20 +127,12 @@ def sync(path: Path) -> None:
 
 
 def write_record(path: Path, content: dict[str, Any], config: Path | None = None) -> None:
-    """Replace a record in JSON, with the checksum of its content and that of the config.yaml of the run that it is of.
-
-    Raises:
-        UserError: it cannot be written.
-    """
+    """Replace a record in JSON, with the checksum of its content and that of the config.yaml of the run that it is of."""
     write_atomically(path, json.dumps(sealed(content if config is None else owned(content, config)), indent=1))
 
 
 def refuse_links(*paths: Path) -> None:
-    """Refuse to write through a link that somebody has left in a run: it may lead anywhere; and into a FIFO, which waits for a reader.
-
-    Raises:
-        UserError: one of the paths is a link, or neither a file nor a folder.
-    """
+    """Refuse to write through a link that somebody has left in a run: it may lead anywhere; and into a FIFO, which waits for a reader."""
     for path in paths:
         if path.is_symlink():
             raise UserError(f"{path} is a link, and what is written there would land elsewhere; remove it")

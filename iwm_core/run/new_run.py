@@ -60,11 +60,7 @@ def new_run(config: DictConfig, verb: str, warn: Callable[[str], None]) -> Itera
 
 
 def refuse_named(overrides: list[str]) -> None:
-    """Refuse the directory that ``run=PATH`` names as `new_run` would, before torch is imported, which takes seconds.
-
-    Raises:
-        UserError: it is taken.
-    """
+    """Refuse the directory that ``run=PATH`` names as `new_run` would, before torch is imported, which takes seconds."""
     for override in parse(overrides):
         if override.key_or_group == "run" and not override.is_delete() and override.value():
             path = Path(str(override.value()))
@@ -73,11 +69,7 @@ def refuse_named(overrides: list[str]) -> None:
 
 
 def refuse_taken(path: Path) -> None:
-    """Refuse a directory that holds anything that is not left by a killed start.
-
-    Raises:
-        UserError: it does.
-    """
+    """Refuse a directory that holds anything that is not left by a killed start."""
     with writing(path, "look into", ELSEWHERE):
         if (path / "config.yaml").exists():
             busy = writer_of(path)

@@ -12,11 +12,7 @@ from iwm_core.run.stored import SEALS, Damaged, check_folder, check_owner, read_
 
 
 def read_config(path: Path) -> dict[str, Any]:
-    """A run's frozen config, as plain data.
-
-    Raises:
-        Damaged: it cannot be read.
-    """
+    """A run's frozen config, as plain data."""
     back = "bring back a copy of it; without its settings, a run is lost"
     config = read_yaml(path, dict[Name, Any], back)
     shapes = {"recipe": str, "kind": str, **{part: dict[str, Any] for schema in schemas() for part in (*schema.sections, *schema.groups)}}
@@ -53,11 +49,7 @@ class Step(TypedDict):
 
 
 def read_not_applicable(path: Path) -> dict[str, dict[str, Any]]:
-    """Which evaluators found nothing to measure: at which step, for which reason.
-
-    Raises:
-        Damaged: it cannot be read, or is of another run.
-    """
+    """Which evaluators found nothing to measure: at which step, for which reason."""
     content = read_json(path, dict[str, Any], config=path.parent / "config.yaml")
     try:
         return fitting({key: value for key, value in content.items() if key not in (*SEALS, "config")}, dict[Name, Step])

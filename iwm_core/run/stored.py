@@ -73,11 +73,7 @@ def open_stored(path: Path, remedy: str = "", most: int | None = None) -> Binary
 
 
 def check_folder(folder: Path, remedy: str = "") -> None:
-    """Check that a folder inside a run is none elsewhere.
-
-    Raises:
-        Damaged: it is a link.
-    """
+    """Check that a folder inside a run is none elsewhere."""
     if folder.is_symlink():
         raise Damaged(folder, "is a link, and none is followed inside a run", remedy or "make a link to the whole run instead")
 
@@ -199,11 +195,7 @@ def owned(content: dict[str, Any], config: Path) -> dict[str, Any]:
 
 
 def check_owner(path: Path, content: dict[str, Any], config: Path, remedy: str) -> None:
-    """Check that a record is of the run of a config.yaml, as far as both tell.
-
-    Raises:
-        Damaged: it is of another.
-    """
+    """Check that a record is of the run of a config.yaml, as far as both tell."""
     told, own = content.get("config"), read_seal(config)
     if told and own and told != own:
         raise Damaged(path, f"is of another recipe than {config}", remedy)

@@ -14,7 +14,7 @@ import torch
 from iwm_core.evaluation.evaluate import missing_evaluations
 from iwm_core.interfaces.errors import UserError
 from iwm_core.interfaces.runs import RunKind
-from iwm_core.process.display import Display, SilentDisplay, make_display
+from iwm_core.process.display import Display, make_display
 from iwm_core.process.launch import spawn
 from iwm_core.process.shown import as_word
 from iwm_core.process.signals import ending_in_a_line
@@ -163,7 +163,7 @@ def finished(run: Run, kind: RunKind, checkpoint: Path | None) -> bool:
 
 def work_here(path: str, overrides: list[str], quiet: bool) -> int:
     """The training of one of several processes."""
-    run, display = Run.open(path), SilentDisplay() if quiet else make_display()
+    run, display = Run.open(path), Display() if quiet else make_display()
     named, overrides = checkpoint_in(overrides)
     recipe = changed(run.config(), overrides, ON_RESUME, "resume")
     locks = "IWM_OUTCOME" not in os.environ and not quiet  # started by torchrun: else the parent has the lock

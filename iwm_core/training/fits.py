@@ -15,11 +15,7 @@ from iwm_core.recipe.config import Recipe, steps_of
 
 
 def check_fit(recipe: Recipe, restored: bool = False) -> None:
-    """Build the model without memory and try selector and actions, to find a misfit before a run begins, or goes on (``restored``).
-
-    Raises:
-        UserError: parts of the recipe do not fit together, or to this machine.
-    """
+    """Build the model without memory and try selector and actions, to find a misfit before a run begins, or goes on (``restored``)."""
     check_devices(recipe.launch)
     check_views(recipe)
     parts_of(recipe.train.batch_size, recipe.launch.processes, recipe.launch.accumulate)

@@ -22,11 +22,7 @@ LOGS = {"metrics.jsonl": Logged, "evaluations.jsonl": MeasuredLine, "quarantine.
 
 
 def mend(run: Run, names: Iterable[str]) -> list[str]:
-    """Mend the logs of a run, and its measurements by these evaluators or tasks; returns what was done, a line each.
-
-    Raises:
-        UserError: it cannot be written.
-    """
+    """Mend the logs of a run, and its measurements by these evaluators or tasks; returns what was done, a line each."""
     done = [mended_log(run.path / name, shape) for name, shape in LOGS.items()]
     check_folder(run.path / "eval")
     done += [without(run.path / "eval" / f"{name}.json", lambda path: fitting(read_result(path), Step)) for name in names]
@@ -80,11 +76,7 @@ def go_back(run: Run, name: str) -> list[str]:
 
 
 def set_aside(path: Path, ending: str = "damaged") -> Path:
-    """Rename a file or folder to the first free ``NAME.damaged``, ``NAME.damaged-2``, …
-
-    Raises:
-        UserError: it cannot be renamed.
-    """
+    """Rename a file or folder to the first free ``NAME.damaged``, ``NAME.damaged-2``, …"""
     place = next(free for free in numbered(path.with_name(f"{path.name}.{ending}")) if not (free.exists() or free.is_symlink()))
     try:
         path.rename(place)

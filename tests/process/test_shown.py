@@ -17,7 +17,7 @@ from rich.table import Table
 
 from iwm_core.cli.main import dispatch, guarded
 from iwm_core.interfaces.results import Metric
-from iwm_core.process.display import NamesConsole, PlainDisplay, Recurring, SilentDisplay, TerminalDisplay
+from iwm_core.process.display import Display, NamesConsole, PlainDisplay, Recurring, TerminalDisplay
 from iwm_core.process.jobs import at
 from iwm_core.process.shown import as_word, shown
 
@@ -66,7 +66,7 @@ def test_nothing_else_prints():
             assert called != "Console", f"{inside}: use iwm_core.process.display.NamesConsole"
 
 
-@pytest.mark.parametrize("display", [PlainDisplay, TerminalDisplay, SilentDisplay])
+@pytest.mark.parametrize("display", [PlainDisplay, TerminalDisplay, Display])
 def test_a_display_shows_names_as_they_are(display, capfd):
     one = display()
     one.say(BROKEN)
@@ -76,7 +76,7 @@ def test_a_display_shows_names_as_they_are(display, capfd):
     assert list(one.steps(0, 1, BROKEN)) == [0]
     told = "".join(capfd.readouterr())
     assert_harmless(told, "[31m")
-    if display is not SilentDisplay:
+    if display is not Display:
         assert "[b]z" in told, "brackets are no markup"
 
 

@@ -17,7 +17,7 @@ from iwm_core.data.order import Schedule
 from iwm_core.data.view import centre_boxes, cut, cut_mask
 from iwm_core.interfaces import DataSource, Draws
 from iwm_core.interfaces.errors import UserError
-from iwm_core.process.display import SilentDisplay
+from iwm_core.process.display import Display
 from iwm_core.recipe.config import Launch, View
 from iwm_core.run.directory import Run
 
@@ -26,7 +26,7 @@ SIZE = 16
 RAND = "rand-m9-mstd0.5-inc1"
 
 
-class Warned(SilentDisplay):
+class Warned(Display):
     def __init__(self):
         self.warnings = []
 
