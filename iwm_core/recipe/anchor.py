@@ -29,19 +29,16 @@ def anchor(config: DictConfig, chosen: Container[str] | None = None) -> None:
 
 def anchor_words(words: list[str]) -> list[str]:
     """Overrides of ``key=value`` with components' paths made absolute as `anchor` does, so that they mean the same from every folder."""
-    return [anchored_word(word) for word in words]
-
-
-def anchored_word(word: str) -> str:
-    """The same for one override."""
-    (override,) = parse([word])
-    group, _, name = override.key_or_group.rpartition(".")
-    kind, value = groups().get(group.partition(".")[0]), override.value()
-    if kind is None or not isinstance(value, str) or not os.path.exists(there := os.path.expanduser(value)):  # noqa: PTH110, PTH111
-        return word
-    options = [option for entry in load_plugins().entries(kind).values() for option in dataclasses.fields(entry.component)]
-    named = any(option.name == name and option.metadata.get("path") for option in options)
-    return f"{word.partition('=')[0]}={quoted(absolute(there))}" if named else word
+    anchored = []
+    for word, override in zip(words, parse(words), strict=True):
+        group, _, name = override.key_or_group.rpartition(".")
+        kind, value = groups().get(group.partition(".")[0]), override.value()
+        if kind and isinstance(value, str) and os.path.exists(there := os.path.expanduser(value)):  # noqa: PTH110, PTH111
+            options = [option for entry in load_plugins().entries(kind).values() for option in dataclasses.fields(entry.component)]
+            if any(option.name == name and option.metadata.get("path") for option in options):
+                word = f"{word.partition('=')[0]}={quoted(absolute(there))}"
+        anchored.append(word)
+    return anchored
 
 
 def absolute(path: str) -> str:

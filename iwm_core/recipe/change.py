@@ -10,8 +10,9 @@ from iwm_core.interfaces.errors import UserError
 from iwm_core.plugins.loader import load_plugins
 from iwm_core.recipe.anchor import anchor
 from iwm_core.recipe.compose import component_defaults, prune
+from iwm_core.recipe.files import ready_made
 from iwm_core.recipe.overrides import parse_changes
-from iwm_core.recipe.own_settings import check_settings, ready_made
+from iwm_core.recipe.own_settings import check_settings, settings_file
 from iwm_core.recipe.schema import groups, kind_of, several
 
 
@@ -37,7 +38,7 @@ def change(config: DictConfig, overrides: list[str], allowed: tuple[str, ...], v
             choose(config, override)
         elif (section := override.key_or_group) in schema.sections:
             value = override.value()
-            settings = value if isinstance(value, dict) else OmegaConf.load(ready_made(section, value, schema.sections[section]))
+            settings = value if isinstance(value, dict) else OmegaConf.load(settings_file(section, value, schema.sections[section]))
             config[section] = OmegaConf.merge(config[section], settings)
         else:
             OmegaConf.update(config, override.key_or_group, override.value(), force_add=True)
@@ -67,8 +68,5 @@ def expand_set(group: str, name: str) -> list[str]:
     """The components that a recipe dir lists under a name, such as ``evaluators=[scorecard]``; a component's own name stays."""
     if name in load_plugins().entries(groups()[group]):
         return [name]
-    for folder, _ in load_plugins().recipe_dirs():
-        path = folder / group / f"{name}.yaml"
-        if path.is_file():
-            return [str(part) for part in OmegaConf.load(path).defaults]  # pyright: ignore[reportAttributeAccessIssue]
-    return [name]
+    file = ready_made(group).get(name)
+    return [str(part) for part in OmegaConf.load(file).defaults] if file else [name]  # pyright: ignore[reportAttributeAccessIssue]

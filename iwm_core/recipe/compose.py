@@ -29,7 +29,7 @@ from omegaconf.errors import OmegaConfBaseException
 from iwm_core.interfaces.errors import UserError
 from iwm_core.interfaces.near import did_you_mean
 from iwm_core.plugins.loader import load_plugins
-from iwm_core.recipe.files import find_recipe, refuse_hiding
+from iwm_core.recipe.files import find_recipe, ready_made, refuse_hiding
 from iwm_core.recipe.overrides import check_recipe
 from iwm_core.recipe.own_settings import instead
 from iwm_core.recipe.schema import empty, groups, kind_of, kinds, several, single
@@ -123,11 +123,7 @@ def left_open(config: DictConfig) -> str | None:
 
 
 def check_group(override: Override) -> None:
-    """Check that an override which chooses components names installed ones.
-
-    Raises:
-        UserError: it does not; or chooses several where there is one.
-    """
+    """Check that an override which chooses components names installed ones, and several only where there may be."""
     kind = groups().get(override.key_or_group)
     if kind is None or override.is_delete():
         return
@@ -135,9 +131,7 @@ def check_group(override: Override) -> None:
     names = value if isinstance(value, list) else [value]
     if override.key_or_group in single() and isinstance(value, list):
         raise UserError(f"{override.key_or_group} takes one component: {override.key_or_group}=NAME")
-    # A recipe dir may hold ready-made choices of a group (data/imagenette), which Hydra resolves.
-    files = (file for folder, _ in load_plugins().recipe_dirs() for file in (folder / override.key_or_group).glob("*.yaml"))
-    ready = sorted({file.stem for file in files})
+    ready = sorted(ready_made(override.key_or_group))  # such as data=imagenette, which Hydra resolves
     for name in names:
         if name is None or isinstance(name, dict):
             raise UserError(f"choose {override.key_or_group} by name; `iwm components {kind}` lists what is installed")
@@ -198,7 +192,11 @@ def bad_override(error: ConfigCompositionException, name: str, path: Path, overr
     first = str(error).splitlines()[0]
     if "Could not override" in first:
         key = first.split("'")[1]
-        return f"unknown key {key!r}; {unchosen(key) or suggestion(key, path, overrides)}`iwm show recipe={name}` lists all keys"
+        with initialize_config_dir(str(path.parent.resolve()), version_base="1.3", job_name="iwm"):
+            known = dotted(hydra_compose(path.stem))
+        given = next((override for override in overrides if override.key_or_group == key), None)
+        near = did_you_mean(key, known, lambda near: instead(given, near) if given else near)
+        return f"unknown key {key!r}; {unchosen(key) or near}`iwm show recipe={name}` lists all keys"
     cause = f": {one_line(error.__cause__)}" if error.__cause__ else ""
     return f"{first.rstrip('.')}{cause}"
 
@@ -214,14 +212,6 @@ def unchosen(key: str) -> str:
         return ""
     givers = [name for name in load_plugins().entries(single()[group]) if component in field_names(single()[group], name)]
     return f"it is an option of {', '.join(f'{group}={name}' for name in givers)}, add that; " if givers else ""
-
-
-def suggestion(key: str, path: Path, overrides: list[Override]) -> str:
-    """The nearest key that exists, with the value that was given, as a question."""
-    with initialize_config_dir(str(path.parent.resolve()), version_base="1.3", job_name="iwm"):
-        config = hydra_compose(path.stem)
-    given = next((override for override in overrides if override.key_or_group == key), None)
-    return did_you_mean(key, dotted(config), lambda near: instead(given, near) if given else near)
 
 
 def dotted(config: DictConfig, prefix: str = "") -> list[str]:

@@ -92,6 +92,13 @@ def files_by_name() -> dict[str, list[RecipeFile]]:
     return found
 
 
+def ready_made(group: str) -> dict[str, Path]:
+    """The files of settings that recipe dirs hold for a section, or a group of components, by the names that choose them."""
+    return {
+        path.stem: path for folder, _ in load_plugins().recipe_dirs() for path in sorted((folder / group).glob("*.yaml")) if path.is_file()
+    }
+
+
 def refuse_hiding(folders: list[Path]) -> None:
     """Refuse files that Hydra would take in the place of what recipes are built on: a kind's base, a component."""
     built_on = [kind.schema().base for kind in kinds()]

@@ -86,11 +86,7 @@ def checkpoint_in(words: list[str]) -> tuple[str | None, list[str]]:
 
 
 def parse(overrides: list[str]) -> list[Override]:
-    """Overrides by Hydra's grammar.
-
-    Raises:
-        UserError: one cannot be parsed.
-    """
+    """Overrides by Hydra's grammar, or a `UserError` about the one that cannot be read."""
     parser = OverridesParser.create()
     parsed = []
     for text in overrides:

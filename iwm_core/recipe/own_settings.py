@@ -18,6 +18,7 @@ from iwm_core.interfaces.errors import UserError
 from iwm_core.interfaces.near import did_you_mean
 from iwm_core.interfaces.runs import RunKind, Schema
 from iwm_core.plugins.loader import load_plugins
+from iwm_core.recipe.files import ready_made
 from iwm_core.recipe.schema import groups, kinds, plain_keys, several, single
 from iwm_core.recipe.typed import as_typed, main_of, may_be, to_type, typed
 
@@ -49,8 +50,8 @@ def check_length(overrides: list[Override], path: Path) -> None:
             train |= own
         elif isinstance(entry, dict):
             for group, choice in entry.items():
-                for folder, _ in load_plugins().recipe_dirs() if group not in groups() else ():
-                    train |= written(folder / str(group) / f"{given.get(group, choice)}.yaml")[1]
+                file = ready_made(str(group)).get(str(given.get(group, choice))) if group not in groups() else None
+                train |= written(file)[1] if file else {}
     for unit, other in (("epochs", "steps"), ("steps", "epochs")):
         new, old = given.get(f"train.{unit}"), train.get(other)
         if new is not None and old is not None and f"train.{other}" not in {o.key_or_group for o in overrides}:
@@ -102,16 +103,16 @@ def check_choice(override: Override, cls: Any) -> None:
     if isinstance(value, dict):
         typed(cls, OmegaConf.create(value), override.key_or_group)
     else:
-        ready_made(override.key_or_group, value, cls)
+        settings_file(override.key_or_group, value, cls)
 
 
-def ready_made(section: str, value: Any, cls: Any) -> Path:
-    """The file of settings that a recipe dir holds for a section, whose dataclass is ``cls``, under a name.
+def settings_file(section: str, value: Any, cls: Any) -> Path:
+    """The file of ready-made settings that a section, whose dataclass is ``cls``, is given by its name.
 
     Raises:
-        UserError: none does.
+        UserError: there is none.
     """
-    files = {path.stem: path for folder, _ in load_plugins().recipe_dirs() for path in sorted((folder / section).glob("*.yaml"))}
+    files = ready_made(section)
     if str(value) not in files:
         known = f"there are {', '.join(files)}; or " if files else ""
         keys = [f.name for f in dataclasses.fields(cls)]

@@ -91,16 +91,12 @@ def may_be(cls: Any, key: str, value: Any) -> bool:
 
 
 def refuse_plain(cls: Any, node: Any, prefix: str) -> None:
-    """Refuse a plain value where settings belong.
-
-    Raises:
-        ValueError: there is one.
-    """
+    """Refuse a plain value where settings belong."""
     if not isinstance(node, DictConfig):
         names = [f.name for f in dataclasses.fields(cls)]
         main = main_of(cls)
         meant = f"{prefix}{main}={as_typed(node)}" if may_be(cls, main, node) else f"{prefix}KEY=VALUE"
-        raise ValueError(f"{prefix.rstrip('.')} is a section with the keys {', '.join(names)}; write {meant}")
+        raise UserError(f"{prefix.rstrip('.')} is a section with the keys {', '.join(names)}; write {meant}")
     for field in dataclasses.fields(cls):
         if field.name in node and dataclasses.is_dataclass(field.type) and not OmegaConf.is_interpolation(node, field.name):
             refuse_plain(field.type, node[field.name], f"{prefix}{field.name}.")
