@@ -4,12 +4,12 @@ from pathlib import Path
 
 from iwm_core.interfaces.errors import UserError
 from iwm_core.interfaces.events import SweepEnd
+from iwm_core.plugins.kinds import kind_of
 from iwm_core.plugins.loader import load_plugins
 from iwm_core.process.jobs import at, python, run_job
 from iwm_core.process.shown import tell
 from iwm_core.recipe.compose import compose
 from iwm_core.recipe.overrides import expand
-from iwm_core.recipe.schema import kind_of
 from iwm_core.recipe.thaw import thaw
 from iwm_core.run.new_run import reserve
 from iwm_core.training.course import composed

@@ -27,10 +27,10 @@ from iwm_core.interfaces.events import Evaluated
 from iwm_core.model.frozen import FrozenModel
 from iwm_core.model.loading import load_world_model
 from iwm_core.model.world_model import ImageWorldModel
+from iwm_core.plugins.kinds import kind_of
 from iwm_core.plugins.loader import load_plugins
 from iwm_core.process.display import Display
 from iwm_core.recipe.config import Recipe
-from iwm_core.recipe.schema import kind_of
 from iwm_core.run.directory import Run
 from iwm_core.run.files import refuse_links, write_atomically, writing
 from iwm_core.run.lock import placing

@@ -17,8 +17,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from iwm_core.interfaces.component import Component
+from iwm_core.plugins.kinds import kind_of, kind_with
 from iwm_core.recipe.config import Section
-from iwm_core.recipe.schema import kind_of, kind_with
 
 Settings = dict[str, Any]
 

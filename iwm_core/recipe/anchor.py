@@ -8,9 +8,9 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from iwm_core.interfaces.errors import UserError
+from iwm_core.plugins.kinds import groups, kind_of, of, several, single
 from iwm_core.plugins.loader import load_plugins
 from iwm_core.recipe.overrides import parse, quoted
-from iwm_core.recipe.schema import groups, kind_of, of, several, single
 
 
 def anchor(config: DictConfig, chosen: Container[str] | None = None) -> None:

@@ -7,13 +7,13 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from iwm_core.interfaces.errors import UserError
+from iwm_core.plugins.kinds import groups, kind_of, several
 from iwm_core.plugins.loader import load_plugins
 from iwm_core.recipe.anchor import anchor
 from iwm_core.recipe.compose import component_defaults, prune
 from iwm_core.recipe.files import ready_made
 from iwm_core.recipe.overrides import parse_changes
 from iwm_core.recipe.own_settings import check_settings, settings_file
-from iwm_core.recipe.schema import groups, kind_of, several
 
 
 def change(config: DictConfig, overrides: list[str], allowed: tuple[str, ...], verb: str) -> DictConfig:

@@ -28,11 +28,11 @@ from omegaconf.errors import OmegaConfBaseException
 
 from iwm_core.interfaces.errors import UserError
 from iwm_core.interfaces.near import did_you_mean
+from iwm_core.plugins.kinds import empty, groups, kind_of, kinds, several, single
 from iwm_core.plugins.loader import load_plugins
 from iwm_core.recipe.files import find_recipe, ready_made, refuse_hiding
 from iwm_core.recipe.overrides import check_recipe
 from iwm_core.recipe.own_settings import instead
-from iwm_core.recipe.schema import empty, groups, kind_of, kinds, several, single
 
 Choices = dict[str, dict[str, dict[str, Any]]]
 """By group and name, the settings that a choice besides the components stands for."""

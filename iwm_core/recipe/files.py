@@ -13,9 +13,9 @@ from iwm_core.interfaces.errors import UserError
 from iwm_core.interfaces.near import did_you_mean
 from iwm_core.plugins.distributions import Plugin
 from iwm_core.plugins.faults import clash_text
+from iwm_core.plugins.kinds import groups, kinds
 from iwm_core.plugins.loader import load_plugins
 from iwm_core.plugins.problems import strict
-from iwm_core.recipe.schema import groups, kinds
 
 SHARED = {"budget", "launch", "size"}
 """Folders that hold settings which recipes share, not recipes; so do those of component groups."""

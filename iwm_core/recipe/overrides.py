@@ -17,9 +17,9 @@ from omegaconf.errors import OmegaConfBaseException
 
 from iwm_core.interfaces.errors import UserError
 from iwm_core.interfaces.runs import RunKind, Schema
+from iwm_core.plugins.kinds import single
 from iwm_core.recipe.files import find_recipe
 from iwm_core.recipe.own_settings import begun_with, check_length, check_settings, instead
-from iwm_core.recipe.schema import single
 
 MANY = 10_000
 """Jobs of a sweep."""

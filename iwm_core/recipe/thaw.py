@@ -10,10 +10,10 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from iwm_core.interfaces.errors import UserError
+from iwm_core.plugins.kinds import kind_of, of, several, single
 from iwm_core.plugins.loader import load_plugins
-from iwm_core.recipe.schema import kind_of, of, plain_keys, several, single
 from iwm_core.recipe.shapes import check_name
-from iwm_core.recipe.typed import instance
+from iwm_core.recipe.typed import instance, plain_keys
 
 
 def thaw(config: DictConfig) -> Any:

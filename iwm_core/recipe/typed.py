@@ -11,6 +11,8 @@ from omegaconf.errors import ConfigKeyError, MissingMandatoryValue, OmegaConfBas
 from iwm_core.interfaces.component import check_option
 from iwm_core.interfaces.errors import UserError
 from iwm_core.interfaces.near import did_you_mean
+from iwm_core.interfaces.runs import Schema
+from iwm_core.recipe.config import Section
 
 WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a text", list: "a list", types.NoneType: "null"}
 
@@ -69,6 +71,11 @@ def typed(cls: Any, node: Any, label: str) -> DictConfig:
             f"{label or 'the recipe'} has a number that is too large: {str(error).splitlines()[0]}; write a smaller one"
         ) from error
     return merged
+
+
+def plain_keys(schema: Schema) -> Any:
+    """The keys of a recipe that are neither a section nor a group, as a dataclass."""
+    return dataclasses.make_dataclass("Keys", [(f.name, f.type, f) for f in schema.plain_fields()], bases=(Section,), kw_only=True)
 
 
 def main_of(cls: Any) -> str:

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any, NotRequired, TypedDict
 
 from iwm_core.interfaces.results import Metric
+from iwm_core.plugins.kinds import schemas, several
 from iwm_core.process.shown import as_word
-from iwm_core.recipe.schema import schemas, several
 from iwm_core.recipe.shapes import Name, fitting
 from iwm_core.run.stored import SEALS, Damaged, check_folder, check_owner, read_json, read_yaml
 

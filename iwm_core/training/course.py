@@ -14,6 +14,7 @@ import torch
 from iwm_core.evaluation.evaluate import missing_evaluations
 from iwm_core.interfaces.errors import UserError
 from iwm_core.interfaces.runs import RunKind
+from iwm_core.plugins.kinds import kind_of, kind_with
 from iwm_core.process.display import Display, make_display
 from iwm_core.process.launch import spawn
 from iwm_core.process.shown import as_word
@@ -21,7 +22,6 @@ from iwm_core.process.signals import ending_in_a_line
 from iwm_core.recipe.change import change
 from iwm_core.recipe.compose import compose
 from iwm_core.recipe.overrides import ON_RESUME, allowed_to, checkpoint_in
-from iwm_core.recipe.schema import kind_of, kind_with
 from iwm_core.recipe.thaw import thaw
 from iwm_core.run.directory import Run
 from iwm_core.run.lock import writer

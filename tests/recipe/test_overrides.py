@@ -17,6 +17,7 @@ from iwm_core.cli.main import dispatch, guarded
 from iwm_core.evaluation.settings import digest, plain, settings_of
 from iwm_core.interfaces import Evaluation, Evaluator, Metric, option
 from iwm_core.interfaces.errors import UserError
+from iwm_core.plugins.kinds import schemas
 from iwm_core.plugins.loader import Plugin
 from iwm_core.process.jobs import python
 from iwm_core.process.signals import Children
@@ -25,7 +26,6 @@ from iwm_core.recipe.change import change
 from iwm_core.recipe.compose import compose
 from iwm_core.recipe.overrides import parse, quoted
 from iwm_core.recipe.own_settings import check_settings, keys_below
-from iwm_core.recipe.schema import schemas
 from iwm_core.recipe.thaw import thaw
 from iwm_core.run.directory import Run
 from iwm_core.run.new_run import new_run

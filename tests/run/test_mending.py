@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 from iwm_core.interfaces.errors import UserError
 from iwm_core.model.frozen import FrozenModel
 from iwm_core.model.world_model import build_model
-from iwm_core.recipe.schema import several
+from iwm_core.plugins.kinds import several
 from iwm_core.recipe.shapes import NAME
 from iwm_core.recipe.thaw import check_key, thaw, thaw_plain
 from iwm_core.run.directory import Run

@@ -2,9 +2,9 @@
 
 import random
 
+from iwm_core.plugins.kinds import schemas
 from iwm_core.plugins.loader import load_plugins
 from iwm_core.recipe.own_settings import keys_of
-from iwm_core.recipe.schema import schemas
 
 LINE = "\x1b[31mred", "two\nlines", "tab\there", "ü☃", "\udcff", "\u202eabc"
 PATHS = (

@@ -7,11 +7,11 @@ import torch
 from iwm_core.data.order import Schedule, parts_of
 from iwm_core.data.reading import open_split
 from iwm_core.interfaces.errors import UserError
+from iwm_core.plugins.kinds import kind_of
 from iwm_core.process.display import make_display
 from iwm_core.process.launch import check_devices
 from iwm_core.recipe.compose import compose
 from iwm_core.recipe.overrides import checkpoint_in
-from iwm_core.recipe.schema import kind_of
 from iwm_core.recipe.thaw import thaw
 from iwm_core.training.course import begin
 from iwm_tasks.tuning.augment import check_augment, check_shares

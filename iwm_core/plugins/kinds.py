@@ -1,4 +1,4 @@
-"""What recipes of each kind of run are made of, and which kind a config is of, by what the installed plugins say."""
+"""What the installed plugins say of kinds: what recipes of each kind of run are made of, and which kind a config is of."""
 
 import dataclasses
 from collections.abc import Iterable
@@ -8,7 +8,6 @@ from iwm_core.interfaces.errors import UserError
 from iwm_core.interfaces.near import did_you_mean
 from iwm_core.interfaces.runs import RunKind, Schema
 from iwm_core.plugins.loader import load_plugins
-from iwm_core.recipe.config import Section
 
 USUAL = "pretraining"
 """The core's own kind, which a config is of that tells of none."""
@@ -65,11 +64,6 @@ def kind_with(recipe: Any) -> RunKind:
 def of(schema: Schema, held: Iterable[str]) -> dict[str, str]:
     """Those of some groups that recipes of a kind have, and the kind of component of each."""
     return {group: groups()[group] for group in schema.groups if group in held}
-
-
-def plain_keys(schema: Schema) -> Any:
-    """The keys of a recipe that are neither a section nor a group, as a dataclass."""
-    return dataclasses.make_dataclass("Keys", [(f.name, f.type, f) for f in schema.plain_fields()], bases=(Section,), kw_only=True)
 
 
 def empty(schema: Schema) -> dict[str, Any]:
