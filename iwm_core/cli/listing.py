@@ -6,6 +6,7 @@ import sys
 
 from iwm_core.interfaces.errors import UserError
 from iwm_core.interfaces.near import did_you_mean
+from iwm_core.plugins.distributions import Plugin
 from iwm_core.process.shown import shown, tell
 
 
@@ -14,16 +15,7 @@ def run_recipes(arguments: list[str]) -> int:
     from iwm_core.plugins.loader import load_plugins
     from iwm_core.recipe.files import find_recipes, recipe_problems
 
-    rows = [
-        {
-            "kind": "recipe",
-            "name": r.name,
-            "distribution": r.plugin.distribution,
-            "version": r.plugin.version,
-            "about": (r.header or [""])[0],
-        }
-        for r in find_recipes().values()
-    ]
+    rows = [row("recipe", r.name, r.plugin, about=(r.header or [""])[0]) for r in find_recipes().values()]
     show_rows(rows, as_json, ("name", "distribution", "about"))
     warn([*load_plugins().problems, *recipe_problems()])
     return 0
@@ -49,19 +41,15 @@ def run_components(arguments: list[str]) -> int:
         show_rows(rows, options.json, ("name", "type", "default", "range", "doc"))
         return 0
     entries = [entry for k in ([kind] if kind else plugins.kinds) for entry in plugins.entries(k).values()]
-    rows = [
-        {
-            "kind": e.kind,
-            "name": e.name,
-            "distribution": e.plugin.distribution,
-            "version": e.plugin.version,
-            "about": about(e.component),
-        }
-        for e in entries
-    ]
+    rows = [row(e.kind, e.name, e.plugin, about=about(e.component)) for e in entries]
     show_rows(rows, options.json, ("kind", "name", "distribution", "version", "about"))
     tell_problems()
     return 0
+
+
+def row(kind: str, name: str, plugin: Plugin, **more: str) -> dict[str, str]:
+    """What is told of everything that is listed."""
+    return {"kind": kind, "name": name, "distribution": plugin.distribution, "version": plugin.version, **more}
 
 
 def about(component: type) -> str:
@@ -73,10 +61,7 @@ def run_plugins(arguments: list[str]) -> int:
     as_json = listing_options(arguments, "plugins", 0).json
     from iwm_core.plugins.loader import load_plugins
 
-    rows = [
-        {"kind": "plugin", "name": p.name, "distribution": p.distribution, "version": p.version, "problem": p.problem or ""}
-        for p in load_plugins().plugins
-    ]
+    rows = [row("plugin", p.name, p, problem=p.problem or "") for p in load_plugins().plugins]
     show_rows(rows, as_json, ("name", "distribution", "version", "problem"))
     return 0
 

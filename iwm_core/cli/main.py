@@ -78,7 +78,3 @@ def unknown(verb: str, commands: Iterable[str]) -> str:
     lost = f"; {'; '.join(broken)}" if broken else ""
     every = f"`iwm --help` lists all: {', '.join(verbs)}; `pip install iwm` brings all first-party verbs"
     return f"there is no verb {verb!r}; {meant}{every}{lost}"
-
-
-if __name__ == "__main__":
-    main()

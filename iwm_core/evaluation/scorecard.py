@@ -21,7 +21,7 @@ from iwm_core.process.display import Display
 from iwm_core.process.shown import as_word
 from iwm_core.run.directory import Run, finite
 from iwm_core.run.files import refuse_links, write_record, writing
-from iwm_core.run.stored import Damaged, read_json
+from iwm_core.run.stored import Damaged, read_record
 
 FORMAT = 2
 MEASURED_WITH = "measured_with"
@@ -108,7 +108,7 @@ def read_result(file: Path) -> dict[str, Any]:
         ValueError, KeyError, TypeError, AttributeError: it is of another form.
     """
     folder = file.parent if file.parent.name == "eval" else file.parent.parent
-    return understand(read_json(file, dict[str, Any], config=folder.parent / "config.yaml"))
+    return understand(read_record(file, dict[str, Any], config=folder.parent / "config.yaml"))
 
 
 def measured_at(file: Path, wanted: Settings) -> int | None:
@@ -145,7 +145,7 @@ def write_result(run: Run, place: Place, content: dict[str, Any]) -> None:
 def put_aside(file: Path, settings: Settings) -> Path | None:
     """Before the recipe's result is written: keep what lies there where other settings, or an earlier version, measured it."""
     try:
-        raw = read_json(file, dict[str, Any])
+        raw = read_record(file, dict[str, Any])
         kept = understand(raw)["settings"]
         known = kept.get(MEASURED_WITH)
         if known is not None and alike(known, settings):

@@ -8,13 +8,13 @@ from iwm_core.interfaces.results import Metric
 from iwm_core.plugins.kinds import schemas, several
 from iwm_core.process.shown import as_word
 from iwm_core.recipe.shapes import Name, fitting
-from iwm_core.run.stored import SEALS, Damaged, check_folder, check_owner, read_json, read_yaml
+from iwm_core.run.stored import SEALS, Damaged, check_folder, check_owner, read_record
 
 
 def read_config(path: Path) -> dict[str, Any]:
     """A run's frozen config, as plain data."""
     back = "bring back a copy of it; without its settings, a run is lost"
-    config = read_yaml(path, dict[Name, Any], back)
+    config = {key: value for key, value in read_record(path, dict[Name, Any], back).items() if key not in SEALS}
     shapes = {"recipe": str, "kind": str, **{part: dict[str, Any] for schema in schemas() for part in (*schema.sections, *schema.groups)}}
     shapes |= dict.fromkeys(several(), dict[Name, dict[str, Any]])
     for key in shapes.keys() & config.keys():
@@ -50,7 +50,7 @@ class Step(TypedDict):
 
 def read_not_applicable(path: Path) -> dict[str, dict[str, Any]]:
     """Which evaluators found nothing to measure: at which step, for which reason."""
-    content = read_json(path, dict[str, Any], config=path.parent / "config.yaml")
+    content = read_record(path, dict[str, Any], config=path.parent / "config.yaml")
     try:
         return fitting({key: value for key, value in content.items() if key not in (*SEALS, "config")}, dict[Name, Step])
     except ValueError as error:
@@ -105,7 +105,7 @@ def read_state(checkpoint: Path, *needed: str) -> dict[str, Any]:
     path, back = checkpoint / "state.json", way_back(checkpoint)
     check_folder(checkpoint.parent)
     check_folder(checkpoint, back)
-    state: dict[str, Any] = read_json(path, State, back)
+    state: dict[str, Any] = read_record(path, State, back)
     lacking = [key for key in (*needed, *(("checksum",) if "checksums" in state else ())) if key not in state]
     if lacking:
         raise Damaged(path, f"is damaged (it lacks {lacking[0]})", back)

@@ -91,32 +91,27 @@ def read_text(path: Path, remedy: str = "") -> str:
         raise Damaged(path, f"is damaged ({error})", remedy) from error
 
 
-def read_json(path: Path, shape: Any, remedy: str = "", config: Path | None = None) -> Any:
-    """A record in JSON, as an instance of ``shape`` (see `iwm_core.recipe.shapes.fitting`); ``config`` is that of the run it must be of.
+def read_record(path: Path, shape: Any, remedy: str = "", config: Path | None = None) -> Any:
+    """A record in JSON or YAML, as an instance of ``shape`` (see `iwm_core.recipe.shapes.fitting`).
+
+    Args:
+        path: the file; its ending tells what it is.
+        shape: what it must be.
+        remedy: what to do where it is not.
+        config: the config.yaml of the run that it must be of.
 
     Raises:
-        Damaged: see `open_stored`; it is no JSON, of another shape or run, or not what its checksum tells; or a newer version wrote it.
+        Damaged: see `open_stored`; it cannot be parsed, is of another shape or run, or not what its checksum tells; or a newer version
+            wrote it.
     """
     try:
-        content = unsealed(path, json.loads(read_text(path, remedy)))
+        content = unsealed(path, (plain_yaml if path.suffix == ".yaml" else json.loads)(read_text(path, remedy)))
         if config is not None and isinstance(content, dict):
             check_owner(path, content, config, remedy)
         return fitting(content, shape)
-    except (ValueError, RecursionError) as error:
-        raise _damaged(path, error, remedy) from error
-
-
-def read_yaml(path: Path, shape: Any, remedy: str = "") -> Any:
-    """A record in YAML, as an instance of ``shape`` (see `iwm_core.recipe.shapes.fitting`), without format and checksum.
-
-    Raises:
-        Damaged: as `read_json`; or it holds an alias, a tag, or an interpolation.
-    """
-    try:
-        content = unsealed(path, plain_yaml(read_text(path, remedy)))
-        return fitting({key: value for key, value in content.items() if key not in SEALS} if isinstance(content, dict) else content, shape)
     except (ValueError, RecursionError, yaml.YAMLError) as error:
-        raise _damaged(path, error, remedy) from error
+        told = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise Damaged(path, f"is damaged ({told})", remedy) from error
 
 
 class Log(NamedTuple):
@@ -161,12 +156,6 @@ def read_log(path: Path, shape: Any, config: Path | None = None) -> Log:
     return log._replace(bad=bad)
 
 
-def _damaged(path: Path, error: Exception, remedy: str) -> Damaged:
-    """What is told of an error in a file's content."""
-    told = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
-    return Damaged(path, f"is damaged ({told})", remedy)
-
-
 def checksum(content: dict[str, Any]) -> str:
     """Of a record's content, whatever the order of its keys and the file's layout."""
     told = {key: value for key, value in content.items() if key != "checksum"}
@@ -174,7 +163,7 @@ def checksum(content: dict[str, Any]) -> str:
 
 
 def sealed(content: dict[str, Any]) -> dict[str, Any]:
-    """A record, as JSON brings it back, with its checksum, which `read_json` and `read_yaml` compare."""
+    """A record, as JSON brings it back, with its checksum, which `read_record` compares."""
     content = json.loads(json.dumps(content))
     return {**content, "checksum": checksum(content)}
 

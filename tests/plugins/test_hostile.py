@@ -64,9 +64,7 @@ def command(folder, *words, **environment):
     )
     path = os.pathsep.join([str(folder / "site"), str(FURNITURE)])
     told = os.environ | {"PYTHONPATH": path, "IWM_DISABLED_PLUGINS": others, "OMP_NUM_THREADS": "1", **environment}
-    done = subprocess.run(
-        [sys.executable, "-m", "iwm_core.cli.main", *words], cwd=folder, env=told, capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([sys.executable, "-m", "iwm_core.cli", *words], cwd=folder, env=told, capture_output=True, text=True, check=False)
     return done.returncode, done.stdout, done.stderr
 
 

@@ -106,7 +106,7 @@ def test_without_a_reader_failure_is_not_success(tmp_path, words):
 
 @pytest.mark.slow
 def test_output_that_a_full_disk_refuses_is_said(tmp_path):
-    command = [sys.executable, "-m", "iwm_core.cli.main", "recipes"]
+    command = [sys.executable, "-m", "iwm_core.cli", "recipes"]
     with open("/dev/full", "w") as full:  # noqa: PTH123
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     assert (done.returncode, done.stderr) == (1, "iwm: what was to be printed is not whole: No space left on device\n")
@@ -114,7 +114,7 @@ def test_output_that_a_full_disk_refuses_is_said(tmp_path):
 
 @pytest.mark.slow
 def test_a_closed_standard_output_is_none():
-    done = subprocess.run(f"{sys.executable} -m iwm_core.cli.main recipes >&-", shell=True, stderr=subprocess.PIPE, text=True, check=False)
+    done = subprocess.run(f"{sys.executable} -m iwm_core.cli recipes >&-", shell=True, stderr=subprocess.PIPE, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
 
 

@@ -21,7 +21,7 @@ from iwm_core.recipe.thaw import thaw
 from iwm_core.run.saved import latest_checkpoint
 from iwm_core.training.fits import check_fit
 
-IWM = [sys.executable, "-m", "iwm_core.cli.main"]
+IWM = [sys.executable, "-m", "iwm_core.cli"]
 SMALL = [
     "recipe=quickstart",
     "evaluators=[]",

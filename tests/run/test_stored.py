@@ -17,7 +17,7 @@ from omegaconf import OmegaConf
 from iwm_core.recipe.shapes import NAME, Name, fitting
 from iwm_core.run.files import append, write_record
 from iwm_core.run.plain import plain_yaml, written_yaml
-from iwm_core.run.stored import Damaged, checksum_of_file, read_json, read_log, read_text, read_yaml, sealed
+from iwm_core.run.stored import Damaged, checksum_of_file, read_log, read_record, read_text, sealed
 
 
 class Point(NamedTuple):
@@ -39,7 +39,7 @@ class Kept:
 def test_records_become_instances(tmp_path):
     path = tmp_path / "a.json"
     path.write_text('{"step": 3, "points": [{"x": 1}, {"x": null, "label": "l"}], "of a later version": {}}')
-    told = read_json(path, Told)
+    told = read_record(path, Told)
     assert told["step"] == 3
     assert told["points"][0] == Point(1.0)
     assert told["points"][1].x != told["points"][1].x
@@ -96,11 +96,11 @@ def test_any_value_fits_or_is_refused(value):
 def test_any_bytes_are_read_or_refused(tmp_path_factory, content):
     folder = tmp_path_factory.getbasetemp() / "any"
     folder.mkdir(exist_ok=True)
-    for name, read in (("a.json", read_json), ("a.yaml", read_yaml)):
+    for name in ("a.json", "a.yaml"):
         (folder / name).write_bytes(content)
         told = ""
         try:
-            read(folder / name, dict[Name, Any])
+            read_record(folder / name, dict[Name, Any])
         except Damaged as error:
             told = str(error)
         assert not told or told.startswith(f"{folder / name} is ")
@@ -112,14 +112,14 @@ def test_any_bytes_are_read_or_refused(tmp_path_factory, content):
 def test_a_flipped_bit_is_found(tmp_path_factory, content, data):
     path = tmp_path_factory.getbasetemp() / "flipped.json"
     path.write_text(json.dumps(sealed({**content, "step": 1}), indent=1))
-    assert read_json(path, dict[str, Any])["step"] == 1
+    assert read_record(path, dict[str, Any])["step"] == 1
     whole = bytearray(path.read_bytes())
-    before = read_json(path, dict[str, Any])
+    before = read_record(path, dict[str, Any])
     place = data.draw(st.integers(0, len(whole) * 8 - 1))
     whole[place // 8] ^= 1 << place % 8
     path.write_bytes(whole)
     try:
-        found = read_json(path, dict[str, Any])
+        found = read_record(path, dict[str, Any])
     except Damaged:
         return
     del before["checksum"], found[next(reversed(found))]  # the flip was in the word "checksum", and nothing else is harmed
@@ -132,7 +132,7 @@ def test_a_record_tells_whose_it_is(tmp_path, name):
     config, path = tmp_path / "config.yaml", tmp_path / name
 
     def read():
-        return read_json(path, dict[str, Any], config=config) if name == "a.json" else read_log(path, dict[str, Any], config).records[0]
+        return read_record(path, dict[str, Any], config=config) if name == "a.json" else read_log(path, dict[str, Any], config).records[0]
 
     config.write_text("a: 1\n")
     write_record(path, {"step": 1}, config) if name == "a.json" else append(path, {"step": 1}, {"step": 2})
@@ -173,7 +173,7 @@ def test_only_a_regular_file_is_read_and_none_is_waited_for(tmp_path, monkeypatc
         os.truncate(path, 1 << 40)
     began = time.perf_counter()
     with pytest.raises(Damaged, match="; do this$") as caught:
-        read_json(path, dict[str, Any], "do this")
+        read_record(path, dict[str, Any], "do this")
     assert str(path) in str(caught.value)
     assert time.perf_counter() - began < 5
     if kind != "huge":
@@ -187,7 +187,7 @@ def test_aliases_do_not_grow(tmp_path):
     path.write_text(bomb)
     began = time.perf_counter()
     with pytest.raises(Damaged, match=r"is damaged \(it holds an alias, \*a0\)"):
-        read_yaml(path, dict[Name, Any])
+        read_record(path, dict[Name, Any])
     assert time.perf_counter() - began < 5
 
 
@@ -198,7 +198,7 @@ def test_aliases_do_not_grow(tmp_path):
 def test_a_config_is_plain_data(tmp_path, text):
     (tmp_path / "config.yaml").write_text(text)
     with pytest.raises(Damaged, match=r"config.yaml is damaged \("):
-        read_yaml(tmp_path / "config.yaml", dict[Name, Any])
+        read_record(tmp_path / "config.yaml", dict[Name, Any])
 
 
 scalars = st.one_of(

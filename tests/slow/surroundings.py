@@ -27,7 +27,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "furniture"))
 from served import faults, saved, with_tiny_plugin
 from tiny_tuning import SWIFT
 
-IWM = [sys.executable, "-m", "iwm_core.cli.main"]
+IWM = [sys.executable, "-m", "iwm_core.cli"]
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", "iwm_core.worker"]
 TRAIN = ["train", "recipe=tiny", "data=taught", "predictor=feature", "predictor.depth=2", "train.checkpoint_every=3", "train.log_every=1"]
 TWO = "launch.processes=2"

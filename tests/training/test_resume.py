@@ -78,7 +78,7 @@ def test_two_processes_give_the_weights_of_one(tmp_path):
         "encoder.depth=1",
         "predictor.depth=1",
     ]
-    command = [sys.executable, "-m", "iwm_core.cli.main", "train", "recipe=quickstart", "evaluators=[]", "launch.device=cpu", *small]
+    command = [sys.executable, "-m", "iwm_core.cli", "train", "recipe=quickstart", "evaluators=[]", "launch.device=cpu", *small]
     for run, processes in (("one", 1), ("two", 2)):
         words = [*command, f"run={run}", f"launch.processes={processes}"]
         done = subprocess.run(words, cwd=tmp_path, check=False, capture_output=True, text=True)

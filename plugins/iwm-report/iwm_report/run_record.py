@@ -18,7 +18,7 @@ from iwm_core.process.shown import as_word
 from iwm_core.recipe.shapes import fitting
 from iwm_core.run.directory import is_run, why_no_run
 from iwm_core.run.saved import Logged, MeasuredLine, latest_checkpoint, read_config, read_state
-from iwm_core.run.stored import Log, read_json, read_log, read_text
+from iwm_core.run.stored import Log, read_log, read_record, read_text
 
 
 class Environment(TypedDict, total=False):
@@ -105,7 +105,7 @@ def read_run(path: Path, label: str) -> RunRecord:
         label=label,
         config=config,
         text=text,
-        environment=attempt(partial(read_json, shape=Environment, config=config_file), path / "env.json", {}, problems),
+        environment=attempt(partial(read_record, shape=Environment, config=config_file), path / "env.json", {}, problems),
         log=attempt(lines, path / "metrics.jsonl", [], problems),
         history=attempt(history, path / "evaluations.jsonl", [], problems),
         measured={one.name: one for one in measured if one.own},

@@ -18,7 +18,7 @@ from iwm_core.recipe.shapes import NAME
 from iwm_core.run.files import numbered, write_atomically
 from iwm_core.run.lock import WRITER
 from iwm_core.run.plain import written_yaml
-from iwm_core.run.stored import Damaged, read_yaml, sealed
+from iwm_core.run.stored import Damaged, read_record, sealed
 
 DEFAULT: tuple[str, ...] = ("probe_linear", "probe_attentive", "encoder", "predictor", "predictor_random", "end_to_end")
 FILE = "comparison.yaml"
@@ -134,7 +134,7 @@ def read_folder(folder: Path) -> Asked | str | None:
         Damaged: it cannot be read.
     """
     if (folder / FILE).exists() or (folder / FILE).is_symlink():
-        asked: Asked = read_yaml(folder / FILE, Asked, "bring back a copy of it, or choose another folder with run=OTHER")
+        asked: Asked = read_record(folder / FILE, Asked, "bring back a copy of it, or choose another folder with run=OTHER")
         for name in (part for protocol in asked.protocols for part in protocol.split("/")):
             if not NAME.fullmatch(name):
                 raise Damaged(folder / FILE, f"is damaged (a protocol is called {name[:60]!r})", "choose another folder with run=OTHER")

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from iwm_core.process.shown import as_word
 from iwm_core.run.files import write_record
-from iwm_core.run.stored import read_json
+from iwm_core.run.stored import read_record
 
 
 class Cost(NamedTuple):
@@ -47,4 +47,4 @@ def read_cost(run: Path) -> Cost | None:
     if not (path.exists() or path.is_symlink()):
         return None
     again = f"remove it, and `iwm resume {as_word(run)}` writes it anew"
-    return read_json(path, Cost, again, run / "config.yaml")
+    return read_record(path, Cost, again, run / "config.yaml")
