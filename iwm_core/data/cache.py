@@ -90,7 +90,9 @@ class Cache(Part):
         self.side, self.observed, self.sides = side, reader.observed, 2 if reader.observed else 1
         sample = [side] if side else some_sizes(reader)
         if device is None or device.type in OF_THE_HOST:
-            check_memory(len(reader) * 3 * self.sides * sum(height * width for height, width in sample) // len(sample))
+            size = len(reader) * 3 * self.sides * sum(height * width for height, width in sample) // len(sample)
+            if size > (free := psutil.virtual_memory().available):
+                raise UserError(f"data.cache needs {size / 1e9:.1f} GB, but {free / 1e9:.1f} GB of memory are free; use data.cache=none")
         self.blocks: list[Tensor] = []
         beside: list[Block] = []
         chunks = torch.arange(len(reader)).split(CHUNK)
@@ -144,10 +146,3 @@ def some_sizes(reader: Reader) -> list[tuple[int, int]]:
         first = reader.images.describe(0)
         raise UserError(f"not one of {len(index)} images tried can be read, such as {first}; check the dataset")
     return sizes
-
-
-def check_memory(size: int) -> None:
-    """Refuse a cache that host memory cannot hold."""
-    free = psutil.virtual_memory().available
-    if size > free:
-        raise UserError(f"data.cache needs {size / 1e9:.1f} GB, but {free / 1e9:.1f} GB of memory are free; use data.cache=none")

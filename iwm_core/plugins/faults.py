@@ -41,19 +41,14 @@ def wrong_hooks(module: Any, specs: Mapping[str, Any]) -> list[str]:
                 hint = did_you_mean(name, specs) or "it is misspelt, "
                 wrong.append(f"there is no hook {name}; {hint}or the plugin that declares it is not installed; hooks: {', '.join(specs)}")
             continue
-        expected = list(inspect.signature(specs[name]).parameters)
-        strange = [argument for argument in needed(function) if argument not in expected]
+        expected, own = list(inspect.signature(specs[name]).parameters), inspect.signature(function).parameters.values()
+        strange = [argument.name for argument in own if argument.default is argument.empty and argument.name not in expected]
         if strange:
             fix = f"its only argument is called {expected[0]}" if expected else "it takes no arguments"
             wrong.append(f"{name} has the argument {strange[0]!r}; {fix}")
         if getattr(function, MARK)["wrapper"] or getattr(function, MARK)["hookwrapper"]:
             wrong.append(f"{name} is a wrapper, and no hook of another plugin can be wrapped; mark it with @hookimpl alone")
     return wrong
-
-
-def needed(function: Any) -> list[str]:
-    """A function's arguments that have no default."""
-    return [p.name for p in inspect.signature(function).parameters.values() if p.default is p.empty]
 
 
 def forgotten_marks(module: Any, specs: Mapping[str, Any]) -> list[str]:

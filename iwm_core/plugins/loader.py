@@ -98,7 +98,11 @@ class Plugins:
         if kind not in self.kinds:
             return {}
         if kind not in self._entries:
-            self._entries[kind] = self._collect(kind)
+            of, base = self.kinds[kind], None
+            with recorded(self._declared_by[kind]):
+                base = base_of(of)
+            found = self._named(kind, of.hook, functools.partial(component_fault, of)) if base else {}
+            self._entries[kind] = dict(sorted(found.items()))
         return self._entries[kind]
 
     def component(self, kind: str, name: str, ready: Sequence[str] = ()) -> Any:
@@ -153,13 +157,6 @@ class Plugins:
                     f"plugin {plugin.name!r} of {plugin.distribution} {plugin.version} failed in {hook}: {cause_of(error)}; repair it, "
                     f"or set IWM_DISABLED_PLUGINS={plugin.name}, then go on with `iwm resume RUN`"
                 ) from error
-
-    def _collect(self, kind: str) -> dict[str, Entry]:
-        of, base = self.kinds[kind], None
-        with recorded(self._declared_by[kind]):
-            base = base_of(of)
-        found = self._named(kind, of.hook, functools.partial(component_fault, of)) if base else {}
-        return dict(sorted(found.items()))
 
     def _named(self, kind: str, hook: str, fault: Callable[[Any], str | None], key: str = "name") -> dict[str, Entry]:
         """What a registration hook gives, by name, in the order of distributions; what has a fault or a name that clashes is left out."""

@@ -112,7 +112,7 @@ def spawn(folder: Path, overrides: list[str], processes: int) -> int:
     Raises:
         Stopped: a signal or a user's mistake ended the training.
     """
-    loopback = loopback_interface()
+    loopback = next(name for name, places in psutil.net_if_addrs().items() if any(place.address == "127.0.0.1" for place in places))
     environment = {
         **os.environ,
         "MASTER_ADDR": "127.0.0.1",
@@ -139,11 +139,6 @@ def spawn(folder: Path, overrides: list[str], processes: int) -> int:
         status, text = min(told.values())  # a mistake, 2, before a stop, 130 or 143
         raise Stopped(text, status)
     return 0
-
-
-def loopback_interface() -> str:
-    """The name of the network interface that no other machine reaches."""
-    return next(name for name, places in psutil.net_if_addrs().items() if any(place.address == "127.0.0.1" for place in places))
 
 
 def outcomes(files: list[Path]) -> dict[int, tuple[int, str]]:

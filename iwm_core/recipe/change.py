@@ -52,21 +52,16 @@ def change(config: DictConfig, overrides: list[str], allowed: tuple[str, ...], v
 
 
 def choose(config: DictConfig, override: Override) -> None:
-    """Put the chosen components' defaults in place; a component that was chosen before keeps its options."""
+    """Put the chosen components' defaults in place, those of a set (``evaluators=[scorecard]``) too; one that was chosen before keeps its
+    options."""
     group = override.key_or_group
     kind = groups()[group]
     value: Any = override.value()
     if group in several():
-        names = [part for name in (value if isinstance(value, list) else [value]) for part in expand_set(group, str(name))]
-        chosen = {name: component_defaults(load_plugins().component(kind, name)) for name in names}
+        names = [str(name) for name in (value if isinstance(value, list) else [value])]
+        sets = {name: file for name, file in ready_made(group).items() if name not in load_plugins().entries(kind)}
+        parts = [str(part) for name in names for part in (OmegaConf.load(sets[name]).defaults if name in sets else [name])]  # pyright: ignore[reportAttributeAccessIssue]
+        chosen = {name: component_defaults(load_plugins().component(kind, name)) for name in parts}
         config[group] = chosen | {name: node for name, node in config[group].items() if name in chosen}
     elif config[group].name != value:
         config[group] = component_defaults(load_plugins().component(kind, str(value)))
-
-
-def expand_set(group: str, name: str) -> list[str]:
-    """The components that a recipe dir lists under a name, such as ``evaluators=[scorecard]``; a component's own name stays."""
-    if name in load_plugins().entries(groups()[group]):
-        return [name]
-    file = ready_made(group).get(name)
-    return [str(part) for part in OmegaConf.load(file).defaults] if file else [name]  # pyright: ignore[reportAttributeAccessIssue]

@@ -50,11 +50,6 @@ def exists(path: str) -> bool:
     return os.path.exists(path)  # noqa: PTH110 - a Path raises for a long name, and where a folder above may not be entered
 
 
-def looked_for(path: str) -> str:
-    """A path and, where it is relative, from which folder: it may be another one than the user thinks of."""
-    return path if os.path.isabs(path) else f"{path} in {Path.cwd()}"  # noqa: PTH117
-
-
 def numbered(path: Path, ending: str = "") -> Iterator[Path]:
     """``runs/a``, ``runs/a-2``, ``runs/a-3`` …, each with an ending: the caller takes the first that is free."""
     yield path.with_name(f"{path.name}{ending}")

@@ -69,7 +69,11 @@ def resume(path: str, overrides: list[str]) -> int:
     with nullcontext() if overrides else run.blamed():
         recipe = changed(config, overrides, ON_RESUME, "resume")
     display.say(str(run.path))  # alone on the first line, for scripts
-    if named is None and run.latest() is not None and run.read_newest(lambda newest: is_complete(run, recipe, newest)):
+    if (
+        named is None
+        and run.latest() is not None
+        and run.read_newest(lambda newest: finished(run, kind, newest) and not missing_evaluations(run, recipe, newest))
+    ):
         display.say(f"finished at step {run.newest().name.removeprefix('step_')}; nothing to do")
         return 0
     with writer(run.path, "resume", display.warn), ending_in_a_line(f"continue with `iwm resume {as_word(run.path)}`"):
@@ -146,11 +150,6 @@ def train_here(run: Run, recipe: Any, checkpoint: Path | None, display: Display)
             f"the device has too little memory ({str(error).splitlines()[0][:120]}); compute fewer images at once with a larger "
             f"launch.accumulate (now {recipe.launch.accumulate}), or keep them elsewhere (data.cache), then iwm resume {as_word(run.path)}"
         ) from error
-
-
-def is_complete(run: Run, recipe: Any, checkpoint: Path) -> bool:
-    """Whether nothing is left to train or to measure."""
-    return finished(run, kind_with(recipe), checkpoint) and not missing_evaluations(run, recipe, checkpoint)
 
 
 def finished(run: Run, kind: RunKind, checkpoint: Path | None) -> bool:

@@ -28,7 +28,7 @@ import torch
 from datasets import ClassLabel, Dataset, Image
 
 from iwm_core.interfaces import NOT_COUNTED, DataSource, Draws, option
-from iwm_core.run.files import exists, looked_for
+from iwm_core.run.files import exists
 from iwm_data.classes import called_alike, unknown_to_training
 from iwm_data.columns import (
     class_lists,
@@ -45,7 +45,7 @@ from iwm_data.columns import (
 from iwm_data.decode import white_note
 from iwm_data.masks import check_mask_classes
 from iwm_data.rows import HubImages, undecoded
-from iwm_data.splits import left_out, listed, named_as
+from iwm_data.splits import left_out, listed, looked_for, named_as
 from iwm_data.tables import Splits, loaded, local_splits
 
 IMAGE_NAMES = ("image", "img", "images", "picture", "jpg", "jpeg", "png", "webp")

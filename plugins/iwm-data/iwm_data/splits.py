@@ -11,14 +11,20 @@ Decisions:
 import hashlib
 import os
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
-from iwm_core.run.files import exists, looked_for
+from iwm_core.run.files import exists
 from iwm_data.walk import entries, is_folder
 
 FORMS = {"train": ("train", "training"), "validation": ("validation", "val", "valid", "test", "testing")}
 TESTS = ("test", "testing")
 SPLIT_OF = {form: split for split, forms in FORMS.items() for form in forms}
 """The split that a name in lower case stands for."""
+
+
+def looked_for(path: str) -> str:
+    """A path and, where it is relative, from which folder: it may be another one than the user thinks of."""
+    return path if os.path.isabs(path) else f"{path} in {Path.cwd()}"  # noqa: PTH117
 
 
 def named_as(split: str, names: Iterable[str], fix: str) -> str | None:

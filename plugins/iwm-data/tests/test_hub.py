@@ -13,10 +13,10 @@ import pyarrow.parquet as pq
 import pytest
 from datasets import ClassLabel, Dataset, DatasetDict, Features, Value
 from iwm_data.hub import Hub
+from iwm_data.splits import looked_for
 from PIL import Image
 
 from iwm_core.interfaces import CorruptImage
-from iwm_core.run.files import looked_for
 
 
 @pytest.fixture(autouse=True)
