@@ -18,6 +18,7 @@ from iwm_core.cli.main import guarded
 from iwm_core.interfaces.errors import Stopped, UserError
 from iwm_core.process.output import outlive_readers
 from iwm_core.process.signals import end_with_parent
+from iwm_core.run.files import write_atomically
 
 
 def main() -> None:
@@ -46,10 +47,7 @@ def work() -> int:
 
 def tell(status: int, text: str) -> None:
     """Leave the outcome to the parent, whole or not at all."""
-    path = Path(os.environ["IWM_OUTCOME"])
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps([status, text]), encoding="utf-8")
-    partial.rename(path)
+    write_atomically(Path(os.environ["IWM_OUTCOME"]), json.dumps([status, text]))
 
 
 if __name__ == "__main__":

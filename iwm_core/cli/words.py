@@ -19,15 +19,7 @@ from iwm_core.run.files import exists
 
 
 def read_recipe(words: list[str], many: bool = False) -> tuple[str, list[str]]:
-    """The recipe's name and the overrides of ``iwm train`` and its like.
-
-    Args:
-        words: after the verb.
-        many: they may ask for a sweep.
-
-    Raises:
-        UserError: as `check_recipe`, or no recipe is named.
-    """
+    """The recipe's name and the overrides of ``iwm train`` and its like; ``many``: they may ask for a sweep."""
     overrides = [word for word in words if not word.startswith("recipe=")]
     check_words(overrides)
     names = [word.partition("=")[2] for word in words if word.startswith("recipe=")]
@@ -38,11 +30,7 @@ def read_recipe(words: list[str], many: bool = False) -> tuple[str, list[str]]:
 
 
 def read_run(words: list[str], verb: str, rest: str = "[key=value …]") -> tuple[str, list[str]]:
-    """The run's directory, which is there and can be read, and the words after it.
-
-    Raises:
-        UserError: it is not, or no run is named.
-    """
+    """The run's directory, which is there and can be read, and the words after it."""
     first = words[0] if words else ""
     if first and (exists(first) or ("=" not in first and not first.startswith("-"))):
         Run.open(first).config()
@@ -55,11 +43,7 @@ def read_run(words: list[str], verb: str, rest: str = "[key=value …]") -> tupl
 
 
 def read_changes(words: list[str], verb: str) -> tuple[str, list[str]]:
-    """The run's directory and the overrides of ``iwm resume`` and ``iwm eval``.
-
-    Raises:
-        UserError: as `read_run`, or an override of what may not change, or one that is wrong.
-    """
+    """The run's directory and the overrides of ``iwm resume`` and ``iwm eval``, which may change what they override."""
     path, overrides = read_run(words, verb)
     check_words(overrides)
     named, overrides = checkpoint_in(overrides)
@@ -72,11 +56,7 @@ def read_changes(words: list[str], verb: str) -> tuple[str, list[str]]:
 
 
 def check_words(words: list[str]) -> None:
-    """Check that each word can be an override: ``key=value``, or Hydra's ``+key=value`` and ``~key``.
-
-    Raises:
-        UserError: one cannot; where it is plain what was meant, with the words to type.
-    """
+    """Check that each word can be an override: ``key=value``, or Hydra's ``+key=value`` and ``~key``."""
     for place, (before, word, after) in enumerate(zip(["", *words], words, [*words[1:], ""], strict=False)):
         if whole := rejoined(words[place:]):
             raise UserError(f"the shell has split {word!r} from what follows at a space: write {shlex.quote(whole)}")

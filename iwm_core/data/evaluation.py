@@ -36,12 +36,7 @@ class Squares:
 
 
 class RunData(EvaluationData):
-    """Reads the splits of a recipe's data source.
-
-    Args:
-        recipe: the recipe.
-        device: where batches go.
-    """
+    """Reads the splits of a recipe's data source; its batches go to ``device``."""
 
     def __init__(self, recipe: Recipe, device: torch.device) -> None:
         self.recipe, self.device, self.seed = recipe, device, recipe.train.seed

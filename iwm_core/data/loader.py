@@ -67,14 +67,7 @@ def on_device(batch: Any, device: torch.device) -> Any:
 
 
 class DecodedViews:
-    """What a worker makes of a `Slice`: decoded, cropped and flipped images.
-
-    Args:
-        reader: reads them.
-        view: how views are cropped.
-        size: their side in pixels.
-        seed: of the run.
-    """
+    """What a worker makes of a `Slice`: decoded, cropped and flipped images of ``size`` pixels a side; ``seed`` is the run's."""
 
     def __init__(self, reader: Reader, view: View, size: int, seed: int) -> None:
         self.reader, self.view, self.size, self.seed = reader, view, size, seed
@@ -87,13 +80,7 @@ class DecodedViews:
 
 
 class CachedViews:
-    """Batches cropped on the device from kept images, whose place the next readable image takes where one is corrupt.
-
-    Args:
-        cache: the images, all at one size.
-        view, size, seed: as of `DecodedViews`.
-        device: where batches go.
-    """
+    """The same, cropped on the device from images that are kept at one size; the next readable one takes a corrupt one's place."""
 
     def __init__(self, cache: Cache, view: View, size: int, seed: int, device: torch.device) -> None:
         assert cache.side is not None, "kept for crops of a whole batch"

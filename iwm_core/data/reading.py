@@ -128,12 +128,7 @@ def fault_of_action(action: Float[Tensor, "..."] | None, observed: Observed) -> 
 
 
 class Part(Images):
-    """Some images of a split: all that is known of an image is asked of the split, at its index there.
-
-    Args:
-        whole: the split.
-        chosen: indices in it, in order.
-    """
+    """Some images of a split, by their indices there, ``chosen``: all that is known of an image is asked of the split."""
 
     def __init__(self, whole: Images, chosen: Int[Tensor, "n"]) -> None:
         self.whole, self.chosen = whole, chosen

@@ -86,12 +86,8 @@ class WatchedData(ABC):
 
 
 class TrainingData(WatchedData):
-    """Batches of views for the training loop.
-
-    Args:
-        recipe: of any kind of run, with `data`, `view`, `image_size`, `train.seed` and `launch.workers`.
-        run, device, display, quiet: as of `WatchedData`.
-    """
+    """Batches of views for the training loop, of a recipe of any kind of run with `data`, `view`, `image_size`, `train.seed` and
+    `launch.workers`."""
 
     def __init__(self, recipe: Any, run: Run, device: torch.device, display: Display, quiet: bool) -> None:
         source, images = recipe.data, open_split(recipe.data, "train")

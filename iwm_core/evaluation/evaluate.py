@@ -49,9 +49,6 @@ def evaluate(
     """Measure a run with the recipe's evaluators, show a table for each and say where pictures are.
 
     Args:
-        run: the run.
-        recipe: its recipe, with the evaluators to use.
-        display: progress, tables.
         names: only these of the recipe's evaluators.
         checkpoint: what to measure; None: the newest.
         own: the recipe as the run has it, where ``recipe`` may differ.

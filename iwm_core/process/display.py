@@ -48,11 +48,7 @@ class Display:
 
 
 class Recurring:
-    """Warnings that come again and again: of each kind the first three are told, the fourth, the eighth, the sixteenth and so on.
-
-    Args:
-        warn: tells one line.
-    """
+    """Warnings that come again and again: of each kind the first three are told, the fourth, the eighth, the sixteenth and so on."""
 
     def __init__(self, warn: Callable[[str], None]) -> None:
         self.warn, self.times = warn, Counter[str]()

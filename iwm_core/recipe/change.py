@@ -17,13 +17,7 @@ from iwm_core.recipe.own_settings import check_settings, settings_file
 
 
 def change(config: DictConfig, overrides: list[str], allowed: tuple[str, ...], verb: str) -> DictConfig:
-    """A copy of a run's config with overrides applied.
-
-    Args:
-        config: the frozen config.
-        overrides: ``key=value`` texts.
-        allowed: the sections and groups that may change.
-        verb: for messages.
+    """A copy of a run's frozen config with overrides of the sections and groups that ``verb`` is allowed to change.
 
     Raises:
         UserError: an override of anything else, or one that cannot be applied.

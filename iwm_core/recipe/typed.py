@@ -18,12 +18,7 @@ WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "
 
 
 def instance(cls: Any, node: Any, label: str) -> Any:
-    """A node as an instance of ``cls``.
-
-    Args:
-        cls: the dataclass.
-        node: its settings.
-        label: where they lie in the config, such as ``actions.blur``.
+    """A node, which lies in the config at ``label``, such as ``actions.blur``, as an instance of a dataclass.
 
     Raises:
         UserError: an unknown or missing key, a value of the wrong type or out of range.

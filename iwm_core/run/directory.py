@@ -24,12 +24,7 @@ T = TypeVar("T")
 
 
 class Run:
-    """A run on disk.
-
-    Args:
-        path: its directory, which exists.
-        chosen: the checkpoint to be used in place of the newest.
-    """
+    """A run on disk, in a directory that exists; ``chosen`` names the checkpoint to be used in place of the newest."""
 
     def __init__(self, path: Path, chosen: str | None = None) -> None:
         self.path, self.chosen = path, chosen

@@ -33,13 +33,7 @@ SEALS = ("format", "checksum")
 
 
 class Damaged(UserError):
-    """A file of a run that cannot be used.
-
-    Args:
-        path: the file.
-        problem: what is wrong with it, after its name: ``is missing``.
-        remedy: what to do.
-    """
+    """A file of a run that cannot be used: what is wrong with it, as words after its name (``is missing``), and what to do."""
 
     def __init__(self, path: Path, problem: str, remedy: str = "") -> None:
         self.path, self.problem = path, " ".join(problem.split())[:200]
@@ -92,13 +86,8 @@ def read_text(path: Path, remedy: str = "") -> str:
 
 
 def read_record(path: Path, shape: Any, remedy: str = "", config: Path | None = None) -> Any:
-    """A record in JSON or YAML, as an instance of ``shape`` (see `iwm_core.recipe.shapes.fitting`).
-
-    Args:
-        path: the file; its ending tells what it is.
-        shape: what it must be.
-        remedy: what to do where it is not.
-        config: the config.yaml of the run that it must be of.
+    """A record in JSON or YAML, as its ending tells, as an instance of ``shape`` (see `iwm_core.recipe.shapes.fitting`); ``config`` is the
+    config.yaml of the run that it must be of.
 
     Raises:
         Damaged: see `open_stored`; it cannot be parsed, is of another shape or run, or not what its checksum tells; or a newer version

@@ -10,12 +10,7 @@ from torch import Tensor
 
 
 class Tally:
-    """Sums between two logged lines, kept on the device, and where the time went.
-
-    Args:
-        device: of the loss.
-        before: seconds that the run took before this process.
-    """
+    """Sums between two logged lines, kept on the loss's device, and where the time went; ``before``: seconds before this process."""
 
     def __init__(self, device: torch.device, before: float) -> None:
         self.loss, self.skipped = torch.zeros((), device=device), torch.zeros((), device=device)
