@@ -29,6 +29,11 @@ def thaw(config: DictConfig) -> Any:
     parts: dict[str, Any] = {}
     kind = kind_of(config)
     schema = kind.schema()
+    for group in of(schema, several()):
+        if not isinstance(plain.get(group), DictConfig):
+            raise UserError(f"{group} holds no components by their names; `iwm show recipe=NAME` shows what it looks like")
+        for key in plain[group]:
+            check_key(group, str(key))
     for group, kind_name in of(schema, single()).items():
         if not plain.get(group):
             raise UserError(f"the recipe chooses no {group}: add {group}=NAME; `iwm components {kind_name}` lists what is installed")
@@ -36,10 +41,6 @@ def thaw(config: DictConfig) -> Any:
             raise UserError(f"{group} is only known once such a run is begun, by {kind.begun_by.format('NAME')}; or choose {group}=NAME")
         parts[group] = thaw_component(kind_name, config[group], group)
     for group, kind_name in of(schema, several()).items():
-        if not isinstance(plain.get(group), DictConfig):
-            raise UserError(f"{group} holds no components by their names; `iwm show recipe=NAME` shows what it looks like")
-        for key in plain[group]:
-            check_key(group, str(key))
         parts[group] = {str(key): thaw_component(kind_name, node, f"{group}.{key}") for key, node in config[group].items()}
     for section, cls in schema.sections.items():
         parts[section] = instance(cls, plain.get(section, {}), section)

@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import Any, NotRequired, TypedDict
+from typing import Any, NotRequired, TypedDict, get_type_hints
 
 from iwm_core.interfaces.results import Metric
 from iwm_core.plugins.kinds import schemas, several
@@ -64,7 +64,6 @@ class State(TypedDict):
         step, steps: done, and of the whole training.
         images: training images.
         seconds: of training, over all resumes.
-        outputs, peak_memory: of a tuning: the outputs of each task's head; bytes.
         checksum, checksums: of this record, and of the tensors' files.
         config: checksum of the config.yaml that it was trained with.
     """
@@ -73,8 +72,6 @@ class State(TypedDict):
     steps: int
     images: NotRequired[int]
     seconds: NotRequired[float]
-    outputs: NotRequired[dict[str, list[str]]]
-    peak_memory: NotRequired[int]
     checksum: NotRequired[str]
     checksums: NotRequired[dict[str, str]]
     config: NotRequired[str | None]
@@ -96,8 +93,8 @@ def step_of(name: str) -> int:
     return int(name.removeprefix("step_")) if re.fullmatch(r"step_(0|[1-9][0-9]{0,17})", name) else -1
 
 
-def read_state(checkpoint: Path, *needed: str) -> dict[str, Any]:
-    """The numbers in ``state.json``; ``needed`` are those that must be there besides the steps.
+def read_state(checkpoint: Path, **needed: Any) -> dict[str, Any]:
+    """The numbers in ``state.json``, and what else a kind of run keeps there, which must be of these types: ``outputs=list[str]``.
 
     Raises:
         Damaged: the file is missing or damaged, or of another step or recipe than the folder's.
@@ -105,10 +102,10 @@ def read_state(checkpoint: Path, *needed: str) -> dict[str, Any]:
     path, back = checkpoint / "state.json", way_back(checkpoint)
     check_folder(checkpoint.parent)
     check_folder(checkpoint, back)
-    state: dict[str, Any] = read_record(path, State, back)
-    lacking = [key for key in (*needed, *(("checksum",) if "checksums" in state else ())) if key not in state]
-    if lacking:
-        raise Damaged(path, f"is damaged (it lacks {lacking[0]})", back)
+    shape: Any = TypedDict("shape", {**get_type_hints(State, include_extras=True), **needed})  # pyright: ignore
+    state: dict[str, Any] = read_record(path, shape, back)
+    if "checksums" in state and "checksum" not in state:
+        raise Damaged(path, "is damaged (it lacks checksum)", back)
     if step_of(checkpoint.name) >= 0 and checkpoint.name != f"step_{state['step']}":
         raise Damaged(path, f"is of step {state['step']}, not of its folder's", back)
     together = "put back the config.yaml and the checkpoints that belong together"

@@ -94,7 +94,7 @@ class Loop:
     ) -> None:
         self.run, self.checkpoint, self.settings, self.launch, self.model, self.data = run, checkpoint, settings, launch, model, data
         self.accelerator, self.stop, self.display, self.state = accelerator, stop, display, state
-        before = read_state(checkpoint, "images") if checkpoint is not None else {"step": 0, "images": len(data)}
+        before = read_state(checkpoint, images=int) if checkpoint is not None else {"step": 0, "images": len(data)}
         if before["images"] != len(data):
             raise UserError(
                 f"the run began with {before['images']} training images, and now there are {len(data)}; go on with the same data"

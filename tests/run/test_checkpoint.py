@@ -242,6 +242,18 @@ def test_a_state_that_is_none(tmp_path, state, problem):
         read_state(path)
 
 
+def test_a_kind_of_run_reads_back_what_it_keeps_of_its_own(tmp_path):
+    path = Training(0).steps(0, 1).save(tmp_path, 2)
+    state = json.loads((path / "state.json").read_text()) | {"noise": [0.5, 1]}
+    (path / "state.json").write_text(json.dumps({key: value for key, value in state.items() if "checksum" not in key}))
+    assert read_state(path, noise=list[float])["noise"] == [0.5, 1.0]
+    assert "noise" not in read_state(path)
+    with pytest.raises(UserError, match="it lacks strength"):
+        read_state(path, strength=float)
+    with pytest.raises(UserError, match=r"noise\[0\] is a number, not a text"):
+        read_state(path, noise=list[str])
+
+
 def test_a_checkpoint_of_another_recipe_is_refused(tmp_path):
     path = Training(0).save(tmp_path / "checkpoints", 0) if (tmp_path / "config.yaml").write_text("a: 1\nchecksum: '0000000f'\n") else None
     assert read_state(path)["step"] == 0

@@ -25,7 +25,7 @@ def load_tuned(run: Run, recipe: TuneRecipe, device: str, checkpoint: Path | Non
     """
 
     def read(checkpoint: Path) -> Tuned:
-        state = read_state(checkpoint, "outputs")
+        state = read_state(checkpoint, outputs=dict[str, list[str]])
         for name in recipe.tasks:
             if name not in state["outputs"]:
                 raise UserError(f"{checkpoint / 'state.json'} knows no task {name}; put back the config.yaml it was trained with")

@@ -53,12 +53,12 @@ def tune(run: Run, recipe: TuneRecipe, checkpoint: Path | None, display: Display
         images = part_of(open_split(recipe.data, "train"), recipe.train.train_images)
         model, learned = build(recipe, images, restored=checkpoint is not None)
         if checkpoint is not None:
-            check_outputs(read_state(checkpoint, "outputs")["outputs"], learned)
+            check_outputs(read_state(checkpoint, outputs=dict[str, list[str]])["outputs"], learned)
             load_weights(checkpoint, model)
         display.say(f"trains {model.trained():,} of {model.total():,} parameters ({model.trained() / model.total():.1%})")
         quiet = not accelerator.is_main_process
         data = TuneData(recipe, recipe.tasks, images, model.image_size, run, accelerator.device, display, quiet)
-        before = read_state(checkpoint, "peak_memory")["peak_memory"] if checkpoint is not None else 0
+        before = read_state(checkpoint, peak_memory=int)["peak_memory"] if checkpoint is not None else 0
         outputs, scales = {name: list(lesson.outputs) for name, lesson in learned.items()}, model.backbone.lr_scales()
         loop = Loop(
             *(run, checkpoint, recipe.train, recipe.launch, model, data, accelerator, stop, display),
@@ -79,7 +79,7 @@ def tune(run: Run, recipe: TuneRecipe, checkpoint: Path | None, display: Display
                     measure_in_training(run, recipe, model, learned, loop.done, accelerator.device, display)
         if accelerator.is_main_process:
             arithmetic = flops(model.to(accelerator.device), model.image_size, accelerator.device)
-            spent = read_state(loop.last, "seconds", "peak_memory")
+            spent = read_state(loop.last, seconds=float, peak_memory=int)
             told = (spent["seconds"], spent["peak_memory"], device_name(accelerator.device))
             write_cost(run.path, Cost(model.trained(), model.total(), *arithmetic, *told))
 
