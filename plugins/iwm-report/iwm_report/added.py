@@ -19,7 +19,7 @@ from iwm_core.interfaces.results import Metric
 from iwm_report.scores import Mark
 
 if TYPE_CHECKING:
-    from iwm_core.evaluation.reading import RunRecord
+    from iwm_report.run_record import RunRecord
 
 
 @dataclass
