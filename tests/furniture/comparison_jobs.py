@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import comparison_runs
 from comparison_runs import write_tuned, write_world_model
-from iwm_tasks.comparison.work import compare
+from iwm_tasks.comparison.compare import compare
 
 from iwm_core.cli.main import guarded
 from iwm_core.plugins.loader import Plugin
@@ -30,7 +30,7 @@ def stand_in(tiny, monkeypatch):
     tiny.plugins.append(Plugin("compared", "compared", "0", comparison_runs))
     tiny.manager.register(comparison_runs)
     recipes = {f"tune/{name}": SimpleNamespace(header=[f"about {name}"]) for name in [*USUAL, "multitask"]} | {"quickstart": None}
-    monkeypatch.setattr("iwm_tasks.comparison.asked.find_recipes", lambda: recipes)
+    monkeypatch.setattr("iwm_tasks.comparison.arguments.find_recipes", lambda: recipes)
     outside = Outside(commands=[], checked=[], endings={})
 
     def run(command):
@@ -43,9 +43,9 @@ def stand_in(tiny, monkeypatch):
         finish(path)
         return Ended(0, 0)
 
-    monkeypatch.setattr("iwm_tasks.comparison.work.run_job", run)
-    monkeypatch.setattr("iwm_tasks.tuning.work.check", lambda path, name, overrides, *_: outside.checked.append((path, name, overrides)))
-    monkeypatch.setattr("iwm_report.own_page.render", lambda page: f"page of {page.sections}")  # drawn in test_comparison.py
+    monkeypatch.setattr("iwm_tasks.comparison.compare.run_job", run)
+    monkeypatch.setattr("iwm_tasks.tuning.start.check", lambda path, name, overrides, *_: outside.checked.append((path, name, overrides)))
+    monkeypatch.setattr("iwm_report.own_page.render_own", lambda page: f"page of {page.sections}")  # drawn in test_comparison.py
     monkeypatch.setattr("iwm_report.own_page.picture", lambda plots, kind: b"picture")
     write_world_model("runs/pets")
     return outside

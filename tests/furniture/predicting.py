@@ -3,8 +3,8 @@
 import csv
 from pathlib import Path
 
-from iwm_tasks.prediction.asked import read_arguments
-from iwm_tasks.prediction.work import run_predict
+from iwm_tasks.prediction.options import read_options
+from iwm_tasks.prediction.predict import run_predict
 from PIL import Image
 from tiny_tuned import SIZE, tiny_tuned
 
@@ -21,7 +21,7 @@ def asker(monkeypatch, capfd):
 
     def run(*words, tasks=("colour",), tuned=None):
         monkeypatch.setattr(iwm_core, "load", lambda run, device, checkpoint=None: tuned or tiny_tuned(*tasks))
-        status = guarded(lambda: run_predict(read_arguments([str(word) for word in words])))
+        status = guarded(lambda: run_predict(read_options([str(word) for word in words])))
         return status, *capfd.readouterr()
 
     return run

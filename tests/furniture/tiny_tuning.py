@@ -5,8 +5,8 @@ from pathlib import Path
 
 from iwm_tasks.tuning.model import Lesson, TunedModel
 from iwm_tasks.tuning.recipe import TuneRecipe
+from iwm_tasks.tuning.start import check
 from iwm_tasks.tuning.tune import build
-from iwm_tasks.tuning.work import check
 from safetensors.torch import load_file
 
 from iwm_core.cli.main import dispatch

@@ -29,9 +29,9 @@ import psutil
 sys.path.insert(0, str(Path(__file__).parents[1] / "furniture"))
 
 from furnished import contents, furnish, put_back
-from iwm_report import page
-from iwm_tasks.comparison import work as comparison
-from iwm_tasks.prediction import work as prediction
+from iwm_report import runs_page
+from iwm_tasks.comparison import compare as comparison
+from iwm_tasks.prediction import predict as prediction
 from random_lines import line_of
 
 from iwm_core.cli import sweep
@@ -95,7 +95,7 @@ def short_work() -> Iterator[None]:
         *((course, "train_here", train_here), (course, "spawn", lambda *_: 3)),
         *((sweep, "run_job", lambda _: Ended(3, 0)), (comparison, "run_job", lambda _: Ended(3, 0))),
         *((kind, "measure", measured(kind.measure)) for kind in load_plugins().run_kinds.values()),
-        *((prediction, "predict", prediction.predict), (page, "render", page.render)),
+        *((prediction, "predict", prediction.predict), (runs_page, "render_runs", runs_page.render_runs)),
     ]
     real = {name: getattr(module, name) for module, name, _ in stand_ins}
     with contextlib.ExitStack() as stack:

@@ -56,7 +56,7 @@ class Result(NamedTuple):
     seconds: float
 
 
-PARTS = ("comparison.work", "tuning.work", "prediction.work")
+PARTS = ("comparison.compare", "tuning.start", "prediction.predict")
 
 
 def prepare(folder: Path) -> None:
@@ -69,7 +69,7 @@ def prepare(folder: Path) -> None:
 
     for kind in load_plugins().kinds:
         load_plugins().entries(kind)
-    for module in ("iwm_core.training.course", "iwm_report.page", "iwm_report.own_page", *(f"iwm_tasks.{part}" for part in PARTS)):
+    for module in ("iwm_core.training.course", "iwm_report.runs_page", "iwm_report.own_page", *(f"iwm_tasks.{part}" for part in PARTS)):
         __import__(module)
     on_paper("vit_tiny_patch16_224")
     gc.freeze()  # a collection in a child would copy all that it looks at
@@ -134,12 +134,12 @@ def make_runs(folder: Path) -> None:
 
 def begin_comparison(folder: Path, name: str, world: str) -> None:
     """The folder of a comparison, as `iwm compare` writes it before its first job."""
-    from iwm_tasks.comparison.asked import read_asked
-    from iwm_tasks.comparison.folder import write_folder
+    from iwm_tasks.comparison.arguments import read_setup
+    from iwm_tasks.comparison.setup import write_folder
 
     here = Path.cwd()
     os.chdir(folder)
-    write_folder(Path(name), read_asked(world, [word for word in COMPARE[2:] if word != "run=folder"])[0])
+    write_folder(Path(name), read_setup(world, [word for word in COMPARE[2:] if word != "run=folder"])[0])
     os.chdir(here)
 
 

@@ -13,7 +13,7 @@ import iwm_devkit as testing
 import pytest
 import torch
 from iwm_devkit.scaffold import parser
-from iwm_tasks.comparison.asked import prefix_of, read_protocols, read_seeds
+from iwm_tasks.comparison.arguments import prefix_of, read_protocols, read_seeds
 from places import ROOT
 
 import iwm_core

@@ -40,7 +40,7 @@ from iwm_core.interfaces import (
     option,
 )
 from iwm_core.model.planning import drawn_targets
-from iwm_evals.statistics.measured import answer, ratio_metrics
+from iwm_evals.statistics.metrics import answer, ratio_metrics
 
 STILL = 1e-10  # of the square of the latents: a movement that is rounding
 ABOUT = {
@@ -104,9 +104,9 @@ class Compose(Evaluator):
         if min(sums["moved"].sum(), sums["moved_second"].sum()) <= STILL * sums["size"].sum():
             raise NotApplicable("no action of this recipe moves the latents of this model: has its encoder collapsed?")
 
-        metrics = summarise(sums)
+        metrics = metrics_of(sums)
         settings = {"images": len(sums["moved"]), "pairs": self.pairs, "fit": fit, "seed": data.seed}
-        return Evaluation(metrics, settings, ABOUT, sum_up(metrics), (chart_steps(metrics),))
+        return Evaluation(metrics, settings, ABOUT, in_one_sentence(metrics), (chart_steps(metrics),))
 
     def measure(self, model: WorldModel, batch: ImageBatch, reentry: Reentry, seed: int) -> dict[str, Float[Tensor, "b"]]:
         """The sums of squares of each image of a batch, over its pairs of actions."""
@@ -182,7 +182,7 @@ def reenter(reentry: Reentry, targets: Float[Tensor, "b n d"]) -> Float[Tensor, 
     return targets * reentry.gain + reentry.offset
 
 
-def summarise(sums: dict[str, Float[Tensor, "m"]]) -> dict[str, Metric]:
+def metrics_of(sums: dict[str, Float[Tensor, "m"]]) -> dict[str, Metric]:
     """Relative errors, and the R² of the re-entry map."""
     told = [(name, control) for name in STARTS for control in ("", "null") if column(name, control) in sums]
     above = torch.stack([*(sums[column(*one)] for one in told), sums["reentry"]], 1)
@@ -221,7 +221,7 @@ def chart_steps(metrics: dict[str, Metric]) -> Chart:
     )
 
 
-def sum_up(metrics: dict[str, Metric]) -> str:
+def in_one_sentence(metrics: dict[str, Metric]) -> str:
     """The numbers that matter, in one sentence."""
     once, twice, second = (metrics[f"compose.{name}"] for name in ("once", "twice", "second"))
     interval = f"{twice.low:.2f} to {twice.high:.2f}"

@@ -39,7 +39,7 @@ from iwm_core.model.planning import drawn_targets
 from iwm_evals.questions.bank import looks_of
 from iwm_evals.questions.parts import each_parameter
 from iwm_evals.scores.response import STILL, Response, compare
-from iwm_evals.statistics.measured import answered, mean_metrics, ratio_metrics
+from iwm_evals.statistics.metrics import answered, mean_metrics, ratio_metrics
 
 IMAGES_AT_ONCE = 16  # loaded together; they are measured one by one
 ABOUT = {
@@ -91,7 +91,7 @@ class Dose(Evaluator):
         if not sweeps:
             raise NotApplicable("no parameter of this recipe's actions moves the latents of this model: has its encoder collapsed?")
 
-        metrics = summarise(sweeps, responses)
+        metrics = metrics_of(sweeps, responses)
         charts = [chart_sweep(sweep, responses[sweep.name]) for sweep in sweeps]
         settings = {
             "images": count,
@@ -99,7 +99,7 @@ class Dose(Evaluator):
             "ranges": {sweep.name: [float(sweep.doses[0]), float(sweep.doses[-1])] for sweep in sweeps},
             "seed": data.seed,
         }
-        return Evaluation(metrics, settings, ABOUT, sum_up(metrics, sweeps), tuple(charts))
+        return Evaluation(metrics, settings, ABOUT, in_one_sentence(metrics, sweeps), tuple(charts))
 
     def respond(self, model: WorldModel, image: Float[Tensor, "1 3 h w"], sweeps: list[Sweep]) -> list[Response]:
         """One image's response to each parameter."""
@@ -143,7 +143,7 @@ def flat(tokens: Float[Tensor, "c n d"]) -> Float[Tensor, "c f"]:
     return tokens.flatten(1).cpu().double()
 
 
-def summarise(sweeps: list[Sweep], responses: dict[str, Response]) -> dict[str, Metric]:
+def metrics_of(sweeps: list[Sweep], responses: dict[str, Response]) -> dict[str, Metric]:
     """The slope and the error of all parameters together and of each, with controls."""
     names = ["", *(f".{sweep.name}" for sweep in sweeps)]
     slopes, answers = (torch.stack([getattr(responses[sweep.name], field) for sweep in sweeps], 1) for field in ("slope", "answers"))
@@ -189,7 +189,7 @@ def chart_sweep(sweep: Sweep, response: Response) -> Chart:
     )
 
 
-def sum_up(metrics: dict[str, Metric], sweeps: list[Sweep]) -> str:
+def in_one_sentence(metrics: dict[str, Metric], sweeps: list[Sweep]) -> str:
     """The numbers that matter, in one sentence."""
     dose, error, null = metrics["dose"], metrics["dose_error"].value, metrics["dose_error"].controls["null"].value
     text = f"predictions move by {dose.value:z.2f} ({dose.low:z.2f} to {dose.high:z.2f}) where the truth moves by 1"

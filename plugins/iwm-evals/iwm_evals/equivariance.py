@@ -38,7 +38,7 @@ from iwm_evals.probes.ridge import Moments, fit, merge, moments, predict
 from iwm_evals.questions.parts import Part, each_action, whole
 from iwm_evals.questions.views import draw_params, make_views
 from iwm_evals.scores.invariance import Similarity
-from iwm_evals.statistics.measured import answer, answered, r_squared_metrics
+from iwm_evals.statistics.metrics import answer, answered, r_squared_metrics
 
 STILL = 1e-12  # the variance of a number that does not vary
 ABOUT = {
@@ -123,7 +123,7 @@ class Equivariance(Evaluator):
                 metrics[f"invariance.{part.name}".rstrip(".")] = answered(kept)
         settings = {"train": known[""].n // self.draws, "images": len(spread), "draws": self.draws}
         charts = draw_charts(metrics, numbers, [f".{part.name}" for part in parts])
-        return Evaluation(metrics, settings | {"seed": data.seed}, about=ABOUT, summary=summarise(metrics), charts=charts)
+        return Evaluation(metrics, settings | {"seed": data.seed}, about=ABOUT, summary=in_one_sentence(metrics), charts=charts)
 
     def gather(self, model: WorldModel, data: EvaluationData, part: Part, track: Track) -> dict[str, tuple[Moments, Moments]]:
         """For each of `INPUTS`, what a regression needs of the training images: those that are fitted, and those that are held out."""
@@ -159,7 +159,7 @@ class Equivariance(Evaluator):
         return Pairs(together, torch.stack(actions, 1), torch.stack(differ, 1))
 
 
-def summarise(metrics: dict[str, Metric]) -> str:
+def in_one_sentence(metrics: dict[str, Metric]) -> str:
     """The position of the model between invariant and equivariant."""
     read = metrics["equivariance"]
     text = f"the action is read from the features with R² {read.value:.2f} (from pixels {read.controls['raw'].value:.2f})"

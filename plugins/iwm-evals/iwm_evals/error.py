@@ -96,7 +96,7 @@ class Error(Evaluator):
             raise NotApplicable("the latents of sources and targets do not differ, so that no error can be compared with their distance")
         settings = {"images": count, "draws": self.draws, "seed": data.seed}
         chart = chart_errors("error", TITLES, metrics, list(model.parts), "action not applied", READING)
-        return Evaluation(metrics, settings, ABOUT, sum_up(metrics), (chart,))
+        return Evaluation(metrics, settings, ABOUT, in_one_sentence(metrics), (chart,))
 
     def pairs(self, data: EvaluationData, count: int) -> Iterator[tuple[ImageBatch, int]]:
         """Each batch of images with the number of each of its draws."""
@@ -175,7 +175,7 @@ def errors(
     return {name: squared(model.predict(tokens, action[:, None])[:, 0], target) for name, action in actions.items()}
 
 
-def sum_up(metrics: dict[str, Metric]) -> str:
+def in_one_sentence(metrics: dict[str, Metric]) -> str:
     """The numbers that matter, in one sentence."""
     error = metrics["error"]
     null = error.controls["null"].value

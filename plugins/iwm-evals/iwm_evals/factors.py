@@ -25,7 +25,7 @@ from iwm_evals.probes.features import Features, extract
 from iwm_evals.probes.held_out import held_out
 from iwm_evals.probes.linear import Sweep, classify
 from iwm_evals.probes.ridge import fit, moments, predict, total
-from iwm_evals.statistics.measured import answered, r_squared_metrics
+from iwm_evals.statistics.metrics import answered, r_squared_metrics
 
 AT_ONCE = 4096  # images regressed together
 VISIBLE = 1e-3  # a difference that is told in words
@@ -103,7 +103,7 @@ class Factors(Evaluator):
             {f"factor.{factor.name}": factor.name for factor in asked},
             {"chance": 0.0},
         )
-        return Evaluation(metrics, settings, ABOUT, summarise(scaled, [factor.name for factor in asked]), (chart,))
+        return Evaluation(metrics, settings, ABOUT, in_one_sentence(scaled, [factor.name for factor in asked]), (chart,))
 
     def read(self, asked: dict[Factor, Known], train: Features, validation: Features, seed: int) -> dict[str, Metric]:
         """R² of numbers and angles by the factor's name, from each input."""
@@ -177,7 +177,7 @@ def above(metric: Metric) -> Metric:
     return scaled(metric).against(**{name: scaled(one) for name, one in metric.controls.items() if name != "chance"})
 
 
-def summarise(scaled: dict[str, Metric], names: list[str]) -> str:
+def in_one_sentence(scaled: dict[str, Metric], names: list[str]) -> str:
     """The factors known best, and how many the features know better or worse than pixels do, by intervals that lie apart."""
     found = {name: (scaled[f"factor.{name}"], scaled[f"factor.{name}"].controls["raw"]) for name in names}
     by = sorted(names, key=lambda name: -found[name][0].value)

@@ -37,7 +37,7 @@ from iwm_core.interfaces import (
 from iwm_evals.questions.bank import first_of_each
 from iwm_evals.questions.views import observed_numbers
 from iwm_evals.scores.ranking import HITS, chances, distances, gains, stand, telling
-from iwm_evals.statistics.measured import share_metrics
+from iwm_evals.statistics.metrics import share_metrics
 
 IMAGES_AT_ONCE = 16  # loaded together; they are measured one by one
 NAMES = ("inverse", *(f"inverse.h{k}" for k in HITS))
@@ -97,12 +97,12 @@ class Inverse(Evaluator):
                     mixed = draw_values(actions[0], list(values).index(part), values[part], self.bank, data.seed, pair.index)
                     part_scores[part].append(self.score(model, pair, mixed, numbers, data.seed))
 
-        metrics = self.summarise("", torch.stack(scores), bank, data.seed)
+        metrics = self.metrics_of("", torch.stack(scores), bank, data.seed)
         if untrained_scores:
-            untrained_rank = self.summarise("", torch.stack(untrained_scores), bank, data.seed)["inverse"]
+            untrained_rank = self.metrics_of("", torch.stack(untrained_scores), bank, data.seed)["inverse"]
             metrics["inverse"] = metrics["inverse"].against(random=untrained_rank._replace(controls={}))
         for part, found in part_scores.items():
-            metrics |= self.summarise(part, torch.stack(found), min(self.bank, len(values[part])), data.seed)
+            metrics |= self.metrics_of(part, torch.stack(found), min(self.bank, len(values[part])), data.seed)
         settings = {
             "images": len(scores),
             "bank": bank,
@@ -110,7 +110,7 @@ class Inverse(Evaluator):
             "distance": "l2",
             "seed": data.seed,
         }
-        return Evaluation(metrics, settings, ABOUT, sum_up(metrics, parts), (chart_parts(metrics, parts),) if parts else ())
+        return Evaluation(metrics, settings, ABOUT, in_one_sentence(metrics, parts), (chart_parts(metrics, parts),) if parts else ())
 
     def score(self, model: WorldModel, pair: ImageBatch, actions: Float[Tensor, "k o"], numbers: Tensor, seed: int) -> Float[Tensor, "v"]:
         """Each measure of one pair, then each of another of its bank's actions; float64 on the CPU."""
@@ -123,7 +123,7 @@ class Inverse(Evaluator):
         answers = (stand(row, place.to(row.device)) for place in (torch.zeros_like(other), other))
         return torch.cat([gains(answer)[:, 0] for answer in answers])
 
-    def summarise(self, part: str, table: Float[Tensor, "_ v"], bank: int, seed: int) -> dict[str, Metric]:
+    def metrics_of(self, part: str, table: Float[Tensor, "_ v"], bank: int, seed: int) -> dict[str, Metric]:
         """Means over pairs with their intervals, and chance, which is exact; of a part the reciprocal rank alone.
 
         Raises:
@@ -158,7 +158,7 @@ def draw_values(
     return mixed
 
 
-def sum_up(metrics: dict[str, Metric], parts: list[str]) -> str:
+def in_one_sentence(metrics: dict[str, Metric], parts: list[str]) -> str:
     """The numbers that matter, in one sentence."""
     found = metrics["inverse"]
     chance = found.controls["chance"].value

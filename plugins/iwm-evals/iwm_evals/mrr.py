@@ -1,4 +1,4 @@
-"""The world-model scorecard: does a prediction find the image that its action makes (PAPER §6)?
+"""Retrieval by prediction: does a prediction find the image that its action makes (PAPER §6)?
 
 Decisions:
 - For every image, a bank of augmented versions is encoded by the teacher; the predictor is given the clean image's latent and one
@@ -44,10 +44,10 @@ from iwm_core.interfaces import (
 from iwm_evals.questions.bank import Bank, banked_parts, draw_bank, first_of_each, looks_of
 from iwm_evals.questions.parts import Part, whole
 from iwm_evals.scores.ranking import MEASURES, distances, gains, mean_chances, rank, stand, telling
-from iwm_evals.statistics.measured import share_metrics
-from iwm_evals.words.mrr import ABOUT, chart_parts, show_questions, sum_up
+from iwm_evals.statistics.metrics import share_metrics
+from iwm_evals.words.mrr import ABOUT, chart_parts, in_one_sentence, show_questions
 
-CONTROLS = ("shuffled", "null", "identity")
+ANSWERS_BESIDE = ("shuffled", "null", "identity")
 ONE_ANSWER = ("null", "identity")  # whichever element is asked for: chance, whatever the images
 ROWS = 8
 IMAGES_AT_ONCE = 16  # loaded together; they are measured one by one
@@ -129,9 +129,9 @@ class Mrr(Evaluator):
         metrics = {}
         for name, found in scores.items():
             if found:
-                metrics |= self.summarise(name, torch.stack(found), sizes[name])
+                metrics |= self.metrics_of(name, torch.stack(found), sizes[name])
             if not name and untrained_scores:
-                untrained_rank = self.summarise(name, torch.stack(untrained_scores), sizes[name])["mrr"]
+                untrained_rank = self.metrics_of(name, torch.stack(untrained_scores), sizes[name])["mrr"]
                 metrics["mrr"] = metrics["mrr"].against(random=untrained_rank._replace(controls={}))
         settings = {
             "images": count,
@@ -146,7 +146,7 @@ class Mrr(Evaluator):
         charts = (chart_parts(metrics, names),) if names else ()
         gallery = show_questions(metrics, sizes[""], rows)
         about = {measure: text for measure, text in ABOUT.items() if measure in metrics}
-        return Evaluation(metrics, settings, about, sum_up(metrics, names), charts, (gallery,))
+        return Evaluation(metrics, settings, about, in_one_sentence(metrics, names), charts, (gallery,))
 
     def rank_bank(self, model: WorldModel, image: Float[Tensor, "1 3 h w"], bank: Bank) -> Ranking:
         """Every prediction against every element of the bank of one image."""
@@ -166,7 +166,7 @@ class Mrr(Evaluator):
         return tokens.mean(1) if self.pooling == "mean" else tokens.flatten(1)
 
     def score(self, ranking: Ranking, seed: int, index: int) -> Float[Tensor, "v"]:
-        """Each of `MEASURES` of one image, then each under each of `CONTROLS`: means over its bank; float64 on the CPU."""
+        """Each of `MEASURES` of one image, then each under each of `ANSWERS_BESIDE`: means over its bank; float64 on the CPU."""
         size = len(ranking.asked)
         truth = torch.arange(size, device=ranking.asked.device)
         shift = 1 + int(Draws(seed, 0, torch.tensor([index]), "mrr/shuffle").integers(size - 1))
@@ -174,7 +174,7 @@ class Mrr(Evaluator):
         answers = (ranking.asked, ranking.asked.roll(shift, 0), *constant)
         return torch.cat([gains(stand(answer, truth)) for answer in answers]).mean(1)
 
-    def summarise(self, part: str, table: Float[Tensor, "_ v"], sizes: list[int]) -> dict[str, Metric]:
+    def metrics_of(self, part: str, table: Float[Tensor, "_ v"], sizes: list[int]) -> dict[str, Metric]:
         """Means over images with their intervals, and chance and what is chance by arithmetic, which are exact; of a part `MEASURES[0]`.
 
         Raises:
@@ -182,12 +182,12 @@ class Mrr(Evaluator):
         """
         check_finite(table)
         found = {}
-        for answer, values in zip(("", *CONTROLS), table.split(len(MEASURES), 1), strict=True):
+        for answer, values in zip(("", *ANSWERS_BESIDE), table.split(len(MEASURES), 1), strict=True):
             found[answer] = share_metrics(values)
             if answer in ONE_ANSWER:
                 found[answer] = [Metric.constant(metric.value, metric.n) for metric in found[answer]]
         metrics, chances = {}, mean_chances(sizes)
-        places, answers = ([0], ("shuffled",)) if part else (telling(max(sizes)), CONTROLS)
+        places, answers = ([0], ("shuffled",)) if part else (telling(max(sizes)), ANSWERS_BESIDE)
         for place in places:
             name = f"{MEASURES[place]}.{part}" if part else MEASURES[place]
             chance = Metric.constant(chances[place], len(table))

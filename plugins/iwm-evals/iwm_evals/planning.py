@@ -35,8 +35,8 @@ from iwm_core.interfaces import (
 )
 from iwm_core.model.planning import CEM, SEARCHES, BankSearch, GradientSearch, Problem, Search, drawn_candidates, find
 from iwm_evals.questions.views import draw_params, make_views
-from iwm_evals.statistics.measured import mean_metrics, ratio_metrics
-from iwm_evals.words.planning import ABOUT, chart_answers, chart_errors, show_plans, sum_up
+from iwm_evals.statistics.metrics import mean_metrics, ratio_metrics
+from iwm_evals.words.planning import ABOUT, chart_answers, chart_errors, in_one_sentence, show_plans
 
 IMAGES_AT_ONCE = 8
 ROWS = 8
@@ -98,7 +98,7 @@ class Planning(Evaluator):
         answers = answers._replace(chance=torch.where(shown_by_data, apart(answers.true), answers.chance))
 
         names = [f"{model.names[place]}.{model.actions.labels[place]}" for place in places.tolist()]
-        metrics = summarise(answers, list(searches), names)
+        metrics = metrics_of(answers, list(searches), names)
         told = TOLD if TOLD in searches else next(iter(searches))
         column = list(searches).index(told)
         rows = [make_row(model, source, goal, answers, place, column, names) for place, source, goal in pairs]
@@ -113,7 +113,7 @@ class Planning(Evaluator):
                 "seed": data.seed,
             },
             ABOUT,
-            sum_up(metrics, list(searches), told, names),
+            in_one_sentence(metrics, list(searches), told, names),
             (
                 chart_errors(relative_errors(answers), list(searches), names),
                 chart_answers(answers.true, answers.found[:, column], told, names),
@@ -167,7 +167,7 @@ def errors_of(answers: Answers) -> Float[Tensor, "b s v"]:
     return (torch.cat([answers.found, zeros], 1) - answers.true[:, None]).abs()
 
 
-def summarise(answers: Answers, searches: list[str], names: list[str]) -> dict[str, Metric]:
+def metrics_of(answers: Answers, searches: list[str], names: list[str]) -> dict[str, Metric]:
     """The errors over all numbers in units of chance's, then those of each number by itself, each with its controls."""
     errors, metrics = errors_of(answers), {}
     *relative, null = ratio_metrics(errors.sum(2), answers.chance.sum(1, keepdim=True).expand(-1, errors.shape[1]))

@@ -23,7 +23,7 @@ from iwm_core.interfaces import Draws, Evaluation, EvaluationData, Evaluator, No
 from iwm_evals.questions.corruption import Corrupted, at_rest, corrupt, destructive
 from iwm_evals.questions.parts import Part
 from iwm_evals.scores.relative import STILL, Ratio, chart_errors, relative_metrics, spread_out, squared
-from iwm_evals.words.undo import ABOUT, READING, TITLES, Version, make_row, of_image, show, sum_up
+from iwm_evals.words.undo import ABOUT, READING, TITLES, Version, in_one_sentence, make_row, of_image, show
 
 ROWS = 8
 COLUMNS = ("error", "error_null", "moved", "undone", "undone_null", "images")
@@ -81,7 +81,7 @@ class Undo(Evaluator):
             raise NotApplicable(f"{' and '.join(names)} changed the latents of no image, so that there is nothing to undo")
         settings = {"images": count, "seed": data.seed}
         chart = chart_errors("undo", TITLES, metrics, names, "not undone", READING)
-        return Evaluation(metrics, settings, ABOUT, sum_up(metrics), (chart,), (show(metrics, rows),))
+        return Evaluation(metrics, settings, ABOUT, in_one_sentence(metrics), (chart,), (show(metrics, rows),))
 
 
 def undo(model: WorldModel, corrupted: Corrupted, clean: Float[Tensor, "c n d"]) -> tuple[Version, dict[str, Float[Tensor, "c"]]]:

@@ -8,7 +8,7 @@ import torch
 from flat_metrics import flat
 from iwm_devkit.known_model import KnownData, KnownModel, Negative, Slide, blind, half, perfect, quiet
 from iwm_evals.error import Error
-from iwm_evals.statistics.measured import ratio_metrics
+from iwm_evals.statistics.metrics import ratio_metrics
 from torch import Tensor
 
 from iwm_core.interfaces import Draws, NotApplicable

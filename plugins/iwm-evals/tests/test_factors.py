@@ -9,7 +9,7 @@ import pytest
 import torch
 from flat_metrics import flat
 from iwm_devkit.known_model import PIXELS, KnownData, KnownModel, quiet
-from iwm_evals.factors import Factors, above, readable, regress, summarise, targets
+from iwm_evals.factors import Factors, above, in_one_sentence, readable, regress, targets
 from iwm_evals.probes.held_out import held_out
 from iwm_evals.probes.ridge import PENALTIES
 from sklearn.linear_model import Ridge
@@ -160,7 +160,7 @@ def test_the_summary_counts_what_lies_clearly_apart():
     pairs = {"a": (exact, near), "b": (exact, far), "c": (far, exact), "d": (far, far)}
     scaled = {f"factor.{name}": features.against(raw=pixels) for name, (features, pixels) in pairs.items()}
     expected = "of 4 factors the features know best a 1.00, b 1.00, c 0.00 (1 is perfect, 0 chance); 1 clearly better than pixels, 1 worse"
-    assert summarise(scaled, list(pairs)) == expected
+    assert in_one_sentence(scaled, list(pairs)) == expected
 
 
 def test_measuring_again_gives_the_same_numbers(tmp_path):

@@ -1,4 +1,4 @@
-"""The scorecard on worlds whose truth is known."""
+"""The MRR on worlds whose truth is known."""
 
 import math
 from collections.abc import Callable

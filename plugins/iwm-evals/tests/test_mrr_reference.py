@@ -1,4 +1,4 @@
-"""The scorecard against an independent implementation of PAPER §6, and against numbers published before."""
+"""The MRR against an independent implementation of PAPER §6, and against numbers published before."""
 
 import pytest
 import torch

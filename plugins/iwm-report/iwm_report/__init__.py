@@ -24,9 +24,9 @@ def iwm_commands() -> list[Command]:
 
 @hookimpl
 def iwm_evaluated(event: Evaluated) -> None:
-    from iwm_report.gallery import draw
+    from iwm_report.gallery import draw_galleries
 
-    draw(event)
+    draw_galleries(event)
 
 
 @hookimpl

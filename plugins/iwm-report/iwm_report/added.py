@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol, runtime_checka
 from markupsafe import Markup
 
 from iwm_core.interfaces.results import Metric
-from iwm_report.scores import Mark
+from iwm_report.score_table import Mark
 
 if TYPE_CHECKING:
     from iwm_report.run_record import RunRecord

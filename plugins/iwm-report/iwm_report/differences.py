@@ -23,7 +23,7 @@ class Difference(NamedTuple):
         return len(set(self.values)) == 1
 
 
-def compare(contents: Sequence[Mapping[str, Any]]) -> list[Difference]:
+def differences_between(contents: Sequence[Mapping[str, Any]]) -> list[Difference]:
     """Every key of some mappings, in the order in which they come."""
     flat = [flatten(content) for content in contents]
     keys = dict.fromkeys(key for one in flat for key in one)
@@ -32,7 +32,7 @@ def compare(contents: Sequence[Mapping[str, Any]]) -> list[Difference]:
 
 def config_differences(configs: Sequence[Mapping[str, Any]]) -> list[Difference]:
     """The keys in which recipes differ."""
-    return [d for d in compare(configs) if not d.same and d.key != "run"]
+    return [d for d in differences_between(configs) if not d.same and d.key != "run"]
 
 
 def in_short(differences: list[Difference], run: int, most: int = 4) -> str:

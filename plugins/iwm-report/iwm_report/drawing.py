@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from iwm_core.interfaces.results import Series
 from iwm_core.process.shown import three_digits
-from iwm_report.panels import Axes, Panel, cut
+from iwm_report.joined_charts import Axes, Panel, cut
 from iwm_report.svg import COLOURS, INK, PALE, PAPER, inline, own_settings
 
 WIDTH, HEIGHT = 4.6, 3.0  # inches of 72 units
@@ -43,7 +43,7 @@ def style(number: int) -> Style:
     return Style(COLOURS[number % len(COLOURS)], MARKERS[number % len(MARKERS)], DASHES[number % len(DASHES)])
 
 
-def draw(panel: Panel, number: int) -> str:
+def draw_chart(panel: Panel, number: int) -> str:
     """A chart as an ``<svg>`` element; ``number`` keeps its ids apart from those of the page's other drawings."""
     kinds = {"lines": draw_lines, "points": draw_points, "bars": draw_bars}
     with own_settings():

@@ -36,7 +36,7 @@ class Words(NamedTuple):
     widths: tuple[int, int]
 
 
-def draw(event: Evaluated) -> None:
+def draw_galleries(event: Evaluated) -> None:
     """Draw the galleries that an evaluator has found, and note where."""
     if event.found.galleries:
         with writing(event.folder):

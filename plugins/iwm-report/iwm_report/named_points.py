@@ -22,7 +22,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from iwm_report.added import Page, Plot
 from iwm_report.drawing import style
 from iwm_report.environment import TEMPLATES
-from iwm_report.panels import span
+from iwm_report.joined_charts import span
 from iwm_report.svg import INK, PAPER, SETTINGS, VARIABLES, inline, own_settings
 
 WIDTH, HEIGHT = 4.6, 3.3  # inches

@@ -18,13 +18,13 @@ def write_page(wanted: Wanted) -> None:
     """
     page = OwnPage()
     wanted.fill(page)
-    write_atomically(wanted.path, render(page))
+    write_atomically(wanted.path, render_own(page))
     plots = [part for section in page.sections for part in section.parts if isinstance(part, Plot)]
     for kind in ("svg", "png") if plots else ():
         write_atomically(wanted.path.with_suffix(f".{kind}"), picture(plots, kind))
 
 
-def render(page: OwnPage) -> str:
+def render_own(page: OwnPage) -> str:
     """The page, as text."""
     draw_added(page)
     return shown(make_environment().get_template("own_page.html").render(page=page), keep="\n")

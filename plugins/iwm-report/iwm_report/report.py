@@ -68,10 +68,10 @@ def write_report(paths: list[Path], out: Path | None = None) -> Path:
     runs = [read_run(path, label) for path, label in zip(paths, label_runs(paths), strict=True)]
     check_place(out)
 
-    from iwm_report.page import render  # loads matplotlib, which takes a second
+    from iwm_report.runs_page import render_runs  # loads matplotlib, which takes a second
 
     display = make_display()
-    text, problems = render(runs, display.track)
+    text, problems = render_runs(runs, display.track)
     for problem in [problem for run in runs for problem in run.problems] + problems:
         display.warn(problem)
     with placing(out.parent, "report", display.warn, ELSEWHERE) if (out.parent / "config.yaml").is_file() else nullcontext():

@@ -12,10 +12,10 @@ from iwm_core.evaluation.settings import against, settings_of
 from iwm_core.interfaces.results import Chart, Gallery
 from iwm_core.process.shown import as_word
 from iwm_report.curves import history_charts
-from iwm_report.differences import Difference, compare
-from iwm_report.panels import Panel, panels
+from iwm_report.differences import Difference, differences_between
+from iwm_report.joined_charts import Panel, panels
 from iwm_report.run_record import RunRecord
-from iwm_report.scores import Line, Scorecard, make_scorecard
+from iwm_report.score_table import Line, ScoreTable, make_score_table
 
 
 @dataclass
@@ -35,7 +35,7 @@ class Figures:
 
 
 @dataclass
-class Section:
+class EvaluatorSection:
     """What an evaluator found, one entry a run; None where it has not measured.
 
     Attributes:
@@ -45,20 +45,20 @@ class Section:
 
     name: str
     found: list[Measured | None]
-    scorecard: Scorecard
+    scorecard: ScoreTable
     figures: list[Figures]
     galleries: list[tuple[str, list[tuple[str, Gallery]]]]
     settings: list[Difference]
     notes: list[str]
-    others: list[tuple[str, Measured, Scorecard]]
+    others: list[tuple[str, Measured, ScoreTable]]
 
 
-def make_sections(runs: list[RunRecord]) -> list[Section]:
+def evaluator_sections(runs: list[RunRecord]) -> list[EvaluatorSection]:
     """A section for each evaluator that has measured a run."""
-    return [make_section(name, runs) for name in dict.fromkeys(n for run in runs for n in [*run.measured, *run.others])]
+    return [make_evaluator_section(name, runs) for name in dict.fromkeys(n for run in runs for n in [*run.measured, *run.others])]
 
 
-def make_section(name: str, runs: list[RunRecord]) -> Section:
+def make_evaluator_section(name: str, runs: list[RunRecord]) -> EvaluatorSection:
     """An evaluator's section."""
     labels = [run.label for run in runs]
     found = [run.measured.get(name) for run in runs]
@@ -67,20 +67,20 @@ def make_section(name: str, runs: list[RunRecord]) -> Section:
         for key, rows in one.galleries.items() if one else []:
             galleries.setdefault(key, []).append((label, rows))
     measured = [one for one in found if one]
-    card = make_scorecard(found)
-    return Section(
+    card = make_score_table(found)
+    return EvaluatorSection(
         name=name,
         found=found,
         scorecard=card,
         figures=figures_of(labels, [one.charts if one else {} for one in found], bool(card.apart)),
         galleries=list(galleries.items()),
-        settings=compare([one.settings if one else {} for one in found]) if any(one.settings for one in measured) else [],
+        settings=differences_between([one.settings if one else {} for one in found]) if any(one.settings for one in measured) else [],
         notes=[
             *(note for run, one in zip(runs, found, strict=True) if one for note in notes_on(run, one)),
             *steps_differ(measured),
             *card.apart,
         ],
-        others=[(run.label, one, make_scorecard([one])) for run in runs for one in run.others.get(name, [])],
+        others=[(run.label, one, make_score_table([one])) for run in runs for one in run.others.get(name, [])],
     )
 
 
@@ -128,7 +128,7 @@ def figures_of(labels: list[str], charts: list[dict[str, Chart]], apart: bool = 
     return made
 
 
-def headlines(sections: list[Section]) -> list[tuple[Section, str, Line]]:
+def headlines(sections: list[EvaluatorSection]) -> list[tuple[EvaluatorSection, str, Line]]:
     """The first measure of each evaluator: what the table of many runs compares."""
     first = [(s, group.measure, group.lines[0]) for s in sections for group in [*s.scorecard.groups, *s.scorecard.details][:1]]
     return [(section, f"{measure}.{line.part}" if line.part else measure, line) for section, measure, line in first]

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from iwm_report.drawing import draw, spread, style
+from iwm_report.drawing import draw_chart, spread, style
+from iwm_report.joined_charts import alternative, panels
 from iwm_report.naming import common_folder
 from iwm_report.numbers import interval
-from iwm_report.panels import alternative, panels
 from iwm_report.reproduce import eval_command, report_command
 from iwm_report.run_record import read_run
-from iwm_report.scores import make_scorecard, signs_of
+from iwm_report.score_table import make_score_table, signs_of
 from places import ROOT
 from report_page import report
 from report_runs import evaluation, make_run
@@ -109,7 +109,7 @@ def test_tiny_numbers_beside_large_ones_are_zero():
 
 def test_marks_lie_on_one_scale(here):
     path = make_run("a", charts=(), logs=False)
-    card = make_scorecard([read_run(path, "a").measured["rank"]])
+    card = make_score_table([read_run(path, "a").measured["rank"]])
     (mark,) = card.groups[0].lines[0].marks
     assert mark[:3] == pytest.approx((70, 65, 75))
     assert mark.controls == pytest.approx([1.6, 2.0])
@@ -168,7 +168,7 @@ def test_texts_of_drawings_stay_texts(here, kind):
     words = ["$x$", "<i>", "1.23456", "#010203"]
     chart = Chart("c", "C", words[0], words[1], kind, (Series("a", [words[2]], [0.5]),), "", {words[3]: 0.4})
     (panel,) = panels(["run"], [chart])
-    found = re.findall(r"<text[^>]*>([^<]*)</text>", draw(panel, 1))
+    found = re.findall(r"<text[^>]*>([^<]*)</text>", draw_chart(panel, 1))
     assert {"&lt;i&gt;", "1.23456", "#010203"} <= set(found)
     assert kind == "bars" or "$x$" in found
 
@@ -177,9 +177,9 @@ def test_texts_of_drawings_stay_texts(here, kind):
 def test_a_diagonal_is_drawn_and_told(here, kind):
     chart = Chart("c", "C", "asked", "found", kind, (Series("a", [-1.0, 1.0], [0.5, 0.6]),), "", diagonal="truth")
     (drawn,), (plain,) = panels(["run"], [chart]), panels(["run"], [chart._replace(diagonal="")])
-    assert "truth" in re.findall(r"<text[^>]*>([^<]*)</text>", draw(drawn, 1))
-    assert "truth" not in draw(plain, 1)
-    assert draw(drawn, 1).count("<path") == draw(plain, 1).count("<path") + 1
+    assert "truth" in re.findall(r"<text[^>]*>([^<]*)</text>", draw_chart(drawn, 1))
+    assert "truth" not in draw_chart(plain, 1)
+    assert draw_chart(drawn, 1).count("<path") == draw_chart(plain, 1).count("<path") + 1
     assert alternative(drawn).endswith("The diagonal is truth.")
 
 
@@ -241,7 +241,7 @@ def test_bars_are_labelled_with_their_values(values, longest):
     (panel,) = panels([""], [Chart("c", "C", "x", "y", "bars", series, "", longest=longest)])
     span = panel.axes.y[1] - panel.axes.y[0]
     assert longest is None or span <= 2.5 * 2 * longest
-    texts = re.findall(r"<text[^>]*>([^<]*)</text>", draw(panel, 0))
+    texts = re.findall(r"<text[^>]*>([^<]*)</text>", draw_chart(panel, 0))
     for value in values:
         if math.isfinite(value):
             text = three_digits(value, span)

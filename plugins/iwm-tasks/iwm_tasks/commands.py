@@ -12,17 +12,17 @@ def run_tune(arguments: list[str]) -> int:
     from iwm_core.run.new_run import refuse_named
 
     refuse_named(checkpoint_in(overrides)[1])
-    from iwm_tasks.tuning.work import start
+    from iwm_tasks.tuning.start import start
 
     tell_problems()
     return start(path, name, overrides)
 
 
 def run_predict(arguments: list[str]) -> int:
-    from iwm_tasks.prediction.asked import read_arguments
+    from iwm_tasks.prediction.options import read_options
 
-    asked = read_arguments(arguments)
-    from iwm_tasks.prediction.work import run_predict
+    asked = read_options(arguments)
+    from iwm_tasks.prediction.predict import run_predict
 
     tell_problems()
     return run_predict(asked)
@@ -33,11 +33,11 @@ def run_compare(arguments: list[str]) -> int:
     from iwm_core.run.lock import refuse_busy
 
     path, words = read_run(arguments, "compare")
-    from iwm_tasks.comparison.asked import read_asked
-    from iwm_tasks.comparison.folder import find_folder
+    from iwm_tasks.comparison.arguments import read_setup
+    from iwm_tasks.comparison.setup import find_folder
 
-    refuse_busy(find_folder(*read_asked(path, words))[0])
-    from iwm_tasks.comparison.work import compare
+    refuse_busy(find_folder(*read_setup(path, words))[0])
+    from iwm_tasks.comparison.compare import compare
 
     tell_problems()
     return compare(path, words)

@@ -53,7 +53,7 @@ def test_nothing_begins_where_a_recipe_does_not_fit(outside, monkeypatch, capsys
         if name == "tune/encoder":
             raise UserError("unknown key 'train.stepz'; did you mean train.steps=4?")
 
-    monkeypatch.setattr("iwm_tasks.tuning.work.check", check)
+    monkeypatch.setattr("iwm_tasks.tuning.start.check", check)
     assert refused(capsys, "train.stepz=4") == "unknown key 'train.stepz'; did you mean train.steps=4?"
     assert outside.commands == []
     assert not Path("runs/compare").exists()

@@ -9,10 +9,10 @@ import pytest
 import scipy.stats
 import torch
 from comparison_runs import right, write_tuned
-from iwm_tasks.comparison.files import as_markdown, show_tables, write_comparison
 from iwm_tasks.comparison.interval import interval_over, student
-from iwm_tasks.comparison.records import Comparison, cells, count, held_against, memory, share, what_is_in_it, with_ends
-from iwm_tasks.comparison.results import read_tuned, tables_of
+from iwm_tasks.comparison.presentation import as_markdown, show_tables, write_comparison
+from iwm_tasks.comparison.records import Comparison, count, held_against, memory, percentage, row_cells, what_is_in_it, with_ends
+from iwm_tasks.comparison.tabulate import read_finished, tables_of
 from PIL import Image
 from report_page import read
 from report_runs import HOSTILE
@@ -79,7 +79,7 @@ def gathered(folder, shares, **details):
     """A comparison of protocols by their seeds' shares of right images, by task."""
     found = {
         name: {
-            seed: read_tuned(write_tuned(folder / f"{name}-seed{seed}", one, seed, trained=1000 * (1 + place)))
+            seed: read_finished(write_tuned(folder / f"{name}-seed{seed}", one, seed, trained=1000 * (1 + place)))
             for seed, one in enumerate(seeds)
         }
         for place, (name, seeds) in enumerate(shares.items())
@@ -120,7 +120,7 @@ def test_several_tasks_have_a_table_each_and_one_for_their_mean(tasks, tmp_path)
 
 
 def test_tasks_with_different_metrics_have_no_mean(tasks, tmp_path):
-    tuned = read_tuned(write_tuned(tmp_path / "a", {"shape": 0.8, "size": 0.9}, kinds={"size": "off"}))
+    tuned = read_finished(write_tuned(tmp_path / "a", {"shape": 0.8, "size": 0.9}, kinds={"size": "off"}))
     tables = tables_of({"predictor": {0: tuned}}, {})
     assert [(t.task, t.metric, pytest.approx(t.entries[0].metric.value)) for t in tables] == [
         ("shape", "accuracy", 0.8),
@@ -130,33 +130,33 @@ def test_tasks_with_different_metrics_have_no_mean(tasks, tmp_path):
 
 def test_a_row_is_made_once(tasks, tmp_path):
     known = {}
-    tunings = {"predictor": {0: read_tuned(write_tuned(tmp_path / "a", {"shape": 0.8}))}}
+    tunings = {"predictor": {0: read_finished(write_tuned(tmp_path / "a", {"shape": 0.8}))}}
     (first,) = tables_of(tunings, known)
-    tunings["predictor"][1] = read_tuned(write_tuned(tmp_path / "b", {"shape": 0.6}, seed=1))
+    tunings["predictor"][1] = read_finished(write_tuned(tmp_path / "b", {"shape": 0.6}, seed=1))
     (second,) = tables_of(tunings, known)
     assert (first.entries[0].metric.value, second.entries[0].metric.value) == pytest.approx((0.8, 0.7))
     assert tables_of(tunings, known)[0].entries[0] is second.entries[0]
 
 
 def test_what_has_not_finished_is_no_result(tasks, tmp_path):
-    assert read_tuned(tmp_path / "none") is None
-    assert read_tuned(write_tuned(tmp_path / "half", {"shape": 0.8}, finished=False)) is None
+    assert read_finished(tmp_path / "none") is None
+    assert read_finished(write_tuned(tmp_path / "half", {"shape": 0.8}, finished=False)) is None
     for lacking in ("cost.json", "eval/shape.json", "eval/shape_rows.safetensors"):
         path = write_tuned(tmp_path / lacking.replace("/", "_"), {"shape": 0.8})
-        assert read_tuned(path) is not None
+        assert read_finished(path) is not None
         (path / lacking).unlink()
-        assert read_tuned(path) is None, lacking
+        assert read_finished(path) is None, lacking
 
 
 def test_a_damaged_measurement_is_named_with_its_cure(tasks, tmp_path):
     path = write_tuned(tmp_path / "a", {"shape": 0.8})
     (path / "eval" / "shape_rows.safetensors").write_bytes(b"no")
     with pytest.raises(UserError, match=r"shape_rows\.safetensors is damaged .*; remove shape\.json and shape_rows\.safetensors there"):
-        read_tuned(path)
+        read_finished(path)
 
 
 def test_trainings_on_different_images_are_not_compared(tasks, tmp_path):
-    a, b = (read_tuned(write_tuned(tmp_path / str(n), {"shape": 0.5}, images=n)) for n in (100, 200))
+    a, b = (read_finished(write_tuned(tmp_path / str(n), {"shape": 0.5}, images=n)) for n in (100, 200))
     with pytest.raises(UserError, match=r"shape was measured on different images \(x on 100, y on 200\)"):
         tables_of({"x": {0: a}, "y": {0: b}}, {})
     with pytest.raises(UserError, match="the trainings of x were measured on different images"):
@@ -172,8 +172,8 @@ def test_trainings_on_different_images_are_not_compared(tasks, tmp_path):
 )
 def test_what_was_measured_otherwise_is_not_held_against_another(tasks, tmp_path, measured, reason):
     shared = {"data": {"name": "noise"}}
-    one = read_tuned(write_tuned(tmp_path / "a", {"shape": 0.9}, config=shared))
-    other = read_tuned(write_tuned(tmp_path / "b", {"shape": 0.2}, config=shared | measured))
+    one = read_finished(write_tuned(tmp_path / "a", {"shape": 0.9}, config=shared))
+    other = read_finished(write_tuned(tmp_path / "b", {"shape": 0.2}, config=shared | measured))
     (table,) = tables_of({"predictor": {0: one}, "predictor_random": {0: other}}, {})
     assert held_against(table) == [f"Not comparable: {reason}."]
     (same,) = tables_of({"predictor": {0: one}, "predictor_random": {0: one}}, {})
@@ -182,16 +182,16 @@ def test_what_was_measured_otherwise_is_not_held_against_another(tasks, tmp_path
 
 def test_a_tuning_that_was_measured_otherwise_or_by_an_earlier_version_is_not_measured(tasks, tmp_path):
     path = write_tuned(tmp_path / "a", {"shape": 0.8}, measured={"train": {"resamples": 9}})
-    assert read_tuned(path) is None
+    assert read_finished(path) is None
     path = write_tuned(tmp_path / "b", {"shape": 0.8})
     file = path / "eval" / "shape.json"
     file.write_text(json.dumps({"evaluator": "shape", "step": 8, "metrics": {}, "settings": {"main": "accuracy"}}))
-    assert read_tuned(path) is None, "`iwm compare` has it measured again by `iwm resume`"
+    assert read_finished(path) is None, "`iwm compare` has it measured again by `iwm resume`"
 
 
 def test_numbers_are_written_short():
     assert [count(n) for n in (640, 12_800, 999_600, 1_234_567, 2e9)] == ["640", "12.8 k", "1 M", "1.23 M", "2 G"]
-    assert [share(s) for s in (1, 0.1234, 0.0123, 0.00036)] == ["100 %", "12.3 %", "1.23 %", "0.04 %"]
+    assert [percentage(s) for s in (1, 0.1234, 0.0123, 0.00036)] == ["100 %", "12.3 %", "1.23 %", "0.04 %"]
     assert [memory(m) for m in (512 << 20, 3 << 29)] == ["512 MiB", "1.5 GiB"]
 
 
@@ -240,7 +240,7 @@ def test_all_files_tell_the_same(tasks, tmp_path):
     assert told["missing"] == {"predictor_random": [2]}
 
     page = read((tmp_path / "comparison.html").read_text())
-    texts = cells(found.tables[0].entries[0], found)
+    texts = row_cells(found.tables[0].entries[0], found)
     assert page.row("predictor", table=0) == [*texts[:2], "", *texts[2:]]
     assert page.row("predictor_random", table=1) == ["predictor_random", "0.5", "0.52", "–"]
     plot = next(a["aria-label"] for tag, a in page.tags if a.get("class") == "plot")

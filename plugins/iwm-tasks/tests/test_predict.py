@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import tiny_tuned as tiny_tuned_module
 import torch
-from iwm_tasks.prediction import asked
-from iwm_tasks.prediction.work import find_images
+from iwm_tasks.prediction import options
+from iwm_tasks.prediction.predict import find_images
 from predicting import BLUE, RED, asker, picture, table
 from tiny_tuned import COLOURS, SHARP, TASKS, tiny_tuned
 
@@ -113,4 +113,4 @@ def test_many_that_cannot_be_read_are_one_line(ask):
 
 def test_every_kind_of_answer_has_columns():
     assert {task.answer_kind for task in TASKS.values()} == {"class", "labels", "numbers"}
-    assert asked.USE.startswith("iwm predict RUN")
+    assert options.USE.startswith("iwm predict RUN")

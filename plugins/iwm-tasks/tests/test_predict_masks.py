@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from iwm_tasks.prediction.answers import Names
-from iwm_tasks.prediction.masks import colour, make_mask
+from iwm_tasks.prediction.mask_pictures import colour, make_mask
 from PIL import Image
 from predicting import BLUE, GREEN, RED, asker, picture, table
 

@@ -10,8 +10,8 @@ import pytest
 import tiny_plugin
 import torch
 from iwm_tasks.interfaces import Backbone, Protocol, Task
-from iwm_tasks.prediction.asked import read_arguments
-from iwm_tasks.prediction.work import run_predict
+from iwm_tasks.prediction.options import read_options
+from iwm_tasks.prediction.predict import run_predict
 from iwm_tasks.tuning.tuned import Tuned
 from kit_examples import MeanHead
 from torch.nn import functional as F
@@ -133,7 +133,7 @@ def test_tuning_left_the_teacher_as_it_was(runs):
 def test_predict_writes_what_the_model_answers(runs, image_folder, capfd):
     tuned = runs[1]
     paths = sorted((image_folder / "train").rglob("*.png"))
-    assert guarded(lambda: run_predict(read_arguments([tuned, str(image_folder / "train"), "device=cpu", "batch=5"]))) == 0
+    assert guarded(lambda: run_predict(read_options([tuned, str(image_folder / "train"), "device=cpu", "batch=5"]))) == 0
     rows = list(csv.DictReader((Path(tuned) / "predictions/predictions.csv").read_text().splitlines()))
     model = iwm_core.load(tuned, device="cpu")
     answers = model.predict(model.read(paths))["parity"]
@@ -144,6 +144,6 @@ def test_predict_writes_what_the_model_answers(runs, image_folder, capfd):
 
 def test_a_world_model_is_told_from_a_tuned_one(runs, image_folder, capfd):
     world = runs[0]
-    assert guarded(lambda: run_predict(read_arguments([world, str(image_folder)]))) == 2
+    assert guarded(lambda: run_predict(read_options([world, str(image_folder)]))) == 2
     assert capfd.readouterr().err == f"iwm: {world} is a world model; tune it first: iwm tune {world} recipe=tune/predictor\n"
     assert not (Path(world) / "predictions").exists()

@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from iwm_tasks.interfaces import Protocol
-from iwm_tasks.tuning.data import TuneData, validation_batches
+from iwm_tasks.tuning.batches import TuneData, validation_batches
 from iwm_tasks.tuning.recipe import Augment, Tune, TuneRecipe
 from known_tasks import COUNT, BadMasks, Label, Mask, Patches, Shown
 

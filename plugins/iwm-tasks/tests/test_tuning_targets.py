@@ -9,7 +9,7 @@ import torch
 from iwm_tasks.comparison.interval import interval_over
 from iwm_tasks.tasks.classify import Classify
 from iwm_tasks.tasks.segment import Segment
-from iwm_tasks.tuning.data import check_targets, part_of
+from iwm_tasks.tuning.batches import check_targets, part_of
 from iwm_tasks.tuning.tune import in_words
 from iwm_tasks.tuning.tuned import Tuned
 from known_tasks import COUNT, BadMasks, Label, Mask, Patches, Shown

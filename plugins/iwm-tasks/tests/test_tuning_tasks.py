@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from iwm_tasks.tuning.data import TuneBatch
+from iwm_tasks.tuning.batches import TuneBatch
 from iwm_tasks.tuning.learning import Learner
 from iwm_tasks.tuning.model import TunedModel
 from iwm_tasks.tuning.tuned import Tuned

@@ -5,7 +5,7 @@ from jaxtyping import Bool, Int
 from torch import Tensor
 
 from iwm_core.interfaces import Chart, Metric, Series
-from iwm_evals.statistics.measured import answer, answered, share_metrics
+from iwm_evals.statistics.metrics import answer, answered, share_metrics
 
 INPUTS = {"": "features", "raw": "raw pixels", "colour": "colours alone"}
 """What a probe is tried on, in words: the features, and the controls."""

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from iwm_core.interfaces import Chart, Metric, Series
-from iwm_evals.statistics.measured import answer, ratio_metrics, share_metrics
+from iwm_evals.statistics.metrics import answer, ratio_metrics, share_metrics
 
 STILL = 1e-10  # of the square of the latents: a distance that is rounding
 LONGEST = 2.0

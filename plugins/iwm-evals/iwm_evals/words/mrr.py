@@ -1,4 +1,4 @@
-"""How the scorecard is told: in one sentence, as a chart of its parts, as a gallery of questions."""
+"""How the MRR is told: in one sentence, as a chart of its parts, as a gallery of questions."""
 
 from iwm_core.interfaces import Chart, Gallery, Metric, Row, Series
 
@@ -10,7 +10,7 @@ ABOUT = {
 }
 
 
-def sum_up(metrics: dict[str, Metric], parts: list[str]) -> str:
+def in_one_sentence(metrics: dict[str, Metric], parts: list[str]) -> str:
     """The numbers that matter, in one sentence."""
     mrr = metrics["mrr"]
     text = f"MRR {mrr.value:.3f} ({mrr.low:.3f} to {mrr.high:.3f}) where chance is {mrr.controls['chance'].value:.3f}"

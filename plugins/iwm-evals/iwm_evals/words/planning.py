@@ -13,7 +13,7 @@ ABOUT = {
 POINTS = 180  # drawn of all numbers together
 
 
-def sum_up(metrics: dict[str, Metric], searches: list[str], told: str, names: list[str]) -> str:
+def in_one_sentence(metrics: dict[str, Metric], searches: list[str], told: str, names: list[str]) -> str:
     """The numbers that matter, in one sentence."""
     relative = metrics[f"planning_relative.{told}"]
     zeros = relative.controls["null"].value

@@ -72,7 +72,7 @@ def show(metrics: dict[str, Metric], rows: list[Row]) -> Gallery:
     )
 
 
-def sum_up(metrics: dict[str, Metric]) -> str:
+def in_one_sentence(metrics: dict[str, Metric]) -> str:
     """The numbers that matter, in one sentence."""
     undo, undone = metrics["undo"], metrics["undone"].value
     text = f"{undo.value:.3f} ({undo.low:.3f} to {undo.high:.3f}) of the squared distance from corrupted to clean images is left"

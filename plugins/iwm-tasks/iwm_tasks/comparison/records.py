@@ -11,11 +11,11 @@ from iwm_tasks.tuning.cost import Cost
 MEAN = "mean of the tasks"
 COSTS = ("trained parameters", "trained share", "GFLOPs/image training", "GFLOPs/image inference", "wall time", "peak memory")
 """What is shown of a cost."""
-CONTROLS = {"predictor": "predictor_random"}
+CONTROL_PROTOCOLS = {"predictor": "predictor_random"}
 """Protocols, and what each is to be held against."""
 
 
-class Entry(NamedTuple):
+class ProtocolResult(NamedTuple):
     """A protocol, over the trainings that have finished.
 
     Attributes:
@@ -30,7 +30,7 @@ class Entry(NamedTuple):
     cost: Cost
 
 
-class Table(NamedTuple):
+class TaskTable(NamedTuple):
     """The protocols for one task, by its main metric.
 
     Attributes:
@@ -40,7 +40,7 @@ class Table(NamedTuple):
 
     task: str
     metric: str
-    entries: list[Entry]
+    entries: list[ProtocolResult]
     apart: str = ""
     chance: float | None = None
 
@@ -64,17 +64,17 @@ class Comparison(NamedTuple):
     seeds: int
     overrides: list[str]
     own: dict[str, list[str]]
-    tables: list[Table]
+    tables: list[TaskTable]
     missing: dict[str, list[int]]
     command: str
 
 
-def headings(table: Table) -> list[str]:
+def headings(table: TaskTable) -> list[str]:
     """The columns of a comparison."""
     return ["protocol", f"{table.metric} (95 %)", *COSTS, "seeds"]
 
 
-def cells(entry: Entry, comparison: Comparison) -> list[str]:
+def row_cells(entry: ProtocolResult, comparison: Comparison) -> list[str]:
     """An entry's row, as texts."""
     done = len(entry.values)
     return [
@@ -89,7 +89,7 @@ def cost_cells(cost: Cost) -> list[str]:
     """A cost, as texts, in the order of `COSTS`."""
     return [
         count(cost.trained),
-        share(cost.trained / cost.parameters),
+        percentage(cost.trained / cost.parameters),
         three_digits(cost.gflops_train),
         three_digits(cost.gflops_inference),
         clock(cost.seconds),
@@ -111,8 +111,8 @@ def count(number: float) -> str:
     return f"{number:.0f}"
 
 
-def share(part: float) -> str:
-    """A share of the whole: ``100 %``, ``12.3 %``, ``0.04 %``."""
+def percentage(part: float) -> str:
+    """A percentage of the whole: ``100 %``, ``12.3 %``, ``0.04 %``."""
     return f"{100 * part:.3g} %" if part >= 0.001 else f"{100 * part:.1g} %"
 
 
@@ -131,7 +131,7 @@ def how_far(comparison: Comparison) -> str:
     return f"{all_jobs - lacking} of {all_jobs} trainings have finished. Not yet: {told}."
 
 
-def what_is_in_it(table: Table) -> str:
+def what_is_in_it(table: TaskTable) -> str:
     """What the intervals of a table cover, in a sentence."""
     images = max(entry.metric.n for entry in table.entries)
     seeds = sorted({len(entry.values) for entry in table.entries})
@@ -144,13 +144,13 @@ def what_is_in_it(table: Table) -> str:
     return told + (" Where there is one training, the spread over trainings is not in it." if 1 in seeds else "")
 
 
-def held_against(table: Table) -> list[str]:
+def held_against(table: TaskTable) -> list[str]:
     """Chance, and of each protocol with a control whether their intervals overlap; or why none is held against another."""
     if table.apart:
         return [f"Not comparable: {table.apart}."]
     entries = {entry.protocol: entry for entry in table.entries}
     told = [] if table.chance is None else [f"Chance is {three_digits(table.chance)}."]
-    for name, control in CONTROLS.items():
+    for name, control in CONTROL_PROTOCOLS.items():
         if name in entries and control in entries:
             own, other = entries[name].metric, entries[control].metric
             apart = own.low > other.high or own.high < other.low

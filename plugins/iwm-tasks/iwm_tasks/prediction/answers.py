@@ -27,7 +27,7 @@ from torch import Tensor
 from iwm_core.interfaces import NOT_COUNTED
 from iwm_core.interfaces.errors import UserError
 from iwm_core.run.files import numbered, writing
-from iwm_tasks.prediction.masks import colour, make_mask, save_png
+from iwm_tasks.prediction.mask_pictures import colour, make_mask, save_png
 from iwm_tasks.tuning.tuned import Tuned
 
 LIKELY = 0.5

@@ -36,7 +36,7 @@ class Tuning(RunKind):
         tune(run, recipe, checkpoint, display)
 
     def load(self, run: Any, recipe: TuneRecipe, device: str, checkpoint: Path | None = None) -> Any:
-        from iwm_tasks.tuning.loading import load_tuned
+        from iwm_tasks.tuning.load_tuned import load_tuned
 
         return load_tuned(run, recipe, device, checkpoint)
 

@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from iwm_tasks.tuning.augment import Mixer
-from iwm_tasks.tuning.data import TuneBatch
+from iwm_tasks.tuning.batches import TuneBatch
 from iwm_tasks.tuning.model import Lesson, TunedModel
 from iwm_tasks.tuning.recipe import Augment
 

@@ -29,14 +29,14 @@ from iwm_core.run.lock import placing
 from iwm_core.run.saved import read_state
 from iwm_core.run.stored import checksum_of_file
 from iwm_core.training.loop import Loop
+from iwm_tasks.tuning.batches import TuneData, part_of, validation_batches
 from iwm_tasks.tuning.cost import Cost, read_cost, write_cost
 from iwm_tasks.tuning.counting import device_name, flops, peak_memory
-from iwm_tasks.tuning.data import TuneData, part_of, validation_batches
 from iwm_tasks.tuning.learning import Learner, Untold
 from iwm_tasks.tuning.model import Lesson, TunedModel, build_tuned, lessons
 from iwm_tasks.tuning.recipe import TuneRecipe
-from iwm_tasks.tuning.source import world_model_parts
 from iwm_tasks.tuning.tuned import Tuned
+from iwm_tasks.tuning.world_model import world_model_parts
 
 ANSWERED_AT_ONCE = 64  # validation images in one pass
 
@@ -125,7 +125,7 @@ def measure_in_training(
 ) -> None:
     """Measure a model after ``done`` steps and append what is found to ``evaluations.jsonl``."""
     model.eval()
-    for name, (metrics, _) in measure(recipe, model, learned, device, display).items():
+    for name, (metrics, _) in measure_tasks(recipe, model, learned, device, display).items():
         kept = {"settings": digest(settings_of(plain(recipe), name)), "metrics": form(metrics)}
         run.log_evaluation({"format": FORMAT, "step": done, "evaluator": name, **kept})
         main = learned[name].task.main
@@ -134,7 +134,7 @@ def measure_in_training(
 
 
 @torch.no_grad()
-def measure(
+def measure_tasks(
     recipe: TuneRecipe, model: TunedModel, learned: dict[str, Lesson], device: torch.device, display: Display
 ) -> dict[str, tuple[dict[str, Metric], torch.Tensor]]:
     """Each task's metrics on the validation images, with intervals, and the rows that they are made of; the model is in evaluation mode."""
@@ -167,7 +167,7 @@ def evaluate_tasks(run: Run, recipe: TuneRecipe, model: Tuned, display: Display,
     learned = {name: Lesson(task, model.outputs[name]) for name, task in model.tasks.items()}
     with placing(run.path, "eval", display.warn):  # a run that cannot be written is refused before the work
         folder = run.evaluations()
-    found = measure(recipe, model.model, learned, model.device, display)
+    found = measure_tasks(recipe, model.model, learned, model.device, display)
     assert model.checkpoint is not None, "a run's model comes from its checkpoint"
     for name, (metrics, rows) in found.items():
         asked = settings_of(plain(recipe), name) | run.older()
@@ -175,7 +175,7 @@ def evaluate_tasks(run: Run, recipe: TuneRecipe, model: Tuned, display: Display,
         settings = {"main": model.tasks[name].main, "images": len(rows), "resamples": recipe.train.resamples, "seed": recipe.train.seed}
         content = {"format": FORMAT, "evaluator": name, "step": model.step, "checkpoint": model.checkpoint.name}
         content |= {"metrics": form(metrics), "settings": {**settings, MEASURED_WITH: asked}}
-        content |= {"summary": in_words(name, model, metrics, run), "about": {}, "charts": [], "galleries": [], "pictures": []}
+        content |= {"summary": task_in_words(name, model, metrics, run), "about": {}, "charts": [], "galleries": [], "pictures": []}
         with placing(run.path, "eval", display.warn):
             place.file.parent.mkdir(exist_ok=True)
             write_atomically(rows_of(place.file), save({"rows": rows}))
@@ -186,7 +186,7 @@ def evaluate_tasks(run: Run, recipe: TuneRecipe, model: Tuned, display: Display,
         tell_apart(folder, name, place, display)
 
 
-def in_words(name: str, model: Tuned, metrics: dict[str, Metric], run: Run) -> str:
+def task_in_words(name: str, model: Tuned, metrics: dict[str, Metric], run: Run) -> str:
     """What came of a task, and what was trained for it."""
     main, cost = model.tasks[name].main, read_cost(run.path)
     found = metrics[main]

@@ -27,8 +27,8 @@ LEFT = {WRITER, f".{FILE}.partial"}
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What a comparison is made of.
+class Setup:
+    """What a comparison is made of, as `comparison.yaml` keeps it.
 
     Attributes:
         world_model: the run's directory, absolute (earlier versions: as the user gave it).
@@ -66,7 +66,7 @@ class Asked:
         settings = [*protocols, f"seeds={self.seeds}", f"run={folder}", *self.overrides, *own]
         return " ".join(["iwm compare", as_word(self.shown), *map(shlex.quote, settings)])
 
-    def difference(self, other: "Asked") -> str:
+    def difference(self, other: "Setup") -> str:
         """How the runs of another comparison differ from those of this one, in words; nothing where they can lie in one folder."""
         same = self.config and self.weights and (self.config, self.weights) == (other.config, other.weights)  # also where both have moved
         if not same and Path(self.world_model).resolve() != Path(other.world_model).resolve():
@@ -79,13 +79,14 @@ class Asked:
         if self.weights and other.weights and self.weights != other.weights:
             return f"a comparison of another model that was {self.checkpoint} of {other.shown}, with other weights"
         if self.overrides != anchor_words(other.overrides):  # earlier versions kept paths as they were typed
-            return f"a comparison with {told(other.overrides)}, not with {told(self.overrides)}"
+            return f"a comparison with {overrides_in_words(other.overrides)}, not with {overrides_in_words(self.overrides)}"
         for name in (name for name in self.protocols if name in other.protocols):
-            if self.own.get(name, []) != anchor_words(other.own.get(name, [])):
-                return f"tunings by {name} with {told(other.own.get(name, []))}, not with {told(self.own.get(name, []))}"
+            own, others = self.own.get(name, []), other.own.get(name, [])
+            if own != anchor_words(others):
+                return f"tunings by {name} with {overrides_in_words(others)}, not with {overrides_in_words(own)}"
         return ""
 
-    def joined(self, other: "Asked") -> "Asked":
+    def joined(self, other: "Setup") -> "Setup":
         """This one, with what the folder holds besides."""
         return replace(
             self,
@@ -95,7 +96,7 @@ class Asked:
         )
 
 
-def told(overrides: list[str]) -> str:
+def overrides_in_words(overrides: list[str]) -> str:
     """Overrides in a message."""
     return " ".join(overrides) or "no overrides"
 
@@ -105,7 +106,7 @@ def in_order(protocols: list[str]) -> list[str]:
     return [*(name for name in DEFAULT if name in protocols), *dict.fromkeys(name for name in protocols if name not in DEFAULT)]
 
 
-def find_folder(asked: Asked, named: str | None) -> tuple[Path, Asked]:
+def find_folder(asked: Setup, named: str | None) -> tuple[Path, Setup]:
     """The folder of a comparison, and what is compared in it, which may be more than is asked for now.
 
     Raises:
@@ -117,24 +118,24 @@ def find_folder(asked: Asked, named: str | None) -> tuple[Path, Asked]:
         different = held if isinstance(held, str) else asked.difference(held) if held else ""
         if different:
             raise UserError(f"{folder} holds {different}; choose another folder with run=OTHER")
-        return folder, asked.joined(held) if isinstance(held, Asked) else asked
+        return folder, asked.joined(held) if isinstance(held, Setup) else asked
     for folder in numbered(Path("runs") / "compare" / Path(asked.world_model).resolve().name):
         held = read_folder(folder)
         if held is None:
             return folder, asked
-        if isinstance(held, Asked) and not asked.difference(held):
+        if isinstance(held, Setup) and not asked.difference(held):
             return folder, asked.joined(held)
     raise AssertionError("there is always another number")
 
 
-def read_folder(folder: Path) -> Asked | str | None:
+def read_folder(folder: Path) -> Setup | str | None:
     """The comparison in a folder; None where it is free; else what is in it, in words.
 
     Raises:
         Damaged: it cannot be read.
     """
     if (folder / FILE).exists() or (folder / FILE).is_symlink():
-        asked: Asked = read_record(folder / FILE, Asked, "bring back a copy of it, or choose another folder with run=OTHER")
+        asked: Setup = read_record(folder / FILE, Setup, "bring back a copy of it, or choose another folder with run=OTHER")
         for name in (part for protocol in asked.protocols for part in protocol.split("/")):
             if not NAME.fullmatch(name):
                 raise Damaged(folder / FILE, f"is damaged (a protocol is called {name[:60]!r})", "choose another folder with run=OTHER")
@@ -144,7 +145,7 @@ def read_folder(folder: Path) -> Asked | str | None:
     return "no runs, as it is a file" if folder.exists() else None
 
 
-def write_folder(folder: Path, asked: Asked) -> None:
+def write_folder(folder: Path, asked: Setup) -> None:
     """Write what is compared in the folder of a comparison.
 
     Raises:

@@ -31,8 +31,8 @@ from iwm_core.run.directory import Run
 from iwm_tasks.interfaces import Task
 from iwm_tasks.tuning.augment import RandAugment, check_augment, rand_augment
 from iwm_tasks.tuning.recipe import TuneRecipe
-from iwm_tasks.tuning.targets import WrongTarget, target_of
-from iwm_tasks.tuning.targets import check_targets as check_targets
+from iwm_tasks.tuning.task_targets import WrongTarget, target_of
+from iwm_tasks.tuning.task_targets import check_targets as check_targets
 
 
 class TuneBatch(NamedTuple):

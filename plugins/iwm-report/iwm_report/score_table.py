@@ -1,4 +1,4 @@
-"""The scorecard: an evaluator's metrics as a table, for one run or several.
+"""An evaluator's metrics as a table, for one run or several.
 
 Decisions:
 - A metric is ``measure[.part]``. A measure is a group of lines, a part a line, and a control stands beside what it controls.
@@ -54,7 +54,7 @@ class Group:
 
 
 @dataclass
-class Scorecard:
+class ScoreTable:
     """An evaluator's tables.
 
     Attributes:
@@ -72,7 +72,7 @@ class Scorecard:
     apart: list[str]
 
 
-def make_scorecard(found: list[Measured | None]) -> Scorecard:
+def make_score_table(found: list[Measured | None]) -> ScoreTable:
     """The table of one evaluator; one entry a run, None where it has not measured."""
     groups: dict[str, Group] = {}
     for name in dict.fromkeys(name for one in found if one for name in one.metrics):
@@ -109,7 +109,7 @@ def make_scorecard(found: list[Measured | None]) -> Scorecard:
         for line in group.lines:
             line.span = group.scale[1] - group.scale[0]
             line.marks = [mark_of(line, run, group.scale) for run in range(len(found))]
-    return Scorecard(heads, details, controls, any(sign for line in lines for sign in line.signs), apart)
+    return ScoreTable(heads, details, controls, any(sign for line in lines for sign in line.signs), apart)
 
 
 def chances_differ(chances: list[Metric | None]) -> str:

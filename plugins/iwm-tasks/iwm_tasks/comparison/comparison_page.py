@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from iwm_core.plugins.loader import load_plugins
-from iwm_tasks.comparison.records import Comparison, Table, cells, count, headings, held_against, how_far, what_is_in_it, with_ends
+from iwm_tasks.comparison.records import Comparison, TaskTable, count, headings, held_against, how_far, row_cells, what_is_in_it, with_ends
 
 HOOK = "iwm_report_page"
 MISSING = "the page and the plots are made by iwm-report, which is not installed: `pip install iwm-report`, then compare again"
 
 
-class Wanted(NamedTuple):
+class ComparisonPage(NamedTuple):
     """A page as iwm-report wants to be asked for it: see its `iwm_report.added`."""
 
     path: Path
@@ -24,14 +24,14 @@ def can_write_page() -> bool:
     return HOOK in load_plugins().specs
 
 
-def write_page(comparison: Comparison, folder: Path) -> list[Path]:
+def have_page_written(comparison: Comparison, folder: Path) -> list[Path]:
     """Have ``comparison.html`` written, with its plots as ``.png`` and ``.svg``; returns their paths.
 
     Raises:
         UserError: they cannot be written.
     """
     page = folder / "comparison.html"
-    load_plugins().tell(HOOK, Wanted(page, partial(fill, comparison)))
+    load_plugins().tell(HOOK, ComparisonPage(page, partial(fill, comparison)))
     return [page, page.with_suffix(".png"), page.with_suffix(".svg")]
 
 
@@ -59,7 +59,7 @@ def fill(comparison: Comparison, page: Any) -> None:
     again.code(comparison.command)
 
 
-def add_table(section: Any, table: Table, comparison: Comparison) -> None:
+def add_table(section: Any, table: TaskTable, comparison: Comparison) -> None:
     """The protocols for one task, as a plot and a table."""
     points = [(one.protocol, max(one.cost.trained, 1), one.metric) for one in table.entries]
     texts = [f"{one.protocol} {with_ends(one.metric)} with {count(one.cost.trained)}" for one in table.entries]
@@ -72,11 +72,11 @@ def add_table(section: Any, table: Table, comparison: Comparison) -> None:
         ticks=count,
         beside=[*held_against(table), what_is_in_it(table)],
     )
-    rows = [cells(entry, comparison) for entry in table.entries]
+    rows = [row_cells(entry, comparison) for entry in table.entries]
     section.table(f"Comparison for {table.task}", headings(table), rows, [entry.metric for entry in table.entries])
 
 
-def add_seeds(section: Any, table: Table, seeds: range) -> None:
+def add_seeds(section: Any, table: TaskTable, seeds: range) -> None:
     """What each training of each protocol came to."""
     rows = [[one.protocol, *(f"{one.values[s]:.4g}" if s in one.values else "–" for s in seeds)] for one in table.entries]
     section.heading(f"{table.task}: {table.metric} by seed")

@@ -30,7 +30,7 @@ from iwm_core.process.shown import as_word
 from iwm_core.process.signals import Stop
 from iwm_core.run.directory import Run
 from iwm_tasks.prediction.answers import AnswerFiles, is_table, make_place, refuse_taken
-from iwm_tasks.prediction.asked import Asked
+from iwm_tasks.prediction.options import Options
 from iwm_tasks.tuning.tuned import Tuned, read_square
 
 
@@ -42,7 +42,7 @@ class Answered(NamedTuple):
     answers: dict[str, Float[Tensor, "o ..."]]
 
 
-def run_predict(asked: Asked) -> int:
+def run_predict(asked: Options) -> int:
     """Carry out ``iwm predict``; returns the exit status.
 
     Raises:
@@ -60,7 +60,7 @@ def run_predict(asked: Asked) -> int:
     return 0
 
 
-def predict(tuned: Tuned, paths: list[str], run: Path, asked: Asked, display: Display) -> None:
+def predict(tuned: Tuned, paths: list[str], run: Path, asked: Options, display: Display) -> None:
     """Write the answers for all images.
 
     Raises:

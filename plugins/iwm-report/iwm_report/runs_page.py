@@ -17,22 +17,22 @@ from iwm_core.plugins.loader import load_plugins
 from iwm_core.process.shown import as_word, shown, three_digits
 from iwm_report.added import Page
 from iwm_report.curves import mishaps, training_charts
-from iwm_report.differences import compare, config_differences, in_short
-from iwm_report.drawing import draw, draw_key
+from iwm_report.differences import config_differences, differences_between, in_short
+from iwm_report.drawing import draw_chart, draw_key
 from iwm_report.environment import make_environment
+from iwm_report.joined_charts import alternative
 from iwm_report.named_points import draw_added
 from iwm_report.numbers import ZERO, interval, shown_numbers
-from iwm_report.panels import alternative
 from iwm_report.reproduce import commands, report_command
 from iwm_report.run_record import RunRecord
-from iwm_report.sections import figures_of, headlines, history_figures, make_sections
+from iwm_report.sections import evaluator_sections, figures_of, headlines, history_figures
 from iwm_report.tiles import Album
 
 Track = Callable[[Iterable[Any], str, int], Iterable[Any]]
 MANY = 3
 
 
-def render(runs: list[RunRecord], track: Track) -> tuple[str, list[str]]:
+def render_runs(runs: list[RunRecord], track: Track) -> tuple[str, list[str]]:
     """The page, as text, and a line for each picture that could not be shown; ``track`` shows progress."""
     numbers = count(1)
     problems: list[str] = []
@@ -60,15 +60,15 @@ def render(runs: list[RunRecord], track: Track) -> tuple[str, list[str]]:
     }
     labels = [run.label for run in runs]
     differences = config_differences([run.config for run in runs]) if len(runs) > 1 else []
-    sections, page = make_sections(runs), Page(runs)
+    sections, page = evaluator_sections(runs), Page(runs)
     load_plugins().tell("iwm_report_sections", page)
     draw_added(page)
     training = figures_of(labels, [training_charts(run) for run in runs])
     history = history_figures(runs)
     every = [one for figures in (*(section.figures for section in sections), training, history) for one in figures]
     for one in track(every, "drawing charts", len(every)):
-        one.drawn = [Markup(draw(panel, next(numbers))) for panel in one.panels]
-    text = environment.get_template("page.html").render(
+        one.drawn = [Markup(draw_chart(panel, next(numbers))) for panel in one.panels]
+    text = environment.get_template("runs_page.html").render(
         runs=runs,
         labels=labels,
         many=len(runs) > MANY,
@@ -82,7 +82,7 @@ def render(runs: list[RunRecord], track: Track) -> tuple[str, list[str]]:
         history=history,
         mishaps=[mishaps(run) for run in runs],
         differences=differences,
-        machines=compare([machine_of(run) for run in runs]),
+        machines=differences_between([machine_of(run) for run in runs]),
         commands=[commands(run) for run in runs],
         report_command=report_command(runs),
     )

@@ -9,7 +9,7 @@ from iwm_core.recipe.anchor import anchor_words
 from iwm_core.recipe.files import find_recipes
 from iwm_core.recipe.overrides import check_recipe
 from iwm_core.run.stored import read_seal
-from iwm_tasks.comparison.folder import DEFAULT, Asked, in_order
+from iwm_tasks.comparison.setup import DEFAULT, Setup, in_order
 from iwm_tasks.tuning.begun_from import source_of
 
 RECIPES = "tune/"
@@ -17,7 +17,7 @@ OWN = ("recipe", "run", "train.seed", "world_model", "protocols", "seeds")
 """Keys that the comparison sets itself for every tuning."""
 
 
-def read_asked(path: str, words: list[str]) -> tuple[Asked, str | None]:
+def read_setup(path: str, words: list[str]) -> tuple[Setup, str | None]:
     """What a command line asks for, and the folder that it names.
 
     Raises:
@@ -27,7 +27,7 @@ def read_asked(path: str, words: list[str]) -> tuple[Asked, str | None]:
     source = source_of(path, checkpoint)[0]
     shared, own = anchor_words(shared), {name: anchor_words(words) for name, words in own.items()}
     told = read_seal(Path(path) / "config.yaml") or "", source.get("weights", "")
-    return Asked(source["run"], source["checkpoint"], protocols, seeds, shared, own, *told), folder
+    return Setup(source["run"], source["checkpoint"], protocols, seeds, shared, own, *told), folder
 
 
 def read_words(words: list[str]) -> tuple[list[str], int, list[str], dict[str, list[str]], str | None, str | None]:

@@ -9,7 +9,7 @@ from iwm_core.run.files import exists
 USE = "iwm predict RUN IMAGE-or-FOLDER … [out=FOLDER|FILE.csv] [batch=64] [workers=2] [device=auto] [checkpoint=step_N]"
 
 
-class Asked(NamedTuple):
+class Options(NamedTuple):
     """A command line, read."""
 
     run: str
@@ -21,7 +21,7 @@ class Asked(NamedTuple):
     checkpoint: str | None = None
 
 
-def read_arguments(arguments: list[str]) -> Asked:
+def read_options(arguments: list[str]) -> Options:
     """The run, the images and the options.
 
     Raises:
@@ -50,6 +50,6 @@ def read_arguments(arguments: list[str]) -> Asked:
     for word in words[1:]:
         if not exists(word):
             raise UserError(f"there is no file or folder {word}")
-    return Asked(
+    return Options(
         words[0], words[1:], options.get("out"), numbers["batch"], numbers["workers"], options["device"], options.get("checkpoint")
     )

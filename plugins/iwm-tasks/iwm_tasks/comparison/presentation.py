@@ -10,8 +10,8 @@ from iwm_core.process.display import table_console
 from iwm_core.process.shown import shown
 from iwm_core.run.directory import finite
 from iwm_core.run.files import write_atomically
-from iwm_tasks.comparison.page import can_write_page, write_page
-from iwm_tasks.comparison.records import Comparison, Entry, Table, cells, headings, held_against, how_far, what_is_in_it
+from iwm_tasks.comparison.comparison_page import can_write_page, have_page_written
+from iwm_tasks.comparison.records import Comparison, ProtocolResult, TaskTable, headings, held_against, how_far, row_cells, what_is_in_it
 
 
 def write_comparison(comparison: Comparison, folder: Path) -> list[Path]:
@@ -25,7 +25,7 @@ def write_comparison(comparison: Comparison, folder: Path) -> list[Path]:
     markdown, plain = folder / "comparison.md", folder / "comparison.json"
     write_atomically(markdown, as_markdown(comparison))
     write_atomically(plain, json.dumps(finite(as_json(comparison)), indent=1, ensure_ascii=False))
-    return [markdown, *(write_page(comparison, folder) if can_write_page() else []), plain]
+    return [markdown, *(have_page_written(comparison, folder) if can_write_page() else []), plain]
 
 
 def as_json(comparison: Comparison) -> dict[str, Any]:
@@ -36,7 +36,7 @@ def as_json(comparison: Comparison) -> dict[str, Any]:
     return about | {"tables": tables}
 
 
-def entry_as_json(entry: Entry) -> dict[str, Any]:
+def entry_as_json(entry: ProtocolResult) -> dict[str, Any]:
     """A row as JSON tells it."""
     own = {"protocol": entry.protocol, "metric": entry.metric.written(), "values": entry.values}
     return own | entry.cost._asdict() | {"trained_fraction": entry.cost.trained / entry.cost.parameters}
@@ -49,7 +49,7 @@ def as_markdown(comparison: Comparison) -> str:
         names = headings(table)
         lines += [f"**{table.task}**", ""] if len(comparison.tables) > 1 else []
         lines += [row_of(names), "|" + "|".join(["---", *["--:"] * (len(names) - 1)]) + "|"]
-        lines += [row_of([f"`{entry.protocol}`", *cells(entry, comparison)[1:]]) for entry in table.entries]
+        lines += [row_of([f"`{entry.protocol}`", *row_cells(entry, comparison)[1:]]) for entry in table.entries]
         lines += ["", *held_against(table), what_is_in_it(table), ""]
     lines += [how_far(comparison), ""] if comparison.missing else []
     return shown("\n".join([*lines, f"Made by `{comparison.command}`."]) + "\n", keep="\n")
@@ -71,11 +71,11 @@ def show_tables(comparison: Comparison) -> None:
         console.print(how_far(comparison), soft_wrap=True)
 
 
-def as_rich(table: Table, comparison: Comparison) -> RichTable:
+def as_rich(table: TaskTable, comparison: Comparison) -> RichTable:
     """A table for the terminal."""
     made = RichTable(title=f"{comparison.name}: {table.task}", title_justify="left", title_style="bold")
     for number, name in enumerate(headings(table)):
         made.add_column(name, justify="right" if number else "left", overflow="fold")
     for entry in table.entries:
-        made.add_row(*cells(entry, comparison))
+        made.add_row(*row_cells(entry, comparison))
     return made

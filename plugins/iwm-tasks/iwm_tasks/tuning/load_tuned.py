@@ -13,8 +13,8 @@ from iwm_core.run.directory import Run
 from iwm_core.run.saved import read_state
 from iwm_tasks.tuning.model import Lesson, build_tuned
 from iwm_tasks.tuning.recipe import TuneRecipe
-from iwm_tasks.tuning.source import world_model_parts
 from iwm_tasks.tuning.tuned import Tuned
+from iwm_tasks.tuning.world_model import world_model_parts
 
 
 def load_tuned(run: Run, recipe: TuneRecipe, device: str, checkpoint: Path | None = None) -> Tuned:

@@ -17,12 +17,12 @@ from iwm_core.process.jobs import Ended, at, python, run_job
 from iwm_core.process.shown import three_digits
 from iwm_core.run.files import writing
 from iwm_core.run.lock import writer
-from iwm_tasks.comparison.asked import RECIPES, about, read_asked
-from iwm_tasks.comparison.files import show_tables, write_comparison
-from iwm_tasks.comparison.folder import Asked, find_folder, write_folder
-from iwm_tasks.comparison.page import MISSING, can_write_page
+from iwm_tasks.comparison.arguments import RECIPES, about, read_setup
+from iwm_tasks.comparison.comparison_page import MISSING, can_write_page
+from iwm_tasks.comparison.presentation import show_tables, write_comparison
 from iwm_tasks.comparison.records import Comparison
-from iwm_tasks.comparison.results import Known, Tuned, read_tuned, tables_of
+from iwm_tasks.comparison.setup import Setup, find_folder, write_folder
+from iwm_tasks.comparison.tabulate import FinishedTuning, MadeRows, read_finished, tables_of
 from iwm_tasks.tuning.begun_from import source_of
 
 ELSEWHERE = "choose another with run=FOLDER"
@@ -44,11 +44,11 @@ class Job(NamedTuple):
 def compare(path: str, words: list[str]) -> int:
     """Run what is left of a comparison, write and show its table; returns the first status that is not 0."""
     display = make_display()
-    wanted, named = read_asked(path, words)
+    wanted, named = read_setup(path, words)
     folder, asked = find_folder(wanted, named)
     jobs = jobs_of(wanted, folder)
     for job in jobs_of(asked, folder):  # what is damaged is told before anything is trained
-        read_tuned(job.path, asked.weights)
+        read_finished(job.path, asked.weights)
     check_all(asked, [job for job in jobs if not job.begun])
     with writing(folder, "make the folder", ELSEWHERE):
         folder.mkdir(parents=True, exist_ok=True)
@@ -59,12 +59,12 @@ def compare(path: str, words: list[str]) -> int:
         return run_tunings(wanted, asked, folder, jobs, display)
 
 
-def run_tunings(wanted: Asked, asked: Asked, folder: Path, jobs: list[Job], display: Display) -> int:
+def run_tunings(wanted: Setup, asked: Setup, folder: Path, jobs: list[Job], display: Display) -> int:
     """Run those of the jobs that are left, one after the other."""
     status = 0
-    known: Known = {}
+    known: MadeRows = {}
     for number, job in enumerate(jobs, 1):
-        if read_tuned(job.path, asked.weights) is not None:
+        if read_finished(job.path, asked.weights) is not None:
             display.say(f"{job.path.name}: done already")
             continue
         display.say(f"tuning {number} of {len(jobs)}: {job.protocol}, seed {job.seed}")
@@ -72,10 +72,10 @@ def run_tunings(wanted: Asked, asked: Asked, folder: Path, jobs: list[Job], disp
             raise UserError(f"{asked.checkpoint} of {asked.shown} is another model than when this began; bring that one back")
         ended = run_job(command(asked, job))
         status = status or ended.status
-        done = read_tuned(job.path, asked.weights) if ended.status == 0 else None
+        done = read_finished(job.path, asked.weights) if ended.status == 0 else None
         if done is not None:
             write_comparison(gather(asked, folder, known), folder)
-            display.say(f"{job.path.name}: {in_short(done)}")
+            display.say(f"{job.path.name}: {tuning_in_short(done)}")
         if ended.received:
             status = 128 + ended.received
             break
@@ -88,25 +88,25 @@ def run_tunings(wanted: Asked, asked: Asked, folder: Path, jobs: list[Job], disp
     return status
 
 
-def jobs_of(asked: Asked, folder: Path) -> list[Job]:
+def jobs_of(asked: Setup, folder: Path) -> list[Job]:
     """The tunings of a comparison, in the order in which they are run."""
     return [Job(name, seed, folder / f"{name}-seed{seed}") for seed in range(asked.seeds) for name in asked.protocols]
 
 
-def check_all(asked: Asked, jobs: list[Job]) -> None:
+def check_all(asked: Setup, jobs: list[Job]) -> None:
     """Compose and check the recipes of tunings that are to begin.
 
     Raises:
         UserError: one does not fit the world model, the data or this machine.
     """
     if jobs:
-        from iwm_tasks.tuning.work import check
+        from iwm_tasks.tuning.start import check
 
         for name in dict.fromkeys(job.protocol for job in jobs):
             check(asked.shown, f"{RECIPES}{name}", asked.overrides_of(name), asked.checkpoint)
 
 
-def command(asked: Asked, job: Job) -> list[str]:
+def command(asked: Setup, job: Job) -> list[str]:
     """What begins a tuning, or goes on with it."""
     iwm = python("iwm_core.cli")
     if job.begun:
@@ -125,12 +125,12 @@ def failure(job: Job, ended: Ended) -> str:
     return f"{job.protocol} with seed {job.seed} {how}{killed}; the others go on"
 
 
-def gather(asked: Asked, folder: Path, known: Known) -> Comparison:
+def gather(asked: Setup, folder: Path, known: MadeRows) -> Comparison:
     """What has been found so far, in all runs of the folder; ``known`` are rows of tables, which take a while, from the last time."""
-    protocols: dict[str, dict[int, Tuned]] = {name: {} for name in asked.protocols}
+    protocols: dict[str, dict[int, FinishedTuning]] = {name: {} for name in asked.protocols}
     missing: dict[str, list[int]] = {}
     for job in jobs_of(asked, folder):
-        tuned = read_tuned(job.path, asked.weights)
+        tuned = read_finished(job.path, asked.weights)
         if tuned is None:
             missing.setdefault(job.protocol, []).append(job.seed)
         else:
@@ -149,13 +149,13 @@ def gather(asked: Asked, folder: Path, known: Known) -> Comparison:
     )
 
 
-def in_short(tuned: Tuned) -> str:
+def tuning_in_short(tuned: FinishedTuning) -> str:
     """What came of a tuning, in a line."""
     values = ", ".join(f"{name} {main} {three_digits(task.metrics(rows)[main])}" for name, (task, main, rows) in tuned.tasks.items())
     return f"{values}, in {clock(tuned.cost.seconds)}"
 
 
-def finish(asked: Asked, folder: Path, known: Known, display: Display) -> None:
+def finish(asked: Setup, folder: Path, known: MadeRows, display: Display) -> None:
     """Write and show what there is."""
     found = gather(asked, folder, known)
     if not found.tables:

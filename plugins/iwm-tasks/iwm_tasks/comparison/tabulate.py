@@ -21,12 +21,12 @@ from iwm_core.run.new_run import left_behind
 from iwm_core.run.saved import read_state
 from iwm_core.run.stored import Damaged, checksum_of_file
 from iwm_tasks.comparison.interval import interval_over
-from iwm_tasks.comparison.records import MEAN, Entry, Table
+from iwm_tasks.comparison.records import MEAN, ProtocolResult, TaskTable
 from iwm_tasks.interfaces import Task
 from iwm_tasks.tuning.cost import Cost, read_cost
 
 
-class Tuned(NamedTuple):
+class FinishedTuning(NamedTuple):
     """A finished tuning.
 
     Attributes:
@@ -41,14 +41,14 @@ class Tuned(NamedTuple):
     resamples: int
 
 
-Known = dict[tuple[str, str, tuple[int, ...]], Entry]
+MadeRows = dict[tuple[str, str, tuple[int, ...]], ProtocolResult]
 """Rows of tables by title, protocol and seeds."""
 
 
-def read_tuned(path: Path, weights: str = "") -> Tuned | None:
+def read_finished(path: Path, weights: str = "") -> FinishedTuning | None:
     """A finished tuning; None where it has not finished, or is not measured yet.
 
-    ``weights``: the checksum of those that are compared, see `iwm_tasks.comparison.folder.Asked`.
+    ``weights``: the checksum of those that are compared, see `iwm_tasks.comparison.setup.Setup`.
 
     Raises:
         UserError: a file of it is damaged, or it has begun from other weights.
@@ -80,7 +80,7 @@ def read_tuned(path: Path, weights: str = "") -> Tuned | None:
         except (KeyError, TypeError, ValueError) as error:
             raise Damaged(evaluation, f"is damaged ({f'it lacks {error}' if isinstance(error, KeyError) else error})", again) from error
         tasks[str(name)] = (thaw_component("task", node, f"tasks.{name}"), main, read_rows(rows, expected, again))
-    return Tuned(cost, tasks, asked, config.train.resamples)
+    return FinishedTuning(cost, tasks, asked, config.train.resamples)
 
 
 def read_rows(path: Path, expected: str | None, remedy: str) -> Tensor:
@@ -101,7 +101,7 @@ def read_rows(path: Path, expected: str | None, remedy: str) -> Tensor:
     return rows
 
 
-def tables_of(protocols: dict[str, dict[int, Tuned]], known: Known) -> list[Table]:
+def tables_of(protocols: dict[str, dict[int, FinishedTuning]], known: MadeRows) -> list[TaskTable]:
     """A table for each task and, of several with the same main metric, one for their mean.
 
     Args:
@@ -123,7 +123,7 @@ def tables_of(protocols: dict[str, dict[int, Tuned]], known: Known) -> list[Tabl
     return tables
 
 
-def table_of(title: str, tasks: list[str], protocols: dict[str, dict[int, Tuned]], known: Known) -> Table:
+def table_of(title: str, tasks: list[str], protocols: dict[str, dict[int, FinishedTuning]], known: MadeRows) -> TaskTable:
     """The protocols by the mean of their tasks' main metrics."""
     entries = []
     for name, tunings in protocols.items():
@@ -140,10 +140,10 @@ def table_of(title: str, tasks: list[str], protocols: dict[str, dict[int, Tuned]
     apart = "; ".join(dict.fromkeys(reason for asked in every if (reason := against(asked))))
     chances = [task.chance(rows).get(main) for task, main, rows in (first.tasks[task] for task in tasks)]
     chance = None if None in chances else statistics.fmean(value for value in chances if value is not None)
-    return Table(title, first.tasks[tasks[0]][1], entries, apart, chance)
+    return TaskTable(title, first.tasks[tasks[0]][1], entries, apart, chance)
 
 
-def entry_of(protocol: str, tasks: list[str], tunings: dict[int, Tuned]) -> Entry:
+def entry_of(protocol: str, tasks: list[str], tunings: dict[int, FinishedTuning]) -> ProtocolResult:
     """One protocol over its trainings."""
     costs = [tuned.cost for tuned in tunings.values()]
     first = next(iter(tunings.values()))
@@ -155,7 +155,7 @@ def entry_of(protocol: str, tasks: list[str], tunings: dict[int, Tuned]) -> Entr
     known = [first.tasks[task][0].possible.get(first.tasks[task][1], EVERYTHING) for task in tasks]
     least, most = (statistics.fmean(ends) for ends in zip(*known, strict=True))
     over = interval_over(list(beside.values()), metric, first.resamples, least, most)
-    return Entry(
+    return ProtocolResult(
         protocol=protocol,
         metric=over,
         values={seed: metric(one) for seed, one in beside.items()},

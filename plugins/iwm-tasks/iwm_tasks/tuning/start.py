@@ -15,8 +15,8 @@ from iwm_core.recipe.overrides import checkpoint_in
 from iwm_core.recipe.thaw import thaw
 from iwm_core.training.course import begin
 from iwm_tasks.tuning.augment import check_augment, check_shares
+from iwm_tasks.tuning.batches import check_targets, part_of
 from iwm_tasks.tuning.begun_from import source_of
-from iwm_tasks.tuning.data import check_targets, part_of
 from iwm_tasks.tuning.kind import WORLD_MODEL, Tuning
 from iwm_tasks.tuning.model import lessons
 from iwm_tasks.tuning.recipe import TuneRecipe
