@@ -3,7 +3,7 @@
 Decisions:
 - Files are compared by what they are, so links at any depth, hard links and further names of a folder are found. Copies are not: nobody
   waits until a million files are read.
-- What is trained on and measured on is refused. So is one folder in two classes. Single files in two classes are told: tools that join
+- What is trained on and measured on is refused. So is one folder in two classes. Single files in two classes are reported: tools that join
   equal files leave them so.
 """
 

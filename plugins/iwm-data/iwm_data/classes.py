@@ -1,9 +1,9 @@
-"""What is told of classes: those that validation images have and training does not know, and those that are called alike.
+"""What is reported of classes: those that validation images have and training does not know, and those that are called alike.
 
 Decisions:
 - Class names belong to training, so that a validation image of another class has no label, and no evaluator measures it: how many there
-  are is told, by class. A class that training has in another spelling is named beside it, as this is the usual cause.
-- Names that differ in case, in spaces or in how Unicode composes their letters alone are two classes, as they are on disk, which is told.
+  are is reported, by class. A class that training has in another spelling is named beside it, as this is the usual cause.
+- Names that differ in case, in spaces or in how Unicode composes their letters alone are two classes, as on disk; this is reported.
 """
 
 import unicodedata

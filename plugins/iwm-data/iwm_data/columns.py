@@ -2,8 +2,8 @@
 
 Decisions:
 - A column that the user names must be there; one left open is found by its type, then by the usual names.
-- A cell holds a class, or a list of classes where an image may show several. A negative number is no class, as in most tables, nor is
-  an empty text; it is told.
+- A cell holds a class, or a list of classes where an image may show several. A negative number is not a class, as in most tables, nor is
+  an empty text; both are reported.
 """
 
 from collections.abc import Callable, Iterable
@@ -85,7 +85,7 @@ def is_blank(value: Any) -> bool:
 
 
 def nameless(table: Dataset, column: str) -> list[str]:
-    """Notes where a column has numbers or empty texts that are no class."""
+    """Notes where a column has numbers or empty texts that are not classes."""
     if declared(table, column) is not None:  # where -1 says so itself
         return []
     below = sorted(value for value in values(table, column) if isinstance(value, int) and value < 0)

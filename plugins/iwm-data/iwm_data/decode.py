@@ -2,7 +2,7 @@
 
 Decisions:
 - Pillow decodes: one path for every format. Of an animation the first frame is taken.
-- The EXIF orientation is applied: the tensor is what a viewer shows. An orientation that cannot be read is none.
+- The EXIF orientation is applied: the tensor is what a viewer shows. An orientation that cannot be read is ignored.
 - Transparency is dropped and the stored colours kept, as the field's other loaders do (`Image.convert("RGB")`), so that a model meets
   the same pixels here and there.
 - Grey and colours of more than 8 bits are scaled, all colours alike. Where the user says what is white (``data.white``), larger values are
@@ -104,7 +104,7 @@ def file_content(path: str) -> bytes:
 
     Raises:
         OSError: it cannot be read.
-        CorruptImage: it is no regular file, or has more than `MOST_BYTES`.
+        CorruptImage: it is not a regular file, or has more than `MOST_BYTES`.
     """
     with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:  # noqa: PTH123 - so that a pipe is not waited for
         about = os.fstat(file.fileno())
@@ -135,7 +135,7 @@ def is_wide(data: bytes | str | None) -> bool:
 
 
 def white_note(images: Images, content: Callable[[int], bytes | str | None]) -> tuple[str, ...]:
-    """What is told of images whose white nobody has named, asked of a few of them; ``content`` gives the file of one, or its path."""
+    """What is reported of images whose white nobody has named, asked of a few of them; ``content`` gives the file of one, or its path."""
     some = range(0, len(images), max(1, len(images) // LOOKED_AT))
     one = next((images.describe(index) for index in some if is_wide(content(index))), None)
     whites = f"{', '.join(map(str, WHITES))}, of floats also 1"

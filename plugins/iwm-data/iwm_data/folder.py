@@ -5,7 +5,7 @@ Decisions:
   itself. Where there is no validation folder, a hash of each image's relative path decides whether it is held out: adding files moves
   no other file.
 - The first level of folders names the classes (of the training folder, for both splits); images above it, and validation images of other
-  classes, have no label, which is told. Deeper levels mean nothing. A folder without an image is no class, which is told.
+  classes, have no label; they are reported. Deeper levels mean nothing. A folder without an image is not a class, and is reported.
 - Folders are walked as `iwm_data.walk` does it.
 - What is trained on is not measured on, and no folder is in two classes, whatever its name (`iwm_data.apart`).
 - The mask of an image has its path, from another folder and with the ending .png. That each image has one is checked when they are opened.
@@ -37,7 +37,7 @@ class FolderImages(Images):
     """The image files of one split.
 
     Attributes:
-        skipped: relative paths of the first files that are no images (by extension), links that lead nowhere or in a circle.
+        skipped: relative paths of the first files that are not images (by extension), links that lead nowhere or in a circle.
         skipped_count: how many there are of those.
         unknown: images of each class that training does not know.
         unplaced: images that lie in no folder of a class.
@@ -78,7 +78,7 @@ class FolderImages(Images):
         return first if slash else None
 
     def skip(self, path: str) -> None:
-        """Count a file that is no image."""
+        """Count a file that is not an image."""
         self.skipped_count += 1
         if len(self.skipped) < NAMED:
             self.skipped.append(path)
@@ -197,7 +197,7 @@ class Folder(DataSource):
         return any(file is not None and self._is_image(path) for path, file in walk(folder, name, frozenset({identity_of(folder)})))
 
     def _left_out(self, root: str, train: str, validation: str | None) -> tuple[str, ...]:
-        """A note of the images that lie in neither of the splits' folders; masks are none."""
+        """A note of the images that lie in neither of the splits' folders; masks do not count."""
         there = entries(root) if train else []
         loose = [entry.name for entry in there if not is_folder(entry) and self._is_image(entry.name)]
         folders = left_out([entry.name for entry in there if is_folder(entry)], train, validation)

@@ -7,7 +7,7 @@ Decisions:
 - No code of a dataset is run: `datasets` 4, the least that is asked for, knows no scripts, and its readers of other files (pickles among
   them) cannot be named. Parquet is looked at before it is read: what it says of its rows has bounds.
 - A column or split that the user names must be there; one left open is found (`iwm_data.columns`), but masks are never guessed.
-- Class names belong to the training split, and other splits are numbered by name. A value it does not know has no label, which is told
+- Class names belong to the training split, and other splits are numbered by name. A value it does not know has no label, which is said
   where training begins: so both splits are opened for either.
 - Without a validation split each row is held out or not by a random number of its own, so that further rows move no other row.
 """
@@ -135,7 +135,7 @@ class Hub(DataSource):
         if "/" not in self.path and find_spec(f"datasets.packaged_modules.{self.path.partition('.')[0]}"):
             raise ValueError(f"data.path={self.path} is a file reader, not a dataset, and may run code: name a dataset, OWNER/NAME")
         fix = "check the name, data.config, data.revision and the network; or let data.path name a .parquet file or a folder of them"
-        what = f"{self.path}, which is no file or folder here, on the Hugging Face hub"
+        what = f"{self.path}, which is not a file or folder here, on the Hugging Face hub"
         found = loaded(partial(datasets.load_dataset, self.path, self.config, revision=self.revision, data_dir=self.folder), what, fix)
         return {name: partial(found.__getitem__, name) for name in found}
 

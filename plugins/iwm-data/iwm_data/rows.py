@@ -30,7 +30,7 @@ class HubImages(Images):
     Attributes:
         mask_ignore: values of masks that do not count.
         known: the label of each row of the table, or the several labels of each; None where there are none.
-        unknown: the class of each row of the table that is none of training's.
+        unknown: the class of each row of the table whose class is not among training's.
         masks: the column of masks, undecoded; None where there is none.
     """
 

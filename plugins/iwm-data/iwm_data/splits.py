@@ -3,7 +3,7 @@
 Decisions:
 - The usual forms of the two words are the splits, in any case: never classes. Two names that may both be what is trained on, or that are
   one form in two cases, are refused, since either choice may be the wrong one.
-- `test` waits beside another validation split, as is usual. Whatever else lies beside the splits is left out, which is told.
+- `test` waits beside another validation split, as is usual. Whatever else lies beside the splits is left out, and reported.
 - What could be meant in two ways is refused: ``train`` among other folders may be a split or a class of trains; splits below the first
   level of folders would be mixed into one class.
 """
@@ -41,7 +41,7 @@ def named_as(split: str, names: Iterable[str], fix: str) -> str | None:
 
 
 def left_out(names: Iterable[str], *splits: str | None) -> list[str]:
-    """Those of the names that are no split and no test split beside them."""
+    """Those of the names that are neither a split nor a test split beside them."""
     return [name for name in names if name not in splits and name.casefold() not in TESTS]
 
 

@@ -27,7 +27,7 @@ def entries(folder: str) -> list[os.DirEntry[str]]:
 
 
 def is_folder(entry: os.DirEntry[str]) -> bool:
-    """Whether an entry is a folder, or a link to one; a link that leads to itself is none."""
+    """Whether an entry is a folder, or a link to one; a link that leads to itself is not."""
     try:
         return entry.is_dir()
     except OSError:
@@ -56,7 +56,7 @@ def walk(
 ) -> Iterator[tuple[str, int | None]]:
     """Every path ``below`` the root, relative to it, and which file that is: a number that its other names share, with few others.
 
-    None stands for what is no file: a broken link, a circle of links, a device.
+    None stands for what is not a file: a broken link, a circle of links, a device.
     """
     visits = Counter() if visits is None else visits
     folder = f"{root}/{below}" if below else root
@@ -74,7 +74,7 @@ def walk(
 
 
 def which_file(entry: os.DirEntry[str], device: int) -> int:
-    """Which file an entry of a folder on a device is; of what is no link this is known without asking for each file of a million."""
+    """Which file an entry of a folder on a device is; of what is not a link this is known without asking for each file of a million."""
     if entry.is_symlink():
         status = entry.stat()
         return hash((status.st_dev, status.st_ino))

@@ -319,7 +319,7 @@ def test_mistakes_in_the_path(tmp_path):
 @pytest.mark.parametrize("name", ["nobody/no-such-pictures", "no_such_pictures"])
 def test_a_hub_that_cannot_be_reached(name):
     text = refusal(name)
-    assert text.startswith(f"cannot open {name}, which is no file or folder here, on the Hugging Face hub (")
+    assert text.startswith(f"cannot open {name}, which is not a file or folder here, on the Hugging Face hub (")
     assert "the network; or let data.path name a .parquet file" in text
 
 

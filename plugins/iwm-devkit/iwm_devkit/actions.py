@@ -182,7 +182,7 @@ def check_extremes(action: Action) -> None:
             params = extreme.sample(Draws(0, 0, torch.arange(BATCH)))
             finite = all(numbers.isfinite().all() for numbers in (*params, extreme.encode(*params)))
             assert finite, (
-                f"{type(action).__name__}.{field.name}={value:g} makes parameters or encode() that are no finite numbers: mind a division "
+                f"{type(action).__name__}.{field.name}={value:g} makes parameters or encode() that are not finite: mind a division "
                 f"by it, or narrow the option's range"
             )
 

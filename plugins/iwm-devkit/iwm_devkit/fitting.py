@@ -1,4 +1,4 @@
-"""Whether a component can be tried at all: with some options it may refuse the kit's small world, which is no fault."""
+"""Whether a component can be tried at all: with some options it may refuse the kit's small world, which is not a fault."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

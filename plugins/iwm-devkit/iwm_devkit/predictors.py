@@ -17,7 +17,7 @@ def check_predictor(component: PredictorComponent) -> None:
 
     Raises:
         AssertionError: the predictor breaks its contract; the text says how to mend it.
-        Unfit: it cannot be built between tokens of 24 numbers on a grid of 3 x 4 patches.
+        Unfit: it cannot be built between tokens of width 24 on a grid of 3 x 4 patches.
     """
     check_component(component)
     with fitting():

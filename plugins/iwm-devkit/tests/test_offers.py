@@ -183,9 +183,9 @@ def test_what_is_right_passes(found, which, checked):
         ("verb", "hooks", (".gain:run", ".gain.run"), "command", "greet", 'must be "module:name"'),
         ("verb", "hooks", (".gain:run", ".gian:run"), "command", "greet", "is not there: No module named"),
         ("verb", "hooks", (".gain:run", ".gain:rum"), "command", "greet", "is not there"),
-        ("verb", "hooks", (".gain:run", ".gain:__name__"), "command", "greet", "is no function"),
+        ("verb", "hooks", (".gain:run", ".gain:__name__"), "command", "greet", "is not a function"),
         ("verb", "hooks", (".gain:run", ".gain:both"), "command", "greet", "must take the list of words behind the verb alone"),
-        ("verb", "hooks", ("[Command(", "[dict("), "hook", "more.iwm_commands", "which is no Command: give instances of it"),
+        ("verb", "hooks", ("[Command(", "[dict("), "hook", "more.iwm_commands", "not an instance of Command: give instances of it"),
         ("verb", "hooks", ("return [Command(", "return [] and [Command("), "hook", "more.iwm_commands", "returns nothing in its list"),
         (
             "verb",

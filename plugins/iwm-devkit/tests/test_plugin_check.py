@@ -109,7 +109,7 @@ LATER = "\n@hookimpl\ndef iwm_recipe_dirs():\n    return ['nowhere']\n"
         ({"gain__py": GAIN.replace("def encode", "def code")}, "hook", "bad.iwm_actions", ("Gain lacks encode",)),
         ({"gain__py": GAIN.replace(".clamp(0, 1)", "")}, "action", "gain", ("in [0, 1]: clamp",)),
         ({"gain__py": GAIN.replace(".exp2()", ".exp3()")}, "action", "gain", ("raises AttributeError", "exp3", "gain.py:24")),
-        ({"hooks": HOOKS + LATER}, "hook", "bad.iwm_recipe_dirs", ("'nowhere', which is no folder",)),
+        ({"hooks": HOOKS + LATER}, "hook", "bad.iwm_recipe_dirs", ("'nowhere', which is not a folder",)),
     ],
 )
 def test_what_is_wrong_is_named(site, check, light, given, kind, name, words):

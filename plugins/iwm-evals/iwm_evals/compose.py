@@ -12,7 +12,7 @@ Decisions:
 - All errors are squared and relative to not moving: the sum of |prediction - truth|² over that of |start - truth|². The start of `once`
   and `twice` is the clean image, the start of `second` and `reentered` is p1: a model that answers with its source gets exactly 1.
   `compose.difference` is |twice - once|², relative to the same as these two.
-- *null*: each step told nothing.
+- *null*: each step with the null action.
 """
 
 from collections.abc import Iterable
@@ -196,14 +196,14 @@ def metrics_of(sums: dict[str, Float[Tensor, "m"]]) -> dict[str, Metric]:
 
 
 def column(name: str, control: str) -> str:
-    """Where the sums of squares of a step lie, told the action or told nothing."""
+    """Where the sums of squares of a step lie, with the action or with the null action."""
     return f"{name}_{control}" if control else name
 
 
 def chart_steps(metrics: dict[str, Metric]) -> Chart:
-    """One step and two, told the actions and told nothing."""
+    """One step and two, with the actions and with the null action."""
     series = []
-    for label, control in (("told the action", ""), ("told nothing", "null")):
+    for label, control in (("told the action", ""), ("null action", "null")):
         shown = {words: metrics[f"compose.{name}"] for name, words in SHOWN.items()}
         found = {words: answer(metric, control) for words, metric in shown.items() if not control or control in metric.controls}
         columns = ([getattr(metric, field) for metric in found.values()] for field in ("value", "low", "high"))

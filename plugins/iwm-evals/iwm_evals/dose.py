@@ -6,9 +6,9 @@ Decisions:
 - How a dose is read from a prediction, and what equal versions of an image tell: `iwm_evals.scores.response`.
 - `dose` is the mean over images of the slope of a line fitted to the dose read against the dose asked. 1: moves as far as the truth; 0:
   does not move.
-- `dose_error` is squared, and relative to not moving: the sum of |prediction - truth|² over that of |clean - truth|². *null*: told nothing.
-  *shuffled*: told the dose of another version, the mean over all others. A slope has no such controls: told nothing it is 0 by
-  arithmetic, told the others it is -dose / (versions - 1).
+- `dose_error` is squared, and relative to not moving: the sum of |prediction - truth|² over that of |clean - truth|². *null*: the null
+  action. *shuffled*: told the dose of another version, the mean over all others. A slope has no such controls: with the null
+  action it is 0 by arithmetic, told the others it is -dose / (versions - 1).
 - A parameter that moves no latent of any image (a constant encoder, or one that the encoder is blind to) has nothing to be read from.
 """
 
@@ -106,7 +106,7 @@ class Dose(Evaluator):
         params = torch.cat([sweep.params for sweep in sweeps]).to(model.device)
         rest = model.actions.identity.to(params).expand_as(params)
         told = model.actions.encode(rest, params)
-        told = torch.cat([told, torch.zeros_like(told[:1])])  # the last one is told nothing
+        told = torch.cat([told, torch.zeros_like(told[:1])])  # the last one is the null action
         images = (model.actions.apply_target(image.expand(len(part), -1, -1, -1), part) for part in params.split(self.chunk))
         seen = [(flat(model.targets(part)), looks_of(part).cpu()) for part in images]
         truths, looks = map(torch.cat, zip(*seen, strict=True))
@@ -182,7 +182,7 @@ def chart_sweep(sweep: Sweep, response: Response) -> Chart:
         series=(
             Series("predicted", doses, [m.value for m in read], [m.low for m in read], [m.high for m in read]),
             Series("truth", doses, truth.tolist()),
-            Series("told nothing", doses, [nothing] * len(doses)),
+            Series("null action", doses, [nothing] * len(doses)),
         ),
         about="Where the prediction lies on the path of the true latents as this parameter sweeps its range, the mean over images. A "
         "perfect model follows the truth; one that is blind to it stays level.",

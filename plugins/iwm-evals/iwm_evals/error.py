@@ -51,7 +51,7 @@ ABOUT = {
 TITLES = ("Prediction error", "what differs between source and target", "squared error, relative to leaving the source as it is")
 READING = (
     "How far predictions are from targets, relative to how far the sources are: 0 is perfect, 1 is no better than the source as it is. \
-Told nothing, a model can only do what it guesses from the source."
+With the null action, a model can only do what it guesses from the source."
 )
 
 

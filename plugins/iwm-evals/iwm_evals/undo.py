@@ -6,9 +6,9 @@ Decisions:
 - Each destructive action is asked for alone, all others at rest, and all of them together.
 - `undo` is the sum of |prediction - clean|² over that of |corrupted - clean|²: 1 is what leaving the image as it is gets. `undone` is the
   share of predictions that lie closer to the clean than to the corrupted latent, equally far counted half. It is blind to errors that
-  lead to neither: a predictor that was never trained can get far more than 0, and as much told nothing. It means something beside that
-  control only.
-- Control *null*: told nothing. *identity*: the corrupted source as the prediction.
+  lead to neither: a predictor that was never trained can get far more than 0, and as much with the null action. It means something
+  beside that control only.
+- Control *null*: the null action. *identity*: the corrupted source as the prediction.
 """
 
 from dataclasses import dataclass

@@ -145,7 +145,7 @@ class Page:
     """A page of runs, as a plugin sees it that adds sections to it.
 
     Attributes:
-        runs: all that is known of each run; a line in one's ``problems`` is told, and shown on the page.
+        runs: all that is known of each run; a line in one's ``problems`` is shown on the page and on the terminal.
         sections: what is added; it stands behind the sections of the evaluators.
     """
 

@@ -80,7 +80,7 @@ def draw_key(number: int, kind: str) -> str:
 
 
 def height_of(panel: Panel) -> float:
-    """Inches: bars take what they need."""
+    """The height of a chart in inches: bars take what they need."""
     if panel.chart.kind != "bars":
         return HEIGHT
     count = len(panel.chart.series)

@@ -14,7 +14,7 @@ hookspec = pluggy.HookspecMarker("iwm")
 def iwm_report_sections(page: "Page") -> None:
     """Called for each report before it is written, to add sections by `Page.add` or `Page.section`.
 
-    What is damaged is told in ``problems``, not raised. Marked ``@hookimpl(optionalhook=True)``, a plugin works without iwm-report, too.
+    Damage is reported in ``problems``, not raised. Marked ``@hookimpl(optionalhook=True)``, a plugin works without iwm-report, too.
     """
 
 

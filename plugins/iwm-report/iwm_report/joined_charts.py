@@ -2,7 +2,7 @@
 
 Decisions:
 - Charts with one series each become one chart with a series a run; others stand side by side under their runs' names.
-- A level that all of these runs share is drawn; one that differs is told beside each run's name.
+- A level that all of these runs share is drawn; one that differs is written beside each run's name.
 - Charts of one name share their axes, so that what lies side by side can be compared.
 """
 
@@ -18,7 +18,7 @@ POINTS_TOLD = 8  # of a series, in alternative texts
 
 
 class Axes(NamedTuple):
-    """The ends of both axes; ``places`` of texts along x, where they are no numbers."""
+    """The ends of both axes; ``places`` of texts along x, where they are not numbers."""
 
     x: tuple[float, float]
     y: tuple[float, float]

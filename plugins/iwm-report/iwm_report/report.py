@@ -83,7 +83,7 @@ def check_place(out: Path) -> None:
     """Check that a report may be written here.
 
     Raises:
-        UserError: the folder does not exist, or what is there now is no report.
+        UserError: the folder does not exist, or what is there now is not a report.
     """
     with writing(out, instead="choose another place with out=FILE"):  # such as a name that is too long
         out.is_dir()
@@ -92,7 +92,7 @@ def check_place(out: Path) -> None:
     if out.is_dir():
         raise UserError(f"{out} is a folder; name a file in it: out={out / 'report.html'}")
     if out.exists() and not (out.is_file() and begins_as_report(out)):
-        raise UserError(f"{out} exists and is no report; {ELSEWHERE}")
+        raise UserError(f"{out} exists and is not a report; {ELSEWHERE}")
 
 
 def begins_as_report(path: Path) -> bool:

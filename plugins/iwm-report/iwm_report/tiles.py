@@ -53,7 +53,7 @@ class Album:
 
         Raises:
             OSError: it is missing.
-            ValueError: it is no image, or one that no page may show.
+            ValueError: it is not an image, or one that no page may show.
         """
         content = self.content(path)
         image = whole(content)
@@ -76,7 +76,7 @@ class Album:
         if path.suffix.lower() != ".svg":
             return self.address(content, TYPES[whole(content).format or ""])
         if b"<svg" not in content or b"<!ENTITY" in content:
-            raise ValueError("it is no drawing that a browser shows")
+            raise ValueError("it is not a drawing that a browser shows")
         return self.address(content, "image/svg+xml")
 
     def content(self, path: Path) -> bytes:
@@ -88,7 +88,7 @@ class Album:
         with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW), "rb") as file:  # noqa: PTH123 - not for a pipe to be waited for
             about = os.fstat(file.fileno())
             if not stat.S_ISREG(about.st_mode):
-                raise ValueError("it is no regular file")
+                raise ValueError("it is not a regular file")
             if about.st_size > MOST_BYTES:
                 raise ValueError(f"it has more than {MOST_BYTES / 1e6:g} MB")
             content = file.read(MOST_BYTES)
@@ -108,7 +108,7 @@ def whole(content: bytes) -> Image.Image:
     """The image in the content of a file, all of it decoded.
 
     Raises:
-        ValueError: it is none that a browser shows, is broken, or has too many pixels.
+        ValueError: no browser shows it, it is broken, or has too many pixels.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -120,5 +120,5 @@ def whole(content: bytes) -> Image.Image:
         except Image.DecompressionBombError:
             pass
         except Exception as error:  # foreign bytes make Pillow's readers raise nearly anything
-            raise ValueError(f"it is no {', '.join(TYPES)} image, or a broken one") from error
+            raise ValueError(f"it is not a {', '.join(TYPES)} image, or it is broken") from error
     raise ValueError(f"it has more than {MOST_PIXELS / 1e6:g} megapixels")

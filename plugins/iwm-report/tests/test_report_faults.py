@@ -116,7 +116,7 @@ def test_numbers_of_an_older_checkpoint_are_marked(here):
         (["a", "b", "./a"], "the run a is given twice; name each run once"),
         (["a", "out=nowhere/r.html"], "there is no folder nowhere"),
         (["a", "out=b"], "out=b/report.html"),
-        (["a", "out=a/config.yaml"], "a/config.yaml exists and is no report"),
+        (["a", "out=a/config.yaml"], "a/config.yaml exists and is not a report"),
         (["broken"], "broken/config.yaml is damaged"),
     ],
 )

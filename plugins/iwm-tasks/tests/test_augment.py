@@ -71,9 +71,9 @@ def test_extreme_magnitudes_do_not_fail(name):
 
 @pytest.mark.parametrize("name", ["randaugment", "rand_m9", "rand-x5", "rand-m", "rand-m9-", "augmix-m3", "rand-tnothing", "rand-mstd."])
 def test_an_unknown_name_is_one_line(name):
-    with pytest.raises(ValueError, match=f"^augment.randaugment={name} is no RandAugment of timm; write it as rand-m9"):
+    with pytest.raises(ValueError, match=f"^augment.randaugment={name} is not a RandAugment of timm; write it as rand-m9"):
         rand_augment(name, 24)
-    with pytest.raises(UserError, match="is no RandAugment"):
+    with pytest.raises(UserError, match="is not a RandAugment"):
         check_augment(Augment(randaugment=name), {}, 24)
 
 

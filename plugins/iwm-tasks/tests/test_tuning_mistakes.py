@@ -73,7 +73,7 @@ def tune(iwm, worlds, capsys):
         (("protocol.lr_scael=1",), ("unknown key 'protocol.lr_scael'", "did you mean protocol.lr_scale=1?")),
         (("train.epochs=1",), ("exactly one of train.steps and train.epochs",)),
         (("protocol.drop_path=1.5",), ("protocol", "drop_path must be at most 0.99")),
-        (("augment.randaugment=rnad",), ("augment.randaugment=rnad is no RandAugment of timm", "rand-m9-mstd0.5-inc1")),
+        (("augment.randaugment=rnad",), ("augment.randaugment=rnad is not a RandAugment of timm", "rand-m9-mstd0.5-inc1")),
         (("tasks=[segment]", "augment.randaugment=rand-m9"), ("turns and shifts images, but not the masks", "''")),
         (("augment.mixup=0.8", "train.batch_size=9"), ("mix them in pairs", "a multiple of 2")),
         (("tasks=[classify,multilabel]", "augment.cutmix=1", "train.batch_size=6"), ("2 tasks share the 6 images", "a multiple of 4")),

@@ -10,7 +10,7 @@ from iwm_tasks.comparison.interval import interval_over
 from iwm_tasks.tasks.classify import Classify
 from iwm_tasks.tasks.segment import Segment
 from iwm_tasks.tuning.batches import check_targets, part_of
-from iwm_tasks.tuning.tune import in_words
+from iwm_tasks.tuning.tune import task_in_words
 from iwm_tasks.tuning.tuned import Tuned
 from known_tasks import COUNT, BadMasks, Label, Mask, Patches, Shown
 
@@ -144,6 +144,6 @@ def test_a_task_that_is_not_available_is_said_to_be(tmp_path):
     assert all(math.isnan(number) for metric in metrics.values() for number in metric[:3])
     model, run = Tuned.__new__(Tuned), Run.__new__(Run)
     vars(model)["tasks"], vars(run)["path"] = {"segment": Segment()}, tmp_path
-    assert in_words("segment", model, metrics, run) == "segment: miou not available on 4 images"
+    assert task_in_words("segment", model, metrics, run) == "segment: miou not available on 4 images"
     over = interval_over([rows, rows], lambda part: Segment().metrics(part)["miou"], 20, 0, 1)
     assert all(math.isnan(number) for number in over[:3])

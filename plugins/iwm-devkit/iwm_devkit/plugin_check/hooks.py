@@ -94,7 +94,7 @@ def check_offered(offer: Offer, function: Any) -> str:
     found = listed(offer.hook, function())
     assert found, f"{offer.hook} returns nothing in its list: return some, or leave the hook out"
     strange = [one for one in found if not isinstance(one, offer.of)]
-    assert not strange, f"{offer.hook} gives {strange[0]!r}, which is no {offer.of.__name__}: give instances of it"
+    assert not strange, f"{offer.hook} gives {strange[0]!r}, which is not an instance of {offer.of.__name__}: give instances of it"
     return f"{len(found)}"
 
 
@@ -104,7 +104,7 @@ def check_declared(function: Any) -> str:
     assert found, "iwm_hookspecs returns no modules: return them, or leave the hook out"
     names: list[str] = []
     for one in found:
-        assert isinstance(one, ModuleType), f"iwm_hookspecs gives {one!r}, which is no module: give the module whose functions are marked"
+        assert isinstance(one, ModuleType), f"iwm_hookspecs gives {one!r}, which is not a module: give that whose functions are marked"
         assert declared(one), f'{one.__name__} declares no hooks: mark its functions with pluggy.HookspecMarker("iwm")'
         names += declared(one)
     strange = [name for name in names if not name.startswith("iwm_")]
@@ -118,7 +118,7 @@ def check_folders(function: Any) -> None:
     assert folders, "iwm_recipe_dirs returns no folders: return them, or leave the hook out"
     for folder in folders:
         there = isinstance(folder, str | Path) and Path(folder).is_dir()
-        assert there, f"iwm_recipe_dirs gives {str(folder)!r}, which is no folder: is it packaged with the module?"
+        assert there, f"iwm_recipe_dirs gives {str(folder)!r}, which is not a folder: is it packaged with the module?"
         assert any(Path(folder).rglob("*.yaml")), f"iwm_recipe_dirs gives {str(folder)!r}, which has no recipes, files that end in .yaml"
 
 

@@ -44,7 +44,7 @@ def check_metadata(distribution: Any) -> str:
 
 
 def read(text: str) -> Requirement | None:
-    """A dependency; None where it is no valid one."""
+    """A dependency; None where it is not a valid one."""
     try:
         return Requirement(text)
     except InvalidRequirement:

@@ -23,7 +23,7 @@ class Result:
 
     @property
     def passed(self) -> bool:
-        """Whether nothing is wrong."""
+        """Whether the check has passed."""
         return not self.problem
 
 
@@ -58,5 +58,5 @@ class Check:
             return Result(problem=str(error))
         except (KeyboardInterrupt, Stopped):
             raise
-        except BaseException as error:  # a third party's code may fail in any way; this is where it is told
+        except BaseException as error:  # a third party's code may fail in any way; this is where it is reported
             return Result(problem=f"raises {cause_of(error)} at {line_of(error)}; repair it")

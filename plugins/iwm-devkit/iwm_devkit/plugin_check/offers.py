@@ -118,7 +118,7 @@ def found(field: str, place: str, what: str) -> Any:
 def check_arguments(field: str, place: str, what: str, given: str, count: int) -> None:
     """Check that a function is there and takes so many arguments."""
     function = found(field, place, what)
-    assert callable(function), f"{what}: its {field}, {place}, is no function"
+    assert callable(function), f"{what}: its {field}, {place}, is not a function"
     try:
         inspect.signature(function).bind(*range(count))
     except TypeError as error:

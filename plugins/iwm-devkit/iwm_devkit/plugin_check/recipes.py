@@ -52,7 +52,7 @@ def check_yaml(path: Any) -> None:
     try:
         yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise AssertionError(f"{path} is no valid YAML: {' '.join(str(error).split())}") from error
+        raise AssertionError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
 
 
 def names_left_open(group: str) -> list[str]:

@@ -45,7 +45,7 @@ def run_new(arguments: list[str]) -> int:
 
 
 class Parser(argparse.ArgumentParser):
-    """Whose mistakes are the user's, told in one line."""
+    """A parser that reports mistakes in one line."""
 
     def error(self, message: str) -> NoReturn:
         raise UserError(f"{message}; {usage()}")

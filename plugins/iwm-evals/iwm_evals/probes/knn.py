@@ -4,7 +4,7 @@ Decisions:
 - As DINO does (Caron et al., "Emerging properties in self-supervised vision transformers", 2021, §A): cosine similarity of the features as
   they are, the ``k`` nearest training images vote with the weight exp(similarity / T), T = 0.07.
 - Neighbours are searched part by part, the best so far carried along: neither all similarities nor all features are ever in memory.
-- A query as near to all images is answered by the first of them: a constant encoder gives every image one class.
+- A query equally near to all images gets the class of the first of them: a constant encoder gives every image one class.
 """
 
 from dataclasses import dataclass

@@ -7,7 +7,7 @@ Decisions:
   numbers is constant and becomes 0. Biases start at the classes' shares and do not decay.
 - The best learning rate and weight decay are those of the head with the most right answers on held-out training images, the smaller
   cross-entropy first where they are equal. Then that head alone is trained anew on all training images. Validation images choose nothing.
-- A choice at the edge of the grid is told: the best may lie beyond it. A weight decay of 0 is no edge.
+- A choice at the edge of the grid is reported: the best may lie beyond it. A weight decay of 0 is not an edge.
 """
 
 import math

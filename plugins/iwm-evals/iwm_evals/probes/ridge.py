@@ -1,4 +1,4 @@
-"""Ridge regression from sums over the data, so that its memory does not know how many images there are.
+"""Ridge regression from sums over the data, so that its memory does not depend on how many images there are.
 
 Decisions:
 - All that a fit needs of (x, y) are their counts, means and centred products, `Moments`: they are gathered batch by batch, in float64, and

@@ -16,7 +16,7 @@ from iwm_evals.statistics.metrics import answer, ratio_metrics, share_metrics
 
 STILL = 1e-10  # of the square of the latents: a distance that is rounding
 LONGEST = 2.0
-TOLD = {"told the action": "", "told nothing": "null"}
+TOLD = {"told the action": "", "null action": "null"}
 
 
 class Ratio(NamedTuple):
@@ -59,7 +59,7 @@ def relative_metrics(table: dict[str, Float[Tensor, "m"]], ratios: list[Ratio], 
 def chart_errors(
     measure: str, titles: tuple[str, str, str], metrics: dict[str, Metric], parts: list[str], level: str, reading: str
 ) -> Chart:
-    """The error of all together and of each part, told the action and told nothing, as bars.
+    """The error of all together and of each part, with the action and with the null action, as bars.
 
     Args:
         measure: name of the measure and of the chart.

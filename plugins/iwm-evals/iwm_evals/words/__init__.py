@@ -1,1 +1,1 @@
-"""How findings are told: sentences, charts, galleries."""
+"""How findings are presented: sentences, charts, galleries."""

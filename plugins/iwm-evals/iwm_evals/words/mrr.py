@@ -1,4 +1,4 @@
-"""How the MRR is told: in one sentence, as a chart of its parts, as a gallery of questions."""
+"""How the MRR is presented: in one sentence, as a chart of its parts, as a gallery of questions."""
 
 from iwm_core.interfaces import Chart, Gallery, Metric, Row, Series
 

@@ -1,4 +1,4 @@
-"""How action inference is told: in one sentence, as charts of errors and answers, as a gallery of plans."""
+"""How action inference is presented: in one sentence, as charts of errors and answers, as a gallery of plans."""
 
 from jaxtyping import Float
 from torch import Tensor

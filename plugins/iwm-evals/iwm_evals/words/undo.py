@@ -1,4 +1,4 @@
-"""How undoing is told: in one sentence, and as a gallery of what the predictions from corrupted images find."""
+"""How undoing is presented: in one sentence, and as a gallery of what the predictions from corrupted images find."""
 
 from typing import NamedTuple
 
@@ -11,13 +11,13 @@ from iwm_evals.scores.relative import squared
 
 ABOUT = {
     "undo": "squared distance of prediction and clean image over that of corrupted and clean image: 0 is perfect, 1 is not undone",
-    "undone": "share of predictions that lie closer to the clean than to the corrupted image: 1 is perfect; no better than told nothing, "
-    "it is luck: a prediction far from both may be closer to either",
+    "undone": "share of predictions that lie closer to the clean than to the corrupted image: 1 is perfect; no better than with "
+    "the null action, it is luck: a prediction far from both may be closer to either",
 }
 TITLES = ("Undoing what was done to the source", "what was done", "squared error, relative to leaving it as it is")
 READING = (
     "How far predictions from corrupted images are from the clean ones, relative to how far the corrupted ones are: 0 is perfect, 1 is "
-    "not undone. Told nothing, a model can only do what it guesses from the source."
+    "not undone. With the null action, a model can only do what it guesses from the source."
 )
 
 
@@ -65,7 +65,7 @@ def show(metrics: dict[str, Metric], rows: list[Row]) -> Gallery:
         name="undo",
         title=f"Error {undo.value:.3f} after undoing",
         subtitle=f"1 where images are left as they are   ·   95 % interval {undo.low:.3f} to {undo.high:.3f}   ·   {undo.n} images"
-        f"   ·   {undone:.0%} closer to clean, {metrics['undone'].controls['null'].value:.0%} told nothing",
+        f"   ·   {undone:.0%} closer to clean, {metrics['undone'].controls['null'].value:.0%} with the null action",
         headings=("corrupted source", "clean target", "nearest to prediction"),
         rows=tuple(rows),
         about="On the right is which the prediction lies nearest to: the clean image, the corrupted one, or one corrupted in another way.",

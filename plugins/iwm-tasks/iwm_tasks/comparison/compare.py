@@ -47,7 +47,7 @@ def compare(path: str, words: list[str]) -> int:
     wanted, named = read_setup(path, words)
     folder, asked = find_folder(wanted, named)
     jobs = jobs_of(wanted, folder)
-    for job in jobs_of(asked, folder):  # what is damaged is told before anything is trained
+    for job in jobs_of(asked, folder):  # damage is reported before anything is trained
         read_finished(job.path, asked.weights)
     check_all(asked, [job for job in jobs if not job.begun])
     with writing(folder, "make the folder", ELSEWHERE):

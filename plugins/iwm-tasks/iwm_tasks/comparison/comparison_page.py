@@ -13,7 +13,7 @@ MISSING = "the page and the plots are made by iwm-report, which is not installed
 
 
 class ComparisonPage(NamedTuple):
-    """A page as iwm-report wants to be asked for it: see its `iwm_report.added`."""
+    """What iwm-report needs to write the page: see `iwm_report.added.Wanted`."""
 
     path: Path
     fill: Callable[[Any], None]

@@ -13,7 +13,7 @@ ABOUT = (
 
 
 def add_costs(page: Any) -> None:
-    """Add the costs of those of a page's runs that are tunings; a damaged file is told and left out."""
+    """Add the costs of those of a page's runs that are tunings; a damaged file is reported and left out."""
     rows = []
     for run in page.runs:
         try:

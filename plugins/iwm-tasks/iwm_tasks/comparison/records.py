@@ -46,7 +46,7 @@ class TaskTable(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """All that is told of a comparison.
+    """All that is shown of a comparison.
 
     Attributes:
         name: of the world model.

@@ -97,7 +97,7 @@ def read_rows(path: Path, expected: str | None, remedy: str) -> Tensor:
     except (OSError, SafetensorError, KeyError) as error:
         raise Damaged(path, f"is damaged ({f'it lacks {error}' if isinstance(error, KeyError) else error})", remedy) from error
     if rows.ndim != 2 or not rows.is_floating_point():
-        raise Damaged(path, "is damaged (its rows are no table of numbers)", remedy)
+        raise Damaged(path, "is damaged (its rows are not a table of numbers)", remedy)
     return rows
 
 

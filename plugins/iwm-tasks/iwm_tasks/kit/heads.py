@@ -16,7 +16,7 @@ def check_head(component: HeadComponent) -> None:
 
     Raises:
         AssertionError: the head breaks its contract; the text says how to mend it.
-        Unfit: it cannot be built for tokens of 24 numbers.
+        Unfit: it cannot be built for tokens of width 24.
     """
     check_component(component)
     with fitting():

@@ -15,7 +15,7 @@ class PixelBackbone(Backbone):
 
     Args:
         grid: rows and columns of patches.
-        image_size: side of the images in pixels, resized to the next smaller multiple of the grid where it is none.
+        image_size: side of the images in pixels, resized to the next smaller multiple of the grid where it is not one.
     """
 
     def __init__(self, grid: tuple[int, int], image_size: int) -> None:

@@ -44,7 +44,8 @@ class RandAugment:
 
     def __init__(self, name: str, image_size: int) -> None:
         if not re.fullmatch(rf"rand(-{SECTION})*", name):
-            raise ValueError(f"augment.randaugment={name} is no RandAugment of timm; write it as rand-m9-mstd0.5-inc1, or leave it empty")
+            fix = "write it as rand-m9-mstd0.5-inc1, or leave it empty"
+            raise ValueError(f"augment.randaugment={name} is not a RandAugment of timm; {fix}")
         mean = tuple(round(255 * colour) for colour in IMAGENET_DEFAULT_MEAN)
         self.transform = rand_augment_transform(name, {"translate_const": int(image_size * 0.45), "img_mean": mean})
         for operation in self.transform.ops:

@@ -4,7 +4,7 @@ Decisions:
 - A training image is cropped and flipped as in pretraining, a mask with it; then RandAugment. All of it is a function of seed, epoch and
   the image's index, so workers and restarts change nothing.
 - In the place of an image that cannot be read, or whose mask cannot, stands the next one with its own targets.
-- A wrong target is told as one line, also where a worker meets it.
+- A wrong target is reported in one line, also where a worker meets it.
 """
 
 from collections.abc import Iterator, Sequence

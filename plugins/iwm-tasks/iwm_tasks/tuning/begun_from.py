@@ -38,7 +38,7 @@ def source_of(path: str, checkpoint: str | None = None) -> tuple[Source, dict[st
     """What a tuning keeps of the run that it begins from, and the config of its data.
 
     Raises:
-        UserError: it is no run, no world model, or has no checkpoint yet.
+        UserError: it is not a run or not a world model, or has no checkpoint yet.
     """
     run = Run.open(path, checkpoint)
     config = run.plain_config()

@@ -9,7 +9,7 @@ from iwm_core.run.stored import read_record
 
 
 class Cost(NamedTuple):
-    """What is told in ``cost.json``.
+    """What ``cost.json`` holds.
 
     Attributes:
         trained, parameters: parameters that training changes, and all of the model's.

@@ -5,8 +5,8 @@ Decisions:
   (FLOP). Elementwise operations are left out, as is usual; they are a few per cent.
 - Attention is counted by its definition, as two matrix products forward and four backward: fused kernels differ between devices and
   versions of torch in what they compute twice and in whether the counter knows them.
-- Two images are passed and the half is told, for heads with statistics over a batch. A model that is asked for one task an image is
-  counted for each task, and the mean is told; in inference an image is asked for all tasks.
+- Two images are passed and half of it is reported, for heads with statistics over a batch. A model that is asked for one task an image is
+  counted for each task, and the mean is reported; in inference an image is asked for all tasks.
 - Memory is the highest mark: of the tensors on a CUDA device, else of the process, which holds Python and its libraries too.
 """
 

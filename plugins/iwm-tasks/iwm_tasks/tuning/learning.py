@@ -77,6 +77,6 @@ class Untold:
 
     @torch.no_grad()
     def restore(self) -> None:
-        """Make them what they were."""
+        """Restore them."""
         for parameter, entries, before in self.kept:
             parameter.copy_(torch.where(entries, before, parameter))

@@ -110,7 +110,7 @@ def targets(task: Task, images: Images, index: Tensor) -> Iterator[tuple[int, Te
         except WrongTarget as error:
             yield error
         except CorruptImage:
-            continue  # it is told and left out when its turn comes
+            continue  # it is reported and left out when its turn comes
 
 
 def missing(classes: list[str]) -> Iterator[str]:

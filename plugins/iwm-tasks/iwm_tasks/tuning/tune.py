@@ -101,7 +101,7 @@ def check_outputs(known: Mapping[str, Sequence[str]], learned: dict[str, Lesson]
     """Refuse data that has other classes than a model's heads.
 
     Raises:
-        UserError: it has.
+        UserError: the classes are not the same.
     """
     for name, lesson in learned.items():
         if name not in known:

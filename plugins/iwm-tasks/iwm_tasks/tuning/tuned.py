@@ -73,7 +73,7 @@ class Tuned:
         each pixel the probabilities of the classes.
 
         Raises:
-            ValueError: they are no such images: of another size or type, outside [0, 1], or not finite.
+            ValueError: they are not such images: of another size or type, outside [0, 1], or not finite.
         """
         given = self.model.outputs(fitting(images, self.image_size, self.device))
         return {name: task.answer(given[name]) for name, task in self.tasks.items()}
@@ -83,7 +83,7 @@ class Tuned:
         """The tokens that a task's head is given (the first task's, where none is named).
 
         Raises:
-            ValueError: no images as of `predict`, or there is no such task.
+            ValueError: the images are not as for `predict`, or there is no such task.
         """
         names = list(self.tasks)
         if task is not None and task not in names:
@@ -96,7 +96,7 @@ class Tuned:
         """Image files as this model takes them: the centre square of each, in [0, 1].
 
         Raises:
-            ValueError: a file cannot be read as an image; or these are no paths, such as one alone.
+            ValueError: a file cannot be read as an image; or these are not a list of paths, but one alone.
         """
         if isinstance(paths, str | bytes | PathLike) or not isinstance(paths, Iterable):
             raise ValueError(f"read takes a list of files, as in read(['cat.jpg']); got a {type(paths).__name__}")

@@ -25,7 +25,7 @@ def world_model_parts(source: dict[str, Any], restored: bool) -> WorldModelParts
         if step_of(kept["checkpoint"]) < 0:
             raise ValueError(f"world_model.checkpoint is {kept['checkpoint'][:60]!r}, not step_N")
     except ValueError as error:
-        raise UserError(f"the recipe knows no world model: {error}") from error
+        raise UserError(f"the recipe does not know a world model: {error}") from error
     try:
         recipe = thaw_plain(kept["config"])
     except UserError as error:

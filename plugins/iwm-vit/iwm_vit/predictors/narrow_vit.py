@@ -21,7 +21,7 @@ class NarrowViT(Predictor):
 
     Args:
         config: the component's fields.
-        width: numbers of an encoder token.
+        width: embedding dimension of the encoder's tokens.
         grid: rows and columns of patches.
         action: numbers of an encoded action, 0 where a recipe has none.
     """

@@ -1,4 +1,4 @@
-"""How well predictions point where the truth lies: their cosine, beside the same model told nothing."""
+"""How well predictions point where the truth lies: their cosine, beside the same model with the null action."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ AT_ONCE = 16  # images in one pass: bounds the memory
 
 @dataclass(kw_only=True)
 class Example(Evaluator):
-    """Cosine between predicted and true tokens, told the action and told nothing."""
+    """Cosine between predicted and true tokens, with the action and with the null action."""
 
     name = "example"  # by which recipes choose it, and the name of its file
 
@@ -42,6 +42,6 @@ class Example(Evaluator):
             about={
                 "cosine": "cosine between predicted and true tokens: 1 is perfect; no higher than the null action's, it ignores actions"
             },
-            summary=f"predictions point to the truth with a cosine of {told.value:.3f}, told nothing {null.value:.3f}",
+            summary=f"predictions point to the truth with a cosine of {told.value:.3f}; {null.value:.3f} with the null action",
             # charts=(Chart(…),), galleries=(Gallery(…),): the core draws them, here and in the report
         )
