@@ -26,7 +26,7 @@ def load(run: str | Path, device: str = "auto", checkpoint: str | None = None) -
         checkpoint: ``step_N`` in place of the newest.
 
     Raises:
-        UserError: ``run`` is no run, or has no readable checkpoint.
+        UserError: ``run`` is not a run, or has no readable checkpoint.
     """
     from iwm_core.model.loading import load_run
 
@@ -42,7 +42,7 @@ def measured(run: str | Path) -> "list[Measured]":
         run: the run's directory.
 
     Raises:
-        UserError: ``run`` is no run, or a file of it is damaged.
+        UserError: ``run`` is not a run, or a file of it is damaged.
     """
     from iwm_core.evaluation.measured import read_results
     from iwm_core.interfaces.errors import UserError

@@ -76,7 +76,7 @@ def rejoined(words: list[str]) -> str:
 
 
 def meaning(word: str, before: str, after: str) -> str:
-    """What a word that is no override was meant to be, as far as that is plain."""
+    """What a word that is not an override was meant to be, as far as that is plain."""
     bare = word.lstrip("-")
     if before.endswith("=") and bare:  # train.steps= 3
         return shlex.quote(f"{before}{bare}")

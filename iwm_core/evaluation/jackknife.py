@@ -1,4 +1,4 @@
-"""Confidence intervals of what is no mean over images: ranks, spreads, variances.
+"""Confidence intervals of what is not a mean over images: ranks, spreads, variances.
 
 Decisions:
 - A bootstrap resample lacks a third of the images and repeats others, and repeats span no new direction: ranks of resamples lie below

@@ -59,7 +59,7 @@ class Metric(NamedTuple):
 
     @staticmethod
     def constant(value: float, n: int) -> "Metric":
-        """What is no estimate."""
+        """What is not an estimate."""
         return Metric(value, value, value, n, exact=True)
 
     def against(self, **controls: "Metric") -> "Metric":
@@ -120,7 +120,7 @@ class Row(NamedTuple):
         images: in [0, 1], one under each heading; of a result that is read back, their files.
         numbers: drawn with bars on a scale of -1 to 1, such as an action's by ``name.label``.
         verdict: a few words on how it went.
-        right: whether it went well, shown as a tick or a cross; None where that is no question.
+        right: whether it went well, shown as a tick or a cross; None where that is not asked.
     """
 
     images: "tuple[Image, ...]"

@@ -207,7 +207,7 @@ def floats(given: Any, shape: tuple[int | None, ...], device: torch.device, take
     """A tensor as models take it, float32 on their device: all that they are given goes through here. None in ``shape`` is any length.
 
     Raises:
-        ValueError: it is no dense tensor of finite floats of this shape, as ``taken`` says in words; ``how`` integers become that.
+        ValueError: it is not a dense tensor of finite floats of this shape, as ``taken`` says in words; ``how`` integers become that.
     """
     found = str(getattr(given, "dtype", "")).removeprefix("torch.")
     if not isinstance(given, Tensor):

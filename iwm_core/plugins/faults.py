@@ -62,11 +62,12 @@ def component_fault(kind: ComponentKind, component: Any) -> str | None:
     label = getattr(component, "__name__", None) or repr(component)
     name = getattr(component, "name", None)
     if not isinstance(component, type):
-        return f"{component!r} is no class; give the class itself, as in [Gamma]"
+        return f"{component!r} is not a class; give the class itself, as in [Gamma]"
     if not (is_dataclass(component) and isinstance(name, str)):
-        return f"{label} is no dataclass with a `name`; decorate it with @dataclass(kw_only=True) and set name"
+        return f"{label} is not a dataclass with a `name`; decorate it with @dataclass(kw_only=True) and set name"
     if not issubclass(component, base):
-        return f"{label} is no {base.__name__}; derive it from {kind.base.replace(':', '.')}, or give it from the hook of its own kind"
+        own = kind.base.replace(":", ".")
+        return f"{label} is not a subclass of {base.__name__}; derive it from {own}, or give it from the hook of its own kind"
     if missing := sorted(getattr(component, "__abstractmethods__", ())):
         return f"{label} lacks {', '.join(missing)}, which every {base.__name__} needs; implement {'it' if len(missing) == 1 else 'them'}"
     if name in kind.reserved:
@@ -75,15 +76,15 @@ def component_fault(kind: ComponentKind, component: Any) -> str | None:
 
 
 def fault_of(kind: type) -> Callable[[Any], str | None]:
-    """Tells of what is no instance of a class."""
-    return lambda one: None if isinstance(one, kind) else f"{one!r}, which is no {kind.__name__}"
+    """Tells of what is not an instance of a class."""
+    return lambda one: None if isinstance(one, kind) else f"{one!r}, which is not an instance of {kind.__name__}"
 
 
 def base_of(kind: ComponentKind) -> type:
     """The class that components of a kind derive from; imports it."""
     base = resolve_name(kind.base)
     if not isinstance(base, type):
-        raise TypeError(f"the base of the kind {kind.name!r}, {kind.base}, is no class")
+        raise TypeError(f"the base of the kind {kind.name!r}, {kind.base}, is not a class")
     return base
 
 

@@ -137,7 +137,7 @@ class Plugins:
                 if isinstance(folder, str | Path) and Path(folder).is_dir():
                     found.append((Path(folder), plugin))
                 else:
-                    record(plugin, NotADirectoryError(f"iwm_recipe_dirs gives {str(folder)!r}, which is no folder; is it packaged?"))
+                    record(plugin, NotADirectoryError(f"iwm_recipe_dirs gives {str(folder)!r}, which is not a folder; is it packaged?"))
         return found
 
     def tell(self, hook: str, event: Any) -> None:

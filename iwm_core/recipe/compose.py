@@ -105,7 +105,7 @@ def compose(name: str, overrides: list[str], choices: Choices | None = None) -> 
     except RecursionError as error:
         raise UserError(f"recipe {name!r} ({path}) includes itself; check its defaults and those of the files it names") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"recipe {name!r} ({path}) is no valid YAML in UTF-8: {one_line(error)}") from error
+        raise UserError(f"recipe {name!r} ({path}) is not valid YAML in UTF-8: {one_line(error)}") from error
     OmegaConf.set_struct(config, False)
     config.recipe = name
     notes = prune(config, parsed)

@@ -3,7 +3,7 @@
 Decisions:
 - A recipe that two plugins bring is left out and told; the others work. So is a ready-made choice (``size/cpu``), of which Hydra
   would silently take whichever lies first.
-- Files are read when they are asked for: one that is no YAML hurts nobody else.
+- Files are read when they are asked for: one that is not YAML hurts nobody else.
 """
 
 from dataclasses import dataclass

@@ -35,7 +35,7 @@ def check_name(name: str, what: str) -> None:
         ValueError: it holds something else than letters, digits, ``_``, ``-`` and ``.``, begins with one of the last two, or is long.
     """
     if not NAME.fullmatch(name):
-        raise ValueError(f"{what} {name[:60]!r} is no name: at most 100 letters, digits, _, - and ., not beginning with - or .")
+        raise ValueError(f"{what} {name[:60]!r} is not a name: at most 100 letters, digits, _, - and ., not beginning with - or .")
 
 
 def fitting(value: Any, shape: Any, place: str = "") -> Any:
@@ -49,7 +49,7 @@ def fitting(value: Any, shape: Any, place: str = "") -> Any:
         place: where the value lies, for the message.
 
     Raises:
-        ValueError: it is no such thing.
+        ValueError: it is not such a thing.
     """
     origin, inner = typing.get_origin(shape), typing.get_args(shape)
     if shape is Any:

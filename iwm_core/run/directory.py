@@ -41,7 +41,7 @@ class Run:
             UserError: there is none.
         """
         if not is_run(path):
-            raise UserError(f"{path} is no run: {why_no_run(path)}")
+            raise UserError(f"{path} is not a run: {why_no_run(path)}")
         run = cls(Path(path), checkpoint)
         run.latest()  # where there is no such checkpoint, it is said at once
         return run
@@ -161,7 +161,7 @@ def frozen(config: DictConfig) -> tuple[str, str]:
     """A composed config as the text of ``config.yaml``: plain data, with its format and its checksum; and the checksum.
 
     Raises:
-        UserError: it holds what is no plain data.
+        UserError: it holds what is not plain data.
     """
     text = f"format: {FORMAT}\n{OmegaConf.to_yaml(config, resolve=True)}"
     try:  # its checksum comes first, so that a file cut short has one
@@ -177,7 +177,7 @@ def is_run(path: str | Path) -> bool:
 
 
 def why_no_run(path: str) -> str:
-    """What a path is that is no run, with the words to type where a run is near: it lies above, or below, or elsewhere by this name."""
+    """What a path is that is not a run, with the words to type where a run is near: it lies above, or below, or elsewhere by this name."""
     there = "it is a file" if exists(path) else "it does not exist"
     what = "it has no config.yaml" if os.path.isdir(path) else there  # noqa: PTH112
     above = [folder for folder in Path(path).absolute().parents[:3] if is_run(folder)]

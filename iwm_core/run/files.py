@@ -132,4 +132,4 @@ def refuse_links(*paths: Path) -> None:
         if path.is_symlink():
             raise UserError(f"{path} is a link, and what is written there would land elsewhere; remove it")
         if path.exists() and not (path.is_file() or path.is_dir()):
-            raise UserError(f"{path} is no regular file; remove it")
+            raise UserError(f"{path} is not a regular file; remove it")

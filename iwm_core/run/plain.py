@@ -45,7 +45,7 @@ def plain_yaml(text: str) -> Any:
     """What a YAML text holds: mappings by text, lists, texts, numbers, truth values and nulls.
 
     Raises:
-        ValueError, yaml.YAMLError: it is no YAML, or holds more than that.
+        ValueError, yaml.YAMLError: it is not YAML, or holds more than that.
     """
     depth = 0
     for event in yaml.parse(text, Loader=_Loader):
@@ -70,7 +70,7 @@ def check_plain(content: Any, place: str) -> None:
     if isinstance(content, dict):
         for key, value in content.items():
             if not isinstance(key, str):
-                raise ValueError(f"the key {key!r} is no text")
+                raise ValueError(f"the key {key!r} is not text")
             check_name(key, "the key")
             check_plain(value, f"{place}.{key}".lstrip("."))
     elif isinstance(content, list):

@@ -54,10 +54,12 @@ def open_stored(path: Path, remedy: str = "", most: int | None = None) -> Binary
     except OSError as error:
         linked = error.errno == errno.ELOOP or path.is_symlink()
         odd = error.errno in (errno.ENXIO, errno.ENODEV)  # a socket, a device that is not there
-        problem = "is a link, and none is followed inside a run" if linked else "is no regular file" if odd else None
+        problem = "is a link, and none is followed inside a run" if linked else "is not a regular file" if odd else None
         raise Damaged(path, problem or f"cannot be read ({error.strerror})", remedy) from error
     about = os.fstat(descriptor)
-    problem = None if stat.S_ISREG(about.st_mode) else "is a directory, not a file" if stat.S_ISDIR(about.st_mode) else "is no regular file"
+    problem = (
+        None if stat.S_ISREG(about.st_mode) else "is a directory, not a file" if stat.S_ISDIR(about.st_mode) else "is not a regular file"
+    )
     if most is not None and about.st_size > most:
         problem = problem or f"is larger than the {most >> 20} MiB that such a file may have"
     if problem:
@@ -76,7 +78,7 @@ def read_text(path: Path, remedy: str = "") -> str:
     """A file's text.
 
     Raises:
-        Damaged: see `open_stored`; or it is no UTF-8.
+        Damaged: see `open_stored`; or it is not UTF-8.
     """
     try:
         with open_stored(path, remedy, LARGEST[path.suffix]) as file:

@@ -129,8 +129,8 @@ def test_directory_that_is_no_run_is_left_alone(iwm, tmp_path):
     (tmp_path / "holiday").mkdir()
     (tmp_path / "holiday" / "photo.txt").write_text("x")
     assert_one_line(iwm(*TRAIN, "run=holiday"), "not empty and no run")
-    assert_one_line(iwm("resume", "holiday"), "is no run")
-    assert_one_line(iwm("eval", "holiday"), "is no run")
+    assert_one_line(iwm("resume", "holiday"), "is not a run")
+    assert_one_line(iwm("eval", "holiday"), "is not a run")
     assert_one_line(iwm("resume", "nowhere"), "does not exist")
     assert files(tmp_path / "holiday") == {"photo.txt": b"x"}
 

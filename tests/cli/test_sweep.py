@@ -86,7 +86,7 @@ def test_a_sweep_names_its_runs_as_it_is_told(reports, capsys):
 
     assert reports == {"out/tiny-sweep.html": ["out/s7", "out/s8"]}
     assert guarded(lambda: dispatch([*WORDS[:3], "train.seed=8,9", "run='out/s${train.seed}'"])) == 2, "s8 exists"
-    assert len(reports) == 1, "there is no run of this sweep"
+    assert len(reports) == 1, "there is not a run of this sweep"
 
 
 def test_a_sweep_that_fails_reports_what_is_there(outcomes, reports, capsys):

@@ -185,9 +185,9 @@ def test_loading_leaves_the_global_generator_alone(trained):
 
 
 def test_what_is_no_run(trained, tmp_path):
-    with pytest.raises(UserError, match=r"nowhere is no run: it does not exist"):
+    with pytest.raises(UserError, match=r"nowhere is not a run: it does not exist"):
         iwm_core.load(str(tmp_path / "nowhere"))
-    with pytest.raises(UserError, match=r"is no run: it has no config.yaml"):
+    with pytest.raises(UserError, match=r"is not a run: it has no config.yaml"):
         iwm_core.load(str(tmp_path))
     empty = tmp_path / "begun"
     empty.mkdir()

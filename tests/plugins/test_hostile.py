@@ -129,9 +129,9 @@ def iwm(capsys):
         ({"entry_points": "[iwm]\nbad = iwm_try_bad:hooks\n"}, "AttributeError"),
         ({"hooks": HOOKS.replace("@hookimpl", "")}, "iwm_actions is not a hook without @hookimpl; write @hookimpl above it"),
         ({"hooks": HOOKS.replace("from {module}.gain import Gain", "raise SystemExit")}, "SystemExit; repair it"),
-        ({"hooks": HOOKS.replace("actions", "target_selectors")}, "Gain is no TargetSelector"),
+        ({"hooks": HOOKS.replace("actions", "target_selectors")}, "Gain is not a subclass of TargetSelector"),
         ({"gain__py": GAIN.replace("def encode", "def code")}, "Gain lacks encode"),
-        ({"hooks": HOOKS + DIRS}, "recipes', which is no folder; is it packaged?"),
+        ({"hooks": HOOKS + DIRS}, "recipes', which is not a folder; is it packaged?"),
         ({"hooks": HOOKS + DIRS.replace("[Path(__file__).parent / 'recipes']", "[3]")}, "iwm_recipe_dirs gives '3'"),
     ],
 )

@@ -110,8 +110,8 @@ class Unnamed(tiny_plugin.Gain):
     ("given", "cause"),
     [
         (lambda: None, "iwm_actions returned nothing"),
-        (lambda: [Unnamed], "no dataclass with a `name`"),
-        (lambda: ["Gain"], "'Gain' is no class"),
+        (lambda: [Unnamed], "is not a dataclass with a `name`"),
+        (lambda: ["Gain"], "'Gain' is not a class"),
     ],
     ids=["return forgotten", "no name", "no class"],
 )

@@ -153,7 +153,7 @@ def test_a_key_that_leads_out_of_the_run_is_refused_where_a_recipe_is_thawed(iwm
     if group not in config:
         config |= {"kind": "tuning", "world_model": {}, "protocol": {"name": "probe"}, "tasks": {}, "heads": {}}
     config[group] = {"../../x": {"name": "any"}}
-    with pytest.raises(UserError, match=rf"{group}: '\.\./\.\./x' is no name"):
+    with pytest.raises(UserError, match=rf"{group}: '\.\./\.\./x' is not a name"):
         thaw_plain(
             {key: value for key, value in config.items() if key not in ("format", "checksum", "encoder", "predictor", "targets", "data")}
         )

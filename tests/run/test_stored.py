@@ -60,7 +60,7 @@ def test_records_become_instances(tmp_path):
         ({"step": 1, "points": {"0": 1}}, Told, "points is a mapping, not a list"),
         ([{}], tuple[Path, ...], "[0] is a mapping, not a text"),
         ({"kind": "c"}, Kept, "kind is a text, not one of a, b"),
-        ({"kind": "a", "by_name": {"../x": 1}}, Kept, "the key '../x' is no name"),
+        ({"kind": "a", "by_name": {"../x": 1}}, Kept, "the key '../x' is not a name"),
         (None, str, "it is null, not a text"),
         (10**400, float, "it is an integer, not a number"),
         ("x", int | None, "it is a text, not an integer"),

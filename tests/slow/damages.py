@@ -120,7 +120,7 @@ class Table:
             for path in {*after, *reference} - untouched
             if after.get(path) != reference.get(path) and not TIMED.fullmatch(path) and not path.startswith(f"{told}.damaged")
         }
-        lacks = rf"(is no run: it has|holds other things, and) no {re.escape(target.name)}"
+        lacks = rf"(is not a run: it has|holds other things, and) no {re.escape(target.name)}"
         folder = re.compile(rf"{target.parent.name} ({lacks}|holds a comparison of )")
         named = [line for line in found.errors if told in line or folder.search(line)]
         letter = judged(found, named, before != after, differing, kept)

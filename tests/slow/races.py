@@ -79,7 +79,7 @@ class Races:
 
     def train_resume(self, name: str) -> list[str]:
         ended = self.both([*TRAIN, f"run={name}"], ["resume", name], 1.5)
-        early = ("is no run: it does not exist", "is no run: it has no config.yaml")
+        early = ("is not a run: it does not exist", "is not a run: it has no config.yaml")
         return self.refused(name, *ended, also=early) + faults(self.folder / name, self.folder / "whole")
 
     def resume_resume(self, name: str) -> list[str]:

@@ -10,7 +10,7 @@ Decisions:
   often hold 12; for floats also 1, and a little overshoot is clipped.
   Values outside these ranges have no known white: such an image is corrupt rather than guessed.
 - A file may declare any size in a few bytes, so images above `MOST_PIXELS` are refused before memory is taken for them; so are files above
-  `MOST_BYTES`, and what is no regular file is not waited for.
+  `MOST_BYTES`, and what is not a regular file is not waited for.
 - Pillow's warnings concern its own callers and are kept quiet. Python's warning filters belong to the process: decode in processes,
   not in threads at once.
 """

@@ -96,9 +96,14 @@ LATER = "\n@hookimpl\ndef iwm_recipe_dirs():\n    return ['nowhere']\n"
         ({"hooks": HOOKS.replace("return [Gain]", "pass")}, "hook", "bad.iwm_actions", ("returned nothing",)),
         ({"hooks": HOOKS.replace("return [Gain]", "return []")}, "hook", "bad.iwm_actions", ("returns no classes",)),
         ({"hooks": HOOKS.replace("return [Gain]", "return Gain")}, "hook", "bad.iwm_actions", ("it must return a list",)),
-        ({"hooks": HOOKS.replace("[Gain]", "[Gain()]")}, "hook", "bad.iwm_actions", ("is no class", "[Gamma]")),
-        ({"hooks": HOOKS.replace("[Gain]", "[int]")}, "hook", "bad.iwm_actions", ("int is no dataclass with a `name`",)),
-        ({"hooks": HOOKS.replace("actions", "encoders")}, "hook", "bad.iwm_encoders", ("Gain is no EncoderComponent", "derive it from")),
+        ({"hooks": HOOKS.replace("[Gain]", "[Gain()]")}, "hook", "bad.iwm_actions", ("is not a class", "[Gamma]")),
+        ({"hooks": HOOKS.replace("[Gain]", "[int]")}, "hook", "bad.iwm_actions", ("int is not a dataclass with a `name`",)),
+        (
+            {"hooks": HOOKS.replace("actions", "encoders")},
+            "hook",
+            "bad.iwm_encoders",
+            ("Gain is not a subclass of EncoderComponent", "derive it from"),
+        ),
         (
             {"hooks": HOOKS.replace("actions", "heads")},
             "hooks",
@@ -198,7 +203,7 @@ def test_recipes_compose(site, check, light):
     assert "gian" in problems["lost"]
     assert "begin it with a comment" in problems["mute"]
     assert "latin.yaml" in problems["latin"]
-    assert "no valid YAML" in problems["size/mine"]
+    assert "not valid YAML" in problems["size/mine"]
     assert "given by both iwm-try-more and iwm-try-recipes" in problems["size/own"]
     assert all("\n" not in problem for problem in problems.values())
 

@@ -76,7 +76,7 @@ def read_run(path: Path, label: str) -> RunRecord:
     """
     config_file = path / "config.yaml"
     if not is_run(path):
-        raise UserError(f"{path} is no run: {why_no_run(str(path))}")
+        raise UserError(f"{path} is not a run: {why_no_run(str(path))}")
     config, text = read_config(config_file), read_text(config_file)
 
     measured, problems = read_results(path, config)

@@ -48,7 +48,7 @@ def test_a_mistake_is_told_in_one_line(outside, capsys, words, told):
 
 
 def test_what_cannot_be_compared_is_told_in_one_line(outside, capsys):
-    assert "runs/none is no run: it does not exist" in refused(capsys, run="runs/none")
+    assert "runs/none is not a run: it does not exist" in refused(capsys, run="runs/none")
     write_tuned("runs/tuned", {"shape": 0.5})
     assert "runs/tuned is tuned already" in refused(capsys, run="runs/tuned")
     write_world_model("runs/new")

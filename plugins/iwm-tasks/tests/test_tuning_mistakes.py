@@ -129,7 +129,7 @@ def test_recipes_and_runs_that_do_not_fit_each_other(iwm, worlds, capsys):
     assert_one_line(iwm("tune", world, "recipe=tiny"), "'tiny' trains a world model", "iwm train recipe=tiny", "tune/predictor")
     for words in ([], ["data=taught"], ["-m", "train.seed=0,1", "data=taught"]):
         assert_one_line(iwm("train", "recipe=tune/predictor", *words), "iwm tune RUN recipe=tune/predictor")
-    assert_one_line(iwm("tune", "nowhere", "recipe=tune/predictor"), "nowhere is no run: it does not exist")
+    assert_one_line(iwm("tune", "nowhere", "recipe=tune/predictor"), "nowhere is not a run: it does not exist")
     assert_one_line(iwm("tune", world, "recipe=tune/predicter"), "did you mean recipe=tune/predictor?")
     assert_one_line(iwm("tune", world), "recipe=NAME")
     assert_one_line(iwm("tune", "recipe=tune/predictor"), "say which run, before all else: iwm tune RUN")
