@@ -49,7 +49,7 @@ WORDS = '"name": "c", "title": "t", "x": "x", "y": "y", "about": "a", '
     [
         ('{"metrics": {', "Expecting"),
         ('{"step": 6, "metrics": {}, "charts": [{"name": "c", "kind": "bars", "series": []}]}', "it lacks chart.title"),
-        ('{"step": 6, "metrics": {}, "charts": [{' + WORDS.replace('"c"', '"../c"') + '"kind": "bars", "series": []}]}', "is no name"),
+        ('{"step": 6, "metrics": {}, "charts": [{' + WORDS.replace('"c"', '"../c"') + '"kind": "bars", "series": []}]}', "is not a name"),
         ("[]", "it is a list, not a mapping"),
         ('{"step": 6}', "it lacks 'metrics'"),
         ('{"step": 6, "metrics": {"x": {"value": 1}}}', "it lacks metrics.x.low"),
