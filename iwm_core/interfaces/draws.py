@@ -120,7 +120,7 @@ class Draws:
             made = philox((block, low[part], epoch[part], high[part]), (self.seed, stream_key(self.name)))
             for place, word in enumerate(made):
                 words[part, :, place] = word
-        return words.reshape(len(self), -1)[:, :n]
+        return words.reshape(len(self), 4 * block.size)[:, :n]
 
     @functools.cached_property
     def _samples(self) -> list[np.ndarray]:
