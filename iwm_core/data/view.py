@@ -47,7 +47,7 @@ def random_boxes(draws: Draws, sizes: Int[Tensor, "b 2"], view: View) -> tuple[I
 @functools.cache
 def logarithms(*bounds: float) -> list[float]:
     """The logarithms of numbers of a recipe, as float32 has them."""
-    return torch.tensor(bounds, device="cpu").log().tolist()
+    return [torch.tensor(bound, device="cpu").log().item() for bound in bounds]
 
 
 def centre_boxes(sizes: Int[Tensor, "b 2"]) -> Int[Tensor, "b 4"]:

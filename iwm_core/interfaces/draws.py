@@ -88,8 +88,18 @@ class Draws:
 
     @property
     def on_host(self) -> bool:
-        """Whether numpy draws: the samples are numbered by true tensors of the host, and torch traces nothing."""
-        return self.index.is_cpu and type(self.index) is Tensor and not torch.compiler.is_compiling()
+        """Whether numpy draws: the samples are numbered on the host, and torch neither traces nor fakes."""
+        return not torch.compiler.is_compiling() and self._samples is not None
+
+    @functools.cached_property
+    def _samples(self) -> list[np.ndarray] | None:
+        """The words of the counter that tell samples apart, [b 1], where numpy can see them; streams share them."""
+        index = self.index.detach() if self.index.is_cpu else None
+        if type(index) is not Tensor:  # of a device, or a fake, as all are that are made while torch fakes
+            return None
+        epoch = self.epoch.cpu().numpy().reshape(-1, 1) if isinstance(self.epoch, Tensor) else np.full((1, 1), self.epoch, np.int64)
+        numbers = index.numpy()[:, None]
+        return [np.broadcast_to(word & MASK32, numbers.shape) for word in (numbers, epoch, numbers >> 32)]
 
     def bits(self, n: int) -> Int[Tensor, "b n"]:
         """``n`` words of 32 random bits a sample."""
@@ -113,6 +123,7 @@ class Draws:
 
     def _array(self, n: int) -> np.ndarray:
         """`bits`, made on the host."""
+        assert self._samples is not None, "asked for on the host alone"
         block, (low, epoch, high) = np.arange(*self._blocks(n), dtype=np.int64)[None], self._samples
         words, rows = np.empty((len(self), block.size, 4), np.int64), max(1, AT_ONCE // max(1, block.size))
         for start in range(0, len(self), rows):
@@ -121,13 +132,6 @@ class Draws:
             for place, word in enumerate(made):
                 words[part, :, place] = word
         return words.reshape(len(self), 4 * block.size)[:, :n]
-
-    @functools.cached_property
-    def _samples(self) -> list[np.ndarray]:
-        """The words of the counter that tell samples apart, [b 1]; streams share them."""
-        index = self.index.numpy()[:, None]
-        epoch = self.epoch.cpu().numpy().reshape(-1, 1) if isinstance(self.epoch, Tensor) else np.full((1, 1), self.epoch, np.int64)
-        return [np.broadcast_to(word & MASK32, index.shape) for word in (index, epoch, index >> 32)]
 
     def _unit(self, n: int) -> Tensor | np.ndarray:
         """Uniform in [0, 1), float32 [b n]."""

@@ -87,6 +87,17 @@ def test_a_selector_waits_at_most_once_a_run(component):
         assert [part.shape for part in where] == [part.shape for part in expected]
 
 
+def test_numbers_of_the_host_are_fakes_among_fakes():
+    """numpy would read the memory that a fake does not have."""
+    selector = load_plugins().component("target_selector", "multiblock")()
+    expected = selector.select(Draws(0, 0, torch.arange(BATCH)), GRID)
+    index = torch.arange(BATCH)
+    with NoWaits():
+        for numbers in (index, torch.arange(BATCH)):
+            assert Draws(3, 2, numbers).uniform(2).shape == (BATCH, 2)
+            assert [part.shape for part in selector.select(Draws(0, 0, numbers), GRID)] == [part.shape for part in expected]
+
+
 @pytest.mark.parametrize("component", installed("predictor"))
 def test_the_model_never_waits(component):
     selector = load_plugins().component("target_selector", "multiblock")()

@@ -132,7 +132,7 @@ def random_subset(rank: Int[Tensor, "*s n"], bits: Int[Tensor, "*s n"], count: i
 
 def in_order(numbers: Int[Tensor, "*s n"]) -> Int[Tensor, "*s n"]:
     """Each row sorted, in place on the host: there by numpy, ten times as fast."""
-    if numbers.is_cpu and not torch.compiler.is_compiling():
+    if numbers.is_cpu and type(numbers) is Tensor and not torch.compiler.is_compiling():
         numbers.numpy().sort(axis=-1)
         return numbers
     return numbers.sort(dim=-1).values
