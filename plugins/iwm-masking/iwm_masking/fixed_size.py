@@ -99,8 +99,8 @@ def union(blocks: Int[Tensor, "b r m w"]) -> Int[Tensor, "b r w"]:
 
 def offers(layouts: Int[Tensor, "b r g w"]) -> tuple[Int[Tensor, "b r"], Int[Tensor, "b r"]]:
     """Patches in the smallest target group, and in the context."""
-    count = sizes(layouts)
-    return count[..., :-1].amin(-1), count[..., -1]
+    *groups, context = sizes(layouts).unbind(-1)
+    return functools.reduce(torch.minimum, groups), context
 
 
 def first_fitting(layouts: Int[Tensor, "b r g w"], t: int, k: int) -> Int[Tensor, "b g w"]:
