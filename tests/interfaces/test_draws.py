@@ -5,7 +5,6 @@ Statistical tests use fixed seeds, so they give the same verdict every time; thr
 
 import itertools
 
-import jaxtyping
 import numpy as np
 import pytest
 import torch
@@ -185,15 +184,3 @@ def test_what_is_drawn_in_several_pieces_is_drawn_alike(monkeypatch):
     host = draws(n).bits(count)
     monkeypatch.setattr(Draws, "on_host", False)
     assert torch.equal(draws(n).bits(count), host)
-
-
-def test_draws_compile_as_one_graph(monkeypatch):
-    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)  # the shape checks of a test run cannot be compiled
-
-    def step(index):
-        numbers = Draws(7, 3, index, "a").stream("b")
-        return numbers.uniform(5), numbers.bernoulli(0.5), numbers.integers(9, 2)
-
-    compiled = torch.compile(step, fullgraph=True, backend="eager")
-    for one, two in zip(compiled(torch.arange(6)), step(torch.arange(6)), strict=True):
-        assert torch.equal(one, two)
