@@ -4,6 +4,7 @@ Decisions:
 - ``cache: none``: workers decode, crop and flip, and send uint8. ``ram`` and ``device``: all images are decoded once
   (`iwm_core.data.cache`), and crops are made on the device for a whole batch at once.
 - What a GPU needs from the host is copied from pinned memory, without waiting: the time that a batch takes to come is the data's own.
+- Random numbers are the host's (`Draws`): a batch tells its samples' numbers there, and boxes are the same to the pixel on every device.
 """
 
 from collections.abc import Iterator, Sequence
@@ -30,6 +31,7 @@ class Batch(NamedTuple):
         images: bytes as a worker sends them, in [0, 1] on the device.
         target: the second images of pairs, cropped and flipped as the first; None where images come singly.
         action: the observed actions of pairs.
+        index: the samples' numbers; they stay on the host.
     """
 
     images: Shaped[Tensor, "b 3 s s"]
@@ -66,6 +68,11 @@ def on_device(batch: Any, device: torch.device) -> Any:
     return batch._replace(**{name: side.float().div_(255) for name, side in pixels.items() if side is not None})
 
 
+def sent(part: Tensor, device: torch.device) -> Tensor:
+    """A tensor of the host on a device, which the host does not wait for."""
+    return part if device.type == "cpu" else (part if device.type in OF_THE_HOST else part.pin_memory()).to(device, non_blocking=True)
+
+
 class DecodedViews:
     """What a worker makes of a `Slice`: decoded, cropped and flipped images of ``size`` pixels a side; ``seed`` is the run's."""
 
@@ -86,18 +93,18 @@ class CachedViews:
         assert cache.side is not None, "kept for crops of a whole batch"
         self.cache, self.view, self.size, self.seed, self.device = cache, view, size, seed, device
         self.shown = cache.readable()
-        sizes = cache.sizes[self.shown]
-        self.sizes, self.actions = sizes.to(device), cache.actions[self.shown].to(device)
-        self.scale = (torch.tensor(cache.side) / sizes).to(device)
+        self.sizes, self.actions = cache.sizes[self.shown], cache.actions[self.shown]
+        self.scale = torch.tensor(cache.side) / self.sizes
 
     def __call__(self, slices: Iterator[Slice]) -> Iterator[Batch]:
         for part in slices:
-            index = (part.index.pin_memory() if self.device.type not in OF_THE_HOST else part.index).to(self.device, non_blocking=True)
+            index, device = part.index, self.device
             boxes, flips = random_boxes(Draws(self.seed, part.epoch, index), self.sizes[index], self.view)
-            kept = self.gathered([self.shown[i] for i in part.index.tolist()]).flatten(1, 2).float().div_(255)
-            views = crop_resize(kept, boxes * self.scale[index].repeat(1, 2), self.size).clamp_(0, 1)
-            sides = flip(views, flips).unflatten(1, (-1, 3)).unbind(1)
             action = mirror_actions(self.actions[index], flips, self.cache.observed)
+            boxes, flips, action = (sent(one, device) for one in (boxes * self.scale[index].repeat(1, 2), flips, action))
+            kept = self.gathered([self.shown[i] for i in index.tolist()]).flatten(1, 2).float().div_(255)
+            views = crop_resize(kept, boxes, self.size).clamp_(0, 1)
+            sides = flip(views, flips).unflatten(1, (-1, 3)).unbind(1)
             yield Batch(sides[0], sides[1] if self.cache.observed else None, action, index, part.epoch, [])
 
     def gathered(self, places: list[int]) -> UInt8[Tensor, "b m 3 h w"]:

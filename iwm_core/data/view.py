@@ -9,6 +9,7 @@ Decisions:
   the value of the pixel that its centre lies in.
 """
 
+import functools
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TypeVar
@@ -30,20 +31,23 @@ def random_boxes(draws: Draws, sizes: Int[Tensor, "b 2"], view: View) -> tuple[I
     """Boxes (top, left, height, width in pixels) and whether to flip, for images of ``sizes`` (height, width)."""
     draws = draws.stream("view")
     share = draws.uniform(TRIES, *view.scale)
-    low, high = (torch.tensor(bound).log().item() for bound in view.ratio)
-    ratio = draws.uniform(TRIES, low, high).exp()
+    ratio = draws.uniform(TRIES, *logarithms(*view.ratio)).exp()
     place = draws.uniform(2)
     flips = draws.bernoulli(view.flip)[:, 0]
-    height, width = sizes[:, :1], sizes[:, 1:]
-    area = share * (height * width)
-    h, w = (area / ratio).sqrt().round().long().clamp(min=1), (area * ratio).sqrt().round().long().clamp(min=1)
-    fits = (h <= height) & (w <= width)
+    area = share * sizes.prod(dim=1, keepdim=True)
+    sides = torch.stack([area / ratio, area * ratio], dim=1).sqrt_().round_().long().clamp_(min=1)
+    fits = (sides <= sizes[:, :, None]).all(dim=1)
     fits[:, -1] = True
-    first = fits.int().argmax(dim=1, keepdim=True)
-    h, w = h.gather(1, first).minimum(height), w.gather(1, first).minimum(width)
-    top = (place[:, :1] * (height - h + 1)).long()
-    left = (place[:, 1:] * (width - w + 1)).long()
-    return torch.cat([top, left, h, w], dim=1), flips
+    first = fits.int().argmax(dim=1).view(-1, 1, 1).expand(-1, 2, 1)
+    sides = sides.gather(2, first)[:, :, 0].minimum(sizes)
+    corner = (place * (sizes - sides + 1)).long()
+    return torch.cat([corner, sides], dim=1), flips
+
+
+@functools.cache
+def logarithms(*bounds: float) -> list[float]:
+    """The logarithms of numbers of a recipe, as float32 has them."""
+    return [torch.tensor(bound, device="cpu").log().item() for bound in bounds]
 
 
 def centre_boxes(sizes: Int[Tensor, "b 2"]) -> Int[Tensor, "b 4"]:

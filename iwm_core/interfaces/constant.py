@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -16,5 +17,7 @@ def constant(values: Numbers, device: torch.device) -> Float[Tensor, "..."]:
         values: numbers, or rows of them, as lists or tuples.
         device: such as ``images.device`` or ``draws.device``.
     """
+    if device.type == "cpu" and not torch.compiler.is_compiling():
+        return torch.as_tensor(np.array(values, np.float32))
     rows = [constant(v, device) if isinstance(v, Sequence) else torch.full((), float(v), dtype=torch.float, device=device) for v in values]
     return torch.stack(rows) if rows else torch.empty(0, dtype=torch.float, device=device)

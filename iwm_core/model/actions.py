@@ -1,5 +1,8 @@
 """A recipe's actions in their order, and the pair of views that a training step needs (PAPER §2, §4)."""
 
+import itertools
+from collections.abc import Sequence
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -75,19 +78,19 @@ class ActionSequence(Transformation):
         return ActionParams(params.source, torch.cat([action, params.target[:, action.shape[1] :]], dim=1))
 
     def apply(self, images: Float[Tensor, "b 3 h w"], params: Float[Tensor, "b p"]) -> Float[Tensor, "b 3 h2 w2"]:
-        for action, part in self._split(params):
+        for action, part in zip(self.parts.values(), self._split(params), strict=True):
             images = action.apply(images, part)
         return images
 
     def apply_target(self, images: Float[Tensor, "b 3 h w"], params: Float[Tensor, "b p"]) -> Float[Tensor, "b 3 h2 w2"]:
-        for action, part in self._split(params):
+        for action, part in zip(self.parts.values(), self._split(params), strict=True):
             images = action.apply_target(images, part)
         return images
 
     def encode(self, source: Float[Tensor, "b p"], target: Float[Tensor, "b p"]) -> Float[Tensor, "b a"]:
         told = [source[:, :0]]
         sides = source.new_ones(len(source), 1)  # -1 where a later action mirrors the source
-        for (action, s), (_, t) in reversed(list(zip(self._split(source), self._split(target), strict=True))):
+        for action, s, t in reversed(list(zip(self.parts.values(), self._split(source), self._split(target), strict=True))):
             numbers = action.encode(s, t)
             if action.mirror:
                 factors = constant(action.mirror, source.device)
@@ -110,17 +113,32 @@ class ActionSequence(Transformation):
         ``source_from="target"``: the source from the target, so that the action undoes the source's parameters (the main text's).
         ``observed``: the second images of pairs, from which the targets are made; only with ``source_from="view"``.
         """
+        if source_from == "view" and observed is None:
+            return Views(*self._both(images, params), self.encode(params.source, params.target))
         target = self.apply_target(images if observed is None else observed, params.target)
         if source_from == "target":
             return Views(self.apply(target, params.source), target, self.encode(params.source, self.rest(len(images), images.device)))
         return Views(self.apply(images, params.source), target, self.encode(params.source, params.target))
 
+    def _both(self, images: Float[Tensor, "b 3 h w"], params: ActionParams) -> tuple[Tensor, Tensor]:
+        """Source and target of the same images. The actions that come first, and change both sides, are applied to both at once."""
+        steps = list(zip(self.parts.values(), self._split(params.source), self._split(params.target), strict=True))
+        alike = list(itertools.takewhile(lambda step: step[0].changes_target and type(step[0]).apply_target is Action.apply_target, steps))
+        sides = images.repeat(2, 1, 1, 1) if alike else images
+        for action, source, target in alike:
+            sides = action.apply(sides, torch.cat([source, target]))
+        source, target = sides.chunk(2) if alike else (images, images)
+        for action, of_source, of_target in steps[len(alike) :]:
+            source, target = action.apply(source, of_source), action.apply_target(target, of_target)
+        return source, target
+
     def rest(self, b: int, device: torch.device) -> Float[Tensor, "b p"]:
         """The identity's parameters for a batch."""
         return constant(self.identity_values, device).expand(b, -1)
 
-    def _split(self, params: Float[Tensor, "b p"]) -> list[tuple[Action, Tensor]]:
-        return list(zip(self.parts.values(), params.split(self.sizes, dim=1), strict=True)) if self.parts else []
+    def _split(self, params: Float[Tensor, "b p"]) -> Sequence[Float[Tensor, "b _"]]:
+        """Each action's own."""
+        return params.split(self.sizes, dim=1) if self.parts else ()
 
 
 def recipe_actions(recipe: Recipe) -> ActionSequence:

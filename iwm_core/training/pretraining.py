@@ -1,5 +1,8 @@
 """Pretraining, one step read top to bottom: an image world model learns to predict what actions do to images (DESIGN §6).
 
+Parameters and targets are drawn on the host, where batches keep their samples' numbers: a pure function of these costs no launch on the
+device, and is the same to the bit for every device. They are sent there without waiting, while the device still works on the step before.
+
 A step is `learn`, in which `Pass` stands for teacher, student, predictor and loss, and the body of the loop in `train`. What every training
 does around its steps, such as logs and checkpoints, is `iwm_core.training.loop`.
 """
@@ -13,10 +16,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from iwm_core.data.loader import Batch
+from iwm_core.data.loader import Batch, sent
 from iwm_core.data.training import TrainingData
 from iwm_core.evaluation.evaluate import evaluate_in_training
-from iwm_core.interfaces import Draws, Targets, Views
+from iwm_core.interfaces import ActionParams, Draws, Targets, Views
 from iwm_core.interfaces.errors import UserError
 from iwm_core.model.actions import recipe_actions
 from iwm_core.model.world_model import ImageWorldModel, build_model
@@ -96,9 +99,10 @@ def train(run: Run, recipe: Recipe, checkpoint: Path | None, display: Display) -
 
         def learn(batch: Batch) -> Outcome:
             draws = Draws(settings.seed, batch.epoch, batch.index)
-            params = actions.observe(actions.sample(draws.stream("actions")), batch.action)
+            drawn = actions.sample(draws.stream("actions")), select(recipe, draws, model.student.grid)
+            source, target, *indices = (sent(part, accelerator.device) for parts in drawn for part in parts)
+            where, params = Targets(*indices), actions.observe(ActionParams(source, target), batch.action)
             views = make_views(batch.images, params, recipe.view.source_from, batch.target)
-            where = select(recipe, draws, model.student.grid)
             return Outcome(batch, views, where, predict(views, where))
 
         for step in loop.steps():

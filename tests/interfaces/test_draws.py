@@ -8,9 +8,11 @@ import itertools
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy import stats
 
-from iwm_core.interfaces.draws import Draws, philox
+from iwm_core.interfaces.draws import AT_ONCE, Draws, philox
 
 ALPHA = 1e-3
 
@@ -34,6 +36,7 @@ def words(values: list[int]) -> tuple[torch.Tensor, ...]:
 )
 def test_philox_gives_its_published_answers(counter, key, expected):
     assert [w.item() for w in philox(words(counter), key)] == expected
+    assert [w.item() for w in philox(tuple(w.numpy() for w in words(counter)), key)] == expected
 
 
 def draws(n: int = 4096, seed: int = 7, epoch: int = 0, name: str = "") -> Draws:
@@ -141,3 +144,43 @@ def test_seed_out_of_range(seed):
 def test_index_beyond_32_bits_is_its_own_sample():
     low, high = Draws(0, 0, torch.tensor([5])), Draws(0, 0, torch.tensor([5 + 2**32]))
     assert not torch.equal(low.uniform(4), high.uniform(4))
+
+
+METHODS = [("bits",), ("uniform",), ("uniform", -2.0, 0.3), ("normal",), ("bernoulli", 0.3), ("integers", 1000), ("permutation",)]
+
+
+def made(draws: Draws, calls: list[tuple[tuple, int]]) -> list[torch.Tensor]:
+    """What a sequence of calls gives; a probability and a bound come before the count."""
+    found = []
+    for (method, *options), n in calls:
+        first = method in ("bernoulli", "integers")
+        found.append(getattr(draws, method)(*options, n) if first else getattr(draws, method)(n, *options))
+    return [*found, draws.stream("own").uniform(3)]
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    index=st.lists(st.integers(0, 2**62), min_size=0, max_size=6),
+    epoch=st.integers(0, 2**40),
+    own=st.booleans(),
+    calls=st.lists(st.tuples(st.sampled_from(METHODS), st.integers(1, 40)), min_size=1, max_size=4),
+)
+def test_the_host_draws_what_a_device_draws(seed, index, epoch, own, calls):
+    """numpy on the host, tensors elsewhere: the same bits, whatever is asked for in whatever order."""
+    numbers = torch.tensor(index, dtype=torch.int64)
+    epochs = epoch + torch.arange(len(numbers)) if own else epoch
+    host = made(Draws(seed, epochs, numbers, "a"), calls)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Draws, "on_host", False)
+        device = made(Draws(seed, epochs, numbers, "a"), calls)
+    for one, two in zip(host, device, strict=True):
+        assert one.dtype == two.dtype
+        assert torch.equal(one, two)
+
+
+def test_what_is_drawn_in_several_pieces_is_drawn_alike(monkeypatch):
+    n, count = 500, 4 * (AT_ONCE // 500) * 3 + 5
+    host = draws(n).bits(count)
+    monkeypatch.setattr(Draws, "on_host", False)
+    assert torch.equal(draws(n).bits(count), host)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 import torch
-from iwm_devkit.actions import check_transformation
+from iwm_devkit.actions import check_transformation, smooth_images
 from iwm_vit.encoder import TimmViT
 from iwm_vit.predictors.feature import Feature
 from tiny_plugin import Gain
@@ -12,6 +12,7 @@ from tiny_plugin import Gain
 from iwm_core.interfaces import Action, ActionParams, Draws, Targets, Views, option
 from iwm_core.model.actions import ActionSequence
 from iwm_core.model.world_model import ImageWorldModel
+from iwm_core.plugins.loader import load_plugins
 from iwm_core.training.pretraining import Pass
 
 B = 3
@@ -160,6 +161,31 @@ def test_views_from_the_shared_view():
     assert torch.equal(views.source, actions.apply(IMAGES, params.source))
     assert torch.equal(views.target, Gain().apply(IMAGES, params.target[:, :1]))
     assert torch.equal(views.action, actions.encode(params.source, params.target))
+
+
+ALL = ("crop", "flip", "jitter", "grayscale", "blur", "solarize")
+
+
+@pytest.mark.parametrize("names", [ALL, ALL[2:], ("grayscale", "jitter"), ("blur",), ("jitter", "solarize", "flip")], ids=",".join)
+def test_both_sides_at_once_are_each_side_alone(names):
+    """Those that come first and change both sides are applied to both at once, those after them to each."""
+    actions = ActionSequence({name: load_plugins().component("action", name)() for name in names})
+    draws = Draws(2, 0, torch.arange(12))
+    images, params = smooth_images(12, 20), actions.sample(draws)
+    views = actions.views(images, params, "view")
+    torch.testing.assert_close(views.source, actions.apply(images, params.source), atol=1e-6, rtol=0)
+    torch.testing.assert_close(views.target, actions.apply_target(images, params.target), atol=1e-6, rtol=0)
+    assert not torch.equal(views.source, views.target)
+
+
+def test_an_action_with_a_way_of_its_own_with_targets_keeps_it():
+    class Lifted(Gain):
+        def apply_target(self, images, params):
+            return (images / 2).clamp(0, 1)
+
+    actions = ActionSequence({"lifted": Lifted()})
+    views = actions.views(IMAGES, actions.sample(DRAWS), "view")
+    assert torch.equal(views.target, IMAGES / 2)
 
 
 def test_an_action_that_never_changes_targets_is_skipped_there():

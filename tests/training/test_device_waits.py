@@ -87,6 +87,17 @@ def test_a_selector_waits_at_most_once_a_run(component):
         assert [part.shape for part in where] == [part.shape for part in expected]
 
 
+def test_numbers_of_the_host_are_fakes_among_fakes():
+    """numpy would read the memory that a fake does not have."""
+    selector = load_plugins().component("target_selector", "multiblock")()
+    expected = selector.select(Draws(0, 0, torch.arange(BATCH)), GRID)
+    index = torch.arange(BATCH)
+    with NoWaits():
+        for numbers in (index, torch.arange(BATCH)):
+            assert Draws(3, 2, numbers).uniform(2).shape == (BATCH, 2)
+            assert [part.shape for part in selector.select(Draws(0, 0, numbers), GRID)] == [part.shape for part in expected]
+
+
 @pytest.mark.parametrize("component", installed("predictor"))
 def test_the_model_never_waits(component):
     selector = load_plugins().component("target_selector", "multiblock")()
@@ -129,12 +140,10 @@ def test_cached_views_never_wait(observed, on_device):
     stored = CachedViews(cache, View(), SIDE, 0, torch.device("cpu"))
     waits = NoWaits()
     with waits.fakes:  # the images are read for real, and then taken to the device
-        stored.device, stored.sizes, stored.scale, stored.actions = (
-            GPU,
-            *(torch.empty_like(part, device=GPU) for part in (stored.sizes, stored.scale, stored.actions)),
-        )
+        stored.device = GPU
         cache.blocks = [torch.empty_like(block, device=GPU) for block in cache.blocks] if on_device else cache.blocks
     with waits:
         batches = list(stored(iter(slices)))
         assert [batch.images.shape for batch in batches] == [(BATCH, 3, SIDE, SIDE)] * 3
-        assert {tensor.device.type for batch in batches for tensor in (batch.images, batch.index, batch.action)} == {GPU.type}
+        assert {tensor.device.type for batch in batches for tensor in (batch.images, batch.action)} == {GPU.type}
+        assert {batch.index.device.type for batch in batches} == {"cpu"}, "where the numbers of a step are drawn"

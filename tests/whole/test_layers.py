@@ -95,9 +95,9 @@ def test_every_room_says_what_it_is_for(room):
     assert 30 < len(text.partition("\n\n")[0]) < 200
 
 
-def test_interfaces_import_torch_and_jaxtyping_only():
+def test_interfaces_import_torch_numpy_and_jaxtyping_only():
     modules = set().union(*(imports(path) for path in (ROOT / "iwm_core" / "interfaces").glob("*.py")))
-    assert {m.split(".")[0] for m in modules} - set(sys.stdlib_module_names) == {"torch", "jaxtyping", "iwm_core"}
+    assert {m.split(".")[0] for m in modules} - set(sys.stdlib_module_names) == {"torch", "numpy", "jaxtyping", "iwm_core"}
 
 
 @pytest.mark.slow

@@ -8,9 +8,14 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
 from iwm_core.interfaces import Draws, option
-from iwm_masking.fixed_size import BlockSelector, Layouts, check_range
-from iwm_masking.rectangles import covered, draw_rectangles
+from iwm_masking.fixed_size import BlockSelector, check_range, union
+from iwm_masking.patch_sets import PatchSets
+from iwm_masking.rectangles import draw_rectangles
 
 
 @dataclass(kw_only=True)
@@ -29,12 +34,11 @@ class IJepa(BlockSelector):
         super().__post_init__()
         check_range(f"{self.name}.context_scale", self.context_scale)
 
-    def layouts(self, draws: Draws, grid: tuple[int, int], count: int) -> Layouts:
-        """``count`` sets of blocks for each sample, and what they leave of a context block."""
-        blocks = covered(draw_rectangles(draws, count * self.blocks, self.scale, self.aspect, grid), grid)
-        blocks = blocks.unflatten(1, (count, self.blocks))
-        around = covered(draw_rectangles(draws, count, self.context_scale, [1.0, 1.0], grid), grid)
-        return Layouts(blocks, around & ~blocks.any(2))
+    def layouts(self, draws: Draws, sets: PatchSets, count: int) -> Int[Tensor, "b r g w"]:
+        """``count`` times the blocks of each sample, and what they leave of a context block."""
+        blocks = sets.of(draw_rectangles(draws, count * self.blocks, self.scale, self.aspect, sets.grid)).unflatten(1, (count, self.blocks))
+        around = sets.of(draw_rectangles(draws, count, self.context_scale, [1.0, 1.0], sets.grid))
+        return torch.cat([blocks, (around & ~union(blocks))[:, :, None]], dim=2)
 
     def sizes(self, grid: tuple[int, int]) -> tuple[int, int]:
         """Patches a target block and context patches, ``(t, k)``.

@@ -10,10 +10,13 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
+from jaxtyping import Int
+from torch import Tensor
 
 from iwm_core.interfaces import Draws, Targets, option
-from iwm_masking.fixed_size import BlockSelector, Layouts
-from iwm_masking.rectangles import covered, draw_rectangles
+from iwm_masking.fixed_size import BlockSelector, union
+from iwm_masking.patch_sets import PatchSets
+from iwm_masking.rectangles import draw_rectangles
 
 
 @dataclass(kw_only=True)
@@ -28,11 +31,11 @@ class MultiBlock(BlockSelector):
     def predicts_context(self) -> bool:
         return self.whole
 
-    def layouts(self, draws: Draws, grid: tuple[int, int], count: int) -> Layouts:
+    def layouts(self, draws: Draws, sets: PatchSets, count: int) -> Int[Tensor, "b r g w"]:
         """``count`` unions and their complements for each sample."""
-        blocks = covered(draw_rectangles(draws, count * self.blocks, self.scale, self.aspect, grid), grid)
-        union = blocks.unflatten(1, (count, self.blocks)).any(2)
-        return Layouts(union[:, :, None], ~union)
+        blocks = sets.of(draw_rectangles(draws, count * self.blocks, self.scale, self.aspect, sets.grid))
+        hidden = union(blocks.unflatten(1, (count, self.blocks)))
+        return torch.stack([hidden, sets.whole ^ hidden], dim=2)
 
     def select(self, draws: Draws, grid: tuple[int, int]) -> Targets:
         where = super().select(draws, grid)

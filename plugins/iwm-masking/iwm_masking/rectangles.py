@@ -10,7 +10,7 @@ Decisions (PAPER §3; the faults named there are designed out here):
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Bool, Int
+from jaxtyping import Int
 from torch import Tensor
 
 from iwm_core.interfaces import Draws
@@ -37,18 +37,9 @@ def draw_rectangles(draws: Draws, count: int, scale: list[float], aspect: list[f
     area = draws.uniform(count, scale[0] * gh * gw, scale[1] * gh * gw)
     ratio = draws.uniform(count, aspect[0], aspect[1])
     # The second argument binds only where the other side would leave the grid.
-    height = torch.maximum((area * ratio).sqrt(), area / gw).round().long().clamp(1, gh)
-    width = torch.maximum((area / ratio).sqrt(), area / gh).round().long().clamp(1, gw)
+    height = torch.maximum((area * ratio).sqrt(), area / gw).round_().clamp_(1, gh).long()
+    width = torch.maximum((area / ratio).sqrt(), area / gh).round_().clamp_(1, gw).long()
     # The high half of a product of 32 random bits is uniform over 0 … factor-1, whatever the factor.
-    top = (draws.bits(count) * (gh - height + 1)) >> 32
-    left = (draws.bits(count) * (gw - width + 1)) >> 32
+    top = (draws.bits(count) * (gh + 1 - height)) >> 32
+    left = (draws.bits(count) * (gw + 1 - width)) >> 32
     return Rectangles(top, left, height, width)
-
-
-def covered(rectangles: Rectangles, grid: tuple[int, int]) -> Bool[Tensor, "b c n"]:
-    """True where a patch of the row-major grid lies in the rectangle."""
-    top, left, height, width = (side[..., None] for side in rectangles)
-    row, column = (torch.arange(size, device=top.device) for size in grid)
-    rows = (row >= top) & (row < top + height)
-    columns = (column >= left) & (column < left + width)
-    return (rows[..., :, None] & columns[..., None, :]).flatten(2)

@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from iwm_masking.rectangles import Rectangles, covered, draw_rectangles
+from iwm_masking.rectangles import Rectangles, draw_rectangles
 
 from iwm_core.interfaces import Draws
 
@@ -61,12 +61,3 @@ def test_narrow_grid_keeps_the_area(grid):
     area = (drawn.height * drawn.width).double() / (grid[0] * grid[1])
     assert area.min() >= 0.38
     assert area.max() <= 0.52
-
-
-def test_covered_marks_the_patches_between_the_sides():
-    """A golden grid: 2 rows by 3 columns from row 1, column 1, and a whole last column."""
-    drawn = Rectangles(*(torch.tensor([side]) for side in ([1, 0], [1, 4], [2, 4], [3, 1])))
-    expected = [".....", ".###.", ".###.", "....."], ["....#", "....#", "....#", "....#"]
-    found = covered(drawn, (4, 5))[0].reshape(2, 4, 5)
-    for block, picture in zip(found, expected, strict=True):
-        assert ["".join("#" if patch else "." for patch in row) for row in block.tolist()] == picture

@@ -13,9 +13,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-CHANNEL_ANGLES = (0.0, 2.0, 4.0)
-"""Where red, green and blue lie on the circle of hues, in sixths of a turn."""
-
 
 def luma(images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 1 h w"]:
     """Brightness as the eye weighs it (ITU-R BT.601)."""
@@ -33,11 +30,11 @@ def blend(
 def shift_hue(images: Float[Tensor, "b 3 h w"], turns: Float[Tensor, "b 1 1 1"]) -> Float[Tensor, "b 3 h w"]:
     """Turn the circle of hues by ``turns`` of the whole circle; brightest and darkest channel of a pixel keep their values."""
     red, green, blue = images.split(1, dim=1)
-    top = torch.maximum(torch.maximum(red, green), blue)
-    bottom = torch.minimum(torch.minimum(red, green), blue)
+    top, bottom = images.amax(1, keepdim=True), images.amin(1, keepdim=True)
     chroma = top - bottom
-    angle = torch.copysign((green + blue - red + top - 2 * bottom) / chroma.clamp(min=1e-12), green - blue)
-    shift = torch.cat([(6 * turns - own + 3) % 6 - 3 for own in CHANNEL_ANGLES], dim=1)
+    angle = (green + blue).sub_(red).add_(top).sub_(bottom, alpha=2).div_(chroma.clamp(min=1e-12)).copysign_(green - blue)
+    # Red, green and blue lie at 0, 2 and 4 sixths of the circle.
+    shift = (6 * turns - torch.arange(0, 6, 2, device=turns.device).view(3, 1, 1)).add_(3).remainder_(6).sub_(3)
     # Angle and shift both lie in [-3, 3], so their sum is d = 3 - | |sum| - 3 | from 0 on the circle: -clamp(d - 1, 0, 1) of the chroma
     # is taken from the top. In place, since memory is what this costs.
     change = (angle + shift).abs_().sub_(3).abs_().clamp_(1, 2).sub_(2)

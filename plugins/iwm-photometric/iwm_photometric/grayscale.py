@@ -26,7 +26,7 @@ class Grayscale(Action):
         return ActionParams(source=flag, target=torch.zeros_like(flag))
 
     def apply(self, images: Float[Tensor, "b 3 h w"], params: Float[Tensor, "b p"]) -> Float[Tensor, "b 3 h w"]:
-        return torch.where(params[:, :, None, None] > 0, luma(images), images)
+        return torch.where(params.view(-1, 1, 1, 1) > 0, luma(images), images)
 
     def encode(self, source: Float[Tensor, "b p"], target: Float[Tensor, "b p"]) -> Float[Tensor, "b a"]:
         """1: from a grey source to a coloured target (PAPER §4)."""

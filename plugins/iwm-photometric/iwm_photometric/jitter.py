@@ -37,17 +37,14 @@ class Jitter(Action):
     hue: float = option(0.1, "strength s: shift from -s to s, in turns of the circle of hues", low=0, high=0.5)
 
     def sample(self, draws: Draws) -> ActionParams:
-        return ActionParams(self.side(draws), self.side(draws))
-
-    def side(self, draws: Draws) -> Float[Tensor, "b 4"]:
-        """Parameters of one side."""
+        drawn, applied = zip(*((draws.uniform(4), draws.bernoulli(self.p)) for _ in ActionParams._fields), strict=True)
         factors = [(max(0.0, 1 - s), 1 + s) for s in (self.brightness, self.contrast, self.saturation)]
         low, high = (constant(bounds, draws.device) for bounds in zip(*factors, (-self.hue, self.hue), strict=True))
-        drawn = low + (high - low) * draws.uniform(4)
-        return torch.where(draws.bernoulli(self.p), drawn, constant(IDENTITY, draws.device))
+        sides = low + (high - low) * torch.stack(drawn)
+        return ActionParams(*torch.where(torch.stack(applied), sides, constant(IDENTITY, draws.device)))
 
     def apply(self, images: Float[Tensor, "b 3 h w"], params: Float[Tensor, "b p"]) -> Float[Tensor, "b 3 h w"]:
-        brightness, contrast, saturation, hue = params[:, :, None, None, None].unbind(1)
+        brightness, contrast, saturation, hue = params.view(-1, 4, 1, 1, 1).unbind(1)
         images = (images * brightness).clamp_(0, 1)
         images = blend(luma(images.mean((2, 3), keepdim=True)), images, contrast)
         images = blend(luma(images), images, saturation)

@@ -26,8 +26,7 @@ class Solarize(Action):
         return ActionParams(source=flag, target=torch.zeros_like(flag))
 
     def apply(self, images: Float[Tensor, "b 3 h w"], params: Float[Tensor, "b p"]) -> Float[Tensor, "b 3 h w"]:
-        threshold = torch.where(params > 0, self.threshold, torch.inf)[:, :, None, None]  # out of reach where it is not applied
-        return torch.where(images >= threshold, 1 - images, images)
+        return torch.where((images >= self.threshold) & (params.view(-1, 1, 1, 1) > 0), 1 - images, images)
 
     def encode(self, source: Float[Tensor, "b p"], target: Float[Tensor, "b p"]) -> Float[Tensor, "b a"]:
         """1: from a solarized source to a plain target (PAPER §4)."""

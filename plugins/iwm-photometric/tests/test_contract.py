@@ -158,6 +158,14 @@ def test_blur_refuses_images_smaller_than_its_kernel() -> None:
     assert Blur().apply(torch.zeros(1, 3, 7, 9), torch.ones(1, 1)).shape == (1, 3, 7, 9)
 
 
+def test_blurring_some_images_is_blurring_all() -> None:
+    """The host leaves out what has no sigma, a device blurs it by a kernel of a single 1."""
+    images, params = noise(40), Blur().sample(draws(40)).source
+    assert 0 < (params > 0).sum() < 40
+    for part in (params, torch.zeros_like(params), torch.ones_like(params)):
+        assert torch.equal(Blur().apply(images, part), Blur().blurred(images, part, 6))
+
+
 @pytest.mark.parametrize("sigma", [[2.0, 0.1], [1.0], [0.1, 1.0, 2.0]])
 def test_blur_refuses_bounds_that_are_none(sigma: list[float]) -> None:
     with pytest.raises(ValueError, match=r"blur.sigma must be two numbers, low and high"):
