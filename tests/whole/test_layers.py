@@ -37,7 +37,7 @@ PUBLIC = {
 }
 """What plugins of components may import of the core: the interfaces, and building blocks."""
 
-PLATFORM = {"iwm_data": {"iwm_core.run.files"}, "iwm_tasks": None, "iwm_report": None, "iwm_devkit": None}
+PLATFORM = {"iwm_data": {"iwm_core.run.files"}, "iwm_tasks": None, "iwm_report": None, "iwm_devkit": None, "iwm_interop": None}
 """Plugins that are a part of the platform, and what they may import besides: None for any room."""
 
 BUILT_ON = {"iwm_tasks": {"iwm_data"}, "iwm_recipes": set()}
