@@ -1,4 +1,4 @@
-"""Into iwm and out of it: published weights become runs."""
+"""Into iwm and out of it: published weights become runs, encoders become files that others load."""
 
 from pathlib import Path
 

@@ -11,3 +11,13 @@ def run_import(arguments: list[str]) -> int:
 
     tell_problems()
     return import_ijepa(asked)
+
+
+def run_export(arguments: list[str]) -> int:
+    from iwm_interop.exporting.asked import read_arguments
+
+    asked = read_arguments(arguments)
+    from iwm_interop.exporting.work import export
+
+    tell_problems()
+    return export(asked)

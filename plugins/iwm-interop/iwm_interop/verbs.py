@@ -20,4 +20,21 @@ VERBS = [
             "iwm import ijepa IN1K-vit.h.14-300e.pth.tar runs/ijepa data=folder data.path=MY_IMAGES train.steps=5000",
         ),
     ),
+    Command(
+        name="export",
+        run="iwm_interop.commands:run_export",
+        forms={
+            "export RUN out=FOLDER --format timm|transformers|safetensors|torch|onnx": "a world model's encoder as files that others load",
+        },
+        more=(
+            "The teacher, or the student with --student; safetensors has the predictor, too.",
+            "What is written is read back and must give the run's tokens to 1e-5; README.md is a model card.",
+            "licence=TEXT is for weights of your own; imported ones keep theirs. checkpoint=step_N uses an older checkpoint.",
+        ),
+        examples=(
+            "iwm export runs/quickstart out=exports/quickstart --format timm",
+            "iwm export runs/ijepa out=exports/ijepa --format transformers",
+            "iwm export runs/quickstart out=exports/quickstart-onnx --format onnx licence=Apache-2.0",
+        ),
+    ),
 ]

@@ -56,13 +56,13 @@ class ViTEncoder(Encoder):
         assert images.shape[-2:] == (self.grid[0] * self.patch, self.grid[1] * self.patch), "the core feeds images of image_size"
         patches = self.cut((images - self.mean) / self.std)
         prefix, positions = self.prefix_and_positions()
-        positions = positions.expand(len(images), -1, -1)
+        positions = positions.expand(images.shape[0], -1, -1)  # `len` would fix the size of batches of an exported program
         if keep is not None:
             patches, positions = gather_tokens(patches, keep), gather_tokens(positions, keep)
         embed = self.vit.patch_embed
         tokens = embed.norm(F.linear(patches, embed.proj.weight.flatten(1), embed.proj.bias)) + positions
         if prefix is not None:
-            tokens = torch.cat([prefix.expand(len(images), -1, -1), tokens], dim=1)
+            tokens = torch.cat([prefix.expand(images.shape[0], -1, -1), tokens], dim=1)
         tokens = self.vit.norm_pre(self.vit.pos_drop(tokens))
         for block in self.vit.blocks:
             tokens = block(tokens)
@@ -70,7 +70,7 @@ class ViTEncoder(Encoder):
 
     def cut(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b n pixels"]:
         """Pixels of each patch, in the order of the patch embedding's weights."""
-        b, (gh, gw), p = len(images), self.grid, self.patch
+        b, (gh, gw), p = images.shape[0], self.grid, self.patch
         return images.reshape(b, 3, gh, p, gw, p).permute(0, 2, 4, 1, 3, 5).reshape(b, gh * gw, 3 * p * p)
 
     def prefix_and_positions(self) -> tuple[Tensor | None, Tensor]:
@@ -120,13 +120,18 @@ class TimmViT(EncoderComponent):
     def rebuild(self, image_size: int) -> ViTEncoder:
         return self.make(image_size, pretrained=False)  # a run must open where timm's weights cannot be had
 
-    def make(self, image_size: int, pretrained: bool) -> ViTEncoder:
-        """The encoder, with timm's weights or new ones; ``self.pretrained`` decides on the normalisation alone."""
+    def options(self) -> dict[str, Any]:
+        """What `timm.create_model` is asked for besides the model's name and the size of images, so that its blocks are this encoder's."""
         shape = {"patch_size": self.patch_size, "embed_dim": self.width, "depth": self.depth, "num_heads": self.heads}
         changes = {**shape, "mlp_ratio": self.mlp_ratio}
         options: dict[str, Any] = {key: value for key, value in changes.items() if value is not None}
         if self.positions != "model":
             options |= {"class_token": False, "pos_embed": "none", "reg_tokens": 0, "no_embed_class": False}
+        return options
+
+    def make(self, image_size: int, pretrained: bool) -> ViTEncoder:
+        """The encoder, with timm's weights or new ones; ``self.pretrained`` decides on the normalisation alone."""
+        options = self.options()
         if not pretrained:
             options["weight_init"] = "jax"  # Xavier: timm's fixed 0.02 is far too small for narrow encoders
         if self.model not in [*timm.list_models(), *timm.list_pretrained()]:  # with or without a tag that names its weights
