@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from iwm_interop.importing import work
 from iwm_interop.importing.ijepa import ratio
 from iwm_interop.importing.work import understood
 from reference_ijepa import ReferenceEncoder, ReferencePredictor, checkpoint, reference
@@ -263,3 +264,16 @@ def test_a_run_that_exists_is_left_alone(tmp_path):
     with pytest.raises(UserError, match="exists"):
         imported(tmp_path, content, "encoder.heads=2")
     assert before == {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+
+
+def test_where_the_weights_cannot_be_kept_there_is_no_run(tmp_path, monkeypatch):
+    def full(*_):
+        raise UserError("cannot write checkpoint: no space left on device")
+
+    content = checkpoint(*reference(**SMALL))
+    with monkeypatch.context() as patched:
+        patched.setattr(work, "save_checkpoint", full)
+        with pytest.raises(UserError, match="no space"):
+            imported(tmp_path, content, "encoder.heads=2")
+    assert not (tmp_path / "run/config.yaml").exists()
+    assert imported(tmp_path, content, "encoder.heads=2").is_dir()  # what is left is free to take

@@ -5,11 +5,6 @@ Decisions:
 - ONNX weights above ``LARGEST`` bytes lie in a file beside the program, as the format's limit of 2 GiB demands.
 """
 
-import contextlib
-import io
-import logging
-import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +13,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from iwm_interop.exporting.format import Format, Leaving
+from iwm_interop.exporting.quiet import quiet
 
 LARGEST = 1 << 30
 BATCH = {"images": {0: torch.export.Dim("batch", min=1)}}
@@ -103,15 +99,3 @@ def strip(model: Any) -> None:
         value.metadata_props.clear()
     model.graph.metadata_props.clear()
     model.metadata_props.clear()
-
-
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """What exporters print and warn of concerns their own insides; whether the program is right is checked by its outputs."""
-    logging.disable(logging.WARNING)
-    try:
-        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(logging.NOTSET)

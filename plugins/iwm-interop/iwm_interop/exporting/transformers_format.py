@@ -15,6 +15,7 @@ from timm.models.vision_transformer import Block
 from torch import Tensor, nn
 
 from iwm_interop.exporting.format import Format, Leaving, refuse
+from iwm_interop.exporting.quiet import quiet
 from iwm_interop.exporting.vit import ViT
 
 RENAMED = {
@@ -64,7 +65,8 @@ class Transformers(Format):
     def read(self, leaving: Leaving, folder: Path, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b n d"]:
         from transformers import IJepaModel
 
-        model: Any = IJepaModel.from_pretrained(folder)
+        with quiet():
+            model: Any = IJepaModel.from_pretrained(folder)
         return model.eval()(ViT.of(leaving, self.name).normalised(images)).last_hidden_state
 
     def lines(self, leaving: Leaving, folder: str) -> list[str]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from pkgutil import resolve_name
 
 import torch
+from safetensors import SafetensorError
 
 import iwm_core
 from iwm_core.interfaces.errors import UserError
@@ -21,7 +22,7 @@ from iwm_core.model.loading import load_world_model
 from iwm_core.process.display import make_display
 from iwm_core.recipe.config import Recipe
 from iwm_core.recipe.thaw import thaw
-from iwm_core.run.files import sync, write_atomically, writing
+from iwm_core.run.files import cause, remedy, sync, write_atomically, writing
 from iwm_interop.exporting.asked import Asked
 from iwm_interop.exporting.card import Told, card
 from iwm_interop.exporting.format import Format, Leaving
@@ -134,6 +135,7 @@ def made_whole(out: Path) -> Iterator[Path]:
                 sync(path)
             partial.rename(out)
             sync(out.parent)
-        except BaseException:
+        except SafetensorError as error:  # it writes by itself, and has its own exception for a full disk
+            raise UserError(f"cannot write {out}: {cause(error)}; {remedy(error, 'choose another out=FOLDER')}") from error
+        finally:
             shutil.rmtree(partial, ignore_errors=True)
-            raise

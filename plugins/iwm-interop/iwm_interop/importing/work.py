@@ -5,6 +5,10 @@ Decisions:
 - A checkpoint of step 0 has no moments: `iwm resume` begins with new ones.
 """
 
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -57,14 +61,27 @@ def import_ijepa(asked: Asked) -> int:
         display.say(str(run.path))  # alone on the first line, for scripts
         for note in notes:
             display.warn(note)
-        write_record(run.path / "import.json", provenance, run.path / "config.yaml")
-        optimizer = make_optimizer(model, recipe.train)
-        save_checkpoint(run.checkpoints, 0, model, optimizer, {"steps": recipe.train.steps, "seconds": 0.0}, recipe.train.keep)
+        with undone(run.path):
+            write_record(run.path / "import.json", provenance, run.path / "config.yaml")
+            optimizer = make_optimizer(model, recipe.train)
+            save_checkpoint(run.checkpoints, 0, model, optimizer, {"steps": recipe.train.steps, "seconds": 0.0}, recipe.train.keep)
     left = [line["key"] for line in taken.report if "left_out" in line]
     display.say(f"taken: {len(taken.weights)} tensors, each told in import.json; left out: {', '.join(left) or 'nothing'}")
     display.say(f"licence: {provenance['licence']}, from {provenance['source']}; another is told by licence= and source=")
     display.say(f"next: iwm eval {as_word(run.path)}")
     return 0
+
+
+@contextmanager
+def undone(run: Path) -> Iterator[None]:
+    """Where the weights cannot be kept, there is no run: `iwm resume` would train one from new weights."""
+    try:
+        yield
+    except BaseException:
+        for path in (run / "config.yaml", run / "import.json"):
+            path.unlink(missing_ok=True)
+        shutil.rmtree(run / "checkpoints", ignore_errors=True)
+        raise
 
 
 def understood(content: dict[str, Any], overrides: list[str]) -> tuple[Any, Recipe, Taken, list[str]]:
