@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 
 from iwm_core import __version__
 from iwm_core.evaluation.measured import Measured
+from iwm_core.evaluation.settings import flatten
 from iwm_core.interfaces.results import Metric
 from iwm_core.run.plain import written_yaml
-from iwm_core.run.settings import flatten
 from iwm_interop.exporting.origin import Origin
 
 LOCAL = ("run", "launch", "kind", "evaluators")

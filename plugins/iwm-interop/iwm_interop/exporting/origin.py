@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import NamedTuple, NotRequired, TypedDict
 
 from iwm_core.interfaces.errors import UserError
-from iwm_core.run.stored import read_json
+from iwm_core.run.stored import read_record
 
 
 class Imported(TypedDict):
@@ -34,7 +34,7 @@ def origin_of(run: Path, licence: str | None) -> Origin:
     file = run / "import.json"
     if not (file.exists() or file.is_symlink()):
         return Origin(licence, None)
-    imported: Imported = read_json(file, Imported, "bring back a copy of it: it tells the licence of the weights", run / "config.yaml")
+    imported: Imported = read_record(file, Imported, "bring back a copy of it: it tells the licence of the weights", run / "config.yaml")
     if licence not in (None, imported["licence"]):
         raise UserError(
             f"these weights were imported under {imported['licence']}, which is kept; leave licence= out, or correct it in an import anew"
