@@ -38,7 +38,7 @@ from iwm_core.process.signals import Stop, named
 from iwm_core.recipe.config import Launch, Optimisation
 from iwm_core.run.checkpoint import load_optimizer, save_checkpoint
 from iwm_core.run.directory import Run
-from iwm_core.run.saved import read_state
+from iwm_core.run.saved import read_state, step_of
 from iwm_core.training.optimisation import make_optimizer
 from iwm_core.training.schedules import Durations, learning_rate
 from iwm_core.training.tally import Tally
@@ -62,7 +62,7 @@ class Loop:
     """The steps of a run from a checkpoint, whose weights the model has, or from the start where there is none, to the end.
 
     Args:
-        run, checkpoint, display: of the run.
+        run, checkpoint, display: of the run; a checkpoint of step 0 is of weights from elsewhere, without moments.
         settings, launch: its recipe's.
         model: what is saved, with its frozen parts; trained is what requires gradients.
         data: its training images.
@@ -94,7 +94,7 @@ class Loop:
     ) -> None:
         self.run, self.checkpoint, self.settings, self.launch, self.model, self.data = run, checkpoint, settings, launch, model, data
         self.accelerator, self.stop, self.display, self.state = accelerator, stop, display, state
-        before = read_state(checkpoint, images=int) if checkpoint is not None else {"step": 0, "images": len(data)}
+        before = read_state(checkpoint, images=int) if checkpoint and step_of(checkpoint.name) else {"step": 0, "images": len(data)}
         if before["images"] != len(data):
             raise UserError(
                 f"the run began with {before['images']} training images, and now there are {len(data)}; go on with the same data"
@@ -125,7 +125,7 @@ class Loop:
         if (warmup := self.durations.warmup) >= steps:
             why = "the learning rate never reaches its peak; set a shorter one"
             self.display.warn(f"train.lr.warmup ({warmup} steps) is not shorter than the run ({steps}): {why}")
-        if self.checkpoint is not None:
+        if self.checkpoint is not None and self.start > 0:
             load_optimizer(self.checkpoint, self.model, self.optimizer)
         if largest(self.start) != self.start:
             raise UserError("the processes began from different checkpoints, since one was written meanwhile; start them again")

@@ -21,7 +21,9 @@ OWNERS = {
     "omegaconf": {"iwm_core/recipe", "iwm_core/run", "iwm_core/cli", "iwm_devkit"},
     "accelerate": {"iwm_core/process"},
     "pluggy": {"iwm_core", "iwm_core/plugins", "iwm_tasks", "iwm_report"},
-    "timm": {"iwm_vit", "iwm_tasks"},
+    "timm": {"iwm_vit", "iwm_tasks", "iwm_interop"},
+    "transformers": {"iwm_interop"},
+    "onnxruntime": {"iwm_interop"},
     "datasets": {"iwm_data"},
     "matplotlib": {"iwm_report"},
     "jinja2": {"iwm_report"},
@@ -37,10 +39,10 @@ PUBLIC = {
 }
 """What plugins of components may import of the core: the interfaces, and building blocks."""
 
-PLATFORM = {"iwm_data": {"iwm_core.run.files"}, "iwm_tasks": None, "iwm_report": None, "iwm_devkit": None}
+PLATFORM = {"iwm_data": {"iwm_core.run.files"}, "iwm_tasks": None, "iwm_report": None, "iwm_devkit": None, "iwm_interop": None}
 """Plugins that are a part of the platform, and what they may import besides: None for any room."""
 
-BUILT_ON = {"iwm_tasks": {"iwm_data"}, "iwm_recipes": set()}
+BUILT_ON = {"iwm_tasks": {"iwm_data"}, "iwm_interop": {"iwm_vit"}, "iwm_recipes": set()}
 """The plugins whose modules a plugin imports; its dependencies name them."""
 
 

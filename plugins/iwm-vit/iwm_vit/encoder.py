@@ -3,6 +3,8 @@
 Decisions:
 - Patches are cut from the pixels and gathered *before* the patch embedding, so that dropped patches cost nothing at all.
 - ``positions: sincos`` is I-JEPA's encoder: fixed 2-D sin-cos positions, no class or register tokens (PAPER §5).
+  ``positions: stored`` begins with the same and keeps them with the weights, so that those of imported weights are used to the last bit, in
+  whatever order their halves are, and with what the rounding of a moving average has added.
   ``positions: model`` keeps timm's positions and prefix tokens, as pretrained weights need; prefix tokens are cut off at the end.
 - Images come in [0, 1] and are normalised here, so that nobody else needs to know: by the pretrained model's mean and standard deviation,
   or by ImageNet's.
@@ -31,7 +33,7 @@ class ViTEncoder(Encoder):
     Args:
         vit: the model, without head.
         image_size: pixels of the square input, a multiple of the patch size.
-        sincos: add fixed sin-cos positions instead of the model's own.
+        positions: ``sincos``, ``stored`` or ``model``, as of `TimmViT`.
         mean, std: of the pixels in [0, 1] by channel, for the input's normalisation.
     """
 
@@ -39,7 +41,7 @@ class ViTEncoder(Encoder):
     std: Tensor
     positions: Tensor | None
 
-    def __init__(self, vit: VisionTransformer, image_size: int, sincos: bool, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
+    def __init__(self, vit: VisionTransformer, image_size: int, positions: str, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
         super().__init__()
         self.vit = vit
         self.patch = vit.patch_embed.patch_size[0]
@@ -47,20 +49,20 @@ class ViTEncoder(Encoder):
         self.width = vit.embed_dim
         for name, values in (("mean", mean), ("std", std)):
             self.register_buffer(name, torch.tensor(values).reshape(1, 3, 1, 1), persistent=False)
-        positions = sincos_2d(self.width, self.grid)[None] if sincos else None
-        self.register_buffer("positions", positions, persistent=False)
+        fixed = sincos_2d(self.width, self.grid)[None] if positions != "model" else None
+        self.register_buffer("positions", fixed, persistent=positions == "stored")
 
     def forward(self, images: Float[Tensor, "b 3 h w"], keep: Int[Tensor, "b k"] | None = None) -> Float[Tensor, "b k d"]:
         assert images.shape[-2:] == (self.grid[0] * self.patch, self.grid[1] * self.patch), "the core feeds images of image_size"
         patches = self.cut((images - self.mean) / self.std)
         prefix, positions = self.prefix_and_positions()
-        positions = positions.expand(len(images), -1, -1)
+        positions = positions.expand(images.shape[0], -1, -1)  # `len` would fix the size of batches of an exported program
         if keep is not None:
             patches, positions = gather_tokens(patches, keep), gather_tokens(positions, keep)
         embed = self.vit.patch_embed
         tokens = embed.norm(F.linear(patches, embed.proj.weight.flatten(1), embed.proj.bias)) + positions
         if prefix is not None:
-            tokens = torch.cat([prefix.expand(len(images), -1, -1), tokens], dim=1)
+            tokens = torch.cat([prefix.expand(images.shape[0], -1, -1), tokens], dim=1)
         tokens = self.vit.norm_pre(self.vit.pos_drop(tokens))
         for block in self.vit.blocks:
             tokens = block(tokens)
@@ -68,7 +70,7 @@ class ViTEncoder(Encoder):
 
     def cut(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b n pixels"]:
         """Pixels of each patch, in the order of the patch embedding's weights."""
-        b, (gh, gw), p = len(images), self.grid, self.patch
+        b, (gh, gw), p = images.shape[0], self.grid, self.patch
         return images.reshape(b, 3, gh, p, gw, p).permute(0, 2, 4, 1, 3, 5).reshape(b, gh * gw, 3 * p * p)
 
     def prefix_and_positions(self) -> tuple[Tensor | None, Tensor]:
@@ -100,11 +102,16 @@ class TimmViT(EncoderComponent):
 
     model: str = option("vit_base_patch16_224", "timm's name of a Vision Transformer (timm.list_models('vit*'))")
     pretrained: bool = option(False, "start from timm's weights (network, or a cached file)")
-    positions: str = option("sincos", "fixed 2-D sin-cos without class token, or the model's own", choices=("sincos", "model"))
+    positions: str = option(
+        "sincos",
+        "fixed 2-D sin-cos without class token, the same but kept with the weights, or the model's own",
+        choices=("sincos", "stored", "model"),
+    )
     patch_size: int | None = option(None, "side of a patch in pixels; null: the model's", low=1)
     width: int | None = option(None, "embedding dimension; null: the model's", low=4)
     depth: int | None = option(None, "blocks; null: the model's", low=1)
     heads: int | None = option(None, "attention heads; null: the model's", low=1)
+    mlp_ratio: float | None = option(None, "width of the MLPs over width, rounded down; null: the model's", low=0.1)
     drop_path: float = option(0.0, "stochastic depth of the last block", low=0, high=1)
 
     def build(self, image_size: int) -> ViTEncoder:
@@ -113,12 +120,18 @@ class TimmViT(EncoderComponent):
     def rebuild(self, image_size: int) -> ViTEncoder:
         return self.make(image_size, pretrained=False)  # a run must open where timm's weights cannot be had
 
+    def options(self) -> dict[str, Any]:
+        """What `timm.create_model` is asked for besides the model's name and the size of images, so that its blocks are this encoder's."""
+        shape = {"patch_size": self.patch_size, "embed_dim": self.width, "depth": self.depth, "num_heads": self.heads}
+        changes = {**shape, "mlp_ratio": self.mlp_ratio}
+        options: dict[str, Any] = {key: value for key, value in changes.items() if value is not None}
+        if self.positions != "model":
+            options |= {"class_token": False, "pos_embed": "none", "reg_tokens": 0, "no_embed_class": False}
+        return options
+
     def make(self, image_size: int, pretrained: bool) -> ViTEncoder:
         """The encoder, with timm's weights or new ones; ``self.pretrained`` decides on the normalisation alone."""
-        changes = {"patch_size": self.patch_size, "embed_dim": self.width, "depth": self.depth, "num_heads": self.heads}
-        options: dict[str, Any] = {key: value for key, value in changes.items() if value is not None}
-        if self.positions == "sincos":
-            options |= {"class_token": False, "pos_embed": "none", "reg_tokens": 0, "no_embed_class": False}
+        options = self.options()
         if not pretrained:
             options["weight_init"] = "jax"  # Xavier: timm's fixed 0.02 is far too small for narrow encoders
         if self.model not in [*timm.list_models(), *timm.list_pretrained()]:  # with or without a tag that names its weights
@@ -126,7 +139,7 @@ class TimmViT(EncoderComponent):
                 f"encoder.model: timm has no {self.model!r}; `python -c \"import timm; print(timm.list_models('vit*'))\"` lists them"
             )
         self.check_shape(image_size)
-        if self.pretrained and self.positions == "sincos":
+        if self.pretrained and self.positions != "model":
             raise ValueError("encoder.pretrained needs the model's own positions and class token; set encoder.positions=model")
         try:
             vit: Any = timm.create_model(
@@ -148,7 +161,7 @@ class TimmViT(EncoderComponent):
             ) from error
         config: Any = vit.pretrained_cfg
         mean, std = (config["mean"], config["std"]) if self.pretrained else (IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD)
-        return ViTEncoder(vit, image_size, self.positions == "sincos", mean, std)
+        return ViTEncoder(vit, image_size, self.positions, mean, std)
 
     def check_shape(self, image_size: int) -> None:
         """Check what timm itself would only meet with an assertion."""
@@ -162,7 +175,7 @@ class TimmViT(EncoderComponent):
         patch = self.patch_size or own.patch_embed.patch_size[0]
         if width % heads:
             raise ValueError(f"encoder.width {width} is not divisible by encoder.heads {heads}; set encoder.heads to a divisor")
-        if self.positions == "sincos" and width % 4:
+        if self.positions != "model" and width % 4:
             raise ValueError(f"encoder.width must be a multiple of 4 for sin-cos positions, got {width}")
         if image_size % patch:
             near = max(round(image_size / patch), 1) * patch

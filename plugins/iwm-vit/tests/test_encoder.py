@@ -52,7 +52,7 @@ PREFIXES = {
 def test_all_patches_equal_timms_own_forward(name, options, prefix):
     shape = {"img_size": 32, "patch_size": 8, "embed_dim": 16, "depth": 2, "num_heads": 2, "num_classes": 0, "global_pool": ""}
     vit = shaken(timm.create_model(name, **shape, **options))
-    encoder = ViTEncoder(vit, 32, sincos=False, mean=(0.1, 0.2, 0.3), std=(0.4, 0.5, 0.6)).eval()
+    encoder = ViTEncoder(vit, 32, "model", mean=(0.1, 0.2, 0.3), std=(0.4, 0.5, 0.6)).eval()
     normalised = (images() - torch.tensor([0.1, 0.2, 0.3])[:, None, None]) / torch.tensor([0.4, 0.5, 0.6])[:, None, None]
     expected = vit.forward_features(normalised)[:, prefix:]
     assert expected.shape == (3, 16, 16)
@@ -115,6 +115,23 @@ def test_sincos_positions(width, grid):
     rows, columns = table.unflatten(0, grid).split(width // 2, dim=-1)
     assert torch.equal(rows, rows[:, :1].expand_as(rows)), "one half tells the row only"
     assert torch.equal(columns, columns[:1].expand_as(columns)), "the other the column only"
+
+
+def test_stored_positions_are_sincos_until_weights_bring_others():
+    fixed, stored = (TimmViT(positions=positions, **TINY).build(32) for positions in ("sincos", "stored"))
+    assert stored.state_dict().keys() - fixed.state_dict().keys() == {"positions"}
+    assert not [name for name, _ in stored.named_parameters() if "positions" in name]  # they are not trained
+    fixed.load_state_dict({name: tensor for name, tensor in stored.state_dict().items() if name != "positions"})
+    assert torch.equal(fixed.eval()(images()), stored.eval()(images()))
+    halves = stored.positions.roll(8, dims=-1)  # the column's half first
+    stored.load_state_dict({**stored.state_dict(), "positions": halves})
+    assert torch.equal(stored.positions, halves)
+    fixed.positions.copy_(halves)
+    assert torch.equal(fixed(images()), stored(images()))
+
+
+def test_the_width_of_mlps_is_rounded_down():
+    assert TimmViT(mlp_ratio=48 / 11, **TINY).build(32).vit.blocks[0].mlp.fc1.out_features == int(16 * 48 / 11)
 
 
 def test_fields_shape_the_model():

@@ -216,3 +216,13 @@ def test_a_plugins_scheme_hears_the_action(tiny):
     model = load_plugins().component("predictor", "shift")(depth=1, width=W, heads=2).build(D, GRID, A)
     context, where, action = some_input()
     assert ((model(context, where, action + 1) - model(context, where, action)).abs().amax(dim=-1) > 1e-3).all()
+
+
+@pytest.mark.parametrize("scheme", NARROW)
+def test_stored_positions_are_sincos_until_weights_bring_others(scheme):
+    fixed, stored = (
+        SCHEMES[scheme](depth=2, width=W, heads=2, positions=positions).build(D, GRID, A) for positions in ("sincos", "stored")
+    )
+    assert stored.state_dict().keys() - fixed.state_dict().keys() == {"positions"}
+    assert torch.equal(stored.positions, fixed.positions)
+    assert "positions" not in dict(stored.named_parameters())

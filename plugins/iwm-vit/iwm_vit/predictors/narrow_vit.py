@@ -33,7 +33,7 @@ class NarrowViT(Predictor):
         self.action = action
         self.embed = nn.Linear(width, config.width)
         self.mask_token = nn.Parameter(torch.zeros(config.width))
-        self.register_buffer("positions", sincos_2d(config.width, grid), persistent=False)
+        self.register_buffer("positions", sincos_2d(config.width, grid), persistent=config.positions == "stored")
         self.blocks = nn.ModuleList(self.block(config) for _ in range(config.depth))
         self.norm = nn.LayerNorm(config.width, eps=1e-6)
         self.out = nn.Linear(config.width, width)
@@ -86,6 +86,7 @@ class NarrowViTComponent(PredictorComponent):
     width: int = option(384, "embedding dimension inside the predictor", low=4)
     heads: int = option(12, "attention heads", low=1)
     mlp_ratio: float = option(4.0, "width of the MLP over width", low=0.1)
+    positions: str = option("sincos", "fixed 2-D sin-cos, or the same but kept with the weights", choices=("sincos", "stored"))
 
     def build(self, width: int, grid: tuple[int, int], action: int) -> NarrowViT:
         if self.width % self.heads:

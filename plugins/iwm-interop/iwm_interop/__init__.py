@@ -1,0 +1,18 @@
+"""Into iwm and out of it: published weights become runs, encoders become files that others load."""
+
+from pathlib import Path
+
+from iwm_core import hookimpl
+from iwm_core.interfaces.commands import Command
+
+
+@hookimpl
+def iwm_commands() -> list[Command]:
+    from iwm_interop.verbs import VERBS
+
+    return VERBS
+
+
+@hookimpl
+def iwm_recipe_dirs() -> list[Path]:
+    return [Path(__file__).parent / "recipes"]

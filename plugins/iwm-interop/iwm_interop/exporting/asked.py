@@ -1,0 +1,56 @@
+"""Reads the command line of ``iwm export``."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+from iwm_core.cli.words import read_run
+from iwm_core.interfaces.errors import UserError
+from iwm_core.interfaces.near import did_you_mean
+from iwm_core.recipe.overrides import checkpoint_in
+from iwm_core.run.directory import Run
+from iwm_core.run.files import exists
+
+FORMATS = ("timm", "transformers", "safetensors", "torch", "onnx")
+REST = f"out=FOLDER --format {'|'.join(FORMATS)} [--student] [licence=TEXT] [checkpoint=step_N]"
+
+
+class Asked(NamedTuple):
+    """A command line, read."""
+
+    run: Run
+    out: Path
+    format: str
+    student: bool
+    licence: str | None
+
+
+def read_arguments(arguments: list[str]) -> Asked:
+    """The run, the place and the format.
+
+    Raises:
+        UserError: something is missing, cannot be read, or is taken.
+    """
+    path, words = read_run(arguments, "export", REST)
+    checkpoint, words = checkpoint_in(words)
+    told, format, student = dict[str, str](), "", False
+    left = iter(words)
+    for word in left:
+        key, equals, value = word.partition("=")
+        if key == "--format":
+            format = value if equals else next(left, "")
+        elif word == "--student":
+            student = True
+        elif key in ("out", "licence") and value.strip() and key not in told:
+            told[key] = value.strip()
+        else:
+            meant = did_you_mean(key, ("--format", "--student", "out", "licence", "checkpoint"))
+            raise UserError(f"cannot read {word!r}; {meant}write iwm export RUN {REST}")
+    if format not in FORMATS:
+        what = f"there is no --format {format}; {did_you_mean(format, FORMATS)}" if format else "say which format; "
+        raise UserError(f"{what}write --format {'|'.join(FORMATS)}")
+    if "out" not in told:
+        raise UserError(f"say where to: out=FOLDER; write iwm export RUN {REST}")
+    out = Path(told["out"])
+    if exists(str(out)):
+        raise UserError(f"out={out} exists, and nothing is written over; choose another folder, or remove it")
+    return Asked(Run.open(path, checkpoint), out, format, student, told.get("licence"))

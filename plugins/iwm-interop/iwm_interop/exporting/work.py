@@ -1,0 +1,141 @@
+"""``iwm export``: the encoder of a run in a folder that others can load, with a model card.
+
+Decisions:
+- What is written is read back as its users will, and must give the run's tokens: only then does the folder get its name.
+- A difference counts against the largest number among the tokens, or 1: float32 adds up in another order in another library.
+"""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from pkgutil import resolve_name
+
+import torch
+from safetensors import SafetensorError
+
+import iwm_core
+from iwm_core.interfaces.errors import UserError
+from iwm_core.model.frozen import FrozenModel
+from iwm_core.model.loading import load_world_model
+from iwm_core.process.display import make_display
+from iwm_core.recipe.config import Recipe
+from iwm_core.recipe.thaw import thaw
+from iwm_core.run.files import cause, remedy, sync, write_atomically, writing
+from iwm_interop.exporting.asked import Asked
+from iwm_interop.exporting.card import Told, card
+from iwm_interop.exporting.format import Format, Leaving
+from iwm_interop.exporting.origin import origin_of
+from iwm_interop.tensors import sha256_of
+
+TOLERANCE = 1e-5
+CLASSES = {
+    "timm": "iwm_interop.exporting.timm_format:Timm",
+    "transformers": "iwm_interop.exporting.transformers_format:Transformers",
+    "safetensors": "iwm_interop.exporting.plain:Safetensors",
+    "torch": "iwm_interop.exporting.programs:TorchExport",
+    "onnx": "iwm_interop.exporting.programs:Onnx",
+}
+"""Where each format is, imported when it is asked for."""
+
+
+def export(asked: Asked) -> int:
+    """Write the folder; returns the exit status.
+
+    Raises:
+        UserError: the run is no world model, the format cannot say it, its outputs differ, or nothing can be written.
+    """
+    display = make_display()
+    origin = origin_of(asked.run.path, asked.licence)
+    format = made(asked.format)
+    with asked.run.blamed():
+        recipe = thaw(asked.run.config())
+    if not isinstance(recipe, Recipe):
+        raise UserError(f"{asked.run.path} is tuned, and only world models are exported; name the run that it was tuned from")
+    model: FrozenModel = load_world_model(asked.run, recipe, "cpu")
+    part = "student" if asked.student else "teacher"
+    leaving = Leaving(recipe=recipe, encoder=getattr(model.model, part), predictor=model.model.predictor)
+    with made_whole(asked.out) as folder:
+        format.write(leaving, folder)
+        error = compared(format, leaving, folder)
+        files = {path.name: sha256_of(path) for path in sorted(folder.iterdir())}
+        told = Told(
+            name=asked.out.name,
+            config=asked.run.plain_config(),
+            part=part,
+            step=model.step,
+            format=format.name,
+            takes=format.takes,
+            lines=format.lines(leaving, asked.out.name),
+            error=error,
+            files=files,
+            origin=origin,
+            measured=[one for one in iwm_core.measured(asked.run.path) if one.step == model.step],
+        )
+        write_atomically(folder / "README.md", card(told))
+    display.say(str(asked.out))
+    display.say(f"the {part} at step {model.step} as {format.name}: {', '.join(files)}; its tokens are the run's to {error:.1g}")
+    display.say(f"licence: {origin.licence or 'not stated; say it with licence=TEXT'}; README.md is the model card")
+    return 0
+
+
+def made(name: str) -> Format:
+    """The format of a name.
+
+    Raises:
+        UserError: packages that it needs are not installed.
+    """
+    format: Format = resolve_name(CLASSES[name])()
+    if lacking := [package for package in format.needs if find_spec(package) is None]:
+        raise UserError(f"--format {name} needs {', '.join(lacking)}: pip install {' '.join(format.needs)}")
+    return format
+
+
+def compared(format: Format, leaving: Leaving, folder: Path) -> float:
+    """By how much tokens of what was written differ from the encoder's, for batches of two sizes.
+
+    Raises:
+        UserError: by more than `TOLERANCE`.
+    """
+    worst = 0.0
+    with torch.no_grad():
+        for count in (2, 3):
+            images = leaving.images(count, seed=count)
+            own, theirs = leaving.encoder(images), format.read(leaving, folder, images)
+            if own.shape != theirs.shape:
+                raise UserError(
+                    f"what was written as {format.name} gives tokens {tuple(theirs.shape)}, the run {tuple(own.shape)}; nothing is kept"
+                )
+            worst = max(worst, float((own - theirs).abs().max() / own.abs().max().clamp(min=1)))
+    if not worst <= TOLERANCE:
+        raise UserError(
+            f"what was written as {format.name} gives tokens that differ by {worst:.1g}, more than {TOLERANCE:g}, and is not kept; "
+            "please report it, with `iwm plugins` and the recipe"
+        )
+    return worst
+
+
+@contextmanager
+def made_whole(out: Path) -> Iterator[Path]:
+    """A folder under another name, which gets its own once all is in it; where something fails, nothing is left.
+
+    Raises:
+        UserError: it cannot be written.
+    """
+    partial = out.with_name(f".{out.name}.partial")
+    with writing(out, "write", "choose another out=FOLDER"):
+        out.parent.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir()
+        try:
+            yield partial
+            for path in partial.iterdir():
+                path.chmod(partial.stat().st_mode & 0o666)  # safetensors closes its files to others, whatever the umask
+                sync(path)
+            partial.rename(out)
+            sync(out.parent)
+        except SafetensorError as error:  # it writes by itself, and has its own exception for a full disk
+            raise UserError(f"cannot write {out}: {cause(error)}; {remedy(error, 'choose another out=FOLDER')}") from error
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)

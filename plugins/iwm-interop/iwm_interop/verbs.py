@@ -1,0 +1,40 @@
+"""The verbs: what their help says, and where each is carried out."""
+
+from iwm_core.interfaces.commands import Command
+
+VERBS = [
+    Command(
+        name="import",
+        run="iwm_interop.commands:run_import",
+        forms={
+            "import ijepa FILE RUN [key=value …]": "a checkpoint of I-JEPA's reference code as a run: student, teacher and predictor",
+        },
+        more=(
+            "What the weights do not tell comes from the recipe import/ijepa, and can be set: data=, evaluators=, train.KEY=, launch=.",
+            "encoder.heads=N where the encoder is none of the published sizes; its predictor has as many, or predictor.heads=N.",
+            "licence=TEXT and source=TEXT are kept with the run; without them, those of the published files.",
+            "RUN/import.json tells of every key of the file: what became of it, or why it was left out.",
+        ),
+        examples=(
+            "iwm import ijepa IN1K-vit.h.14-300e.pth.tar runs/ijepa",
+            "iwm import ijepa IN1K-vit.h.14-300e.pth.tar runs/ijepa data=folder data.path=MY_IMAGES train.steps=5000",
+        ),
+    ),
+    Command(
+        name="export",
+        run="iwm_interop.commands:run_export",
+        forms={
+            "export RUN out=FOLDER --format timm|transformers|safetensors|torch|onnx": "a world model's encoder as files that others load",
+        },
+        more=(
+            "The teacher, or the student with --student; safetensors has the predictor, too.",
+            "What is written is read back and must give the run's tokens to 1e-5; README.md is a model card.",
+            "licence=TEXT is for weights of your own; imported ones keep theirs. checkpoint=step_N uses an older checkpoint.",
+        ),
+        examples=(
+            "iwm export runs/quickstart out=exports/quickstart --format timm",
+            "iwm export runs/ijepa out=exports/ijepa --format transformers",
+            "iwm export runs/quickstart out=exports/quickstart-onnx --format onnx licence=Apache-2.0",
+        ),
+    ),
+]
