@@ -14,8 +14,11 @@ from collections.abc import Callable
 
 import torch
 
-WORTH_IT = 1.1
+WORTH_IT = 1.25
 """How many times as fast as in fp32 a pass must be in bf16."""
+
+LEAST = 3.0
+"""Seconds that are timed, so that short passes are timed many times."""
 
 
 def faster_precision(device: torch.device, trial: Callable[[], Callable[[], object]]) -> tuple[str, str]:
@@ -28,10 +31,10 @@ def faster_precision(device: torch.device, trial: Callable[[], Callable[[], obje
     return "bf16" if speed >= WORTH_IT else "fp32", f"a pass in bf16 is {speed:.2f} times as fast as in fp32 on {device}"
 
 
-def speed_of_bf16(device: torch.device, once: Callable[[], object], repeats: int = 3) -> float:
-    """How many times as fast as in fp32 a pass is in bf16; the first time of each does not count."""
+def speed_of_bf16(device: torch.device, once: Callable[[], object]) -> float:
+    """How many times as fast as in fp32 a pass is in bf16, of three passes at least; the first of each does not count."""
     times: dict[bool, list[float]] = {False: [], True: []}
-    for _ in range(repeats + 1):
+    while len(times[True]) < 4 or sum(map(sum, times.values())) < LEAST:
         for rounded, seconds in times.items():
             synchronize(device)
             before = time.perf_counter()

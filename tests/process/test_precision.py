@@ -49,7 +49,8 @@ def test_noise_that_only_adds_time_decides_nothing(monkeypatch):
     assert speed_of_bf16(CPU, once) == pytest.approx(2)
 
 
-def test_the_precisions_take_turns():
+def test_the_precisions_take_turns(monkeypatch):
+    monkeypatch.setattr(precision, "LEAST", 0.0)
     seen = []
     speed_of_bf16(CPU, lambda: seen.append((torch.ones(4, 4) @ torch.ones(4, 4)).dtype))
     assert seen == [torch.float32, torch.bfloat16] * 4
@@ -67,6 +68,7 @@ def test_a_cpu_with_bf16_products_is_found_by_their_time():
 
 def test_the_trial_is_a_pass_of_the_model_and_leaves_the_generator_alone(tiny, monkeypatch):
     recipe = thaw(compose("tiny", [])[0])
+    monkeypatch.setattr(precision, "LEAST", 0.0)
     seen, forward, before = [], Pass.forward, torch.get_rng_state()
     monkeypatch.setattr(Pass, "forward", lambda self, *inputs: seen.append(self) or forward(self, *inputs))
     assert faster_precision(CPU, lambda: Pretraining().trial(recipe, CPU))[0] in ("fp32", "bf16")

@@ -16,23 +16,22 @@ import torch
 from torch import Tensor, nn
 
 from iwm_core.interfaces import Action
-from iwm_core.recipe.config import Recipe
 
 Act = Callable[[], Any]
 
 
-def peers(recipe: Recipe, images: Tensor) -> tuple[dict[str, Act], list[str]]:
-    """What does the work of the recipe's actions on a batch, by library, and why a library is left out."""
+def peers(actions: dict[str, Action], images: Tensor) -> tuple[dict[str, Act], list[str]]:
+    """What does the work of a recipe's actions on a batch, by library, and why a library is left out."""
     found: dict[str, Act] = {}
     why = []
     for library, (counterparts, by_image) in LIBRARIES.items():
         if find_spec(library) is None:
             continue
         known = counterparts()
-        if lacking := [name for name, action in recipe.actions.items() if action.name not in known]:
+        if lacking := [name for name, action in actions.items() if action.name not in known]:
             why.append(f"{library} is left out: nothing of it stands beside {', '.join(lacking)} here")
             continue
-        acts = recipe.actions.values()
+        acts = actions.values()
         source = nn.Sequential(*(known[action.name](action) for action in acts))
         target = nn.Sequential(*(known[action.name](action) for action in acts if action.changes_target))
         found[library] = acting(source, target, images, by_image)

@@ -16,7 +16,7 @@ def table(record: Record) -> Group:
     """A line for each arm, as wide as a terminal of 80 columns, between what was measured and what the figures stand for."""
     tokens, compiled = record.tokens, ", compiled" if record.compiled else ""
     parts = f"{tokens.all} + {tokens.context} + {tokens.groups}×{tokens.each}"
-    made = arms("images/s", "tokens/s", "ms/step", "MFU", "data", "GB", "ops", "waits")
+    made = arms("images/s", "tokens/s", "ms", "MFU", "data", "GB", "ops", "waits")
     for name, arm in record.arms.items():
         made.add_row(name, *line(arm))
     return Group(
@@ -25,7 +25,7 @@ def table(record: Record) -> Group:
         text(
             f"tokens an image: {parts} = {tokens.total} (teacher, context, predicted)\n"
             f"{record.gflop:.3g} GFLOP an image; products of {record.product_side}³ reach {rate(record.product_tflops.median)} here\n"
-            "medians (smallest–largest); ops, waits: dispatched in a step, before compilation"
+            "medians (smallest–largest); ms, ops, waits: of a step, as dispatched, uncompiled"
         ),
     )
 
@@ -36,7 +36,7 @@ def line(arm: Arm) -> list[str]:
     return [
         f"{short(pace.median)} ({short(pace.min)}–{short(pace.max)})",
         short(arm.tokens_per_s.median) if arm.tokens_per_s else "",
-        f"{arm.seconds.median * 1e3:.4g}",
+        short(arm.seconds.median * 1e3),
         f"{arm.mfu.median:.0%}" if arm.mfu else "",
         f"{arm.data_wait.median:.0%}",
         f"{arm.peak_memory / 1e9:.3g}",
@@ -72,7 +72,7 @@ def over(now: Spread, before: Spread) -> Spread:
 
 def arms(*columns: str) -> Table:
     """An empty table whose first column names arms."""
-    made = Table(box=box.SIMPLE, padding=(0, 1, 0, 0))
+    made = Table(box=box.SIMPLE, padding=(0, 1, 0, 0), show_edge=False)
     made.add_column("arm", no_wrap=True)
     for column in columns:
         made.add_column(column, justify="right", no_wrap=True)

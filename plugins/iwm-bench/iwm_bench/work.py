@@ -109,7 +109,7 @@ def works_of(course: Course, names: Sequence[str], display: Display) -> dict[str
             if not course.step.actions.parts:
                 raise UserError("there are no actions in this recipe; leave the arm actions out, or choose some: actions=[NAME,…]")
             works[name] = Work(once=lambda: [course.act() for _ in range(micro)])
-            found, why = peers(course.recipe, course.batch.images)
+            found, why = peers(course.recipe.actions, course.batch.images)
             works |= {peer: Work(once=lambda act=act: [act() for _ in range(micro)]) for peer, act in found.items()}
             for reason in why:
                 display.warn(reason)

@@ -1,7 +1,5 @@
 """Other libraries do the work of our actions: the same strengths, the same share of images."""
 
-from types import SimpleNamespace
-
 import pytest
 import torch
 from iwm_bench.peers import LIBRARIES, peers
@@ -10,6 +8,7 @@ from iwm_photometric.blur import Blur
 from iwm_photometric.grayscale import Grayscale
 from iwm_photometric.jitter import Jitter
 from iwm_photometric.solarize import Solarize
+from tiny_parts import Gain
 
 IMAGES = torch.rand(64, 3, 16, 16, generator=torch.Generator().manual_seed(0))
 
@@ -21,7 +20,7 @@ def act(request):
         pytest.importorskip(request.param)
 
     def acted(*actions):
-        found, why = peers(SimpleNamespace(actions={action.name: action for action in actions}), IMAGES)
+        found, why = peers({action.name: action for action in actions}, IMAGES)
         assert not [reason for reason in why if request.param in reason]
         torch.manual_seed(0)
         return found[request.param]()
@@ -62,6 +61,6 @@ def test_a_share_of_images(act):
 
 
 def test_what_has_no_counterpart_leaves_a_library_out():
-    found, why = peers(SimpleNamespace(actions={"mine": SimpleNamespace(name="mine", changes_target=True), "flip": Flip()}), IMAGES)
+    found, why = peers({"mine": Gain(), "flip": Flip()}, IMAGES)
     assert not found
     assert "torchvision is left out: nothing of it stands beside mine here" in why
