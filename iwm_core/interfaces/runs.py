@@ -2,10 +2,12 @@
 
 import dataclasses
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
+
+from iwm_core.interfaces.errors import UserError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +79,14 @@ class RunKind(ABC):
 
     def measure(self, run: Any, recipe: Any, names: list[str], display: Any, checkpoint: Path | None = None, own: Any = None) -> None:
         """Measure a checkpoint, or the newest; ``own`` is the recipe as the run has it, where ``recipe`` may differ."""
+
+    def trial(self, recipe: Any, device: Any) -> Callable[[], object]:
+        """A forward and backward pass of the model on noise, to be called again and again: ``launch.precision=auto`` times it.
+
+        Raises:
+            UserError: this kind has none; choose the precision.
+        """
+        raise UserError(f"launch.precision=auto is not for {self.name}; write launch.precision=fp32 or bf16")
 
     def check(self, recipe: Any) -> None:
         """Find what does not fit together before a run has a directory.

@@ -53,6 +53,7 @@ def make_accelerator(launch: Launch, folder: Path) -> Accelerator:
     Raises:
         UserError: the device or a tracker is not to be had here.
     """
+    assert launch.precision != "auto", "decided when a run starts"
     device = choose_device(launch.device)
     for tracker in launch.trackers:
         if importlib.util.find_spec(tracker) is None:

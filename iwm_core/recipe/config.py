@@ -126,7 +126,7 @@ class Launch(Section):
     main: ClassVar[str] = "processes"
 
     device: str = option("auto", "auto (an accelerator where there is one), cpu, cuda, cuda:1, mps")
-    precision: str = option("fp32", "of the forward pass; weights stay fp32", choices=("fp32", "bf16"))
+    precision: str = option("fp32", "of the forward pass; weights stay fp32; auto: the faster one here", choices=("fp32", "bf16", "auto"))
     processes: int = option(1, "processes, each with one device", low=1)
     accumulate: int = option(1, "micro-batches a step and process", low=1)
     workers: int = option(2, "data workers a process, where images are decoded in training", low=0)

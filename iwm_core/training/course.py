@@ -16,7 +16,8 @@ from iwm_core.interfaces.errors import UserError
 from iwm_core.interfaces.runs import RunKind
 from iwm_core.plugins.kinds import kind_of, kind_with
 from iwm_core.process.display import Display, make_display
-from iwm_core.process.launch import spawn
+from iwm_core.process.launch import choose_device, spawn
+from iwm_core.process.precision import faster_precision
 from iwm_core.process.shown import as_word
 from iwm_core.process.signals import ending_in_a_line
 from iwm_core.recipe.change import change
@@ -39,11 +40,23 @@ def start(name: str, overrides: list[str]) -> int:
 
 def begin(config: Any, verb: str, notes: list[str], display: Display) -> int:
     """Freeze a composed config that is checked in a new run, train and measure it; returns the exit status."""
+    decided = settle(config)
     with new_run(config, verb, display.warn) as run, ending_in_a_line(f"continue with `iwm resume {as_word(run.path)}`"):
         display.say(str(run.path))  # alone on the first line, for scripts
+        if decided:
+            display.say(decided)
         for note in notes:
             display.warn(note)
         return carry_on(run, thaw(run.config()), None, [], display)
+
+
+def settle(config: Any) -> str:
+    """Put what ``launch.precision=auto`` stands for here into a config, for all processes and resumes; returns what was decided."""
+    if config.launch.precision != "auto":
+        return ""
+    device, kind = choose_device(config.launch.device), kind_of(config)
+    config.launch.precision, why = faster_precision(device, lambda: kind.trial(thaw(config), device))
+    return f"launch.precision=auto: {config.launch.precision}, as {why}"
 
 
 def composed(name: str, overrides: list[str]) -> tuple[Any, list[str]]:
@@ -109,6 +122,8 @@ def changed(config: Any, overrides: list[str], allowed: tuple[str, ...], verb: s
         UserError: they cannot be applied, or are of data that means something else.
     """
     recipe = thaw(change(config, overrides, allowed, verb))
+    if recipe.launch.precision == "auto":
+        raise UserError(f"launch.precision=auto is decided when a run starts; for iwm {verb}, write launch.precision=fp32 or bf16")
     kind_of(config).check_change(thaw(config), recipe, verb)
     return recipe
 

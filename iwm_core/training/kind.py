@@ -1,6 +1,6 @@
 """Pretraining as a kind of run: what its config means, and where it is checked, trained, measured and loaded."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,11 @@ class Pretraining(RunKind):
             sections={"view": View, "train": Train, "launch": Launch},
             groups=("encoder", "predictor", "targets", "actions", "data", "evaluators"),
         )
+
+    def trial(self, recipe: Recipe, device: Any) -> Callable[[], object]:
+        from iwm_core.training.pretraining import trial
+
+        return trial(recipe, device)
 
     def check(self, recipe: Recipe) -> None:
         from iwm_core.training.fits import check_data, check_fit

@@ -3,13 +3,14 @@
 Parameters and targets are drawn on the host, where batches keep their samples' numbers: a pure function of these costs no launch on the
 device, and is the same to the bit for every device. They are sent there without waiting, while the device still works on the step before.
 
-A step is `learn`, in which `Pass` stands for teacher, student, predictor and loss, and the body of the loop in `train`. What every training
-does around its steps, such as logs and checkpoints, is `iwm_core.training.loop`.
+A step is `Step`, in which `Pass` stands for teacher, student, predictor and loss; `train` repeats it. What every training does around its
+steps, such as logs and checkpoints, is `iwm_core.training.loop`.
 """
 
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import torch
 from jaxtyping import Float
@@ -32,6 +33,8 @@ from iwm_core.run.directory import Run
 from iwm_core.training.health import gather_groups, health_of, spread_rows
 from iwm_core.training.loop import Loop, compiled
 from iwm_core.training.schedules import momentum, weight_decay
+
+Drawn = TypeVar("Drawn", ActionParams, Targets)
 
 
 class Prediction(NamedTuple):
@@ -77,6 +80,54 @@ class Outcome(NamedTuple):
         return self.prediction.loss
 
 
+class Step:
+    """One optimizer step of a pretraining: what `train` repeats, and what a benchmark may time, whole or in part.
+
+    Args:
+        recipe: of the run.
+        model: what learns.
+        loop: the course that the step is a part of.
+    """
+
+    def __init__(self, recipe: Recipe, model: ImageWorldModel, loop: Loop) -> None:
+        self.recipe, self.model, self.loop, self.actions = recipe, model, loop, recipe_actions(recipe)
+        self.make_views = compiled(recipe.launch, self.actions.views)
+        self.predict = loop.prepare(Pass(model, recipe.train.loss))
+
+    def views(self, batch: Batch) -> Views:
+        """Both views of a batch, by drawn actions."""
+        drawn = self.sent(self.actions.sample(self.draws(batch).stream("actions")))
+        return self.make_views(batch.images, self.actions.observe(drawn, batch.action), self.recipe.view.source_from, batch.target)
+
+    def where(self, batch: Batch) -> Targets:
+        """Which patches of a batch are seen and which are predicted."""
+        return self.sent(select(self.recipe, self.draws(batch), self.model.student.grid))
+
+    def draws(self, batch: Batch) -> Draws:
+        return Draws(self.recipe.train.seed, batch.epoch, batch.index)
+
+    def sent(self, drawn: Drawn) -> Drawn:
+        """What was drawn on the host, on the device."""
+        return type(drawn)(*(sent(part, self.loop.accelerator.device) for part in drawn))
+
+    def learn(self, batch: Batch) -> Outcome:
+        """The forward pass of a micro-batch."""
+        views, where = self.views(batch), self.where(batch)
+        return Outcome(batch, views, where, self.predict(views, where))
+
+    def take(self, learn: Callable[[Batch], Outcome]) -> tuple[Outcome, float]:
+        """Gradients of what ``learn`` gives for each micro-batch, then the optimizer's step and the teacher's.
+
+        Returns what the last micro-batch gave, and the momentum that the teacher kept.
+        """
+        settings, step, steps = self.recipe.train, self.loop.step, self.loop.durations.steps
+        outcome = self.loop.gradients(learn)
+        finite = self.loop.update(weight_decay(settings.weight_decay, step, steps))
+        keeps = momentum(settings.momentum, step, steps)
+        self.model.update_teacher((1 - keeps) * finite)
+        return outcome, keeps
+
+
 def train(run: Run, recipe: Recipe, checkpoint: Path | None, display: Display) -> None:
     """Train a run to its end from a checkpoint, or from the start where there is none.
 
@@ -92,32 +143,18 @@ def train(run: Run, recipe: Recipe, checkpoint: Path | None, display: Display) -
             load_weights(checkpoint, model)
         data = TrainingData(recipe, run, accelerator.device, display, quiet=not accelerator.is_main_process)
         loop = Loop(run, checkpoint, recipe.train, recipe.launch, model, data, accelerator, stop, display)
-        actions, make_views = recipe_actions(recipe), compiled(recipe.launch, recipe_actions(recipe).views)
-        predict, settings, steps = loop.prepare(Pass(model, recipe.train.loss)), recipe.train, loop.durations.steps
-        epoch = loop.schedule.steps_per_epoch
+        step, epoch = Step(recipe, model, loop), loop.schedule.steps_per_epoch
         every = {name: steps_of(e.every, epoch, f"evaluators.{name}.every") for name, e in recipe.evaluators.items()}
 
-        def learn(batch: Batch) -> Outcome:
-            draws = Draws(settings.seed, batch.epoch, batch.index)
-            drawn = actions.sample(draws.stream("actions")), select(recipe, draws, model.student.grid)
-            source, target, *indices = (sent(part, accelerator.device) for parts in drawn for part in parts)
-            where, params = Targets(*indices), actions.observe(ActionParams(source, target), batch.action)
-            views = make_views(batch.images, params, recipe.view.source_from, batch.target)
-            return Outcome(batch, views, where, predict(views, where))
-
-        for step in loop.steps():
-            outcome = loop.gradients(learn)
-            finite = loop.update(weight_decay(settings.weight_decay, step, steps))
-            keeps = momentum(settings.momentum, step, steps)
-            model.update_teacher((1 - keeps) * finite)
-
+        for _ in loop.steps():
+            outcome, keeps = step.take(step.learn)
             if loop.logs:
                 teacher = outcome.prediction.teacher
                 health = health_of(outcome.prediction.predicted, teacher, outcome.where)
                 verdict = health.verdict(min(teacher.shape[-1], len(spread_rows(teacher))), len(teacher))
                 loop.log({**asdict(health), "momentum": keeps}, [verdict] if verdict else [], inputs(recipe, outcome))
             due = [name for name, count in every.items() if count and loop.done % count == 0]
-            if due and loop.leads and loop.done < steps:  # after the last step, all measure from its checkpoint
+            if due and loop.leads and loop.done < loop.durations.steps:  # after the last step, all measure from its checkpoint
                 with loop.tally.paused():
                     evaluate_in_training(due, run, recipe, model, loop.done, accelerator.device, display)
 
@@ -128,6 +165,15 @@ def select(recipe: Recipe, draws: Draws, grid: tuple[int, int]) -> Targets:
         return recipe.targets.select(draws.stream("targets"), grid)
     except ValueError as error:
         raise UserError(str(error)) from error
+
+
+def trial(recipe: Recipe, device: torch.device, images: int = 8) -> Callable[[], object]:
+    """A forward and backward pass of a recipe's model on noise."""
+    learner = Pass(build_model(recipe, restored=True), recipe.train.loss).to(device).train()
+    pixels, action = torch.rand(images, 3, recipe.image_size, recipe.image_size), torch.zeros(images, len(recipe_actions(recipe).labels))
+    views = Views(*(part.to(device) for part in (pixels, pixels, action)))
+    where = select(recipe, Draws(0, 0, torch.arange(images, device=device)), learner.model.student.grid)
+    return lambda: learner(views, where).loss.backward()
 
 
 def inputs(recipe: Recipe, outcome: Outcome) -> dict[str, Tensor | None]:

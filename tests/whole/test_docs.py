@@ -12,6 +12,7 @@ from types import ModuleType, SimpleNamespace
 import iwm_devkit as testing
 import pytest
 import torch
+from iwm_bench.asked import read_arguments
 from iwm_devkit.scaffold import parser
 from iwm_tasks.comparison.arguments import prefix_of, read_protocols, read_seeds
 from places import ROOT
@@ -210,10 +211,17 @@ CHECKS = {
     "components": lambda words: dispatch(["components", *words]),
     "report": lambda words: check_paths(words),
     "predict": lambda words: check_paths(words),
+    "bench": lambda words: check_bench(words),
     "plugins": lambda words: dispatch(["plugins", *words]),
     "plugins new": lambda words: parser().parse_args(words),
     "plugins check": lambda words: None,  # of a plugin that is not installed here
 }
+
+
+def check_bench(words: list[str]) -> None:
+    earlier = words.index("--compare") if "--compare" in words else len(words)  # a file that is not here
+    asked = read_arguments(words[:earlier] + words[earlier + 2 :])
+    check_recipe(asked.recipe, asked.overrides)
 
 
 def check_paths(words: list[str]) -> None:

@@ -1,6 +1,6 @@
 """Tuning as a kind of run: what its config means, and where it is trained, measured and loaded."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,13 @@ class Tuning(RunKind):
 
     def recognises(self, config: Mapping[str, Any]) -> bool:
         return "world_model" in config
+
+    def trial(self, recipe: TuneRecipe, device: Any) -> Callable[[], object]:
+        """That of its world model, whose parts set the pace."""
+        from iwm_core.recipe.thaw import thaw_plain
+        from iwm_core.training.pretraining import trial
+
+        return trial(thaw_plain(recipe.world_model["config"]), device)
 
     def train(self, run: Any, recipe: TuneRecipe, checkpoint: Path | None, display: Any) -> None:
         from iwm_tasks.tuning.tune import tune
