@@ -5,8 +5,8 @@ import json
 import sys
 
 from iwm_core.interfaces.errors import UserError
-from iwm_core.interfaces.near import did_you_mean
 from iwm_core.plugins.distributions import Plugin
+from iwm_core.plugins.near import did_you_mean
 from iwm_core.process.shown import shown, tell
 
 

@@ -12,8 +12,8 @@ from iwm_core import __version__
 from iwm_core.cli.listing import warn
 from iwm_core.cli.usage import about, overview
 from iwm_core.interfaces.errors import Stopped, UserError
-from iwm_core.interfaces.near import did_you_mean
 from iwm_core.plugins.loader import load_plugins
+from iwm_core.plugins.near import did_you_mean
 from iwm_core.process.output import outlive_readers, refused
 from iwm_core.process.shown import tell
 from iwm_core.process.signals import end_with_parent, ending_in_a_line

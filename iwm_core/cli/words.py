@@ -8,8 +8,8 @@ Decisions:
 import shlex
 
 from iwm_core.interfaces.errors import UserError
-from iwm_core.interfaces.near import did_you_mean
 from iwm_core.plugins.kinds import kind_of, schemas
+from iwm_core.plugins.near import did_you_mean
 from iwm_core.recipe.compose import dotted
 from iwm_core.recipe.files import find_recipes
 from iwm_core.recipe.overrides import allowed_to, check_recipe, checkpoint_in, parse_changes

@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from iwm_core.interfaces.evaluation import WorldModel as WorldModel
     from iwm_core.interfaces.evaluation import check_finite as check_finite
     from iwm_core.interfaces.kinds import ComponentKind as ComponentKind
-    from iwm_core.interfaces.near import did_you_mean as did_you_mean
     from iwm_core.interfaces.results import CONTROLS as CONTROLS
     from iwm_core.interfaces.results import Chart as Chart
     from iwm_core.interfaces.results import Evaluation as Evaluation
@@ -68,7 +67,6 @@ NAMES = {
     "iwm_core.interfaces.commands": "Command",
     "iwm_core.interfaces.errors": "UserError",
     "iwm_core.interfaces.kinds": "ComponentKind",
-    "iwm_core.interfaces.near": "did_you_mean",
     "iwm_core.interfaces.runs": "ModelSource RunKind Schema",
     "iwm_core.interfaces.results": "CONTROLS Chart Evaluation Gallery Metric NotApplicable Row Series",
 }

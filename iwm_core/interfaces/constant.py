@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -18,6 +17,6 @@ def constant(values: Numbers, device: torch.device) -> Float[Tensor, "..."]:
         device: such as ``images.device`` or ``draws.device``.
     """
     if device.type == "cpu" and not torch.compiler.is_compiling():
-        return torch.as_tensor(np.array(values, np.float32))
+        return torch.tensor(values, dtype=torch.float)
     rows = [constant(v, device) if isinstance(v, Sequence) else torch.full((), float(v), dtype=torch.float, device=device) for v in values]
     return torch.stack(rows) if rows else torch.empty(0, dtype=torch.float, device=device)

@@ -26,8 +26,6 @@ MASK32 = 0xFFFFFFFF
 ROUNDS = 10
 MULTIPLY = (0xD2511F53, 0xCD9E8D57)
 WEYL = (0x9E3779B9, 0xBB67AE85)
-
-
 AT_ONCE = 1 << 15
 """Counters that numpy works on at a time: their words stay in a core's cache."""
 
@@ -103,41 +101,33 @@ class Draws:
 
     def bits(self, n: int) -> Int[Tensor, "b n"]:
         """``n`` words of 32 random bits a sample."""
-        return torch.as_tensor(self._array(n) if self.on_host else self._tensor(n))
+        return torch.as_tensor(self._words(n))
 
-    def _blocks(self, n: int) -> tuple[int, int]:
-        """The first of the blocks that ``n`` words are taken from, and the end of them."""
-        first = self._used
-        self._used += -(-n // 4)
-        return first, self._used
-
-    def _tensor(self, n: int) -> Int[Tensor, "b n"]:
-        """`bits`, made on the device."""
-        block, index = torch.arange(*self._blocks(n), device=self.device)[None, :], self.index[:, None]
-        if isinstance(self.epoch, Tensor):
-            epoch = self.epoch.to(self.device).reshape(-1, 1)
-        else:  # filled in on the device, where a tensor of it would be copied there
-            epoch = torch.full((1, 1), self.epoch, dtype=torch.int64, device=self.device)
-        words = philox((block, index & MASK32, epoch & MASK32, (index >> 32) & MASK32), (self.seed, stream_key(self.name)))
-        return torch.stack(words, dim=-1).flatten(1)[:, :n]
-
-    def _array(self, n: int) -> np.ndarray:
-        """`bits`, made on the host."""
-        assert self._samples is not None, "asked for on the host alone"
-        block, (low, epoch, high) = np.arange(*self._blocks(n), dtype=np.int64)[None], self._samples
+    def _words(self, n: int) -> Tensor | np.ndarray:
+        """`bits`, as what makes them has them: numpy on the host, torch elsewhere."""
+        first, self._used = self._used, self._used - n // -4
+        key = self.seed, stream_key(self.name)
+        if not self.on_host:
+            block, index, epoch = torch.arange(first, self._used, device=self.device)[None, :], self.index[:, None], self.epoch
+            if isinstance(epoch, Tensor):
+                epoch = epoch.to(self.device).reshape(-1, 1)
+            else:  # filled in on the device, where a tensor of it would be copied there
+                epoch = torch.full((1, 1), epoch, dtype=torch.int64, device=self.device)
+            words = philox((block, index & MASK32, epoch & MASK32, (index >> 32) & MASK32), key)
+            return torch.stack(words, dim=-1).flatten(1)[:, :n]
+        assert self._samples is not None
+        block, (low, epoch, high) = np.arange(first, self._used, dtype=np.int64)[None], self._samples
         words, rows = np.empty((len(self), block.size, 4), np.int64), max(1, AT_ONCE // max(1, block.size))
         for start in range(0, len(self), rows):
             part = slice(start, start + rows)
-            made = philox((block, low[part], epoch[part], high[part]), (self.seed, stream_key(self.name)))
-            for place, word in enumerate(made):
+            for place, word in enumerate(philox((block, low[part], epoch[part], high[part]), key)):
                 words[part, :, place] = word
         return words.reshape(len(self), 4 * block.size)[:, :n]
 
     def _unit(self, n: int) -> Tensor | np.ndarray:
         """Uniform in [0, 1), float32 [b n]."""
-        if self.on_host:
-            return (self._array(n) >> 8).astype(np.float32) * np.float32(2.0**-24)
-        return (self._tensor(n) >> 8).to(torch.float32) * 2.0**-24
+        high = self._words(n) >> 8
+        return high.to(torch.float32) * 2.0**-24 if isinstance(high, Tensor) else high.astype(np.float32) * np.float32(2.0**-24)
 
     def uniform(self, n: int = 1, low: float = 0.0, high: float = 1.0) -> Float[Tensor, "b n"]:
         """Uniform in [low, high), with 24 random bits."""

@@ -81,11 +81,7 @@ class RunKind(ABC):
         """Measure a checkpoint, or the newest; ``own`` is the recipe as the run has it, where ``recipe`` may differ."""
 
     def trial(self, recipe: Any, device: Any) -> Callable[[], object]:
-        """A forward and backward pass of the model on noise, to be called again and again: ``launch.precision=auto`` times it.
-
-        Raises:
-            UserError: this kind has none; choose the precision.
-        """
+        """A forward and backward pass of the model on noise, which ``launch.precision=auto`` times; a kind may have none."""
         raise UserError(f"launch.precision=auto is not for {self.name}; write launch.precision=fp32 or bf16")
 
     def check(self, recipe: Any) -> None:

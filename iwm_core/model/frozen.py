@@ -11,9 +11,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from iwm_core.interfaces import ActionParams, Targets, Views, WorldModel
-from iwm_core.interfaces.near import did_you_mean
 from iwm_core.model.actions import recipe_actions
 from iwm_core.model.world_model import ImageWorldModel, build_model
+from iwm_core.plugins.near import did_you_mean
 from iwm_core.recipe.config import Recipe
 
 if TYPE_CHECKING:

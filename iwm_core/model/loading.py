@@ -7,11 +7,11 @@ from typing import Any
 import torch
 
 from iwm_core.interfaces.errors import UserError
-from iwm_core.interfaces.near import did_you_mean
 from iwm_core.model.frozen import FrozenModel
 from iwm_core.model.world_model import build_model
 from iwm_core.plugins.kinds import kind_of
 from iwm_core.plugins.loader import load_plugins
+from iwm_core.plugins.near import did_you_mean
 from iwm_core.process.launch import choose_device
 from iwm_core.recipe.config import Recipe
 from iwm_core.recipe.thaw import thaw

@@ -13,8 +13,8 @@ from types import ModuleType
 from typing import Any
 
 from iwm_core.interfaces.kinds import ComponentKind
-from iwm_core.interfaces.near import did_you_mean
 from iwm_core.plugins.distributions import CORE, Plugin
+from iwm_core.plugins.near import did_you_mean
 
 MARK = "iwm_impl"
 SPEC = "iwm_spec"

@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from iwm_core.interfaces.errors import UserError
-from iwm_core.interfaces.near import did_you_mean
 from iwm_core.interfaces.runs import RunKind, Schema
 from iwm_core.plugins.loader import load_plugins
+from iwm_core.plugins.near import did_you_mean
 
 USUAL = "pretraining"
 """The core's own kind, which a config is of that tells of none."""

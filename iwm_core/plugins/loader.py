@@ -19,7 +19,6 @@ import pluggy
 from iwm_core.interfaces.commands import Command
 from iwm_core.interfaces.errors import UserError
 from iwm_core.interfaces.kinds import ComponentKind
-from iwm_core.interfaces.near import did_you_mean
 from iwm_core.interfaces.runs import ModelSource, RunKind
 from iwm_core.plugins import hookspecs
 from iwm_core.plugins.distributions import Plugin, entry_points, mismatch
@@ -35,6 +34,7 @@ from iwm_core.plugins.faults import (
     listed,
     wrong_hooks,
 )
+from iwm_core.plugins.near import did_you_mean
 from iwm_core.plugins.problems import record, recorded, strict
 
 

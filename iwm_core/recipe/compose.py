@@ -27,9 +27,9 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from iwm_core.interfaces.errors import UserError
-from iwm_core.interfaces.near import did_you_mean
 from iwm_core.plugins.kinds import empty, groups, kind_of, kinds, several, single
 from iwm_core.plugins.loader import load_plugins
+from iwm_core.plugins.near import did_you_mean
 from iwm_core.recipe.files import find_recipe, ready_made, refuse_hiding
 from iwm_core.recipe.overrides import check_recipe
 from iwm_core.recipe.own_settings import instead

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from iwm_core.interfaces.errors import UserError
-from iwm_core.interfaces.near import did_you_mean
 from iwm_core.plugins.distributions import Plugin
 from iwm_core.plugins.faults import clash_text
 from iwm_core.plugins.kinds import groups, kinds
 from iwm_core.plugins.loader import load_plugins
+from iwm_core.plugins.near import did_you_mean
 from iwm_core.plugins.problems import strict
 
 SHARED = {"budget", "launch", "size"}

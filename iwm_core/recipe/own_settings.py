@@ -15,10 +15,10 @@ from hydra.core.override_parser.types import Override
 from omegaconf import OmegaConf
 
 from iwm_core.interfaces.errors import UserError
-from iwm_core.interfaces.near import did_you_mean
 from iwm_core.interfaces.runs import RunKind, Schema
 from iwm_core.plugins.kinds import groups, kinds, several, single
 from iwm_core.plugins.loader import load_plugins
+from iwm_core.plugins.near import did_you_mean
 from iwm_core.recipe.files import ready_made
 from iwm_core.recipe.typed import as_typed, main_of, may_be, plain_keys, to_type, typed
 

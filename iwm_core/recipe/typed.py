@@ -10,8 +10,8 @@ from omegaconf.errors import ConfigKeyError, MissingMandatoryValue, OmegaConfBas
 
 from iwm_core.interfaces.component import check_option
 from iwm_core.interfaces.errors import UserError
-from iwm_core.interfaces.near import did_you_mean
 from iwm_core.interfaces.runs import Schema
+from iwm_core.plugins.near import did_you_mean
 from iwm_core.recipe.config import Section
 
 WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a text", list: "a list", types.NoneType: "null"}

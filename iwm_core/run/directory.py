@@ -12,8 +12,8 @@ import yaml
 from omegaconf import DictConfig, OmegaConf
 
 from iwm_core.interfaces.errors import UserError
-from iwm_core.interfaces.near import did_you_mean
 from iwm_core.plugins.loader import load_plugins
+from iwm_core.plugins.near import did_you_mean
 from iwm_core.process.shown import as_word
 from iwm_core.run.files import append, exists, write_atomically, write_record, writing
 from iwm_core.run.plain import plain_yaml

@@ -6,7 +6,7 @@ from pathlib import Path
 from iwm_bench.record import Record, check_place, read_record
 from iwm_core.cli.words import read_recipe
 from iwm_core.interfaces.errors import UserError
-from iwm_core.interfaces.near import did_you_mean
+from iwm_core.plugins.near import did_you_mean
 
 ARMS = {
     "model": "forward, backward and step on fixed tensors",

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from iwm_core.interfaces.errors import Stopped, UserError
-from iwm_core.interfaces.near import did_you_mean
 from iwm_core.plugins.distributions import CORE, Plugin, disabled, entry_points
 from iwm_core.plugins.loader import load_plugins
+from iwm_core.plugins.near import did_you_mean
 from iwm_devkit.plugin_check.hooks import RECIPES, checks_of_module
 from iwm_devkit.plugin_check.metadata import check_metadata
 from iwm_devkit.plugin_check.modules import check_import

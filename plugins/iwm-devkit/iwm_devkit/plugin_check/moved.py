@@ -25,7 +25,7 @@ MOVED = {
     "iwm_core.draws": "iwm_core.interfaces.draws",
     "iwm_core.errors": "iwm_core.interfaces.errors",
     "iwm_core.events": "iwm_core.interfaces.events",
-    "iwm_core.near": "iwm_core.interfaces.near",
+    "iwm_core.near": "iwm_core.plugins.near",
     "iwm_core.results": "iwm_core.interfaces.results",
     "iwm_core.bootstrap": "iwm_core.evaluation.bootstrap",
     "iwm_core.intervals": "iwm_core.evaluation.intervals",

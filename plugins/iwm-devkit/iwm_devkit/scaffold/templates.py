@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from iwm_core.interfaces.errors import UserError
-from iwm_core.interfaces.near import did_you_mean
 from iwm_core.plugins.loader import load_plugins
+from iwm_core.plugins.near import did_you_mean
 
 USE = {
     "action": 'iwm train recipe=quickstart "actions=[example]"',

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from iwm_core.cli.words import read_run
 from iwm_core.interfaces.errors import UserError
-from iwm_core.interfaces.near import did_you_mean
+from iwm_core.plugins.near import did_you_mean
 from iwm_core.recipe.overrides import checkpoint_in
 from iwm_core.run.directory import Run
 from iwm_core.run.files import exists

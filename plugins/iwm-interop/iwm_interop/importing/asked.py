@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from iwm_core.cli.words import check_words
 from iwm_core.interfaces.errors import UserError
-from iwm_core.interfaces.near import did_you_mean
+from iwm_core.plugins.near import did_you_mean
 from iwm_core.recipe.overrides import check_recipe
 from iwm_core.run.files import exists
 from iwm_core.run.lock import refuse_busy

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from iwm_core.cli.words import check_words
 from iwm_core.interfaces.errors import UserError
-from iwm_core.interfaces.near import did_you_mean
+from iwm_core.plugins.near import did_you_mean
 from iwm_core.recipe.anchor import anchor_words
 from iwm_core.recipe.files import find_recipes
 from iwm_core.recipe.overrides import check_recipe

@@ -2,7 +2,8 @@
 
 import math
 
-from iwm_core.interfaces import Factor, Images, did_you_mean
+from iwm_core.interfaces import Factor, Images
+from iwm_core.plugins.near import did_you_mean
 
 
 def find(images: Images, name: str) -> Factor:
