@@ -8,6 +8,7 @@ Decisions:
 """
 
 import platform
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -28,14 +29,17 @@ from iwm_core.run.directory import Run, frozen
 from iwm_core.run.files import numbered, write_atomically, write_record, writing
 from iwm_core.run.lock import WRITER, Taken, refuse_busy, writer, writer_of
 
-LEFT = {WRITER, "env.json", ".env.json.partial", ".config.yaml.partial"}
+DRAFT = ".draft"
+LEFT = {WRITER, DRAFT, "env.json", ".env.json.partial", ".config.yaml.partial"}
 """What a start that was killed may leave."""
 ELSEWHERE = "choose another directory with run=PATH"
 
 
 @contextmanager
-def new_run(config: DictConfig, verb: str, warn: Callable[[str], None]) -> Iterator[Run]:
+def new_run(config: DictConfig, verb: str, warn: Callable[[str], None], fill: Callable[[Run], None] | None = None) -> Iterator[Run]:
     """A new run, its config frozen in its directory, of which this process is the one writer.
+
+    ``fill`` writes what it begins with, such as weights from elsewhere: without them there is no run, whenever this ends.
 
     Raises:
         UserError: the directory is taken, or cannot be written.
@@ -54,9 +58,26 @@ def new_run(config: DictConfig, verb: str, warn: Callable[[str], None]) -> Itera
         config.run = str(path)
         text, seal = frozen(config)
         write_record(path / "env.json", {**environment(config.train.seed), "config": seal})
+        shutil.rmtree(path / DRAFT, ignore_errors=True)
+        if fill is not None:
+            begin(path, text, fill)
         # Last: a directory with a config.yaml is a run.
         write_atomically(path / "config.yaml", text)
         yield Run(path)
+
+
+def begin(path: Path, text: str, fill: Callable[[Run], None]) -> None:
+    """Fill a draft of a run, which has its config, and put what is in it into the run's directory, which has none yet."""
+    draft = path / DRAFT
+    try:
+        draft.mkdir()
+        write_atomically(draft / "config.yaml", text)
+        fill(Run(draft))
+        (draft / "config.yaml").unlink()
+        for file in draft.iterdir():
+            file.rename(path / file.name)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
 
 
 def refuse_named(overrides: list[str]) -> None:

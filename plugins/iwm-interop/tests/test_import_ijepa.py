@@ -1,5 +1,6 @@
 """Checkpoints of the reference's shape become runs of equal outputs; what is not explained is refused by name."""
 
+import errno
 import json
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from iwm_core.cli.main import dispatch
 from iwm_core.interfaces import Targets
 from iwm_core.interfaces.errors import UserError
 from iwm_core.model.world_model import build_model
+from iwm_core.run.new_run import LEFT
 
 MEAN, STD = torch.tensor([0.485, 0.456, 0.406])[:, None, None], torch.tensor([0.229, 0.224, 0.225])[:, None, None]
 
@@ -267,13 +269,18 @@ def test_a_run_that_exists_is_left_alone(tmp_path):
 
 
 def test_where_the_weights_cannot_be_kept_there_is_no_run(tmp_path, monkeypatch):
-    def full(*_):
-        raise UserError("cannot write checkpoint: no space left on device")
+    def full(folder, *_):
+        assert not (tmp_path / "run/config.yaml").exists(), "a kill while weights are written must leave no run"
+        (folder / "step_0").mkdir(parents=True)
+        raise UserError("cannot write") from OSError(errno.ENOSPC, "No space left on device")
 
     content = checkpoint(*reference(**SMALL))
     with monkeypatch.context() as patched:
         patched.setattr(work, "save_checkpoint", full)
-        with pytest.raises(UserError, match="no space"):
+        with pytest.raises(UserError, match=r"cannot keep the weights in .*run: No space left on device; .*, then the same command again"):
             imported(tmp_path, content, "encoder.heads=2")
-    assert not (tmp_path / "run/config.yaml").exists()
-    assert imported(tmp_path, content, "encoder.heads=2").is_dir()  # what is left is free to take
+    assert {path.name for path in (tmp_path / "run").iterdir()} <= LEFT, "what is left is free to take"
+    (tmp_path / "run/.draft/checkpoints").mkdir(parents=True)  # as after a kill
+    run = imported(tmp_path, content, "encoder.heads=2")
+    assert {path.name for path in run.iterdir()} >= {"config.yaml", "import.json", "checkpoints"}
+    assert not (run / ".draft").exists()

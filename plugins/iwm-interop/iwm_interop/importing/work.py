@@ -3,12 +3,9 @@
 Decisions:
 - The weights are compared with the model that the run's recipe builds, on no memory, before the run has a directory.
 - A checkpoint of step 0 has no moments: `iwm resume` begins with new ones.
+- The weights are there before there is a run: otherwise `iwm resume` would train it from new ones after a kill.
 """
 
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -21,7 +18,8 @@ from iwm_core.recipe.compose import compose
 from iwm_core.recipe.config import Recipe
 from iwm_core.recipe.thaw import thaw
 from iwm_core.run.checkpoint import save_checkpoint
-from iwm_core.run.files import write_record
+from iwm_core.run.directory import Run
+from iwm_core.run.files import cause, remedy, write_record
 from iwm_core.run.new_run import new_run
 from iwm_core.training.fits import check_fit
 from iwm_core.training.optimisation import make_optimizer
@@ -57,31 +55,25 @@ def import_ijepa(asked: Asked) -> int:
     with torch.random.fork_rng(devices=[]):
         model = build_model(recipe, restored=True)
     model.load_state_dict(taken.weights)
-    with new_run(config, "import", display.warn) as run:
+
+    def fill(run: Run) -> None:
+        write_record(run.path / "import.json", provenance, run.path / "config.yaml")
+        optimizer = make_optimizer(model, recipe.train)
+        try:
+            save_checkpoint(run.checkpoints, 0, model, optimizer, {"steps": recipe.train.steps, "seconds": 0.0}, recipe.train.keep)
+        except UserError as error:
+            why = error.__cause__ if isinstance(error.__cause__, Exception) else error
+            raise UserError(f"cannot keep the weights in {asked.run}: {cause(why)}; {remedy(why)}, then the same command again") from error
+
+    with new_run(config, "import", display.warn, fill) as run:
         display.say(str(run.path))  # alone on the first line, for scripts
         for note in notes:
             display.warn(note)
-        with undone(run.path):
-            write_record(run.path / "import.json", provenance, run.path / "config.yaml")
-            optimizer = make_optimizer(model, recipe.train)
-            save_checkpoint(run.checkpoints, 0, model, optimizer, {"steps": recipe.train.steps, "seconds": 0.0}, recipe.train.keep)
     left = [line["key"] for line in taken.report if "left_out" in line]
     display.say(f"taken: {len(taken.weights)} tensors, each told in import.json; left out: {', '.join(left) or 'nothing'}")
     display.say(f"licence: {provenance['licence']}, from {provenance['source']}; another is told by licence= and source=")
     display.say(f"next: iwm eval {as_word(run.path)}")
     return 0
-
-
-@contextmanager
-def undone(run: Path) -> Iterator[None]:
-    """Where the weights cannot be kept, there is no run: `iwm resume` would train one from new weights."""
-    try:
-        yield
-    except BaseException:
-        for path in (run / "config.yaml", run / "import.json"):
-            path.unlink(missing_ok=True)
-        shutil.rmtree(run / "checkpoints", ignore_errors=True)
-        raise
 
 
 def understood(content: dict[str, Any], overrides: list[str]) -> tuple[Any, Recipe, Taken, list[str]]:
