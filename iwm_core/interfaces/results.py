@@ -38,7 +38,7 @@ def measure_and_part(name: str) -> tuple[str, str]:
 
 
 class NotApplicable(Exception):
-    """There is nothing to measure for this evaluator in this recipe, such as factors where data knows none; its text says what lacks."""
+    """There is nothing to measure for this evaluator in this recipe, such as factors where data knows none; its text says what."""
 
 
 class Metric(NamedTuple):

@@ -1,4 +1,4 @@
-"""How long work shows itself: a progress bar on a terminal, plain lines elsewhere (logs of a cluster, continuous integration)."""
+"""How long-running work shows its progress: a bar on a terminal, plain lines elsewhere (logs of a cluster, continuous integration)."""
 
 import math
 import sys

@@ -1,4 +1,4 @@
-"""Reads back what lies in a run: a file is understood, or it is said which one is damaged and what to do. Needs no torch.
+"""Reads back what lies in a run: a file is understood, or the error says which one is damaged and what to do. Needs no torch.
 
 Decisions:
 - Only a regular file of bounded size is read, and no link: a FIFO would keep its reader waiting for ever, a link show what lies elsewhere.

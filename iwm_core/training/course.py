@@ -1,4 +1,4 @@
-"""The course of a run, whatever its kind: begun, gone on with, measured, and the part that one of several processes takes.
+"""Starting, resuming and measuring a run of any kind, and the part that one of several processes takes.
 
 A run is composed once, frozen into its directory and read back from there; training, here or in several processes, starts from it.
 """

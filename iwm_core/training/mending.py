@@ -44,7 +44,7 @@ def mended_log(path: Path, shape: Any) -> str:
     aside = set_aside(path)
     with writing(path):
         write_atomically(path, "".join(f"{line}\n" for line in kept))
-    return f"{path} {problem}; {f'the other {len(kept)} are kept' if kept else 'it begins anew'}, and it is there as {aside.name}"
+    return f"{path} {problem}; {f'the other {len(kept)} are kept' if kept else 'it starts over'}; the damaged file is kept as {aside.name}"
 
 
 def without(path: Path, read: Callable[[Path], object]) -> str:

@@ -92,7 +92,7 @@ class Step:
     def __init__(self, recipe: Recipe, model: ImageWorldModel, loop: Loop) -> None:
         self.recipe, self.model, self.loop, self.actions = recipe, model, loop, recipe_actions(recipe)
         self.make_views = compiled(recipe.launch, self.actions.views)
-        self.predict = loop.prepare(Pass(model, recipe.train.loss))
+        self.forward_pass = loop.prepare(Pass(model, recipe.train.loss))
 
     def views(self, batch: Batch) -> Views:
         """Both views of a batch, by drawn actions."""
@@ -113,7 +113,7 @@ class Step:
     def learn(self, batch: Batch) -> Outcome:
         """The forward pass of a micro-batch."""
         views, where = self.views(batch), self.where(batch)
-        return Outcome(batch, views, where, self.predict(views, where))
+        return Outcome(batch, views, where, self.forward_pass(views, where))
 
     def take(self, learn: Callable[[Batch], Outcome]) -> tuple[Outcome, float]:
         """Gradients of what ``learn`` gives for each micro-batch, then the optimizer's step and the teacher's.

@@ -255,7 +255,7 @@ def test_images_that_have_moved_are_the_recipes_to_resume_and_others_to_eval(dia
     before = files()
     assert dial("resume", "r") == (0, "")
     assert files() == before
-    assert "r: measured with data.size=21, which is not as its recipe has it" in report("r").text
+    assert "r: measured with data.size=21, which differs from its recipe" in report("r").text
 
 
 def test_a_metric_that_is_called_as_a_control_is_a_metric(dial):

@@ -45,8 +45,8 @@ def stand_in(tiny, monkeypatch):
 
     monkeypatch.setattr("iwm_tasks.comparison.compare.run_job", run)
     monkeypatch.setattr("iwm_tasks.tuning.start.check", lambda path, name, overrides, *_: outside.checked.append((path, name, overrides)))
-    monkeypatch.setattr("iwm_report.own_page.render_own", lambda page: f"page of {page.sections}")  # drawn in test_comparison.py
-    monkeypatch.setattr("iwm_report.own_page.picture", lambda plots, kind: b"picture")
+    monkeypatch.setattr("iwm_report.plugin_page.render_own", lambda page: f"page of {page.sections}")  # drawn in test_comparison.py
+    monkeypatch.setattr("iwm_report.plugin_page.picture", lambda plots, kind: b"picture")
     write_world_model("runs/pets")
     return outside
 

@@ -106,7 +106,7 @@ def test_a_log_of_another_run_is_none_of_this_one(iwm, begun):
     assert f"{told} and is left out" in error
     status, error = iwm("resume", "r")
     assert status == 0
-    assert f"{told}; it begins anew, and it is there as metrics.jsonl.damaged" in error
+    assert f"{told}; it starts over; the damaged file is kept as metrics.jsonl.damaged" in error
     assert same(begun)
     assert [json.loads(line)["step"] for line in Path("r/metrics.jsonl").read_text().splitlines()] == [6]
     assert Path("r/metrics.jsonl.damaged").read_bytes() == Path("other/metrics.jsonl").read_bytes()

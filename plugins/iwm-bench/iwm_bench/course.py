@@ -99,7 +99,7 @@ class Course:
 
     def repeated(self, batch: Batch) -> Outcome:
         """The forward pass on fixed tensors."""
-        return Outcome(batch, self.views, self.where, self.step.predict(self.views, self.where))
+        return Outcome(batch, self.views, self.where, self.step.forward_pass(self.views, self.where))
 
     def act(self) -> Views:
         """The recipe's actions on the first batch: drawn, applied to both sides, and encoded."""

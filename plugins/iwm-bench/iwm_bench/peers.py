@@ -29,7 +29,7 @@ def peers(actions: dict[str, Action], images: Tensor) -> tuple[dict[str, Act], l
             continue
         known = counterparts()
         if lacking := [name for name, action in actions.items() if action.name not in known]:
-            why.append(f"{library} is left out: nothing of it stands beside {', '.join(lacking)} here")
+            why.append(f"{library} is left out: it has no counterpart of {', '.join(lacking)}")
             continue
         acts = actions.values()
         source = nn.Sequential(*(known[action.name](action) for action in acts))

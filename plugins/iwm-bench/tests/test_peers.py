@@ -63,4 +63,4 @@ def test_a_share_of_images(act):
 def test_what_has_no_counterpart_leaves_a_library_out():
     found, why = peers({"mine": Gain(), "flip": Flip()}, IMAGES)
     assert not found
-    assert "torchvision is left out: nothing of it stands beside mine here" in why
+    assert "torchvision is left out: it has no counterpart of mine" in why

@@ -80,7 +80,7 @@ def is_class(value: Any) -> bool:
 
 
 def is_blank(value: Any) -> bool:
-    """Whether a value is a text of no signs or of spaces."""
+    """Whether a value is an empty or whitespace-only text."""
     return isinstance(value, str) and not value.strip()
 
 

@@ -28,7 +28,7 @@ from PIL import ExifTags, Image
 from torch import Tensor
 
 from iwm_core.interfaces import CorruptImage, Images
-from iwm_data.deep import is_deep, take_bytes
+from iwm_data.deep_colour import is_deep, take_bytes
 
 MOST_PIXELS = 100_000_000
 """The largest image that is decoded, in pixels: 300 MB as RGB."""

@@ -7,7 +7,7 @@ Decisions:
 - The first level of folders names the classes (of the training folder, for both splits); images above it, and validation images of other
   classes, have no label; they are reported. Deeper levels mean nothing. A folder without an image is not a class, and is reported.
 - Folders are walked as `iwm_data.walk` does it.
-- What is trained on is not measured on, and no folder is in two classes, whatever its name (`iwm_data.apart`).
+- What is trained on is not measured on, and no folder is in two classes, whatever its name (`iwm_data.overlap`).
 - The mask of an image has its path, from another folder and with the ending .png. That each image has one is checked when they are opened.
 - The paths of a split are one block of bytes: a million cost tens of MB, travel to the workers in one piece, and forked workers share them.
 """
@@ -23,10 +23,10 @@ from jaxtyping import UInt8
 from torch import Tensor
 
 from iwm_core.interfaces import NOT_COUNTED, CorruptImage, DataSource, Images, option
-from iwm_data.apart import Found, check_once
 from iwm_data.classes import called_alike, labels_told, not_in_training
 from iwm_data.decode import decode_file, file_content, white_note
 from iwm_data.masks import check_apart, check_mask_classes, check_masks, check_no_masks, decode_mask, shared_masks
+from iwm_data.overlap import Found, check_once
 from iwm_data.splits import SPLIT_OF, check_below, held_out, left_out, listed, split_folders
 from iwm_data.walk import entries, identity_of, is_folder, walk
 

@@ -84,7 +84,7 @@ LATER = "\n@hookimpl\ndef iwm_recipe_dirs():\n    return ['nowhere']\n"
         ({"needs": "iwm-core<9"}, "metadata", "iwm-try-bad", ("no lowest version",)),
         ({"needs": "iwm-core>=7"}, "metadata", "iwm-try-bad", (f"needs iwm-core>=7, and {__version__}", "pip install")),
         ({"needs": "iwm-core>=0.1; extra == 'all'"}, "metadata", "iwm-try-bad", ("does not say that it needs iwm-core",)),
-        ({"needs": "iwm-core>=0.1"}, "metadata", "iwm-try-bad", ("that it works with it, whose interfaces may differ", HERE)),
+        ({"needs": "iwm-core>=0.1"}, "metadata", "iwm-try-bad", ("claims to work with iwm-core", HERE)),
         ({"needs": "iwm core = 1"}, "metadata", "iwm-try-bad", ("cannot read the dependency 'iwm core = 1'",)),
         ({"metadata": "Name: iwm-try-bad\n"}, "metadata", "iwm-try-bad", ("no version", "pyproject.toml")),
         ({"hooks": "x = 1\n"}, "registration", "iwm-try-bad", ("brings nothing", "@hookimpl")),

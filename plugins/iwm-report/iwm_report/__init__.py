@@ -38,6 +38,6 @@ def iwm_sweep_end(event: SweepEnd) -> None:
 
 @hookimpl
 def iwm_report_page(wanted: Any) -> None:
-    from iwm_report.own_page import write_page
+    from iwm_report.plugin_page import write_page
 
     write_page(wanted)

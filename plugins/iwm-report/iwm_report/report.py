@@ -1,8 +1,8 @@
 """``iwm report``: what is known of one run or several, as one HTML file that needs nothing else to be read.
 
 Decisions:
-- It reads what lies in the runs' directories (`reading`) and knows no evaluator: whatever gives metrics, charts, galleries or pictures is
-  shown. Neither torch nor the plugins that made a run need to be installed.
+- It reads what lies in the runs' directories (`run_record`) and knows no evaluator: whatever gives metrics, charts, galleries or pictures
+  is shown. Neither torch nor the plugins that made a run need to be installed.
 - No script, no font, no address: the page asks nobody for anything, and says so to the browser in a content security policy.
 - The same runs give the same bytes: no date, no path but those that the user gave.
 """

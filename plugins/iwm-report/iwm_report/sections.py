@@ -94,7 +94,7 @@ def notes_on(run: RunRecord, one: Measured) -> list[str]:
     if not one.old and one.name not in (run.config.get("evaluators") or run.config.get("tasks") or {}):
         notes.append(f"{run.label}: its recipe does not have {one.name}, which was measured with its default settings")
     if one.differing:
-        notes.append(f"{run.label}: measured with {one.differing}, which is not as its recipe has it")
+        notes.append(f"{run.label}: measured with {one.differing}, which differs from its recipe")
     return notes
 
 

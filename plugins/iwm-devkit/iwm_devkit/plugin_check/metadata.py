@@ -39,7 +39,7 @@ def check_metadata(distribution: Any) -> str:
             f"needs {CORE}{asks}, and {installed} is installed: pip install '{CORE}{asks}', or make it work with this one: {line}"
         )
         later = following(installed)
-        assert not asks.contains(later), f"says of {CORE} {later} that it works with it, whose interfaces may differ: write {line}"
+        assert not asks.contains(later), f"claims to work with {CORE} {later}, whose interfaces may differ: write {line}"
     return ", ".join(str(requirement) for requirement in asked)
 
 

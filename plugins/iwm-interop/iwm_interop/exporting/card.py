@@ -21,8 +21,8 @@ HUB = {"CC BY-NC 4.0": "cc-by-nc-4.0", "Apache-2.0": "apache-2.0", "MIT": "mit",
 """What the Hub calls some licences; others are told by their names."""
 
 
-class Told(NamedTuple):
-    """What a card tells.
+class CardFacts(NamedTuple):
+    """What a model card says.
 
     Attributes:
         name: of the folder.
@@ -47,7 +47,7 @@ class Told(NamedTuple):
     measured: list[Measured]
 
 
-def card(told: Told) -> str:
+def card(told: CardFacts) -> str:
     """The text of a card, in Markdown."""
     recipe = told.config.get("recipe", "a recipe")
     origin = told.origin.imported
@@ -73,7 +73,7 @@ def card(told: Told) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def front_matter(told: Told) -> str:
+def front_matter(told: CardFacts) -> str:
     """What the Hub reads."""
     library = told.format if told.format in ("timm", "transformers", "onnx") else "pytorch"
     content: dict[str, Any] = {"library_name": library, "pipeline_tag": "image-feature-extraction", "tags": ["image-world-model", "jepa"]}

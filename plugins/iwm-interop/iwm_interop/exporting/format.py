@@ -15,7 +15,7 @@ from iwm_core.recipe.config import Recipe
 
 
 @dataclass(frozen=True, kw_only=True)
-class Leaving:
+class Exported:
     """What is exported.
 
     Attributes:
@@ -48,22 +48,22 @@ class Format(ABC):
     takes: ClassVar[str]
 
     @abstractmethod
-    def write(self, leaving: Leaving, folder: Path) -> None:
+    def write(self, exported: Exported, folder: Path) -> None:
         """Write the files.
 
         Raises:
-            UserError: the format has no way to say this encoder.
+            UserError: the format cannot represent this encoder.
         """
 
     @abstractmethod
-    def read(self, leaving: Leaving, folder: Path, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b n d"]:
+    def read(self, exported: Exported, folder: Path, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b n d"]:
         """The tokens of images in [0, 1] by what was written, in a way that its users have, too."""
 
     @abstractmethod
-    def lines(self, leaving: Leaving, folder: str) -> list[str]:
+    def lines(self, exported: Exported, folder: str) -> list[str]:
         """How to load it and use it, in three lines of Python, from beside the folder of this name."""
 
 
 def refuse(format: str, why: str) -> UserError:
-    """What is said of an encoder that a format cannot say."""
+    """The error for an encoder that a format cannot represent."""
     return UserError(f"--format {format} {why}; --format torch takes any encoder")

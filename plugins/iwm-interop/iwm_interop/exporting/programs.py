@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from iwm_interop.exporting.format import Format, Leaving
+from iwm_interop.exporting.format import Exported, Format
 from iwm_interop.exporting.quiet import quiet
 
 LARGEST = 1 << 30
@@ -37,17 +37,17 @@ class TorchExport(Format):
     name = "torch"
     takes = "images in [0, 1]"
 
-    def write(self, leaving: Leaving, folder: Path) -> None:
+    def write(self, exported: Exported, folder: Path) -> None:
         with quiet():
-            program = torch.export.export(Program(leaving.encoder), (leaving.images(2),), dynamic_shapes=BATCH)
+            program = torch.export.export(Program(exported.encoder), (exported.images(2),), dynamic_shapes=BATCH)
             for node in program.graph.nodes:
                 node.meta.pop("stack_trace", None)  # it tells paths of this machine
             torch.export.save(program, folder / "model.pt2")
 
-    def read(self, leaving: Leaving, folder: Path, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b n d"]:
+    def read(self, exported: Exported, folder: Path, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b n d"]:
         return torch.export.load(folder / "model.pt2").module()(images)
 
-    def lines(self, leaving: Leaving, folder: str) -> list[str]:
+    def lines(self, exported: Exported, folder: str) -> list[str]:
         return [
             "import torch",
             f'model = torch.export.load("{folder}/model.pt2").module()',
@@ -62,28 +62,28 @@ class Onnx(Format):
     needs = ("onnx", "onnxscript", "onnxruntime")
     takes = "images in [0, 1]"
 
-    def write(self, leaving: Leaving, folder: Path) -> None:
-        size = sum(tensor.nbytes for tensor in leaving.encoder.state_dict().values())
+    def write(self, exported: Exported, folder: Path) -> None:
+        size = sum(tensor.nbytes for tensor in exported.encoder.state_dict().values())
         with quiet():
-            exported: Any = torch.onnx.export(
-                Program(leaving.encoder),
-                (leaving.images(2),),
+            program: Any = torch.onnx.export(
+                Program(exported.encoder),
+                (exported.images(2),),
                 input_names=["images"],
                 output_names=["tokens"],
                 dynamic_shapes=BATCH,
                 dynamo=True,
                 verbose=False,
             )
-            strip(exported.model)
-            exported.save(folder / "model.onnx", external_data=size > LARGEST)
+            strip(program.model)
+            program.save(folder / "model.onnx", external_data=size > LARGEST)
 
-    def read(self, leaving: Leaving, folder: Path, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b n d"]:
+    def read(self, exported: Exported, folder: Path, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b n d"]:
         import onnxruntime
 
         session = onnxruntime.InferenceSession(str(folder / "model.onnx"), providers=["CPUExecutionProvider"])
         return torch.from_numpy(session.run(None, {"images": images.numpy()})[0])
 
-    def lines(self, leaving: Leaving, folder: str) -> list[str]:
+    def lines(self, exported: Exported, folder: str) -> list[str]:
         return [
             "import onnxruntime",
             f'model = onnxruntime.InferenceSession("{folder}/model.onnx")',

@@ -14,7 +14,7 @@ from jaxtyping import Float
 from safetensors.torch import save_file
 from torch import Tensor
 
-from iwm_interop.exporting.format import Format, Leaving
+from iwm_interop.exporting.format import Exported, Format
 from iwm_interop.exporting.vit import ViT
 
 
@@ -24,11 +24,11 @@ class Timm(Format):
     name = "timm"
     takes = "images normalised by mean and std of config.json"
 
-    def write(self, leaving: Leaving, folder: Path) -> None:
-        vit = ViT.of(leaving, self.name)
-        architecture, arguments = self.arguments(leaving, vit)
+    def write(self, exported: Exported, folder: Path) -> None:
+        vit = ViT.of(exported, self.name)
+        architecture, arguments = self.arguments(exported, vit)
         data = {
-            "input_size": [3, leaving.recipe.image_size, leaving.recipe.image_size],
+            "input_size": [3, exported.recipe.image_size, exported.recipe.image_size],
             "fixed_input_size": True,
             "interpolation": "bicubic",
         }
@@ -50,20 +50,20 @@ class Timm(Format):
         (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
         save_file(vit.weights, folder / "model.safetensors", metadata={"format": "pt"})
 
-    def read(self, leaving: Leaving, folder: Path, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b n d"]:
-        vit = ViT.of(leaving, self.name)
+    def read(self, exported: Exported, folder: Path, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b n d"]:
+        vit = ViT.of(exported, self.name)
         model: Any = timm.create_model(f"local-dir:{folder}", pretrained=True)
         return model.eval().forward_features(vit.normalised(images))[:, model.num_prefix_tokens :]
 
-    def lines(self, leaving: Leaving, folder: str) -> list[str]:
+    def lines(self, exported: Exported, folder: str) -> list[str]:
         return [
             "import timm",
             f'model = timm.create_model("local-dir:{folder}", pretrained=True).eval()',
             "tokens = model.forward_features(images)  # [b, n, d]; images normalised by model.pretrained_cfg",
         ]
 
-    def arguments(self, leaving: Leaving, vit: ViT) -> tuple[str, dict[str, Any]]:
+    def arguments(self, exported: Exported, vit: ViT) -> tuple[str, dict[str, Any]]:
         """timm's name of the architecture, and what it is changed by."""
-        own = {**vit.component.options(), "img_size": leaving.recipe.image_size}
+        own = {**vit.component.options(), "img_size": exported.recipe.image_size}
         pooled = {"global_pool": ""} if vit.own else {"pos_embed": "learn", "global_pool": "avg", "fc_norm": False}
         return vit.component.model, own | pooled

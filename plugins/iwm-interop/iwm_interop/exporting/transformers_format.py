@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from timm.models.vision_transformer import Block
 from torch import Tensor, nn
 
-from iwm_interop.exporting.format import Format, Leaving, refuse
+from iwm_interop.exporting.format import Exported, Format, refuse
 from iwm_interop.exporting.quiet import quiet
 from iwm_interop.exporting.vit import ViT
 
@@ -36,13 +36,13 @@ class Transformers(Format):
     needs = ("transformers",)
     takes = "images by AutoImageProcessor.from_pretrained of the same folder"
 
-    def write(self, leaving: Leaving, folder: Path) -> None:
-        vit = ViT.of(leaving, self.name)
+    def write(self, exported: Exported, folder: Path) -> None:
+        vit = ViT.of(exported, self.name)
         block = plain_block(vit)
         config = {
             "architectures": ["IJepaModel"],
             "model_type": "ijepa",
-            "image_size": leaving.recipe.image_size,
+            "image_size": exported.recipe.image_size,
             "patch_size": vit.encoder.patch,
             "num_channels": 3,
             "hidden_size": vit.encoder.width,
@@ -54,7 +54,7 @@ class Transformers(Format):
             "qkv_bias": True,
             "torch_dtype": "float32",
         }
-        side = {"height": leaving.recipe.image_size, "width": leaving.recipe.image_size}
+        side = {"height": exported.recipe.image_size, "width": exported.recipe.image_size}
         scaled = {"do_resize": True, "size": side, "resample": 3, "do_rescale": True, "rescale_factor": 1 / 255, "do_normalize": True}
         statistics = {f"image_{name}": values for name, values in vit.statistics().items()}
         processor = {"image_processor_type": "ViTImageProcessor", **scaled, **statistics}
@@ -62,14 +62,14 @@ class Transformers(Format):
             (folder / name).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
         save_file(renamed(vit.weights), folder / "model.safetensors", metadata={"format": "pt"})
 
-    def read(self, leaving: Leaving, folder: Path, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b n d"]:
+    def read(self, exported: Exported, folder: Path, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b n d"]:
         from transformers import IJepaModel
 
         with quiet():
             model: Any = IJepaModel.from_pretrained(folder)
-        return model.eval()(ViT.of(leaving, self.name).normalised(images)).last_hidden_state
+        return model.eval()(ViT.of(exported, self.name).normalised(images)).last_hidden_state
 
-    def lines(self, leaving: Leaving, folder: str) -> list[str]:
+    def lines(self, exported: Exported, folder: str) -> list[str]:
         return [
             "from transformers import AutoImageProcessor, IJepaModel",
             f'model, processor = IJepaModel.from_pretrained("{folder}").eval(), AutoImageProcessor.from_pretrained("{folder}")',

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 from iwm_vit.encoder import TimmViT, ViTEncoder
 from torch import Tensor
 
-from iwm_interop.exporting.format import Leaving, refuse
+from iwm_interop.exporting.format import Exported, refuse
 
 
 class ViT(NamedTuple):
@@ -22,13 +22,13 @@ class ViT(NamedTuple):
     own: bool
 
     @classmethod
-    def of(cls, leaving: Leaving, format: str) -> "ViT":
+    def of(cls, exported: Exported, format: str) -> "ViT":
         """The parts.
 
         Raises:
             UserError: it is another encoder.
         """
-        component, encoder = leaving.recipe.encoder, leaving.encoder
+        component, encoder = exported.recipe.encoder, exported.encoder
         if not isinstance(component, TimmViT) or not isinstance(encoder, ViTEncoder):
             raise refuse(format, f"takes encoder=vit, and this one is encoder={component.name}")
         weights = {name: tensor.detach().clone().contiguous() for name, tensor in encoder.vit.state_dict().items()}

@@ -24,8 +24,8 @@ from iwm_core.recipe.config import Recipe
 from iwm_core.recipe.thaw import thaw
 from iwm_core.run.files import cause, remedy, sync, write_atomically, writing
 from iwm_interop.exporting.asked import Asked
-from iwm_interop.exporting.card import Told, card
-from iwm_interop.exporting.format import Format, Leaving
+from iwm_interop.exporting.card import CardFacts, card
+from iwm_interop.exporting.format import Exported, Format
 from iwm_interop.exporting.origin import origin_of
 from iwm_interop.tensors import sha256_of
 
@@ -33,7 +33,7 @@ TOLERANCE = 1e-5
 CLASSES = {
     "timm": "iwm_interop.exporting.timm_format:Timm",
     "transformers": "iwm_interop.exporting.transformers_format:Transformers",
-    "safetensors": "iwm_interop.exporting.plain:Safetensors",
+    "safetensors": "iwm_interop.exporting.safetensors_format:Safetensors",
     "torch": "iwm_interop.exporting.programs:TorchExport",
     "onnx": "iwm_interop.exporting.programs:Onnx",
 }
@@ -44,7 +44,7 @@ def export(asked: Asked) -> int:
     """Write the folder; returns the exit status.
 
     Raises:
-        UserError: the run is no world model, the format cannot say it, its outputs differ, or nothing can be written.
+        UserError: the run is no world model, the format cannot represent it, its outputs differ, or nothing can be written.
     """
     display = make_display()
     origin = origin_of(asked.run.path, asked.licence)
@@ -55,19 +55,19 @@ def export(asked: Asked) -> int:
         raise UserError(f"{asked.run.path} is tuned, and only world models are exported; name the run that it was tuned from")
     model: FrozenModel = load_world_model(asked.run, recipe, "cpu")
     part = "student" if asked.student else "teacher"
-    leaving = Leaving(recipe=recipe, encoder=getattr(model.model, part), predictor=model.model.predictor)
+    exported = Exported(recipe=recipe, encoder=getattr(model.model, part), predictor=model.model.predictor)
     with made_whole(asked.out) as folder:
-        format.write(leaving, folder)
-        error = compared(format, leaving, folder)
+        format.write(exported, folder)
+        error = compared(format, exported, folder)
         files = {path.name: sha256_of(path) for path in sorted(folder.iterdir())}
-        told = Told(
+        told = CardFacts(
             name=asked.out.name,
             config=asked.run.plain_config(),
             part=part,
             step=model.step,
             format=format.name,
             takes=format.takes,
-            lines=format.lines(leaving, asked.out.name),
+            lines=format.lines(exported, asked.out.name),
             error=error,
             files=files,
             origin=origin,
@@ -92,7 +92,7 @@ def made(name: str) -> Format:
     return format
 
 
-def compared(format: Format, leaving: Leaving, folder: Path) -> float:
+def compared(format: Format, exported: Exported, folder: Path) -> float:
     """By how much tokens of what was written differ from the encoder's, for batches of two sizes.
 
     Raises:
@@ -101,8 +101,8 @@ def compared(format: Format, leaving: Leaving, folder: Path) -> float:
     worst = 0.0
     with torch.no_grad():
         for count in (2, 3):
-            images = leaving.images(count, seed=count)
-            own, theirs = leaving.encoder(images), format.read(leaving, folder, images)
+            images = exported.images(count, seed=count)
+            own, theirs = exported.encoder(images), format.read(exported, folder, images)
             if own.shape != theirs.shape:
                 raise UserError(
                     f"what was written as {format.name} gives tokens {tuple(theirs.shape)}, the run {tuple(own.shape)}; nothing is kept"

@@ -27,4 +27,4 @@ def write_page(wanted: Wanted) -> None:
 def render_own(page: OwnPage) -> str:
     """The page, as text."""
     draw_added(page)
-    return shown(make_environment().get_template("own_page.html").render(page=page), keep="\n")
+    return shown(make_environment().get_template("plugin_page.html").render(page=page), keep="\n")
