@@ -67,7 +67,7 @@ def test_the_record(record):
             assert arm["mfu"]["max"] >= 8 * found["gflop"] * 1e9 / ceiling * 0.999
     arms = found["arms"]
     assert arms["data"]["operations"] > arms["step"]["operations"], "images are made in this process, without workers"
-    assert arms["step"]["operations"] > arms["model"]["operations"] + 50, "draws and selection are in it"
+    assert 0 < arms["step"]["operations"] - arms["model"]["operations"] <= 300, "draws, views and selection are in it, and cost little"
     assert arms["model"]["operations"] > arms["actions"]["operations"]
     assert arms["model"]["waits"] == arms["step"]["waits"] == 0, "the host never waits within a step"
 
