@@ -90,14 +90,14 @@ class Draws:
         return not torch.compiler.is_compiling() and self._samples is not None
 
     @functools.cached_property
-    def _samples(self) -> list[np.ndarray] | None:
+    def _samples(self) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
         """The words of the counter that tell samples apart, [b 1], where numpy can see them; streams share them."""
         index = self.index.detach() if self.index.is_cpu else None
         if type(index) is not Tensor:  # of a device, or a fake, as all are that are made while torch fakes
             return None
         epoch = self.epoch.cpu().numpy().reshape(-1, 1) if isinstance(self.epoch, Tensor) else np.full((1, 1), self.epoch, np.int64)
         numbers = index.numpy()[:, None]
-        return [np.broadcast_to(word & MASK32, numbers.shape) for word in (numbers, epoch, numbers >> 32)]
+        return numbers & MASK32, np.broadcast_to(epoch & MASK32, numbers.shape), (numbers >> 32) & MASK32
 
     def bits(self, n: int) -> Int[Tensor, "b n"]:
         """``n`` words of 32 random bits a sample."""

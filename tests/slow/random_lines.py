@@ -62,6 +62,9 @@ TUNE = (
     *("train.train_images=24", "view.flip=0", "heads.linear.dropout=0.1", "budget=cpu", "train.clip=1", "checkpoint=step_2", "run=mine"),
 )
 PREDICT = ("out=answers", "out=answers.csv", "batch=4", "images/train/a/0.png", "checkpoint=step_2")
+ONCE = ("--arms", "model", "--repeats", "1", "--seconds", "0.01")
+BENCH = ("--json", "out=bench.json", "predictor=feature", "launch.precision=bf16", "train.batch_size=4", "--compare bench.json")
+IMPORT = ("encoder.heads=2", "licence=MIT", "train.steps=3", "data=folder data.path=images", "encoder.width=8")
 KINDS = ("action", "predictor", "task", "actoin", "evaluator", "data_source", "head")
 
 
@@ -102,6 +105,9 @@ def right(draw: random.Random) -> list[str]:
         "predict": lambda: ["tuned", "images", "device=cpu", "workers=0", *chosen(draw, PREDICT)],
         "report": lambda: draw.choice([["world"], ["tuned"], ["world", "tuned", "out=page.html"], ["young"]]),
         "show": lambda: ["recipe=" + draw.choice(["tiny", "quickstart", "paper/ijepa_vitb16"]), *chosen(draw, TRAIN)],
+        "bench": lambda: ["recipe=tiny", *ONCE, *chosen(draw, BENCH)],
+        "export": lambda: ["world", "out=exported", "--format", draw.choice(["safetensors", "torch", "timm"])],
+        "import": lambda: ["ijepa", "file.txt", "imported", *chosen(draw, IMPORT)],
         "recipes": lambda: draw.choice([[], ["--json"]]),
         "components": lambda: draw.choice([[], ["action"], ["action", "jitter"], ["evaluator", "mrr", "--json"]]),
         "plugins": lambda: draw.choice([[], ["--json"], ["new", "gamma", "--kind", draw.choice(KINDS)]]),

@@ -14,6 +14,7 @@ import pytest
 import torch
 from iwm_bench.asked import read_arguments
 from iwm_devkit.scaffold import parser
+from iwm_interop.importing.asked import TOLD, check_overrides
 from iwm_tasks.comparison.arguments import prefix_of, read_protocols, read_seeds
 from places import ROOT
 
@@ -212,6 +213,8 @@ CHECKS = {
     "report": lambda words: check_paths(words),
     "predict": lambda words: check_paths(words),
     "bench": lambda words: check_bench(words),
+    "export": lambda words: check_paths(words),
+    "import": lambda words: check_import(words),
     "plugins": lambda words: dispatch(["plugins", *words]),
     "plugins new": lambda words: parser().parse_args(words),
     "plugins check": lambda words: None,  # of a plugin that is not installed here
@@ -222,6 +225,12 @@ def check_bench(words: list[str]) -> None:
     earlier = words.index("--compare") if "--compare" in words else len(words)  # a file that is not here
     asked = read_arguments(words[:earlier] + words[earlier + 2 :])
     check_recipe(asked.recipe, asked.overrides)
+
+
+def check_import(words: list[str]) -> None:
+    file, run, *settings = words[1:]
+    assert not any("=" in place for place in (file, run))
+    check_overrides([word for word in settings if word.partition("=")[0] not in TOLD])
 
 
 def check_paths(words: list[str]) -> None:

@@ -107,7 +107,7 @@ def test_interfaces_import_torch_numpy_and_jaxtyping_only():
 
 @pytest.mark.slow
 def test_what_a_command_line_asks_first_needs_no_torch():
-    names = [f"iwm_core.interfaces.{name}" for name in ("commands", "component", "errors", "events", "kinds", "near", "results", "runs")]
+    names = [f"iwm_core.interfaces.{name}" for name in ("commands", "component", "errors", "events", "kinds", "results", "runs")]
     code = f"import importlib, sys\nfor name in {names!r}: importlib.import_module(name)\nassert 'torch' not in sys.modules\n"
     subprocess.run([sys.executable, "-c", code], check=True)
 

@@ -22,15 +22,19 @@ BROUGHT = {
 def test_what_a_distribution_imports_it_requires(folder):
     told = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))
     required = {Requirement(text).name for text in told["project"]["dependencies"]} | {told["project"]["name"]}
-    kit = {Requirement(text).name for text in told["project"].get("optional-dependencies", {}).get("kit", [])}
+    extras = {name: {Requirement(text).name for text in texts} for name, texts in told["project"].get("optional-dependencies", {}).items()}
+    kit = extras.pop("kit", set())
+    optional = set[str]().union(*extras.values())
     (package,) = told["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
     imported = {}
     for path in (folder / package).rglob("*.py"):
         if not re.search(r"scaffold/\w+/", path.as_posix()):  # templates of other packages
-            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            module = ast.parse(path.read_text(encoding="utf-8"))
+            first = {*module.body}  # what is imported when the module is
+            for node in ast.walk(module):
                 if isinstance(node, ast.Import | ast.ImportFrom):
                     names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else [str(node.module)]
-                    extra = kit if path.parent.name == "kit" else set()
+                    extra = (kit if path.parent.name == "kit" else set()) | (optional if node not in first else set())
                     imported |= {
                         top: path.relative_to(folder) for name in names if (top := name.split(".")[0]).replace("_", "-") not in extra
                     }

@@ -18,7 +18,6 @@ VERBS = [
             "--profile writes a trace of one step an arm, for ui.perfetto.dev: FILE.trace.json, or bench.trace.json here.",
         ),
         examples=(
-            "iwm bench recipe=quickstart",
             "iwm bench recipe=quickstart launch.precision=bf16 --arms model,step out=bf16.json",
             "iwm bench recipe=quickstart --arms model,step --compare bf16.json",
             "iwm bench recipe=repro/imagenette size=gpu --profile",

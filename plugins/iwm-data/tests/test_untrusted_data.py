@@ -192,7 +192,7 @@ def test_nothing_unpickles():
     for path in (file for folder in (CORE, *CORE.parent.glob("plugins/*/iwm_*")) for file in folder.rglob("*.py")):
         if "iwm_devkit" in path.parts or path == CORE / "data/workers.py":
             continue  # unpickle what they have just pickled themselves, for data workers
-        text = path.read_text(encoding="utf-8")
+        text = re.sub(r"torch\.load\([^()]*weights_only=True", "", path.read_text(encoding="utf-8"))  # takes nothing but tensors
         for word in (
             "pickle.load",
             "import pickle",
