@@ -111,21 +111,17 @@ class Step:
         return type(drawn)(*(sent(part, self.loop.accelerator.device) for part in drawn))
 
     def learn(self, batch: Batch) -> Outcome:
-        """The forward pass of a micro-batch."""
+        """The forward pass of a micro-batch: what `Loop.gradients` asks for, and goes back through."""
         views, where = self.views(batch), self.where(batch)
         return Outcome(batch, views, where, self.forward_pass(views, where))
 
-    def take(self, learn: Callable[[Batch], Outcome]) -> tuple[Outcome, float]:
-        """Gradients of what ``learn`` gives for each micro-batch, then the optimizer's step and the teacher's.
-
-        Returns what the last micro-batch gave, and the momentum that the teacher kept.
-        """
+    def update(self) -> float:
+        """The optimizer's step, and the teacher's where the gradients are finite; returns the momentum that the teacher keeps."""
         settings, step, steps = self.recipe.train, self.loop.step, self.loop.durations.steps
-        outcome = self.loop.gradients(learn)
         finite = self.loop.update(weight_decay(settings.weight_decay, step, steps))
         keeps = momentum(settings.momentum, step, steps)
         self.model.update_teacher((1 - keeps) * finite)
-        return outcome, keeps
+        return keeps
 
 
 def train(run: Run, recipe: Recipe, checkpoint: Path | None, display: Display) -> None:
@@ -147,7 +143,8 @@ def train(run: Run, recipe: Recipe, checkpoint: Path | None, display: Display) -
         every = {name: steps_of(e.every, epoch, f"evaluators.{name}.every") for name, e in recipe.evaluators.items()}
 
         for _ in loop.steps():
-            outcome, keeps = step.take(step.learn)
+            outcome = loop.gradients(step.learn)  # of the last micro-batch
+            keeps = step.update()
             if loop.logs:
                 teacher = outcome.prediction.teacher
                 health = health_of(outcome.prediction.predicted, teacher, outcome.where)

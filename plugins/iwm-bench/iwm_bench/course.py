@@ -92,7 +92,8 @@ class Course:
         """A step of an arm."""
         next(self.steps)
         self.loop.batches = self.batches
-        self.step.take(self.repeated if arm == "model" else self.step.learn)
+        self.loop.gradients(self.repeated if arm == "model" else self.step.learn)
+        self.step.update()
         self.taken += 1
         if self.data.lost:
             raise Stopped(f"nothing is measured: {self.data.lost}", 1)
