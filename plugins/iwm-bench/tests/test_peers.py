@@ -16,8 +16,6 @@ IMAGES = torch.rand(64, 3, 16, 16, generator=torch.Generator().manual_seed(0))
 @pytest.fixture(params=LIBRARIES)
 def act(request):
     """Source and target of images by another library, with some actions."""
-    if request.param != "torchvision":
-        pytest.importorskip(request.param)
 
     def acted(*actions):
         found, why = peers({action.name: action for action in actions}, IMAGES)
@@ -52,7 +50,8 @@ def test_probabilities_and_sides(act, never, always):
 )
 def test_a_transformation_without_chance_is_ours(act, action):
     params = torch.full((len(IMAGES), 1), 1.5 if action.name == "blur" else 1.0)
-    torch.testing.assert_close(act(action)[0], action.apply(IMAGES, params), atol=1e-4, rtol=0)
+    atol = 1.1e-4  # kornia's grey weighs red by 0.299, ours and torchvision's by 0.2989
+    torch.testing.assert_close(act(action)[0], action.apply(IMAGES, params), atol=atol, rtol=0)
 
 
 def test_a_share_of_images(act):
