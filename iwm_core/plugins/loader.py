@@ -21,7 +21,7 @@ from iwm_core.interfaces.errors import UserError
 from iwm_core.interfaces.kinds import ComponentKind
 from iwm_core.interfaces.runs import ModelSource, RunKind
 from iwm_core.plugins import hookspecs
-from iwm_core.plugins.distributions import Plugin, entry_points, mismatch
+from iwm_core.plugins.distributions import CORE, Plugin, entry_points, mismatch
 from iwm_core.plugins.faults import (
     base_of,
     cause_of,
@@ -72,8 +72,9 @@ class Plugins:
 
     @functools.cached_property
     def commands(self) -> dict[str, Command]:
-        """The verbs by name."""
-        return {name: entry.component for name, entry in self._named("verb", "iwm_commands", fault_of(Command)).items()}
+        """The verbs by name, the core's first."""
+        found = self._named("verb", "iwm_commands", fault_of(Command)).items()
+        return {name: entry.component for name, entry in sorted(found, key=lambda one: one[1].plugin.distribution != CORE)}
 
     @functools.cached_property
     def kinds(self) -> dict[str, ComponentKind]:

@@ -7,7 +7,7 @@ VERBS = [
         name="import",
         run="iwm_interop.commands:run_import",
         forms={
-            "import ijepa FILE RUN [key=value …]": "a checkpoint of I-JEPA's reference code as a run: student, teacher and predictor",
+            "import ijepa FILE RUN [key=value …]": "make a checkpoint of I-JEPA's reference code a run",
         },
         more=(
             "What the weights do not tell comes from the recipe import/ijepa, and can be set: data=, evaluators=, train.KEY=, launch=.",
@@ -24,7 +24,7 @@ VERBS = [
         name="export",
         run="iwm_interop.commands:run_export",
         forms={
-            "export RUN out=FOLDER --format timm|transformers|safetensors|torch|onnx": "a world model's encoder as files that others load",
+            "export RUN out=FOLDER --format timm|transformers|safetensors|torch|onnx": "write a run's encoder as files that others load",
         },
         more=(
             "The teacher, or the student with --student; safetensors has the predictor, too.",
