@@ -71,7 +71,7 @@ class WatchedData(ABC):
         """What workers make of slices, on the device but for the samples' numbers, the corrupt images noted that they met."""
         for batch in made_in_order(make, slices, self.workers, self.lose, pin=self.device.type == "cuda", ahead=4):
             self.note(batch.corrupt)
-            yield on_device(batch, self.device)._replace(index=batch.index)
+            yield on_device(batch._replace(index=None), self.device)._replace(index=batch.index)
 
     def lose(self, why: str) -> None:
         """Note that there are no data workers any more."""
