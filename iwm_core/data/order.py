@@ -55,7 +55,7 @@ class Schedule:
             self._epoch, self._order = epoch, draws.bits(1)[:, 0].argsort(stable=True)
         size = self.batch_size // self.parts
         start = position * self.batch_size + part * size
-        return Slice(epoch, self._order[start : start + size])
+        return Slice(epoch, self._order[start : start + size].clone())  # a view is sent to a worker with all that it is a view of
 
     def slices(self, start: int, stop: int, rank: int, processes: int) -> Iterator[Slice]:
         """The micro-batches of one process from step ``start`` to before ``stop``."""

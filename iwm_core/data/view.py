@@ -63,7 +63,7 @@ def cut(image: UInt8[Tensor, "c h w"], box: Int[Tensor, "4"], size: int) -> UInt
     part = image[None, :, top : top + height, left : left + width]
     if (height, width) == (size, size):
         return part[0].contiguous()
-    return F.interpolate(part, size=(size, size), mode="bicubic", antialias=True, align_corners=False)[0]
+    return F.interpolate(part, size=(size, size), mode="bicubic", antialias=True, align_corners=False)[0].contiguous()
 
 
 def cut_mask(mask: UInt8[Tensor, "h w"], box: Int[Tensor, "4"], size: int) -> UInt8[Tensor, "s s"]:

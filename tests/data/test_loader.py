@@ -1,5 +1,7 @@
 """The order of the data and the views made of it: functions of seed and step, whatever the workers, the cache, or a few corrupt images."""
 
+import pickle
+
 import pytest
 import torch
 from torch.nn import functional as F
@@ -112,6 +114,11 @@ def test_parts_partition_the_batch(processes, micro):
         joined = torch.cat([ranks[r][step * micro + m].index for m in range(micro) for r in range(processes)])
         assert torch.equal(joined, whole.part(step, 0).index)
         assert {s.epoch for r in ranks for s in r[step * micro : (step + 1) * micro]} == {step // 4}
+
+
+def test_what_a_worker_is_sent_of_a_step_does_not_grow_with_the_images():
+    small, large = (pickle.dumps(Schedule(0, images, 16).part(0, 0)) for images in (100, 10_000))
+    assert len(large) < len(small) + 100
 
 
 def test_resume_from_any_step_goes_on_as_if_never_stopped():

@@ -156,3 +156,12 @@ def test_a_box_of_the_right_size_is_copied():
     part = cut(image, torch.tensor([4, 9, 12, 12]), 12)
     assert torch.equal(part, image[:, 4:16, 9:21])
     assert part.is_contiguous(), "what a worker sends must own no more than itself"
+
+
+@pytest.mark.parametrize("box", [(0, 0, 40, 30), (3, 0, 20, 30), (4, 9, 12, 12), (5, 2, 11, 17)], ids=str)
+def test_how_an_image_lies_in_memory_changes_no_bit_of_its_crops(box):
+    image = Draws(0, 0, torch.tensor([1])).integers(256, 3 * 40 * 30).reshape(3, 40, 30).to(torch.uint8)
+    beside = image.permute(1, 2, 0).contiguous().permute(2, 0, 1)
+    part = cut(beside, torch.tensor(box), 12)
+    assert torch.equal(part, cut(image, torch.tensor(box), 12))
+    assert part.is_contiguous(), "of batches that lie otherwise, the model's sums are others"

@@ -66,7 +66,8 @@ def decode(data: bytes | Image.Image, white: float | None = None) -> UInt8[Tenso
     Args:
         white: what value is white in images of more than 8 bits a channel; None: see the decisions above.
 
-    Returns a contiguous tensor with memory of its own.
+    Returns a tensor with memory of its own. Of 8 bits, a pixel's colours lie side by side, as they are decoded: its crops are resized
+    twice as fast so.
 
     Raises:
         CorruptImage: no image, a broken or truncated one, or one with more than `MOST_PIXELS` pixels.
@@ -193,13 +194,13 @@ def upright(image: Image.Image) -> Image.Image:
 
 
 def planes(image: Image.Image, white: float | None) -> np.ndarray:
-    """A loaded image of any mode as new uint8 [3, h, w]."""
+    """A loaded image of any mode as new uint8 [3, h, w], which may be a view of [h, w, 3]."""
     if wide(image.mode):
         grey = eight_bits(np.asarray(image), white)
-        return np.array(np.broadcast_to(grey, (3, *grey.shape)), order="C")
+        return np.repeat(grey[None], 3, axis=0)
     if image.mode != "RGB":
         image = image.convert("RGB")
-    return np.array(np.asarray(image).transpose(2, 0, 1), order="C")
+    return np.array(image).transpose(2, 0, 1)
 
 
 def eight_bits(values: np.ndarray, white: float | None) -> np.ndarray:

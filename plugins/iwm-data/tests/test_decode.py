@@ -27,7 +27,7 @@ def encoded(image: Image.Image, kind: str, **options) -> bytes:
 def hwc(data: bytes | Image.Image) -> np.ndarray:
     """The decoded image as int [h, w, 3], after checks that hold for every image."""
     tensor = decode(data)
-    assert tensor.is_contiguous()
+    assert tensor.is_contiguous() or tensor.permute(1, 2, 0).is_contiguous()
     tensor += 0  # memory of its own, which may be written to
     return tensor.permute(1, 2, 0).numpy().astype(int)
 
