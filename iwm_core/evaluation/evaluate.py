@@ -148,6 +148,8 @@ def write(run: Run, name: str, place: Place, settings: Settings, model: FrozenMo
         "settings": {**result.settings, MEASURED_WITH: settings},
         "summary": result.summary,
         "about": result.about,
+        "better": result.better,
+        "answer": result.answer and result.answer._asdict(),
         "charts": [{**chart._asdict(), "series": [series._asdict() for series in chart.series]} for chart in result.charts],
         "galleries": event.galleries,
         "pictures": [{"file": (beside / path.name).as_posix(), "about": about} for path, about in result.pictures],

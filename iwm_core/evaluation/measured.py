@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from iwm_core.evaluation.scorecard import MEASURED_WITH, kept_otherwise, read_result
 from iwm_core.evaluation.settings import Settings, in_words, otherwise, settings_of
-from iwm_core.interfaces.results import Chart, Gallery, Metric
+from iwm_core.interfaces.results import Answer, Chart, Gallery, Metric
 from iwm_core.recipe.shapes import check_name, fitting
 from iwm_core.run.stored import Damaged
 
@@ -39,6 +39,8 @@ class Measured(NamedTuple):
     differing: str
     summary: str
     about: dict[str, str]
+    better: dict[str, str]
+    answer: Answer | None
     charts: dict[str, Chart]
     galleries: dict[str, Gallery]
     pictures: list[tuple[Path, str]]
@@ -91,6 +93,8 @@ def read_measured(path: Path, name: str, config: dict[str, Any]) -> Measured:
         differing=in_words(otherwise(asked, usual)),
         summary=content.get("summary", ""),
         about=dict(content.get("about", {})),
+        better=fitting(content.get("better", {}), dict[str, str], "better"),
+        answer=fitting(content["answer"], Answer, "answer") if content.get("answer") else None,
         charts={chart["name"]: read_chart(chart) for chart in content.get("charts", [])},
         galleries={gallery["name"]: read_gallery(gallery, folder) for gallery in content.get("galleries", [])},
         pictures=pictures,

@@ -13,47 +13,19 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from iwm_core.interfaces.actions import Action as Action
-    from iwm_core.interfaces.actions import ActionParams as ActionParams
-    from iwm_core.interfaces.actions import Transformation as Transformation
-    from iwm_core.interfaces.actions import Views as Views
-    from iwm_core.interfaces.commands import Command as Command
-    from iwm_core.interfaces.component import Component as Component
-    from iwm_core.interfaces.component import option as option
-    from iwm_core.interfaces.constant import constant as constant
-    from iwm_core.interfaces.data import NOT_COUNTED as NOT_COUNTED
-    from iwm_core.interfaces.data import CorruptImage as CorruptImage
-    from iwm_core.interfaces.data import DataSource as DataSource
-    from iwm_core.interfaces.data import Factor as Factor
-    from iwm_core.interfaces.data import Images as Images
-    from iwm_core.interfaces.data import Observed as Observed
-    from iwm_core.interfaces.data import Sample as Sample
-    from iwm_core.interfaces.draws import Draws as Draws
-    from iwm_core.interfaces.errors import UserError as UserError
-    from iwm_core.interfaces.evaluation import EvaluationData as EvaluationData
-    from iwm_core.interfaces.evaluation import Evaluator as Evaluator
-    from iwm_core.interfaces.evaluation import ImageBatch as ImageBatch
-    from iwm_core.interfaces.evaluation import Track as Track
-    from iwm_core.interfaces.evaluation import WorldModel as WorldModel
-    from iwm_core.interfaces.evaluation import check_finite as check_finite
-    from iwm_core.interfaces.kinds import ComponentKind as ComponentKind
-    from iwm_core.interfaces.results import CONTROLS as CONTROLS
-    from iwm_core.interfaces.results import Chart as Chart
-    from iwm_core.interfaces.results import Evaluation as Evaluation
-    from iwm_core.interfaces.results import Gallery as Gallery
-    from iwm_core.interfaces.results import Metric as Metric
-    from iwm_core.interfaces.results import NotApplicable as NotApplicable
-    from iwm_core.interfaces.results import Row as Row
-    from iwm_core.interfaces.results import Series as Series
-    from iwm_core.interfaces.runs import ModelSource as ModelSource
-    from iwm_core.interfaces.runs import RunKind as RunKind
-    from iwm_core.interfaces.runs import Schema as Schema
-    from iwm_core.interfaces.targets import Targets as Targets
-    from iwm_core.interfaces.targets import TargetSelector as TargetSelector
-    from iwm_core.interfaces.weights import Encoder as Encoder
-    from iwm_core.interfaces.weights import EncoderComponent as EncoderComponent
-    from iwm_core.interfaces.weights import Predictor as Predictor
-    from iwm_core.interfaces.weights import PredictorComponent as PredictorComponent
+    from iwm_core.interfaces.actions import *
+    from iwm_core.interfaces.commands import *
+    from iwm_core.interfaces.component import *
+    from iwm_core.interfaces.constant import *
+    from iwm_core.interfaces.data import *
+    from iwm_core.interfaces.draws import *
+    from iwm_core.interfaces.errors import *
+    from iwm_core.interfaces.evaluation import *
+    from iwm_core.interfaces.kinds import *
+    from iwm_core.interfaces.results import *
+    from iwm_core.interfaces.runs import *
+    from iwm_core.interfaces.targets import *
+    from iwm_core.interfaces.weights import *
 
 NAMES = {
     "iwm_core.interfaces.component": "Component option",
@@ -68,7 +40,7 @@ NAMES = {
     "iwm_core.interfaces.errors": "UserError",
     "iwm_core.interfaces.kinds": "ComponentKind",
     "iwm_core.interfaces.runs": "ModelSource RunKind Schema",
-    "iwm_core.interfaces.results": "CONTROLS Chart Evaluation Gallery Metric NotApplicable Row Series",
+    "iwm_core.interfaces.results": "CONTROLS QUESTIONS Answer Chart Evaluation Gallery Metric NotApplicable Row Series",
 }
 """What each module gives."""
 

@@ -31,6 +31,14 @@ CONTROLS = {
 """What a control may be, and what it says."""
 
 
+QUESTIONS = {
+    "alive": "Is the encoder alive?",
+    "world_model": "Is the predictor a world model?",
+    "features": "What does the encoder keep?",
+}
+"""What a reader wants to know of a model, in that order."""
+
+
 def measure_and_part(name: str) -> tuple[str, str]:
     """What a metric measures, and of which part; the part may be empty."""
     measure, _, part = name.partition(".")
@@ -138,6 +146,7 @@ class Gallery(NamedTuple):
         headings: of the columns of images.
         rows: at most a dozen.
         about: one or two sentences: how to read it.
+        leads: whether it is among the first that a reader of a report should see.
     """
 
     name: str
@@ -146,6 +155,15 @@ class Gallery(NamedTuple):
     headings: tuple[str, ...]
     rows: tuple[Row, ...]
     about: str
+    leads: bool = False
+
+
+class Answer(NamedTuple):
+    """What an evaluator says to one of `QUESTIONS`: yes, no, or None where its intervals leave it open; and its evidence, a sentence."""
+
+    question: str
+    yes: bool | None
+    evidence: str
 
 
 class Evaluation(NamedTuple):
@@ -158,6 +176,8 @@ class Evaluation(NamedTuple):
         summary: one sentence in words for a reader who looks at nothing else.
         charts, galleries: what is drawn.
         pictures: files that the evaluator wrote itself, with their alternative text.
+        answer: to a reader's question.
+        better: for each measure of which that can be said, ``higher`` or ``lower``.
     """
 
     metrics: dict[str, Metric]
@@ -167,3 +187,5 @@ class Evaluation(NamedTuple):
     charts: tuple[Chart, ...] = ()
     galleries: tuple[Gallery, ...] = ()
     pictures: tuple[tuple[Path, str], ...] = ()
+    answer: Answer | None = None
+    better: dict[str, str] = {}  # noqa: RUF012  # never changed

@@ -64,6 +64,7 @@ class State(TypedDict):
         step, steps: done, and of the whole training.
         images: training images.
         seconds: of training, over all resumes.
+        device: that trained it last, by its name.
         checksum, checksums: of this record, and of the tensors' files.
         config: checksum of the config.yaml that it was trained with.
     """
@@ -72,6 +73,7 @@ class State(TypedDict):
     steps: int
     images: NotRequired[int]
     seconds: NotRequired[float]
+    device: NotRequired[str]
     checksum: NotRequired[str]
     checksums: NotRequired[dict[str, str]]
     config: NotRequired[str | None]

@@ -225,7 +225,9 @@ class Loop:
         """Write a checkpoint where one is due, and end the run where a signal came."""
         done, steps = self.done, self.durations.steps
         if (done % self.durations.checkpoint_every == 0 or done == steps or received) and self.leads:
-            kept = {"steps": steps, "images": len(self.data), "seconds": self.tally.seconds(), **self.state()}
+            device = self.accelerator.device
+            where = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+            kept = {"steps": steps, "images": len(self.data), "seconds": self.tally.seconds(), "device": where, **self.state()}
             save_checkpoint(self.run.checkpoints, done, self.model, self.optimizer, kept, self.settings.keep)
         if received:
             why = f": {first_reason(self.data.lost)}" if received == LOST else f" by {named(received)}"

@@ -10,10 +10,11 @@ import pytest
 import torch
 from PIL import Image
 
+import iwm_core
 from iwm_core import hookimpl
 from iwm_core.cli.main import dispatch, guarded
 from iwm_core.evaluation import evaluate as evaluating
-from iwm_core.interfaces import Chart, Evaluation, Evaluator, Gallery, Metric, NotApplicable, Row, Series, option
+from iwm_core.interfaces import Answer, Chart, Evaluation, Evaluator, Gallery, Metric, NotApplicable, Row, Series, option
 from iwm_core.plugins.loader import Plugin
 from iwm_core.process.display import PlainDisplay
 from iwm_core.recipe.config import Recipe
@@ -46,6 +47,8 @@ class Full(Evaluator):
             charts=(Chart("curve", "A curve", "x", "y", "lines", (curve,), "it rises", {"chance": 0.1}),),
             galleries=(Gallery("pair", "Pairs", "of two", ("left", "right"), (Row((grey, white), {"a.b": 0.5}, "good", True),), "look"),),
             pictures=((picture, "nothing"),),
+            answer=Answer("alive", True, "Tokens lie apart."),
+            better={"spread": "higher"},
         )
 
 
@@ -106,7 +109,11 @@ def test_all_that_was_found_is_written(evaluators, capsys):
         "settings": {"images": 4},
         "summary": "tokens lie apart",
         "about": {"spread": "how far tokens lie apart"},
+        "answer": {"question": "alive", "yes": True, "evidence": "Tokens lie apart."},
+        "better": {"spread": "higher"},
     }
+    (read,) = iwm_core.measured("r")
+    assert (read.answer, read.better) == (Answer("alive", True, "Tokens lie apart."), {"spread": "higher"})
     assert found["metrics"]["spread"]["value"] > 0
     assert found["metrics"].keys() == {"spread"}, "a control stands beside what it controls"
     assert found["metrics"]["spread"]["controls"]["chance"]["value"] is None, "JSON has no infinity"

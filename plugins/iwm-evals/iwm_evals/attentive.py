@@ -38,6 +38,7 @@ from iwm_core.interfaces import (
 from iwm_evals.probes.comparison import INPUTS, accuracies, compare, most_frequent, setting
 from iwm_evals.probes.features import Labelled, colour, left_out, mapped
 from iwm_evals.probes.held_out import held_out
+from iwm_evals.words.answers import answer_and_better
 
 AT_ONCE = 256  # images answered together
 ABOUT = {
@@ -110,7 +111,7 @@ class AttentiveProbe(Evaluator):
             {"attentive": f"head {self.head}"},
             {"chance": chance},
         )
-        return Evaluation(metrics, settings, ABOUT, summary, (chart,))
+        return Evaluation(metrics, settings, ABOUT, summary, (chart,), **answer_and_better("attentive", metrics))
 
     def tokens(self, model: WorldModel, data: EvaluationData, folder: Path, track: Track) -> tuple[dict[str, Tensor], Int[Tensor, "n"]]:
         """Tokens of the training images by what the head is tried on, float16 in files mapped into memory; and their classes."""

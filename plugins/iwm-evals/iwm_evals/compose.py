@@ -41,6 +41,7 @@ from iwm_core.interfaces import (
 )
 from iwm_core.model.planning import drawn_targets
 from iwm_evals.statistics.metrics import answer, ratio_metrics
+from iwm_evals.words.answers import answer_and_better
 
 STILL = 1e-10  # of the square of the latents: a movement that is rounding
 ABOUT = {
@@ -106,7 +107,9 @@ class Compose(Evaluator):
 
         metrics = metrics_of(sums)
         settings = {"images": len(sums["moved"]), "pairs": self.pairs, "fit": fit, "seed": data.seed}
-        return Evaluation(metrics, settings, ABOUT, in_one_sentence(metrics), (chart_steps(metrics),))
+        return Evaluation(
+            metrics, settings, ABOUT, in_one_sentence(metrics), (chart_steps(metrics),), **answer_and_better("compose", metrics)
+        )
 
     def measure(self, model: WorldModel, batch: ImageBatch, reentry: Reentry, seed: int) -> dict[str, Float[Tensor, "b"]]:
         """The sums of squares of each image of a batch, over its pairs of actions."""

@@ -40,6 +40,7 @@ from iwm_evals.questions.bank import looks_of
 from iwm_evals.questions.parts import each_parameter
 from iwm_evals.scores.response import STILL, Response, compare
 from iwm_evals.statistics.metrics import answered, mean_metrics, ratio_metrics
+from iwm_evals.words.answers import answer_and_better
 
 IMAGES_AT_ONCE = 16  # loaded together; they are measured one by one
 ABOUT = {
@@ -99,7 +100,7 @@ class Dose(Evaluator):
             "ranges": {sweep.name: [float(sweep.doses[0]), float(sweep.doses[-1])] for sweep in sweeps},
             "seed": data.seed,
         }
-        return Evaluation(metrics, settings, ABOUT, in_one_sentence(metrics, sweeps), tuple(charts))
+        return Evaluation(metrics, settings, ABOUT, in_one_sentence(metrics, sweeps), tuple(charts), **answer_and_better("dose", metrics))
 
     def respond(self, model: WorldModel, image: Float[Tensor, "1 3 h w"], sweeps: list[Sweep]) -> list[Response]:
         """One image's response to each parameter."""

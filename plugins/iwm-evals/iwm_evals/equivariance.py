@@ -39,6 +39,7 @@ from iwm_evals.questions.parts import Part, each_action, whole
 from iwm_evals.questions.views import draw_params, make_views
 from iwm_evals.scores.invariance import Similarity
 from iwm_evals.statistics.metrics import answer, answered, r_squared_metrics
+from iwm_evals.words.answers import answer_and_better
 
 STILL = 1e-12  # the variance of a number that does not vary
 ABOUT = {
@@ -123,7 +124,14 @@ class Equivariance(Evaluator):
                 metrics[f"invariance.{part.name}".rstrip(".")] = answered(kept)
         settings = {"train": known[""].n // self.draws, "images": len(spread), "draws": self.draws}
         charts = draw_charts(metrics, numbers, [f".{part.name}" for part in parts])
-        return Evaluation(metrics, settings | {"seed": data.seed}, about=ABOUT, summary=in_one_sentence(metrics), charts=charts)
+        return Evaluation(
+            metrics,
+            settings | {"seed": data.seed},
+            about=ABOUT,
+            summary=in_one_sentence(metrics),
+            charts=charts,
+            **answer_and_better("equivariance", metrics),
+        )
 
     def gather(self, model: WorldModel, data: EvaluationData, part: Part, track: Track) -> dict[str, tuple[Moments, Moments]]:
         """For each of `INPUTS`, what a regression needs of the training images: those that are fitted, and those that are held out."""

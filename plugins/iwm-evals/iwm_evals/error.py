@@ -41,6 +41,7 @@ from iwm_core.interfaces import (
 from iwm_evals.questions.parts import Part, alone, each_action
 from iwm_evals.questions.views import draw_params, draw_views, make_views, other_action
 from iwm_evals.scores.relative import STILL, Ratio, chart_errors, relative_metrics, spread_out, squared
+from iwm_evals.words.answers import answer_and_better
 
 STREAM = "error/pairs"
 TRIES = 20  # a flip of probability 0.5 is then its own in one of a million
@@ -96,7 +97,7 @@ class Error(Evaluator):
             raise NotApplicable("the latents of sources and targets do not differ, so that no error can be compared with their distance")
         settings = {"images": count, "draws": self.draws, "seed": data.seed}
         chart = chart_errors("error", TITLES, metrics, list(model.parts), "action not applied", READING)
-        return Evaluation(metrics, settings, ABOUT, in_one_sentence(metrics), (chart,))
+        return Evaluation(metrics, settings, ABOUT, in_one_sentence(metrics), (chart,), **answer_and_better("error", metrics))
 
     def pairs(self, data: EvaluationData, count: int) -> Iterator[tuple[ImageBatch, int]]:
         """Each batch of images with the number of each of its draws."""

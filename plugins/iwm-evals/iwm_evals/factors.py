@@ -26,6 +26,7 @@ from iwm_evals.probes.held_out import held_out
 from iwm_evals.probes.linear import Sweep, classify
 from iwm_evals.probes.ridge import fit, moments, predict, total
 from iwm_evals.statistics.metrics import answered, r_squared_metrics
+from iwm_evals.words.answers import answer_and_better
 
 AT_ONCE = 4096  # images regressed together
 VISIBLE = 1e-3  # a difference that is told in words
@@ -103,7 +104,8 @@ class Factors(Evaluator):
             {f"factor.{factor.name}": factor.name for factor in asked},
             {"chance": 0.0},
         )
-        return Evaluation(metrics, settings, ABOUT, in_one_sentence(scaled, [factor.name for factor in asked]), (chart,))
+        summary = in_one_sentence(scaled, [factor.name for factor in asked])
+        return Evaluation(metrics, settings, ABOUT, summary, (chart,), **answer_and_better("factors", scaled))
 
     def read(self, asked: dict[Factor, Known], train: Features, validation: Features, seed: int) -> dict[str, Metric]:
         """R² of numbers and angles by the factor's name, from each input."""

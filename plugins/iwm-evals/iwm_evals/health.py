@@ -42,6 +42,7 @@ from iwm_core.interfaces import (
 from iwm_core.training.health import ENOUGH, ROWS, bounded, effective_rank, judge, singular_values, target_std
 from iwm_evals.questions.views import draw_views
 from iwm_evals.scores.spread import lidar, relative_distance, uniformity
+from iwm_evals.words.answers import better_of, of_health
 
 TOKENS = 16384  # kept of all images together, at least one of each
 POINTS = 100  # of a curve
@@ -141,7 +142,9 @@ class Health(Evaluator):
             rankme=metrics["rankme"].value,
         )
         about = {measure: text for measure, text in ABOUT.items() if measure in metrics}
-        return Evaluation(metrics, settings | {"verdict": verdict.word}, about=about, summary=f"{verdict}{mark}", charts=(spectrum,))
+        answer, better = of_health(verdict.word, metrics), better_of(metrics)
+        told = settings | {"verdict": verdict.word}
+        return Evaluation(metrics, told, about, f"{verdict}{mark}", (spectrum,), answer=answer, better=better)
 
 
 def draw_spectrum(features: dict[str, Float[Tensor, "_ d"]]) -> Chart:

@@ -38,6 +38,7 @@ from iwm_evals.questions.bank import first_of_each
 from iwm_evals.questions.views import observed_numbers
 from iwm_evals.scores.ranking import HITS, chances, distances, gains, stand, telling
 from iwm_evals.statistics.metrics import share_metrics
+from iwm_evals.words.answers import answer_and_better
 
 IMAGES_AT_ONCE = 16  # loaded together; they are measured one by one
 NAMES = ("inverse", *(f"inverse.h{k}" for k in HITS))
@@ -110,7 +111,14 @@ class Inverse(Evaluator):
             "distance": "l2",
             "seed": data.seed,
         }
-        return Evaluation(metrics, settings, ABOUT, in_one_sentence(metrics, parts), (chart_parts(metrics, parts),) if parts else ())
+        return Evaluation(
+            metrics,
+            settings,
+            ABOUT,
+            in_one_sentence(metrics, parts),
+            (chart_parts(metrics, parts),) if parts else (),
+            **answer_and_better("inverse", metrics),
+        )
 
     def score(self, model: WorldModel, pair: ImageBatch, actions: Float[Tensor, "k o"], numbers: Tensor, seed: int) -> Float[Tensor, "v"]:
         """Each measure of one pair, then each of another of its bank's actions; float64 on the CPU."""

@@ -45,6 +45,7 @@ from iwm_evals.questions.bank import Bank, banked_parts, draw_bank, first_of_eac
 from iwm_evals.questions.parts import Part, whole
 from iwm_evals.scores.ranking import MEASURES, distances, gains, mean_chances, rank, stand, telling
 from iwm_evals.statistics.metrics import share_metrics
+from iwm_evals.words.answers import answer_and_better
 from iwm_evals.words.mrr import ABOUT, chart_parts, in_one_sentence, show_questions
 
 ANSWERS_BESIDE = ("shuffled", "null", "identity")
@@ -146,7 +147,9 @@ class Mrr(Evaluator):
         charts = (chart_parts(metrics, names),) if names else ()
         gallery = show_questions(metrics, sizes[""], rows)
         about = {measure: text for measure, text in ABOUT.items() if measure in metrics}
-        return Evaluation(metrics, settings, about, in_one_sentence(metrics, names), charts, (gallery,))
+        return Evaluation(
+            metrics, settings, about, in_one_sentence(metrics, names), charts, (gallery,), **answer_and_better("mrr", metrics)
+        )
 
     def rank_bank(self, model: WorldModel, image: Float[Tensor, "1 3 h w"], bank: Bank) -> Ranking:
         """Every prediction against every element of the bank of one image."""

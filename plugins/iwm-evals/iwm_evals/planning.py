@@ -36,6 +36,7 @@ from iwm_core.interfaces import (
 from iwm_core.model.planning import CEM, SEARCHES, BankSearch, GradientSearch, Problem, Search, drawn_candidates, find
 from iwm_evals.questions.views import draw_params, make_views
 from iwm_evals.statistics.metrics import mean_metrics, ratio_metrics
+from iwm_evals.words.answers import answer_and_better
 from iwm_evals.words.planning import ABOUT, chart_answers, chart_errors, in_one_sentence, show_plans
 
 IMAGES_AT_ONCE = 8
@@ -119,6 +120,7 @@ class Planning(Evaluator):
                 chart_answers(answers.true, answers.found[:, column], told, names),
             ),
             (show_plans(metrics, told, rows),),
+            **answer_and_better("planning", metrics),
         )
 
     def chosen(self) -> dict[str, Search]:

@@ -15,6 +15,7 @@ from iwm_evals.probes.comparison import INPUTS, accuracies, compare, most_freque
 from iwm_evals.probes.features import Features, Labelled, extract, left_out
 from iwm_evals.probes.knn import Neighbours
 from iwm_evals.probes.linear import Sweep, classify
+from iwm_evals.words.answers import answer_and_better
 
 ABOUT = {
     "linear": "share of validation images whose class a linear classifier of the features names; to be read against pixels and colours",
@@ -86,7 +87,7 @@ class Probe(Evaluator):
             {"linear": "linear probe", "knn": "nearest neighbours"},
             {"chance": chance},
         )
-        return Evaluation(metrics, settings, ABOUT, summary, (chart,))
+        return Evaluation(metrics, settings, ABOUT, summary, (chart,), **answer_and_better("probe", metrics))
 
     def features(self, model: WorldModel, data: EvaluationData, folder: Path, track: Track) -> list[tuple[Features, int]]:
         """Those of the training and of the validation images that have a class, each with the number of images that have none."""

@@ -23,6 +23,7 @@ from iwm_core.interfaces import Draws, Evaluation, EvaluationData, Evaluator, No
 from iwm_evals.questions.corruption import Corrupted, at_rest, corrupt, destructive
 from iwm_evals.questions.parts import Part
 from iwm_evals.scores.relative import STILL, Ratio, chart_errors, relative_metrics, spread_out, squared
+from iwm_evals.words.answers import answer_and_better
 from iwm_evals.words.undo import ABOUT, READING, TITLES, Version, in_one_sentence, make_row, of_image, show
 
 ROWS = 8
@@ -81,7 +82,9 @@ class Undo(Evaluator):
             raise NotApplicable(f"{' and '.join(names)} changed the latents of no image, so that there is nothing to undo")
         settings = {"images": count, "seed": data.seed}
         chart = chart_errors("undo", TITLES, metrics, names, "not undone", READING)
-        return Evaluation(metrics, settings, ABOUT, in_one_sentence(metrics), (chart,), (show(metrics, rows),))
+        return Evaluation(
+            metrics, settings, ABOUT, in_one_sentence(metrics), (chart,), (show(metrics, rows),), **answer_and_better("undo", metrics)
+        )
 
 
 def undo(model: WorldModel, corrupted: Corrupted, clean: Float[Tensor, "c n d"]) -> tuple[Version, dict[str, Float[Tensor, "c"]]]:

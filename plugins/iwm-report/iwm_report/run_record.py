@@ -28,6 +28,7 @@ class Environment(TypedDict, total=False):
     python: str
     platform: str
     git_commit: str | None
+    started: str
     seed: int
     command: list[str]
 
@@ -46,6 +47,7 @@ class RunRecord:
         measured: by evaluator, in the order of the recipe: what its settings measured.
         others: by evaluator, what other settings measured.
         step, steps: of the newest checkpoint, and of a whole training; None where that is not known.
+        state: state.json of the newest checkpoint.
         problems: what could not be read, a line each.
     """
 
@@ -60,6 +62,7 @@ class RunRecord:
     others: dict[str, list[Measured]]
     step: int | None
     steps: int | None
+    state: dict[str, Any] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
 
     @property
@@ -112,5 +115,6 @@ def read_run(path: Path, label: str) -> RunRecord:
         others=others,
         step=state.get("step"),
         steps=state.get("steps"),
+        state=state,
         problems=problems,
     )

@@ -1,0 +1,149 @@
+"""What the scorecard's evaluators answer to a reader's questions (`iwm_core.interfaces.results.QUESTIONS`), each with its evidence.
+
+Decisions:
+- Yes and no are said by intervals: yes where a metric's lies wholly beyond those of all that it is held against, no where no part of it
+  does, and nothing in between.
+- An evidence is a sentence that can be read alone, by one who does not know what the measure is called.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from iwm_core.interfaces import Answer, Metric
+
+Metrics = Mapping[str, Metric]
+
+HIGHER = (
+    *("mrr", "h1", "h5", "h10", "inverse", "undone", "dose", "reentry"),
+    *("rankme", "lidar", "target_std", "linear", "knn", "attentive", "factor", "equivariance"),
+)
+LOWER = ("error", "unexplained", "undo", "dose_error", "compose", "planning", "planning_relative", "uniformity", "teacher_distance")
+BETTER = dict.fromkeys(HIGHER, "higher") | dict.fromkeys(LOWER, "lower")
+
+
+def answer_and_better(evaluator: str, metrics: Metrics) -> dict[str, Any]:
+    """The fields ``answer`` and ``better`` of an evaluator's `Evaluation`."""
+    return {"answer": ANSWERS[evaluator](metrics), "better": better_of(metrics)}
+
+
+def better_of(metrics: Metrics) -> dict[str, str]:
+    """Which way the measures are better that have one."""
+    return {measure: BETTER[measure] for measure in dict.fromkeys(name.partition(".")[0] for name in metrics) if measure in BETTER}
+
+
+def above(metric: Metric, *others: Metric) -> bool | None:
+    """Whether a metric lies above others, by their intervals."""
+    most = max(other.high for other in others)
+    return True if metric.low > most else False if metric.high <= most else None
+
+
+def below(metric: Metric, *others: Metric) -> bool | None:
+    """Whether a metric lies below others, by their intervals."""
+    least = min(other.low for other in others)
+    return True if metric.high < least else False if metric.low >= least else None
+
+
+def percent(share: float) -> str:
+    """A share as a reader says it."""
+    return f"{100 * share:.3g} %" if share < 0.1 else f"{share:.0%}".replace("%", " %")
+
+
+def of_mrr(metrics: Metrics) -> Answer:
+    mrr = metrics["mrr"]
+    name, share = ("h1", "ranks the right version first") if "h1" in metrics else ("mrr", "reaches a mean reciprocal rank")
+    found, chance = metrics[name], metrics[name].controls["chance"].value
+    how = f"{share} in {percent(found.value)} of cases" if name == "h1" else f"{share} of {found.value:.2f}"
+    chance_told = percent(chance) if name == "h1" else f"{chance:.2f}"
+    return Answer("world_model", above(mrr, *mrr.controls.values()), f"Of many versions of an image, it {how}; chance is {chance_told}.")
+
+
+def of_inverse(metrics: Metrics) -> Answer:
+    found = metrics["inverse"]
+    evidence = f"Asked which action led from one image to the other, it reaches a mean reciprocal rank of {found.value:.2f}"
+    return Answer("world_model", above(found, *found.controls.values()), f"{evidence}; chance is {found.controls['chance'].value:.2f}.")
+
+
+def of_error(metrics: Metrics) -> Answer:
+    error = metrics["error"]
+    told = f"Its predictions have {error.value:.2f} times the error of leaving the image unchanged"
+    null = error.controls["null"]
+    better = below(error, null, Metric.constant(1.0, error.n))
+    return Answer("world_model", better, f"{told}; with the action withheld, {null.value:.2f} times.")
+
+
+def of_undo(metrics: Metrics) -> Answer:
+    undo, null = metrics["undo"], metrics["undo"].controls["null"]
+    evidence = f"Undoing a corruption leaves {undo.value:.2f} of its squared distance; with the action withheld, {null.value:.2f}."
+    return Answer("world_model", below(undo, null, Metric.constant(1.0, undo.n)), evidence)
+
+
+def of_dose(metrics: Metrics) -> Answer:
+    dose, zero = metrics["dose"], Metric.constant(0.0, metrics["dose"].n)
+    return Answer("world_model", above(dose, zero), f"Where the truth moves by 1, its predictions move by {dose.value:z.2f}.")
+
+
+def of_compose(metrics: Metrics) -> Answer:
+    twice = metrics["compose.twice"]
+    evidence = f"Two imagined steps in a row have {twice.value:.2f} times the error of not moving; one step has "
+    better = below(twice, Metric.constant(1.0, twice.n))
+    return Answer("world_model", better, f"{evidence}{metrics['compose.once'].value:.2f} times.")
+
+
+def of_planning(metrics: Metrics) -> Answer:
+    searches = [metric for name, metric in metrics.items() if name.partition(".")[0] == "planning_relative"]
+    best = min(searches, key=lambda metric: metric.value)
+    zeros = best.controls["null"]
+    evidence = f"It finds the action between two images with {best.value:.2f} times a guess's error; answering that nothing was done "
+    better = below(best, zeros, Metric.constant(1.0, best.n))
+    return Answer("world_model", better, f"{evidence}has {zeros.value:.2f} times.")
+
+
+def of_health(verdict: str, metrics: Metrics) -> Answer:
+    """``verdict``: the word of `iwm_core.training.health.judge`."""
+    yes = {"healthy": True, "watch": None, "not available": None}.get(verdict, False)
+    std, rank = metrics["target_std"].value, metrics["rankme.tokens"].value
+    evidence = f"Its tokens differ between images by {std:.2f}, where 0 is a collapse, and span {rank:.0f} directions."
+    return Answer("alive", yes, evidence)
+
+
+def of_classes(measure: str, how: str) -> Callable[[Metrics], Answer]:
+    """Of what names classes, held against pixels, colours and chance."""
+
+    def answer(metrics: Metrics) -> Answer:
+        found = metrics[measure]
+        others = found.controls
+        told = f"{how} names the class of {percent(found.value)} of images; from pixels {percent(others['raw'].value)}, "
+        return Answer("features", above(found, *others.values()), f"{told}chance {percent(others['chance'].value)}.")
+
+    return answer
+
+
+def of_factors(metrics: Metrics) -> Answer:
+    names = [name for name, metric in metrics.items() if name.startswith("factor.") and "raw" in metric.controls]
+    clear = [name for name in names if above(metrics[name], metrics[name].controls["raw"])]
+    lost = [name for name in names if below(metrics[name], metrics[name].controls["raw"])]
+    yes = True if len(clear) > len(names) / 2 else False if not clear else None
+    read = f"{len(clear)} of {len(names)} known factors are read from its features better than from pixels, {len(lost)} worse."
+    return Answer("features", yes, read)
+
+
+def of_equivariance(metrics: Metrics) -> Answer:
+    found = metrics["equivariance"]
+    raw = found.controls["raw"]
+    evidence = f"The action is read from its features with an R² of {found.value:.2f}; from pixels {raw.value:.2f}."
+    return Answer("features", above(found, raw), evidence)
+
+
+ANSWERS: dict[str, Callable[[Metrics], Answer]] = {
+    "mrr": of_mrr,
+    "inverse": of_inverse,
+    "error": of_error,
+    "undo": of_undo,
+    "dose": of_dose,
+    "compose": of_compose,
+    "planning": of_planning,
+    "probe": of_classes("linear", "A linear probe"),
+    "attentive": of_classes("attentive", "An attentive probe"),
+    "factors": of_factors,
+    "equivariance": of_equivariance,
+}
