@@ -209,6 +209,6 @@ def marks_of(metrics: Sequence[Metric]) -> list[Mark | None]:
 
     def mark(one: Metric) -> Mark | None:
         places = [100 * (end - low) / width for end in (one.value, one.low, one.high)]
-        return Mark(*places, controls=[]) if all(map(math.isfinite, places)) else None
+        return Mark(*places, controls={}) if all(map(math.isfinite, places)) else None
 
     return [mark(one) for one in metrics]

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from iwm_core.interfaces.results import Series
 from iwm_core.process.shown import three_digits
 from iwm_report.joined_charts import Axes, Panel, cut
-from iwm_report.svg import COLOURS, INK, PALE, PAPER, inline, own_settings
+from iwm_report.svg import COLOURS, INK, PALE, PAPER, SERIES, inline, own_settings
 
 WIDTH, HEIGHT = 4.6, 3.0  # inches of 72 units
 BAR_ROW, BAR_LEAST, BAR_REST = 0.26, 0.13, 1.0  # inches: of a bar, of one of many, and of what is not bars
@@ -92,7 +92,7 @@ def height_of(panel: Panel) -> float:
 def draw_lines(axes: Any, panel: Panel) -> None:
     """Curves, with their intervals as bands."""
     for number, one in enumerate(panel.chart.series):
-        look, xs = style(panel.order.index(one.label)), places_of(one, panel.axes)
+        look, xs, gid = style(panel.order.index(one.label)), places_of(one, panel.axes), class_of(panel, one)
         spaced = max(len(xs) // 8, 1)
         axes.plot(
             *(xs, one.y),
@@ -104,9 +104,10 @@ def draw_lines(axes: Any, panel: Panel) -> None:
             markevery=(number * spaced // max(len(panel.chart.series), 1), spaced),
             markeredgecolor=PAPER,
             markeredgewidth=0.6,
+            gid=gid,
         )
         if one.low is not None and one.high is not None:
-            axes.fill_between(xs, one.low, one.high, color=look.colour, alpha=0.18, linewidth=0)
+            axes.fill_between(xs, one.low, one.high, color=look.colour, alpha=0.18, linewidth=0, gid=gid)
     upright(axes, panel)
 
 
@@ -114,9 +115,9 @@ def draw_points(axes: Any, panel: Panel) -> None:
     """Markers, with their intervals as bars; smaller where they are many."""
     size = 7.5 if sum(len(one.x) for one in panel.chart.series) <= POINTS_LARGE else 4.5
     for one in panel.chart.series:
-        look, xs = style(panel.order.index(one.label)), places_of(one, panel.axes)
+        look, xs, gid = style(panel.order.index(one.label)), places_of(one, panel.axes), class_of(panel, one)
         if one.low is not None and one.high is not None:
-            axes.vlines(xs, one.low, one.high, color=look.colour, linewidth=1.4)
+            axes.vlines(xs, one.low, one.high, color=look.colour, linewidth=1.4, gid=gid)
         axes.plot(
             *(xs, one.y),
             color=look.colour,
@@ -125,6 +126,7 @@ def draw_points(axes: Any, panel: Panel) -> None:
             linestyle="none",
             markeredgecolor=PAPER,
             markeredgewidth=0.8,
+            gid=gid,
         )
     upright(axes, panel)
 
@@ -166,17 +168,17 @@ def draw_bars(axes: Any, panel: Panel) -> None:
     numbered = len(series) * len(places) <= BARS_NUMBERED
     width = panel.axes.y[1] - panel.axes.y[0]
     for number, one in enumerate(series):
-        look = style(panel.order.index(one.label))
+        look, gid = style(panel.order.index(one.label)), class_of(panel, one)
         ys = [places.index(str(x)) - 0.4 + thick * (number + 0.5) for x in one.x]
         lengths = [cut(y, panel.chart) for y in one.y]
-        axes.barh(ys, lengths, thick * 0.82, color=look.colour, alpha=BARS_FADED if len(series) > 1 else 1)
+        axes.barh(ys, lengths, thick * 0.82, color=look.colour, alpha=BARS_FADED if len(series) > 1 else 1, gid=gid)
         ends = list(lengths)
         if one.low is not None and one.high is not None:
             low, high = ([cut(end, panel.chart) for end in bounds] for bounds in (one.low, one.high))
-            axes.hlines(ys, low, high, color=INK, linewidth=1.2)
+            axes.hlines(ys, low, high, color=INK, linewidth=1.2, gid=gid)
             ends = [max(y, end) if math.isfinite(end) else y for y, end in zip(lengths, high, strict=True)]
         if len(series) > 1:
-            axes.plot(lengths, ys, color=look.colour, marker=look.marker, markersize=6, linestyle="none", markeredgecolor=PAPER)
+            axes.plot(lengths, ys, color=look.colour, marker=look.marker, markersize=6, linestyle="none", markeredgecolor=PAPER, gid=gid)
         for y, end, value in zip(ys, ends, one.y, strict=True) if numbered else []:
             if math.isfinite(value):
                 axes.text(
@@ -185,6 +187,7 @@ def draw_bars(axes: Any, panel: Panel) -> None:
                     three_digits(value, width),
                     va="center",
                     fontsize=9,
+                    gid=gid,
                     bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 0.6},
                 )
     axes.axvline(0, color=INK, linewidth=0.8)
@@ -202,6 +205,11 @@ def draw_bars(axes: Any, panel: Panel) -> None:
     axes.grid(axis="x")
     axes.tick_params(length=0)
     axes.spines["left"].set_visible(False)
+
+
+def class_of(panel: Panel, series: Series) -> str:
+    """The class of all that is drawn of a series."""
+    return f"{SERIES}{panel.order.index(series.label)}"
 
 
 def places_of(series: Series, axes: Axes) -> list[float]:

@@ -3,8 +3,9 @@
 Decisions:
 - It reads what lies in the runs' directories (`run_record`) and knows no evaluator: whatever gives metrics, charts, galleries or pictures
   is shown. Neither torch nor the plugins that made a run need to be installed.
-- No script, no font, no address: the page asks nobody for anything, and says so to the browser in a content security policy.
-- The same runs give the same bytes: no date, no path but those that the user gave.
+- No font, no address: the page asks nobody for anything, and says so to the browser in a content security policy. Its one script is known
+  to that policy by its digest; without it, all can be read.
+- The same runs give the same bytes: no date but that of a run, no path but those that the user gave.
 """
 
 from contextlib import nullcontext

@@ -4,6 +4,8 @@ Decisions:
 - Everything that a user or a plugin has named reaches the page through Jinja's escaping; drawings alone are markup of our own. Signs that
   are not to be seen are escaped in the whole page (`shown`).
 - Many runs (`MANY`): what repeats for each is folded, and the table at the top is what compares them.
+- A reader meets the verdict, pictures and curves first, then the first number of each evaluator; the rest lies folded under the question
+  that it answers. Where nothing is answered and evaluators are few (`FEW`), nothing is folded.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -13,6 +15,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from iwm_core.interfaces.results import CONTROLS, QUESTIONS
 from iwm_core.plugins.loader import load_plugins
 from iwm_core.process.shown import as_word, shown, three_digits
 from iwm_report.added import Page
@@ -20,16 +23,20 @@ from iwm_report.curves import mishaps, training_charts
 from iwm_report.differences import config_differences, differences_between, in_short
 from iwm_report.drawing import draw_chart, draw_key
 from iwm_report.environment import make_environment
+from iwm_report.facts import facts
 from iwm_report.joined_charts import alternative
 from iwm_report.named_points import draw_added
 from iwm_report.numbers import ZERO, interval, shown_numbers
 from iwm_report.reproduce import commands, report_command
 from iwm_report.run_record import RunRecord
-from iwm_report.sections import evaluator_sections, figures_of, headlines, history_figures
+from iwm_report.sections import by_question, evaluator_sections, figures_of, headlines, history_figures, leading
 from iwm_report.tiles import Album
+from iwm_report.verdict import in_a_sentence, rulings
 
 Track = Callable[[Iterable[Any], str, int], Iterable[Any]]
 MANY = 3
+COLUMNS = 6  # runs that the table at the top has side by side; more stand below each other
+FEW = 3  # sections of evaluators that are shown unfolded
 
 
 def render_runs(runs: list[RunRecord], track: Track) -> tuple[str, list[str]]:
@@ -63,6 +70,7 @@ def render_runs(runs: list[RunRecord], track: Track) -> tuple[str, list[str]]:
     sections, page = evaluator_sections(runs), Page(runs)
     load_plugins().tell("iwm_report_sections", page)
     draw_added(page)
+    led, firsts = leading(sections), headlines(sections)
     training = figures_of(labels, [training_charts(run) for run in runs])
     history = history_figures(runs)
     every = [one for figures in (*(section.figures for section in sections), training, history) for one in figures]
@@ -72,10 +80,21 @@ def render_runs(runs: list[RunRecord], track: Track) -> tuple[str, list[str]]:
         runs=runs,
         labels=labels,
         many=len(runs) > MANY,
+        columns=COLUMNS,
         title=title_of(labels),
         states=[state_of(run) for run in runs],
+        facts=[facts(run) for run in runs],
+        rulings=[rulings(run) for run in runs],
+        sentences=[in_a_sentence(rulings(run)) for run in runs],
+        leading=led,
+        led=[name for name, _ in led],
+        folded=any(rulings(run) for run in runs) or len(sections) > FEW,
+        groups=by_question(sections),
+        shown_controls={control for one in firsts for control in one.line.controls},
+        CONTROLS=CONTROLS,
+        QUESTIONS=QUESTIONS,
         short=[in_short(differences, place) for place in range(len(runs))],
-        headlines=headlines(sections),
+        headlines=firsts,
         sections=sections,
         added=page.sections,
         training=training,

@@ -19,15 +19,33 @@ from iwm_core.interfaces.results import CONTROLS, Metric, measure_and_part
 from iwm_core.process.shown import three_digits
 
 FEW = 6
+APART = 22.0  # per cent of a scale: the room of a label
+
+
+class Tick(NamedTuple):
+    """Where controls that lie close to each other stand on a measure's scale, in percent, and what they are."""
+
+    place: float
+    label: str
 
 
 class Mark(NamedTuple):
-    """Where a value, its interval and its controls lie on the measure's scale, in percent."""
+    """Where a value, its interval and its controls lie on the measure's scale, in percent; ``controls`` by their names."""
 
     value: float
     low: float
     high: float
-    controls: list[float]
+    controls: dict[str, float]
+
+    def ticks(self) -> list[Tick]:
+        """Labels for the controls, those together that would else stand on each other."""
+        groups: list[list[tuple[float, str]]] = []
+        for place, name in sorted((place, name) for name, place in self.controls.items()):
+            if groups and place - groups[-1][0][0] < APART:
+                groups[-1].append((place, name))
+            else:
+                groups.append([(place, name)])
+        return [Tick(group[0][0], ", ".join(name for _, name in group)) for group in groups]
 
 
 @dataclass
@@ -45,10 +63,11 @@ class Line:
 
 @dataclass
 class Group:
-    """The lines of a measure; the ends of their scale."""
+    """The lines of a measure; the ends of their scale; ``better``: higher, lower, or nothing where that cannot be said."""
 
     measure: str
     about: str
+    better: str = ""
     lines: list[Line] = field(default_factory=list)
     scale: tuple[float, float] = (0.0, 1.0)
 
@@ -82,7 +101,8 @@ def make_score_table(found: list[Measured | None]) -> ScoreTable:
         line = Line(part, values)
         for control in (control for control in CONTROLS if any(metric and control in metric.controls for metric in values)):
             line.controls[control] = [metric.controls.get(control) if metric else None for metric in values]
-        groups.setdefault(measure, Group(measure, about)).lines.append(line)
+        better = next((one.better[measure] for one in found if one and measure in one.better), "")
+        groups.setdefault(measure, Group(measure, about, better)).lines.append(line)
     lines = [line for group in groups.values() for line in group.lines]
     measured = [one for one in found if one]
     reason = UNKNOWN if len({one.old for one in measured}) > 1 else against([one.asked for one in measured])
@@ -134,12 +154,12 @@ def mark_of(line: Line, run: int, scale: tuple[float, float]) -> Mark | None:
     if metric is None or not math.isfinite(metric.value):
         return None
     low, high = scale
-    controls = [m.value for values in line.controls.values() if (m := values[run]) is not None]
+    controls = {name: m.value for name, values in line.controls.items() if (m := values[run]) is not None and math.isfinite(m.value)}
 
     def place(number: float) -> float:
         return 100 * ((number if math.isfinite(number) else metric.value) - low) / (high - low)
 
-    return Mark(place(metric.value), place(metric.low), place(metric.high), [place(c) for c in controls if math.isfinite(c)])
+    return Mark(place(metric.value), place(metric.low), place(metric.high), {name: place(number) for name, number in controls.items()})
 
 
 def signs_of(values: list[Metric | None]) -> list[str]:

@@ -4,18 +4,21 @@ An evaluator has one section for all runs; evaluators come in the order of the f
 """
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from markupsafe import Markup
 
 from iwm_core.evaluation.measured import Measured
 from iwm_core.evaluation.settings import against, settings_of
-from iwm_core.interfaces.results import Chart, Gallery
+from iwm_core.interfaces.results import QUESTIONS, Chart, Gallery
 from iwm_core.process.shown import as_word
 from iwm_report.curves import history_charts
 from iwm_report.differences import Difference, differences_between
+from iwm_report.downloads import Download, downloads, rows_of_chart, rows_of_table
 from iwm_report.joined_charts import Panel, panels
 from iwm_report.run_record import RunRecord
-from iwm_report.score_table import Line, ScoreTable, make_score_table
+from iwm_report.score_table import Group, Line, ScoreTable, make_score_table
+from iwm_report.verdict import question_of
 
 
 @dataclass
@@ -25,6 +28,7 @@ class Figures:
     Attributes:
         legend: each series' label, and its place in the order of looks.
         drawn: the drawing of each panel.
+        downloads: its points as files.
     """
 
     title: str
@@ -32,6 +36,7 @@ class Figures:
     panels: list[Panel]
     legend: list[tuple[str, int]]
     drawn: list[Markup] = field(default_factory=list)
+    downloads: list[Download] = field(default_factory=list)
 
 
 @dataclass
@@ -41,6 +46,8 @@ class EvaluatorSection:
     Attributes:
         notes: what is to be known of how it was measured, a line each.
         others: what other settings than the recipe's measured: of which run, what differs, and their tables.
+        question: the key of the question that it answers; empty: none.
+        downloads: its numbers as files.
     """
 
     name: str
@@ -51,6 +58,8 @@ class EvaluatorSection:
     settings: list[Difference]
     notes: list[str]
     others: list[tuple[str, Measured, ScoreTable]]
+    question: str
+    downloads: list[Download]
 
 
 def evaluator_sections(runs: list[RunRecord]) -> list[EvaluatorSection]:
@@ -81,6 +90,8 @@ def make_evaluator_section(name: str, runs: list[RunRecord]) -> EvaluatorSection
             *card.apart,
         ],
         others=[(run.label, one, make_score_table([one])) for run in runs for one in run.others.get(name, [])],
+        question=question_of(found),
+        downloads=downloads(name, rows_of_table(card, labels)),
     )
 
 
@@ -124,11 +135,39 @@ def figures_of(labels: list[str], charts: list[dict[str, Chart]], apart: bool = 
         drawn = panels(labels, every, apart)
         used = {one.label for panel in drawn for one in panel.chart.series}
         legend = [(drawn[0].name_of(label), place) for place, label in enumerate(drawn[0].order) if label in used]
-        made.append(Figures(first.title, first.about, drawn, legend if len(drawn[0].order) > 1 else []))
+        files = downloads(name, rows_of_chart(drawn))
+        made.append(Figures(first.title, first.about, drawn, legend if len(drawn[0].order) > 1 else [], downloads=files))
     return made
 
 
-def headlines(sections: list[EvaluatorSection]) -> list[tuple[EvaluatorSection, str, Line]]:
-    """The first measure of each evaluator: what the table of many runs compares."""
-    first = [(s, group.measure, group.lines[0]) for s in sections for group in [*s.scorecard.groups, *s.scorecard.details][:1]]
-    return [(section, f"{measure}.{line.part}" if line.part else measure, line) for section, measure, line in first]
+class Headline(NamedTuple):
+    """The first metric of an evaluator."""
+
+    section: EvaluatorSection
+    group: Group
+    line: Line
+
+    @property
+    def name(self) -> str:
+        """Of the metric."""
+        return f"{self.group.measure}.{self.line.part}" if self.line.part else self.group.measure
+
+
+def headlines(sections: list[EvaluatorSection]) -> list[Headline]:
+    """The first metric of each evaluator: what a reader should see first, and what the table of many runs compares."""
+    return [Headline(s, group, group.lines[0]) for s in sections for group in [*s.scorecard.groups, *s.scorecard.details][:1]]
+
+
+def by_question(sections: list[EvaluatorSection]) -> list[tuple[str, str, list[EvaluatorSection]]]:
+    """The sections under the questions that they answer: key, heading, sections; those that answer none come last."""
+    asked = [(key, heading, [one for one in sections if one.question == key]) for key, heading in QUESTIONS.items()]
+    rest = [one for one in sections if not one.question]
+    answered = [one for one in asked if one[2]]
+    return [*answered, *([("further", "Further measurements" if answered else "Measurements", rest)] if rest else [])]
+
+
+def leading(sections: list[EvaluatorSection]) -> list[tuple[str, list[tuple[str, Gallery]]]]:
+    """The galleries at the head of the page: those that ask for it, else the first of what tells a world model."""
+    every = [gallery for section in sections for gallery in section.galleries]
+    first = [gallery for section in sections if section.question == "world_model" for gallery in section.galleries][:1]
+    return [gallery for gallery in every if any(shown.leads for _, shown in gallery[1])] or first

@@ -20,6 +20,8 @@ from matplotlib.figure import Figure
 INK, PALE, RULE, PAPER = "#010203", "#010204", "#010205", "#010206"
 COLOURS = [f"#0102{16 + i:02x}" for i in range(7)]
 VARIABLES = {INK: "--ink", PALE: "--pale", RULE: "--rule", PAPER: "--paper"} | {c: f"--series-{i + 1}" for i, c in enumerate(COLOURS)}
+SERIES = "series-"
+"""What the class of a series' drawing begins with, before its number: the page's script shows and hides it."""
 SETTINGS: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "iwm",
@@ -80,6 +82,7 @@ def inline(figure: Figure, prefix: str) -> str:
         text = tag[0]
         if text.startswith("<svg"):
             text = re.sub(r' (xmlns(:\w+)?|version|width|height)="[^"]*"', "", text).replace("<svg", '<svg aria-hidden="true"')
+        text = re.sub(rf' id="({SERIES}\d+)"', r' class="\1"', text)
         text = re.sub(r' id="([^"]+)"', lambda m: f' id="{prefix}-{m[1]}"' if m[1] in used else "", text)
         text = re.sub(r'(?:xlink:)?(url\(|href=")#', rf"\1#{prefix}-", text)
         for pattern, short in IN_TAGS:

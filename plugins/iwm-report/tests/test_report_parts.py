@@ -112,7 +112,7 @@ def test_marks_lie_on_one_scale(here):
     card = make_score_table([read_run(path, "a").measured["rank"]])
     (mark,) = card.groups[0].lines[0].marks
     assert mark[:3] == pytest.approx((70, 65, 75))
-    assert mark.controls == pytest.approx([1.6, 2.0])
+    assert mark.controls == pytest.approx({"chance": 1.6, "shuffled": 2.0})
     assert card.details[0].lines[0].marks[0][:3] == pytest.approx((50, 40, 60))
     assert card.groups[1].lines[0].marks == [None]
 

@@ -1,0 +1,95 @@
+"""What the evaluators of a run answer to a reader's questions, in a word each, with the evidence.
+
+Decisions:
+- The word is one of three, by all that answer: all yes, all no, or neither. What is open counts as neither.
+- The evidence is the first answer, in the recipe's order, that says what the word says.
+- A run whose evaluators answer nothing, such as one of an earlier version, has no verdict: nothing is guessed from numbers.
+"""
+
+from typing import NamedTuple
+
+from iwm_core.evaluation.measured import Measured
+from iwm_core.interfaces.results import QUESTIONS, Answer
+from iwm_report.run_record import RunRecord
+
+WORDS = {
+    "alive": ("Yes", "No", "Unclear"),
+    "world_model": ("Yes", "No", "In part"),
+    "features": ("More than pixels", "No more than pixels", "In part more than pixels"),
+}
+"""Of each question: all say yes, all say no, neither."""
+
+CLAUSES = {
+    "alive": ("The encoder is alive", "The encoder has collapsed", "It is unclear whether the encoder is alive"),
+    "world_model": ("its predictor is a world model", "its predictor is no world model", "its predictor is a world model in part"),
+    "features": (
+        "its features tell more than pixels do",
+        "its features tell no more than pixels do",
+        "its features tell more than pixels do in part",
+    ),
+}
+"""The same as parts of a sentence."""
+
+LOOKS = ("yes", "no", "open")
+
+
+class Ruling(NamedTuple):
+    """The answer to a question.
+
+    Attributes:
+        key, question: in `QUESTIONS`.
+        place: of the answer, among `LOOKS`.
+        evidence: a sentence; empty where no evaluator answers.
+        evaluator: that gives it.
+        agreeing, asked: evaluators that say the same, and that say anything.
+    """
+
+    key: str
+    question: str
+    place: int
+    evidence: str
+    evaluator: str
+    agreeing: int
+    asked: int
+
+    @property
+    def word(self) -> str:
+        """The answer in a word."""
+        return WORDS[self.key][self.place] if self.asked else "Not measured"
+
+    @property
+    def look(self) -> str:
+        """Its class in the stylesheet."""
+        return LOOKS[self.place] if self.asked else "none"
+
+
+def rulings(run: RunRecord) -> list[Ruling]:
+    """The answers to all questions, in their order; empty where nothing is answered."""
+    answers = [(one, one.answer) for one in run.measured.values() if one.answer]
+    found = [rule(key, [(one, answer) for one, answer in answers if answer.question == key]) for key in QUESTIONS]
+    return found if answers else []
+
+
+def rule(key: str, answers: list[tuple[Measured, Answer]]) -> Ruling:
+    """The answer to one question."""
+    said = {answer.yes for _, answer in answers}
+    place = 0 if said == {True} else 1 if said == {False} else 2
+    wanted = (True, False, None)[place]
+    same = [(one, answer) for one, answer in answers if answer.yes is wanted]
+    one, answer = (same or answers or [(None, None)])[0]
+    agreeing = len(same) if place < 2 else sum(bool(answer.yes) for _, answer in answers)
+    return Ruling(key, QUESTIONS[key], place, answer.evidence if answer else "", one.name if one else "", agreeing, len(answers))
+
+
+def in_a_sentence(found: list[Ruling]) -> str:
+    """All answers in one sentence."""
+    told = [CLAUSES[one.key][one.place] for one in found if one.asked]
+    if not told:
+        return ""
+    text = f"{', '.join(told[:-1])}, and {told[-1]}" if len(told) > 2 else " and ".join(told)
+    return f"{text[0].upper()}{text[1:]}."
+
+
+def question_of(found: list[Measured | None]) -> str:
+    """The question under which an evaluator's section stands; empty: under none."""
+    return next((one.answer.question for one in found if one and one.answer and one.answer.question in QUESTIONS), "")
