@@ -13,9 +13,9 @@ from iwm_core.process.shown import shown, tell
 def run_recipes(arguments: list[str]) -> int:
     as_json = listing_options(arguments, "recipes", 0).json
     from iwm_core.plugins.loader import load_plugins
-    from iwm_core.recipe.files import find_recipes, recipe_problems
+    from iwm_core.plugins.recipe_files import find_recipes, recipe_problems
 
-    rows = [row("recipe", r.name, r.plugin, about=(r.header or [""])[0]) for r in find_recipes().values()]
+    rows = [row("recipe", r.name, r.plugin, about=(r.header or [""])[0]) for r in find_recipes().values() if r.plugin]
     show_rows(rows, as_json, ("name", "distribution", "about"))
     warn([*load_plugins().problems, *recipe_problems()])
     return 0
@@ -89,7 +89,7 @@ def show_rows(rows: list[dict[str, str]], as_json: bool, columns: tuple[str, ...
 def tell_problems() -> None:
     """One warning for each plugin that does not work, and for each name that two give, once all of their hooks have been asked."""
     from iwm_core.plugins.loader import load_plugins
-    from iwm_core.recipe.files import recipe_problems
+    from iwm_core.plugins.recipe_files import recipe_problems
 
     plugins = load_plugins()
     for kind in plugins.kinds:

@@ -21,6 +21,7 @@ VERBS = [
             "train -m recipe=NAME key=a,b …": "a sweep: one run for each combination",
         },
         more=(
+            "NAME is one of `iwm recipes`, or a file: recipe=./mine.yaml, which may name the recipe that it changes.",
             "run=PATH names the directory; without it, the next free runs/NAME. It is printed alone on the first line.",
             "`iwm show recipe=NAME` lists all keys; `iwm components` what can be named, such as predictor=NAME and actions=[NAME,…].",
         ),
@@ -66,12 +67,15 @@ VERBS = [
         name="show",
         run="iwm_core.cli.verbs:run_show",
         forms={
-            "show recipe=NAME [key=value …]": "print a recipe, composed",
+            "show recipe=NAME [key=value …]": "print a recipe, composed and checked",
         },
-        more=("Every key that is printed can be set by `iwm train` and `iwm tune` as key=value.",),
+        more=(
+            "Every key that is printed can be set by `iwm train` and `iwm tune` as key=value.",
+            "What is printed is a recipe: kept as mine.yaml, recipe=./mine.yaml trains the same.",
+        ),
         examples=(
-            "iwm show recipe=quickstart",
             "iwm show recipe=quickstart predictor=sequence",
+            "iwm show recipe=quickstart encoder.depth=2 > mine.yaml",
             "iwm show recipe=tune/predictor budget=cpu",
         ),
     ),
@@ -156,15 +160,17 @@ def run_show(arguments: list[str]) -> int:
     from omegaconf import OmegaConf
 
     from iwm_core.cli.words import read_recipe
+    from iwm_core.plugins.recipe_files import find_recipe
     from iwm_core.recipe.compose import compose, left_open
-    from iwm_core.recipe.files import find_recipes
     from iwm_core.recipe.thaw import thaw
 
     name, overrides = read_recipe(arguments)
     config, notes = compose(name, overrides)
+    from iwm_core.training.course import check_anywhere
+
     if not left_open(config):
-        thaw(config)
-    for line in find_recipes()[name].header:
+        check_anywhere(thaw(config))
+    for line in find_recipe(name).header:
         tell(f"# {line}".rstrip())
     tell(OmegaConf.to_yaml(config, resolve=True).rstrip("\n"), keep="\n")
     for note in notes:

@@ -10,8 +10,8 @@ import shlex
 from iwm_core.interfaces.errors import UserError
 from iwm_core.plugins.kinds import kind_of, schemas
 from iwm_core.plugins.near import did_you_mean
-from iwm_core.recipe.compose import dotted
-from iwm_core.recipe.files import find_recipes
+from iwm_core.plugins.recipe_files import ENDINGS, find_recipes
+from iwm_core.recipe.lineage import dotted
 from iwm_core.recipe.overrides import allowed_to, check_recipe, checkpoint_in, parse_changes
 from iwm_core.recipe.own_settings import check_settings, keys_of
 from iwm_core.run.directory import Run, is_run
@@ -49,7 +49,7 @@ def read_changes(words: list[str], verb: str) -> tuple[str, list[str]]:
     named, overrides = checkpoint_in(overrides)
     Run.open(path, named)
     if overrides:
-        config = Run.open(path).config()
+        config = Run.open(path).plain_config()
         schema = kind_of(config).schema()
         check_settings(parse_changes(overrides, allowed_to(verb, schema), verb, dotted(config)), schema, str(config.get("recipe", "NAME")))
     return path, words[1:]
@@ -91,8 +91,9 @@ def meaning(word: str, before: str, after: str) -> str:
         return shlex.quote(f"{key}={value}")
     keys = [typed if "." in key else key for own in map(keys_of, schemas()) for key, typed in own.items() if f".{key}".endswith(f".{bare}")]
     bare = keys[0] if bare and keys else bare
-    dotted = "." in bare[1:-1] and not bare.endswith((".yaml", ".yml"))
-    if keys or dotted or bare in ("recipe", "checkpoint"):  # recipe quickstart, train.steps 3, --steps 3
+    if bare.endswith(ENDINGS):  # mine.yaml
+        return shlex.quote(f"recipe={bare}")
+    if keys or "." in bare[1:-1] or bare in ("recipe", "checkpoint"):  # recipe quickstart, train.steps 3, --steps 3
         return shlex.quote(f"{bare}={'VALUE' if '=' in after or not after else after}")
     if word.startswith("--") and did_you_mean(word, ["--help"]):
         return "--help"

@@ -1,7 +1,7 @@
 """Composes a recipe and overrides with Hydra into one plain config.
 
 Decisions:
-- A recipe is Hydra's primary config: ``defaults: [base, encoder: vit, …, _self_]``; no package headers, no ``override`` keyword.
+- `iwm_core.recipe.lineage` lists what a recipe is made of; Hydra composes that list, with the settings of each file in their place.
 - Components enter the ConfigStore as their fields' defaults plus their ``name``; `iwm_core.recipe.thaw` merges them into the component's
   own structured config, which validates every field. Only installed components can be named.
 - A recipe may set options of a component that the command line then replaces: those the new one does not know are left out,
@@ -9,8 +9,10 @@ Decisions:
 """
 
 import dataclasses
-import warnings
+import shlex
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import yaml
@@ -30,9 +32,14 @@ from iwm_core.interfaces.errors import UserError
 from iwm_core.plugins.kinds import empty, groups, kind_of, kinds, several, single
 from iwm_core.plugins.loader import load_plugins
 from iwm_core.plugins.near import did_you_mean
-from iwm_core.recipe.files import find_recipe, ready_made, refuse_hiding
+from iwm_core.plugins.recipe_files import find_recipe, ready_made, refuse_hiding
+from iwm_core.recipe.length import measured_quickly
+from iwm_core.recipe.lineage import Choice, Lineage, Settings, dotted, lineage_of
 from iwm_core.recipe.overrides import check_recipe
 from iwm_core.recipe.own_settings import instead
+
+LISTED = "iwm_recipe"
+"""What Hydra knows a recipe by."""
 
 Choices = dict[str, dict[str, dict[str, Any]]]
 """By group and name, the settings that a choice besides the components stands for."""
@@ -84,37 +91,48 @@ def compose(name: str, overrides: list[str], choices: Choices | None = None) -> 
     Raises:
         UserError: an unknown recipe, component or key, or a value that cannot be parsed.
     """
-    path = find_recipe(name).path
+    file = find_recipe(name)
+    path, lineage = file.path, lineage_of(file)
     parsed = check_recipe(name, overrides)
     for override in parsed:
         check_group(override)
     register(choices or {})
+    listed(lineage)
     refuse_hiding([path.parent, *(folder for folder, _ in load_plugins().recipe_dirs())])
     HydraPlugins.instance().register(RecipeSearchPath)
     GlobalHydra.instance().clear()
     try:
-        with warnings.catch_warnings(record=True) as heard, initialize_config_dir(str(path.parent.resolve()), "iwm", "1.3"):
-            warnings.simplefilter("always")
-            config = hydra_compose(path.stem, overrides=overrides)
+        with initialize_config_dir(str(path.parent.resolve()), "iwm", "1.3"):
+            config = hydra_compose(LISTED, overrides=overrides)
     except MissingConfigException as error:
-        raise UserError(missing_config(name, path, error, parsed)) from error
+        raise UserError(missing_config(name, lineage, error, parsed)) from error
     except ConfigCompositionException as error:
         raise UserError(bad_override(error, name, path, parsed)) from error
     except (HydraException, OmegaConfBaseException) as error:
         raise UserError(f"recipe {name!r} ({path}): {one_line(error)}") from error
     except RecursionError as error:
-        raise UserError(f"recipe {name!r} ({path}) includes itself; check its defaults and those of the files it names") from error
+        raise UserError(f"recipe {name!r} ({path}) chooses what includes itself; check the files of its ready-made choices") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"recipe {name!r} ({path}) is not valid YAML in UTF-8: {one_line(error)}") from error
+        raise UserError(f"recipe {name!r} ({path}) names a file that is not valid YAML in UTF-8: {one_line(error)}") from error
     OmegaConf.set_struct(config, False)
-    config.recipe = name
-    notes = prune(config, parsed)
-    for text in (one_line(warning.message) for warning in heard):  # pyright: ignore[reportArgumentType]
-        notes.append(f"end the defaults of {path} with `- _self_`: it says that its own settings win, as now" if "_self_" in text else text)
+    config.recipe = file.name
+    notes = [*prune(config, parsed, lineage.replaced), *lineage.notes, *measured_quickly(config, parsed, lineage)]
     # Hydra leaves chosen groups last; a reader expects the recipe's own order.
     fields = (f.name for f in dataclasses.fields(kind_of(config).schema().recipe) if f.name in config)
     order = dict.fromkeys(["recipe", "kind", *fields, *config])
     return OmegaConf.create({key: config._get_node(key) for key in order}), notes
+
+
+def listed(lineage: Lineage) -> None:
+    """Put a recipe, as the list of what it is composed of, into Hydra's ConfigStore, each file's settings under a name of their own."""
+    store, defaults = ConfigStore.instance(), list[Any]()
+    for number, part in enumerate(lineage.parts):
+        if isinstance(part, Settings):
+            store.store(name=f"{LISTED}_{number}", node=part.content)
+            defaults.append(f"{LISTED}_{number}")
+        else:
+            defaults.append({part.group: part.value})
+    store.store(name=LISTED, node={"defaults": [lineage.kind.schema().base, *defaults, "_self_"]})
 
 
 def left_open(config: DictConfig) -> str | None:
@@ -142,10 +160,13 @@ def check_group(override: Override) -> None:
         raise UserError(f"{override.key_or_group} names {twice} twice; name it once")
 
 
-def prune(config: DictConfig, overrides: list[Override]) -> list[str]:
-    """Leave out the recipe's options of components that the command line replaced; return notes about them."""
+def prune(config: DictConfig, overrides: list[Override], changed: Mapping[str, set[str]] = MappingProxyType({})) -> list[str]:
+    """Leave out the recipe's options of components that the command line replaced, or a recipe in the one that it changes (``changed``,
+    `Lineage.replaced`); return notes about them."""
     replaced = {override.key_or_group for override in overrides if override.key_or_group in groups()}
     explicit = {override.key_or_group for override in overrides if override.key_or_group not in groups()}
+    explicit |= {key for group, keys in changed.items() if group not in replaced for key in keys if key.partition(".")[0] == group}
+    replaced |= changed.keys() & groups().keys()
     notes = []
     for group in replaced & set(single()):
         node = config[group]
@@ -169,8 +190,8 @@ def field_names(kind: str, name: str) -> list[str]:
     return [f.name for f in dataclasses.fields(load_plugins().component(kind, name))]
 
 
-def missing_config(name: str, path: Path, error: MissingConfigException, overrides: list[Override]) -> str:
-    """One line for a file or component that Hydra could not find, which names the file that asks for it, if one does."""
+def missing_config(name: str, lineage: Lineage, error: MissingConfigException, overrides: list[Override]) -> str:
+    """One line for a choice that Hydra could not find, which names the file that makes it, if one does."""
     missing = str(error.missing_cfg_file)
     group, _, choice = missing.partition("/")
     if group in groups():
@@ -178,12 +199,11 @@ def missing_config(name: str, path: Path, error: MissingConfigException, overrid
             load_plugins().component(groups()[group], choice)
         except UserError as cause:
             return f"recipe {name!r} asks for {missing}: {cause}"
-    asking = str(error).partition("In '")[2].partition("'")[0]  # Hydra tells it nowhere else
-    folders = [path.parent, *(folder for folder, _ in load_plugins().recipe_dirs())]
-    file = next((folder / f"{asking}.yaml" for folder in folders if (folder / f"{asking}.yaml").is_file()), path)
-    known = error.options or [*(kind.schema().base for kind in kinds()), *(file.stem for file in path.parent.glob("*.yaml"))]
-    hint = did_you_mean(choice or missing, known) or f"choose one of: {', '.join(known)}"
-    where = "" if any(override.key_or_group == group for override in overrides) else f", which the defaults of {file} name"
+    hint = did_you_mean(choice, error.options or []) or f"choose one of: {', '.join(error.options or ['none'])}"
+    asking = next((part.path for part in lineage.parts if isinstance(part, Choice) and part.group == group), None)
+    where = (
+        "" if asking is None or any(override.key_or_group == group for override in overrides) else f", which the defaults of {asking} name"
+    )
     return f"recipe {name!r}: there is no {missing!r}{where}; {hint.rstrip()}"
 
 
@@ -193,10 +213,10 @@ def bad_override(error: ConfigCompositionException, name: str, path: Path, overr
     if "Could not override" in first:
         key = first.split("'")[1]
         with initialize_config_dir(str(path.parent.resolve()), version_base="1.3", job_name="iwm"):
-            known = dotted(hydra_compose(path.stem))
+            known: Any = OmegaConf.to_container(hydra_compose(LISTED))
         given = next((override for override in overrides if override.key_or_group == key), None)
-        near = did_you_mean(key, known, lambda near: instead(given, near) if given else near)
-        return f"unknown key {key!r}; {unchosen(key) or near}`iwm show recipe={name}` lists all keys"
+        near = did_you_mean(key, dotted(known), lambda near: instead(given, near) if given else near)
+        return f"unknown key {key!r}; {unchosen(key) or near}`iwm show recipe={shlex.quote(name)}` lists all keys"
     cause = f": {one_line(error.__cause__)}" if error.__cause__ else ""
     return f"{first.rstrip('.')}{cause}"
 
@@ -212,16 +232,6 @@ def unchosen(key: str) -> str:
         return ""
     givers = [name for name in load_plugins().entries(single()[group]) if component in field_names(single()[group], name)]
     return f"it is an option of {', '.join(f'{group}={name}' for name in givers)}, add that; " if givers else ""
-
-
-def dotted(config: DictConfig, prefix: str = "") -> list[str]:
-    """All keys of a config, as ``train.lr.peak``."""
-    keys = []
-    for key, node in config.items_ex(resolve=False):
-        keys.append(f"{prefix}{key}")
-        if isinstance(node, DictConfig) and not node._is_missing() and not node._is_none():
-            keys += dotted(node, f"{prefix}{key}.")
-    return keys
 
 
 def one_line(error: BaseException) -> str:

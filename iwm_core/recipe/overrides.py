@@ -18,8 +18,10 @@ from omegaconf.errors import OmegaConfBaseException
 from iwm_core.interfaces.errors import UserError
 from iwm_core.interfaces.runs import RunKind, Schema
 from iwm_core.plugins.kinds import single
-from iwm_core.recipe.files import find_recipe
-from iwm_core.recipe.own_settings import begun_with, check_length, check_settings, instead
+from iwm_core.plugins.recipe_files import find_recipe
+from iwm_core.recipe.length import check_length
+from iwm_core.recipe.lineage import lineage_of
+from iwm_core.recipe.own_settings import check_settings, instead
 
 MANY = 10_000
 """Jobs of a sweep."""
@@ -36,16 +38,13 @@ def check_recipe(name: str, overrides: list[str], many: bool = False) -> list[Ov
     Raises:
         UserError: there is no such recipe, or an override that can be known to be wrong without components.
     """
-    path = find_recipe(name).path
-    parsed = parse(checkpoint_in(overrides)[1])
-    kind = begun_with(path)
-    schema = kind.schema() if kind else None
+    lineage = lineage_of(find_recipe(name))
+    parsed, schema = parse(checkpoint_in(overrides)[1]), lineage.kind.schema()
     if not many:
-        trained = kind is None or kind.begun_by == RunKind.begun_by
-        refuse_sweeps(parsed, f"iwm train -m recipe={name}" if trained else "", schema)
-    if schema:
-        check_settings(parsed, schema, name)
-        check_length(parsed, path)
+        trained = lineage.kind.begun_by == RunKind.begun_by
+        refuse_sweeps(parsed, f"iwm train -m recipe={shlex.quote(name)}" if trained else "", schema)
+    check_settings(parsed, schema, name)
+    check_length(parsed, lineage)
     return parsed
 
 

@@ -2,7 +2,7 @@
 
 Decisions:
 - A setting is checked against its dataclass alone; how settings fit together is seen once they are composed (`iwm_core.recipe.thaw`).
-- A recipe's own words are read only as far as a slip of newcomers needs: what kind it is, and what length it gives.
+- Of what a recipe sets, only its length is read, as far as a slip of newcomers needs it.
 """
 
 import dataclasses
@@ -10,53 +10,16 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-import yaml
 from hydra.core.override_parser.types import Override
 from omegaconf import OmegaConf
 
 from iwm_core.interfaces.errors import UserError
-from iwm_core.interfaces.runs import RunKind, Schema
-from iwm_core.plugins.kinds import groups, kinds, several, single
+from iwm_core.interfaces.runs import Schema
+from iwm_core.plugins.kinds import groups, several, single
 from iwm_core.plugins.loader import load_plugins
 from iwm_core.plugins.near import did_you_mean
-from iwm_core.recipe.files import ready_made
+from iwm_core.plugins.recipe_files import ready_made
 from iwm_core.recipe.typed import as_typed, main_of, may_be, plain_keys, to_type, typed
-
-
-def begun_with(path: Path) -> RunKind | None:
-    """The kind of a recipe by the file that its defaults begin with; None where that is another recipe, or cannot be read."""
-    first = next(iter(written(path)[0]), None)
-    return next((kind for kind in kinds() if kind.schema().base == first), None)
-
-
-def written(path: Path) -> tuple[list[Any], dict[str, Any]]:
-    """The defaults and the section ``train`` of a file of settings; empty where it has none, or cannot be read: composing tells of that."""
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError, RecursionError):
-        return [], {}
-    content = content if isinstance(content, dict) else {}
-    defaults, train = content.get("defaults"), content.get("train")
-    return defaults if isinstance(defaults, list) else [], train if isinstance(train, dict) else {}
-
-
-def check_length(overrides: list[Override], path: Path) -> None:
-    """Check that an override of the length (``train.steps``, ``train.epochs``) replaces the recipe's, which may be in the other unit."""
-    given = {o.key_or_group: o.value() for o in overrides if not (o.is_delete() or o.is_sweep_override())}
-    train: dict[str, Any] = {}
-    defaults, own = written(path)
-    for entry in defaults:
-        if entry == "_self_":
-            train |= own
-        elif isinstance(entry, dict):
-            for group, choice in entry.items():
-                file = ready_made(str(group)).get(str(given.get(group, choice))) if group not in groups() else None
-                train |= written(file)[1] if file else {}
-    for unit, other in (("epochs", "steps"), ("steps", "epochs")):
-        new, old = given.get(f"train.{unit}"), train.get(other)
-        if new is not None and old is not None and f"train.{other}" not in {o.key_or_group for o in overrides}:
-            words = f"train.{unit}={as_typed(new)} train.{other}=null"
-            raise UserError(f"the recipe has train.{other}={as_typed(old)}, and a run has one length; write {words}")
 
 
 def check_settings(overrides: list[Override], schema: Schema, recipe: str = "NAME") -> None:

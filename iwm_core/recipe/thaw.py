@@ -12,6 +12,7 @@ from omegaconf.errors import OmegaConfBaseException
 from iwm_core.interfaces.errors import UserError
 from iwm_core.plugins.kinds import kind_of, of, several, single
 from iwm_core.plugins.loader import load_plugins
+from iwm_core.plugins.near import did_you_mean
 from iwm_core.recipe.shapes import check_name
 from iwm_core.recipe.typed import instance, plain_keys
 
@@ -44,9 +45,9 @@ def thaw(config: DictConfig) -> Any:
         parts[group] = {str(key): thaw_component(kind_name, node, f"{group}.{key}") for key, node in config[group].items()}
     for section, cls in schema.sections.items():
         parts[section] = instance(cls, plain.get(section, {}), section)
-    unknown = set(plain) - {"kind"} - {f.name for f in dataclasses.fields(schema.recipe)}
-    if unknown:
-        raise UserError(f"unknown key {min(unknown)!r} in the recipe; `iwm show recipe={plain.get('recipe')}` lists all keys")
+    known = [f.name for f in dataclasses.fields(schema.recipe)]
+    if unknown := set(plain) - {"kind", *known}:
+        raise UserError(f"unknown key {min(unknown)!r} in the recipe; {did_you_mean(min(unknown), known)}its keys: {', '.join(known)}")
     keys = plain_keys(schema)
     names = [f.name for f in dataclasses.fields(keys)]
     top = instance(keys, OmegaConf.create({name: plain[name] for name in names if name in plain}), "")

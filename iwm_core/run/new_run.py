@@ -24,8 +24,8 @@ from packaging.requirements import InvalidRequirement, Requirement
 from iwm_core.interfaces.errors import UserError
 from iwm_core.plugins.loader import load_plugins
 from iwm_core.process.shown import as_word
-from iwm_core.recipe.anchor import anchor
 from iwm_core.recipe.overrides import parse
+from iwm_core.run.anchor import anchor
 from iwm_core.run.directory import Run, frozen
 from iwm_core.run.files import numbered, write_atomically, write_record, writing
 from iwm_core.run.lock import WRITER, Taken, refuse_busy, writer, writer_of
@@ -138,9 +138,9 @@ def take(path: Path, verb: str, warn: Callable[[str], None], lock: ExitStack) ->
     return False
 
 
-def reserve(recipe: str) -> Path:
-    """Make the directory of a run that another process will begin."""
-    return next(path for path in numbered(Path("runs") / recipe) if make(path))
+def reserve(name: str) -> Path:
+    """Make the directory of a run that another process will begin; numbered, where the name is taken."""
+    return next(path for path in numbered(Path("runs") / name) if make(path))
 
 
 def environment(seed: int) -> dict[str, Any]:

@@ -6,6 +6,7 @@ A run is composed once, frozen into its directory and read back from there; trai
 import os
 import shlex
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,6 @@ from iwm_core.process.launch import choose_device, spawn
 from iwm_core.process.precision import faster_precision
 from iwm_core.process.shown import as_word
 from iwm_core.process.signals import ending_in_a_line
-from iwm_core.recipe.change import change
 from iwm_core.recipe.compose import compose
 from iwm_core.recipe.overrides import ON_RESUME, allowed_to, checkpoint_in
 from iwm_core.recipe.thaw import thaw
@@ -28,6 +28,7 @@ from iwm_core.run.directory import Run
 from iwm_core.run.lock import writer
 from iwm_core.run.new_run import new_run
 from iwm_core.run.saved import read_state
+from iwm_core.training.change import change
 from iwm_core.training.mending import go_back, mend
 
 
@@ -70,6 +71,16 @@ def composed(name: str, overrides: list[str]) -> tuple[Any, list[str]]:
     if begun_by != RunKind.begun_by:
         raise UserError(f"the recipe {name!r} is one of {kind_of(config).name}, which is begun by: {begun_by.format(name)}")
     return config, notes
+
+
+def check_anywhere(recipe: Any) -> None:
+    """What `start` checks of a recipe, as far as it depends neither on this machine's devices nor on data.
+
+    Raises:
+        UserError: its parts do not fit together.
+    """
+    launch = replace(recipe.launch, device="cpu", precision="fp32")
+    kind_with(recipe).check_resumed(replace(recipe, launch=launch), restored=True)
 
 
 def resume(path: str, overrides: list[str]) -> int:

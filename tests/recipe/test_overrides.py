@@ -21,14 +21,14 @@ from iwm_core.plugins.kinds import schemas
 from iwm_core.plugins.loader import Plugin
 from iwm_core.process.jobs import python
 from iwm_core.process.signals import Children
-from iwm_core.recipe.anchor import anchor_words
-from iwm_core.recipe.change import change
 from iwm_core.recipe.compose import compose
 from iwm_core.recipe.overrides import parse, quoted
 from iwm_core.recipe.own_settings import check_settings, keys_below
 from iwm_core.recipe.thaw import thaw
+from iwm_core.run.anchor import anchor_words
 from iwm_core.run.directory import Run
 from iwm_core.run.new_run import new_run
+from iwm_core.training.change import change
 
 
 def test_options_of_a_replaced_component_are_left_out_with_a_note(tiny, capsys):
@@ -94,7 +94,8 @@ def test_a_sweep_runs_each_job_in_a_process_of_its_own(tiny, jobs):
     assert guarded(lambda: dispatch(words)) == 0
     assert all(job[:6] == [*python("iwm_core.cli"), "train", "recipe=tiny"] for job in jobs)
     pairs = [(s, p) for s in ("train.seed=0", "train.seed=1") for p in ("predictor=shift", "predictor=identity")]
-    assert [job[6:] for job in jobs] == [[*pair, "train.lr.peak=2e-3", "run='runs/tiny'"] for pair in pairs]
+    named = [f"runs/tiny-seed-{s}-predictor-{p}" for s in (0, 1) for p in ("shift", "identity")]
+    assert [job[6:] for job in jobs] == [[*pair, "train.lr.peak=2e-3", f"run='{name}'"] for pair, name in zip(pairs, named, strict=True)]
     assert list(Path("runs").iterdir()) == [], "a directory that a job has not used is removed"
 
 
@@ -338,7 +339,7 @@ def test_a_missing_default_is_told_with_the_file_that_names_it(tiny, tmp_path, o
     with pytest.raises(UserError) as refused:
         compose("mine/bright", [])
     file = tmp_path / "mine" / f"{where}.yaml"
-    assert str(refused.value) == f"recipe 'mine/bright': there is no '{missing}', which the defaults of {file} name; {fix}"
+    assert str(refused.value) == f"there is no '{missing}', which the defaults of {file} name; {fix}"
 
 
 def test_a_recipe_that_does_not_name_itself_is_told_how(tiny, tmp_path):

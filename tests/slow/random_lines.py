@@ -29,7 +29,19 @@ ODD = (
     *("encoder.name", "actions.gain.name", "world_model", "world_model.run", "format", "checksum", "train[0]", "train.betas[0]", *LINE),
 )
 WORDS = ("-m", "--multirun", "--help", "-h", "--json", "--", "-", "=", "--train.steps=3", "train.steps", "train.steps:3", "quickstart", "3")
-RECIPES = ("tiny", "tiny", "tiny", "quickstart", "tune/predictor", "tune/probe_linear", "tinny", "./my.yaml", "tiny,quickstart", "size/cpu")
+RECIPES = (
+    "tiny",
+    "tiny",
+    "tiny",
+    "quickstart",
+    "tune/predictor",
+    "tune/probe_linear",
+    "tinny",
+    "./my.yaml",
+    "world/config.yaml",
+    "tiny,quickstart",
+    "size/cpu",
+)
 TRAIN = (
     *("train.seed=3", "train.log_every=1", "train.checkpoint_every=1", "train.keep=1", "train.batch_size=4", "train.lr.peak=0.01"),
     *("train.lr.warmup=1", "train.weight_decay.end=0.1", "train.momentum.start=0.9", "train.betas=[0.8,0.9]", "train.clip=0"),

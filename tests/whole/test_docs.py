@@ -25,10 +25,10 @@ from iwm_core.cli.words import read_recipe
 from iwm_core.model.frozen import FrozenModel
 from iwm_core.model.world_model import build_model
 from iwm_core.plugins.loader import Plugin, load_plugins
-from iwm_core.recipe.change import change
 from iwm_core.recipe.compose import compose, left_open
 from iwm_core.recipe.overrides import ON_RESUME, checkpoint_in, expand
 from iwm_core.recipe.thaw import thaw
+from iwm_core.training.change import change
 
 DOCS = ROOT / "docs"
 THEIRS = DOCS / "writing-plugins.md"  # whose blocks have tests of their own
@@ -131,11 +131,21 @@ def commands(page: Path) -> list[list[str]]:
     return [shlex.split(line, comments=True) for line in lines if line.startswith("iwm ")]
 
 
+def kept_as_file(words: list[str]) -> list[str]:
+    """The words of a command without ``> mine.yaml``; a recipe's file that they name is there, as if a reader had made it."""
+    files = [word.removeprefix("recipe=") for word in words if re.fullmatch(r"recipe=\S+\.yaml", word)]
+    for path in map(Path, files):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("defaults: [quickstart, _self_]\n", encoding="utf-8")
+    return words[: words.index(">")] if ">" in words else words
+
+
 WITH_COMMANDS = [page for page in [*PAGES, ROOT / "README.md"] if page != THEIRS and commands(page)]
 
 
 @pytest.mark.parametrize("page", WITH_COMMANDS, ids=relative)
-def test_commands_in_pages_compose(page, capsys):
+def test_commands_in_pages_compose(page, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     load_plugins.cache_clear()
     made = [words[3] for words in commands(page) if words[1:3] == ["plugins", "new"]]
     for words in commands(page):
@@ -143,7 +153,7 @@ def test_commands_in_pages_compose(page, capsys):
         rest = words[1 + len(verb.split()) :]
         for name in made:  # what the reader has written by then, and we have not
             rest = [word.replace(f",{name}]", "]") for word in rest]
-        CHECKS[verb](rest)
+        CHECKS[verb](kept_as_file(rest))
     capsys.readouterr()
 
 
@@ -154,7 +164,7 @@ def test_commands_in_help_compose(verb, capsys):
         words = shlex.split(line)
         own = verb.split()
         assert words[: 1 + len(own)] == ["iwm", *own]
-        CHECKS[verb](words[1 + len(own) :])
+        CHECKS[verb](kept_as_file(words[1 + len(own) :]))
     capsys.readouterr()
 
 
@@ -249,7 +259,7 @@ def test_python_blocks_compile(page):
 def test_the_recipe_of_ones_own_composes(tmp_path):
     """The module and the file of the page, put where it says."""
     page = DOCS / "recipes.md"
-    (module,), (recipe,) = blocks(page, "python"), blocks(page, "yaml")
+    (module,), (_, recipe) = blocks(page, "python"), blocks(page, "yaml")
     package = tmp_path / "iwm_mine"
     (package / "recipes" / "mine").mkdir(parents=True)
     (package / "recipes" / "mine" / "bright.yaml").write_text(recipe, encoding="utf-8")
@@ -265,6 +275,17 @@ def test_the_recipe_of_ones_own_composes(tmp_path):
     finally:
         load_plugins.cache_clear()
     assert (made.recipe, list(made.actions), made.actions["jitter"].brightness, made.train.steps) == ("mine/bright", ["jitter"], 0.8, 800)
+
+
+def test_the_file_that_changes_a_recipe_composes(tmp_path):
+    load_plugins.cache_clear()
+    file = tmp_path / "mine.yaml"
+    file.write_text(blocks(DOCS / "recipes.md", "yaml")[0], encoding="utf-8")
+    config, notes = compose(str(file), [])
+    made, own = thaw(config), thaw(compose("quickstart", [])[0])
+    assert (made.recipe, made.predictor.name, made.actions["jitter"].hue, made.train.seed) == ("mine", "none", 0.4, 1)
+    assert (made.encoder, made.train.lr, list(made.actions)) == (own.encoder, own.train.lr, list(own.actions))
+    assert notes == []
 
 
 def test_the_example_of_concepts_runs(monkeypatch):

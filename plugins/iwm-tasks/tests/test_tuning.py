@@ -14,8 +14,8 @@ import iwm_core
 from iwm_core.cli.main import dispatch
 from iwm_core.model.frozen import FrozenModel
 from iwm_core.plugins.loader import load_plugins
+from iwm_core.plugins.recipe_files import find_recipes
 from iwm_core.recipe.compose import compose
-from iwm_core.recipe.files import find_recipes
 from iwm_core.recipe.thaw import thaw
 from iwm_core.training.optimisation import make_optimizer
 

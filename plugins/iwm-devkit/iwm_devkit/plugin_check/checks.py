@@ -109,7 +109,7 @@ def loaded(point: Any) -> Any:
 
 def checks_of_recipes(plugins: list[Plugin]) -> Iterator[Check]:
     """What is checked of the recipes that these entry points bring."""
-    from iwm_core.recipe.files import files_by_name, is_shared
+    from iwm_core.plugins.recipe_files import files_by_name, is_shared
     from iwm_devkit.plugin_check.recipes import check_recipe  # which imports torch
 
     owners = {(plugin.distribution, plugin.name): plugin for plugin in plugins}

@@ -139,7 +139,7 @@ def check_own(told: str, name: str) -> None:
 
 def check_name(kind: ComponentKind, name: str) -> None:
     """Check that no other component of the kind has this name, nor a ready-made choice of recipes."""
-    from iwm_core.recipe.files import files_by_name
+    from iwm_core.plugins.recipe_files import files_by_name
 
     plugins = load_plugins()
     plugins.entries(kind.name)

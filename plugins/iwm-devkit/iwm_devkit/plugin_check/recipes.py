@@ -9,8 +9,8 @@ from iwm_core.interfaces.errors import UserError
 from iwm_core.plugins.faults import clash_text
 from iwm_core.plugins.kinds import groups, schemas
 from iwm_core.plugins.loader import load_plugins
+from iwm_core.plugins.recipe_files import files_by_name, find_recipe, recipe_clashes
 from iwm_core.recipe.compose import component_defaults, compose, left_open
-from iwm_core.recipe.files import files_by_name, find_recipe, recipe_clashes
 from iwm_core.recipe.thaw import thaw
 
 

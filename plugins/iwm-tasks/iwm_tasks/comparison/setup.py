@@ -13,8 +13,8 @@ from pathlib import Path
 
 from iwm_core.interfaces.errors import UserError
 from iwm_core.process.shown import as_word
-from iwm_core.recipe.anchor import anchor_words
 from iwm_core.recipe.shapes import NAME
+from iwm_core.run.anchor import anchor_words
 from iwm_core.run.files import numbered, write_atomically
 from iwm_core.run.lock import WRITER
 from iwm_core.run.plain import written_yaml

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NotRequired, TypedDict
 
 from iwm_core.interfaces.errors import UserError
-from iwm_core.recipe.anchor import absolute
+from iwm_core.run.anchor import absolute
 from iwm_core.run.directory import Run
 from iwm_core.run.saved import read_state
 from iwm_core.run.stored import Damaged, checksum_of_file

@@ -1,11 +1,14 @@
-"""Finds recipes: YAML files in the folders that plugins (and the core, through the same hook) bring.
+"""Finds recipes: YAML files in the folders that plugins bring, and files of one's own.
 
 Decisions:
+- What ends with ``.yaml`` is a file wherever it lies; all else is the name of an installed recipe. Nothing is looked for in both.
+- A file of one's own may not have an installed recipe's name: runs are told apart by their recipes' names.
 - A recipe that two plugins bring is left out and told; the others work. So is a ready-made choice (``size/cpu``), of which Hydra
   would silently take whichever lies first.
 - Files are read when they are asked for: one that is not YAML hurts nobody else.
 """
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,14 +23,17 @@ from iwm_core.plugins.problems import strict
 SHARED = {"budget", "launch", "size"}
 """Folders that hold settings which recipes share, not recipes; so do those of component groups."""
 
+ENDINGS = (".yaml", ".yml")
+"""Of recipes' files."""
+
 
 @dataclass(frozen=True)
 class RecipeFile:
-    """A recipe on disk."""
+    """A recipe on disk; of a plugin, or of one's own."""
 
     name: str
     path: Path
-    plugin: Plugin
+    plugin: Plugin | None = None
 
     @property
     def header(self) -> list[str]:
@@ -46,27 +52,43 @@ def find_recipes() -> dict[str, RecipeFile]:
 
 
 def find_recipe(name: str) -> RecipeFile:
-    """A recipe by its name.
+    """A recipe by its name, or by the path of a file of one's own.
 
     Raises:
-        UserError: no plugin brings it, or two do.
+        UserError: no plugin brings it, or two do; there is no such file.
     """
     recipes = find_recipes()
+    if name.endswith(ENDINGS):
+        return own_file(name)
     if name in recipes:
         return recipes[name]
-    if name.endswith((".yaml", ".yml")) or name.startswith((".", "/", "~")):
-        raise UserError(
-            f"recipe={name} is a file, and recipes are taken by their names in installed plugins, not from files yet: choose one of "
-            "`iwm recipes` and give your settings as key=value, or put the file into a plugin's folder of recipes"
-        )
     if givers := recipe_clashes().get(name):
         raise UserError(clash_text("recipe", name, givers))
+    file = next((f"{name}{ending}" for ending in ENDINGS if os.path.isfile(f"{name}{ending}")), None)  # noqa: PTH113
+    if file or name.startswith((".", "/", "~")):
+        raise UserError(f"the name of a recipe's file ends with .yaml: recipe={file or f'{name}.yaml'}")
     raise UserError(f"there is no recipe {name!r}; {did_you_mean(name, recipes, 'recipe={}')}`iwm recipes` lists all")
+
+
+def own_file(name: str) -> RecipeFile:
+    """The recipe in a file.
+
+    Raises:
+        UserError: there is none, or its name cannot be a recipe's.
+    """
+    path = Path(os.path.expanduser(name))  # noqa: PTH111 - a Path raises where there is no such user
+    if not os.path.isfile(path):  # noqa: PTH113 - a Path raises for a name that is too long
+        beside = sorted(file.as_posix() for file in path.parent.glob("*.y*ml") if file.is_file()) if os.path.isdir(path.parent) else []  # noqa: PTH112
+        what = "is no file" if os.path.lexists(path) else "does not exist"
+        raise UserError(f"recipe={name} {what}; {did_you_mean(path.as_posix(), beside, 'recipe={}')}`iwm recipes` lists installed ones")
+    if path.stem in find_recipes():
+        raise UserError(f"recipe={name} has the name of an installed recipe, from which nobody could tell its runs; call it otherwise")
+    return RecipeFile(path.stem, path)
 
 
 def recipe_clashes() -> dict[str, list[Plugin]]:
     """The plugins that bring a recipe, or a ready-made choice, of one name, by that name."""
-    return {name: [file.plugin for file in files] for name, files in files_by_name().items() if len(files) > 1}
+    return {name: [file.plugin for file in files if file.plugin] for name, files in files_by_name().items() if len(files) > 1}
 
 
 def recipe_problems() -> list[str]:

@@ -2,18 +2,17 @@
 
 from typing import Any
 
-from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from iwm_core.interfaces.errors import UserError
 from iwm_core.plugins.kinds import groups, kind_of, several
 from iwm_core.plugins.loader import load_plugins
-from iwm_core.recipe.anchor import anchor
+from iwm_core.plugins.recipe_files import ready_made
 from iwm_core.recipe.compose import component_defaults, prune
-from iwm_core.recipe.files import ready_made
 from iwm_core.recipe.overrides import parse_changes
 from iwm_core.recipe.own_settings import check_settings, settings_file
+from iwm_core.run.anchor import anchor
 
 
 def change(config: DictConfig, overrides: list[str], allowed: tuple[str, ...], verb: str) -> DictConfig:
@@ -45,7 +44,7 @@ def change(config: DictConfig, overrides: list[str], allowed: tuple[str, ...], v
     return config
 
 
-def choose(config: DictConfig, override: Override) -> None:
+def choose(config: DictConfig, override: Any) -> None:
     """Put the chosen components' defaults in place, those of a set (``evaluators=[scorecard]``) too; one that was chosen before keeps its
     options."""
     group = override.key_or_group

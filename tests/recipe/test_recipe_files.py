@@ -1,0 +1,213 @@
+"""Recipes as files of one's own: what `iwm show` prints, what changes another recipe, and every way in which they can be wrong."""
+
+from pathlib import Path
+
+import pytest
+from omegaconf import OmegaConf
+from places import FURNITURE
+
+from iwm_core.cli.main import dispatch, guarded
+from iwm_core.interfaces.errors import UserError
+from iwm_core.recipe.compose import compose
+from iwm_core.recipe.thaw import thaw
+from iwm_core.run.directory import frozen
+from iwm_core.run.stored import checksum
+
+CHILD = "defaults: [{}, _self_]\ntrain: {{seed: 3}}\n"
+
+
+def kept(capsys, words, path):
+    """What `iwm show` prints, in a file."""
+    assert dispatch(["show", *words]) == 0
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    Path(path).write_text(capsys.readouterr().out)
+
+
+def written(**files):
+    for name, text in files.items():
+        path = Path(f"{name.replace('__', '/')}.yaml")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text) if isinstance(text, str) else path.write_bytes(text)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["recipe=tiny", "actions.gain.strength=0.5", "train.lr.warmup=1 epochs"],
+        ["recipe=quickstart", "actions=[blur,jitter,crop]", "evaluators=[mrr]", "data=cifar10"],
+        ["recipe=repro/cifar10", "size=gpu"],
+        ["recipe=tune/predictor", "budget=cpu"],
+    ],
+)
+def test_what_show_prints_is_a_recipe_of_the_same_config(tiny, capsys, words):
+    kept(capsys, words, "deep/mine.yaml")
+    name, *overrides = words
+    own = compose(name.removeprefix("recipe="), overrides)[0]
+    again, notes = compose("deep/mine.yaml", [])
+    assert notes == []
+    assert again.recipe == "mine"
+    again.recipe = own.recipe
+    assert frozen(again) == frozen(own), "its text and its checksum, but for the name"
+    assert list(again.get("actions", ())) == list(own.get("actions", ())), "which are applied in this order"
+
+
+def test_a_runs_config_is_a_recipe_and_can_be_changed_like_any(tiny):
+    assert dispatch(["train", "recipe=tiny", "run=r", "evaluators=[]"]) == 0
+    again, notes = compose("r/config.yaml", ["predictor=identity", "train.seed=5"])
+    assert again.run is None, "a run's place is not a part of its recipe"
+    assert (again.predictor.name, again.train.seed) == ("identity", 5)
+    assert "depth" in notes[0]
+    thaw(again)
+
+
+def test_a_file_is_trained_from_any_place_and_names_its_runs(tiny, capsys, monkeypatch):
+    kept(capsys, ["recipe=tiny"], "mine.yaml")
+    monkeypatch.setenv("HOME", str(Path.cwd()))
+    assert dispatch(["train", "recipe=./mine.yaml", "evaluators=[]"]) == 0
+    assert dispatch(["train", "recipe=~/mine.yaml", "evaluators=[]"]) == 0
+    assert dispatch(["train", "recipe=tiny", "evaluators=[]"]) == 0
+    first, second, own = (OmegaConf.load(f"runs/{name}/config.yaml") for name in ("mine", "mine-2", "tiny"))
+    weights = [
+        (next(Path(f"runs/{name}/checkpoints").glob("step_6/model.safetensors"))).read_bytes() for name in ("mine", "mine-2", "tiny")
+    ]
+    assert weights[0] == weights[1] == weights[2], "to the last bit"
+    differing = {key for key in own if own[key] != first[key]}
+    assert differing == {"recipe", "run", "checksum"}
+    assert first.recipe == second.recipe == "mine"
+
+
+@pytest.mark.parametrize("name", ["repro/scenes", "tiny", "tune/predictor"])
+def test_a_recipe_names_the_one_that_it_changes(tiny, name):
+    written(mine=CHILD.format(name))
+    own, notes = compose(name, ["train.seed=3"])
+    changed = compose("mine.yaml", [])
+    changed[0].recipe = own.recipe
+    assert changed == (own, notes)
+
+
+def test_choices_replace_those_of_the_changed_recipe_as_on_the_command_line(tiny):
+    written(mine="defaults: [quickstart, predictor: none, actions: [blur, jitter], size: cpu, _self_]\n")
+    own, notes = compose("quickstart", ["predictor=none", "actions=[blur,jitter]", "+size=cpu"])
+    changed = compose("mine.yaml", [])
+    changed[0].recipe = own.recipe
+    assert changed == (own, notes)
+    assert compose("mine.yaml", ["predictor=identity"])[1][0].startswith("predictor=identity has no 'depth'")
+
+
+def test_recipes_change_recipes_from_where_they_lie(tiny):
+    """``middle`` replaces the predictor, so the options of ``tiny`` that the new one lacks go, and those set afterwards stay."""
+    middle = "defaults: [tiny, predictor: identity, _self_]\ntrain: {batch_size: 8}\n"
+    written(deep__middle=middle, deep__mine="defaults: [middle.yaml, predictor: feature, _self_]\npredictor: {depth: 2}\n")
+    written(mine="defaults: [deep/mine.yaml, _self_]\ntrain: {seed: 4}\n")
+    config, notes = compose("mine.yaml", [])
+    assert (config.predictor.name, config.predictor.depth, config.train.batch_size, config.train.seed) == ("feature", 2, 8, 4)
+    assert notes == []
+    thaw(config)
+
+
+def test_what_a_recipe_sets_of_a_component_that_it_has_replaced_is_never_left_out(tiny):
+    written(mine="defaults: [tiny, predictor: identity, _self_]\npredictor: {depth: 2}\n")
+    with pytest.raises(UserError, match="depth"):
+        thaw(compose("mine.yaml", [])[0])
+
+
+def test_a_name_is_an_installed_recipe_also_where_a_file_lies_beside(tiny):
+    written(tiny="a: 1\n", mine=CHILD.format("tiny"), other=CHILD.format("./tiny.yaml"))
+    assert compose("mine.yaml", [])[0].encoder == compose("tiny", [])[0].encoder
+    with pytest.raises(UserError, match="does not say what it changes"):
+        compose("other.yaml", [])
+
+
+WRONG = {
+    "empty": ("", "empty.yaml is empty"),
+    "comment": ("# nothing\n", "comment.yaml is empty"),
+    "torn": ("a: [\n", "torn.yaml is not valid YAML in UTF-8"),
+    "latin": ("# é\ntrain: {}\n".encode("latin-1"), "latin.yaml is not valid YAML in UTF-8"),
+    "twice": ("defaults: [tiny, _self_]\nview: {}\nview: {}\n", "found duplicate key view"),
+    "items": ("- a\n", "items.yaml holds a list"),
+    "text": ("hello\n", "text.yaml holds a text"),
+    "endless": ("a: &a [*a]\n", "endless.yaml is not valid YAML"),
+    "bare": ("train: {steps: 3}\n", "bare.yaml does not say what it changes: begin it with a line defaults: [quickstart, _self_]"),
+    "single": ("defaults: tiny\n", "the defaults of single.yaml are no list"),
+    "number": ("defaults: [3, _self_]\n", "the defaults of number.yaml hold 3"),
+    "lost": (CHILD.format("tinny"), "there is no 'tinny', which the defaults of lost.yaml name; did you mean tiny?"),
+    "gone": (CHILD.format("gonne.yaml"), "there is no 'gonne.yaml', which the defaults of gone.yaml name; did you mean gone.yaml?"),
+    "self": (CHILD.format("self.yaml"), "includes itself: self.yaml is named by the defaults of"),
+    "one": (CHILD.format("two"), "includes itself: one.yaml is named by the defaults of"),
+    "kinds": ("defaults: [tiny, tune/predictor, _self_]\n", "is made of recipes of two kinds, pretraining and tuning"),
+    "key": ("defaults: [tiny, _self_]\ntrian: {steps: 3}\n", "unknown key 'trian' in the recipe; did you mean train?"),
+    "option": ("defaults: [tiny, _self_]\nencoder: {dpeth: 3}\n", "unknown key 'encoder.dpeth'; did you mean encoder.depth=3?"),
+    "choice": ("defaults: [tiny, encoder: vti, _self_]\n", "no installed plugin gives the encoder 'vti'; did you mean vit?"),
+    "size": ("defaults: [tiny, size: cup, _self_]\n", "there is no 'size/cup', which the defaults of size.yaml name; did you mean cpu?"),
+    "kind": ("kind: pretrainning\n", "no installed plugin gives runs of the kind 'pretrainning'; did you mean pretraining?"),
+    "tiny": (CHILD.format("tiny"), "recipe=tiny.yaml has the name of an installed recipe"),
+    "a b": (CHILD.format("tiny"), "'a b' is not a name"),
+    "folder": (None, "recipe=folder.yaml is no file"),
+    "absent": (None, "recipe=absent.yaml does not exist"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_file_that_is_wrong_gets_one_line(tiny, capsys, name):
+    text, told = WRONG[name]
+    written(two=CHILD.format("one"), **({name: text} if text is not None else {}))
+    if name == "folder":
+        Path("folder.yaml").mkdir()
+    assert guarded(lambda: dispatch(["show", f"recipe={name}.yaml"])) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    (line,) = err.splitlines()
+    assert told in line
+    assert len(line) <= 400
+
+
+def test_show_checks_what_training_checks_wherever_it_runs(tiny, capsys):
+    """The parts' fit, but neither this machine's devices nor whether the data is there."""
+    for words in (["encoder.model=vti"], ["image_size=13"], ["launch.accumulate=7"], ["actions=[crop]", "actions.crop.size=17"]):
+        assert guarded(lambda words=words: dispatch(["show", "recipe=quickstart", *words])) == 2
+        shown = capsys.readouterr().err
+        assert guarded(lambda words=words: dispatch(["train", "recipe=quickstart", *words])) == 2
+        assert capsys.readouterr().err == shown
+        assert shown.count("\n") == 1
+    assert dispatch(["show", "recipe=quickstart", "launch.device=cuda:7", "launch.processes=8", "data=folder", "data.path=nowhere"]) == 0
+
+
+# --- trials
+
+
+def evaluators(name, *overrides):
+    config, notes = compose(name, list(overrides))
+    return list(config.evaluators), [note for note in notes if "trial" in note]
+
+
+def test_a_trial_is_measured_quickly_and_says_so(tiny):
+    every = evaluators("quickstart")[0]
+    assert len(every) > 10
+    measured, (note,) = evaluators("quickstart", "train.steps=100")
+    assert measured == [name for name in every if name in ("health", "mrr", "error")]
+    assert '"evaluators=[scorecard]"' in note
+    assert evaluators("quickstart", "train.steps=101") == (every, [])
+    assert evaluators("quickstart", "train.steps=20", "evaluators=[scorecard]") == (every, []), "what is asked for is measured"
+    assert evaluators("quickstart", "train.steps=20", "evaluators.dose.images=8")[0] == [
+        name for name in every if name in ("health", "mrr", "error", "dose")
+    ]
+    assert evaluators("quickstart", "train.steps=20", "evaluators=[quick]") == (["health", "mrr", "error"], [])
+
+
+def test_a_recipe_that_is_short_itself_is_as_it_says(tiny):
+    written(mine="defaults: [quickstart, _self_]\ntrain: {steps: 50}\n")
+    every = evaluators("quickstart")[0]
+    assert evaluators("mine.yaml") == (every, [])
+    assert evaluators("mine.yaml", "train.steps=50") == (every, [])
+    assert len(evaluators("mine.yaml", "train.steps=40")[0]) == 3
+    assert evaluators("paper/ijepa_vitb16", "train.epochs=null", "train.steps=10")[0] == ["health", "mrr", "error"], "where it has epochs"
+
+
+def test_a_trial_of_a_recipe_without_quick_evaluators_keeps_its_own(tiny):
+    written(mine="defaults: [quickstart, evaluators: [dose, pca], _self_]\nevaluators: {}\n")
+    assert evaluators("mine.yaml", "train.steps=5") == (["dose", "pca"], [])
+
+
+def test_the_furniture_is_what_these_tests_take_it_for():
+    assert checksum({"a": 1}) != checksum({"a": 2})
+    assert "steps: 6" in (FURNITURE / "tiny_recipes/tiny.yaml").read_text()
