@@ -3,6 +3,7 @@
 Importing this package is light: torch is loaded by `load` and by the command line's verbs that need it.
 """
 
+from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,10 @@ from typing import TYPE_CHECKING, Any
 import pluggy
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from iwm_core.evaluation.measured import Measured
+    from iwm_core.model.views import MadeViews
 
 __version__ = version("iwm-core")
 hookimpl = pluggy.HookimplMarker("iwm")
@@ -31,6 +35,52 @@ def load(run: str | Path, device: str = "auto", checkpoint: str | None = None) -
     from iwm_core.model.loading import load_run
 
     return load_run(str(run), device, checkpoint)
+
+
+def train(
+    recipe: str | None = None,
+    data: Any = None,
+    overrides: Mapping[str, Any] | Iterable[str] = (),
+    resume: str | Path | None = None,
+    device: str = "auto",
+) -> Any:
+    """Train a recipe in a new run, or go on with one, and measure it: what ``iwm train`` and ``iwm resume`` do, with the same progress.
+
+    ::
+
+        model = iwm_core.train("quickstart", data=my_dataset, overrides={"train.steps": 200, "evaluators": ["mrr"]})
+        model.run, model.features(images)
+
+    Args:
+        recipe: its name.
+        data: images that an installed data source takes: a map-style dataset of torch, or whatever else has a length and items that are
+            images or begin with one and go on with a label; ``{"train": …, "validation": …}`` of two such; or a folder. None: the recipe's.
+        overrides: settings by their keys, ``{"train.steps": 200}``, or as one types them, ``["train.steps=200"]``.
+        resume: the run to go on with, in place of a recipe. Data from Python are not kept in a run: give the same again.
+        device: where the model goes that is returned.
+
+    Returns:
+        The trained model, as of `load`.
+
+    Raises:
+        UserError: something of it is wrong, or training cannot go on.
+        KeyboardInterrupt: Ctrl-C, or a notebook's stop button, ended it early; the run has a checkpoint of that step.
+    """
+    from iwm_core.training.from_python import train_from_python
+
+    return train_from_python(recipe, data, overrides, resume, device)
+
+
+def views(
+    images: "Tensor", actions: Any, targets: Any = None, *, seed: int, grid: tuple[int, int] | None = None, source_from: str = "view"
+) -> "MadeViews":
+    """What a training step would learn from: two views of images, the action between them and the patches to predict, for your own loop.
+
+    See `iwm_core.model.views.make_views`.
+    """
+    from iwm_core.model.views import make_views
+
+    return make_views(images, actions, targets, seed=seed, grid=grid, source_from=source_from)
 
 
 def measured(run: str | Path) -> "list[Measured]":

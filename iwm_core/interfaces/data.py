@@ -2,8 +2,9 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Bool, Float, Int, UInt8
@@ -32,10 +33,8 @@ class Observed(NamedTuple):
     Attributes:
         name: what the action is called in recipes, reports and ``imagine``; no action of the recipe may have the same.
         labels: one for each number of an image's ``action``.
-        low, high: the least and largest that each number can be, about -1 and 1, which they are where this is empty: what planning
-            searches among.
-        mirror: what flipping both images from left to right multiplies each number by, 1 or -1; empty: not known, so that views of
-            this data cannot be flipped.
+        low, high: the least and largest that each number can be, among which planning searches; where empty, -1 and 1.
+        mirror: what flipping both images multiplies each number by, 1 or -1; empty: not known, so that views cannot be flipped.
     """
 
     name: str
@@ -81,8 +80,7 @@ class Images(ABC):
         classes: names of the labels; empty where there are none.
         factors: the known factors of every image; empty where there are none.
         mask_classes: names of the values of masks, from 0 on; empty where there are no masks.
-        notes: what the user should know of this split, such as what is passed over, a line each; told once, as
-            training begins, and of validation by `iwm eval`.
+        notes: what the user should know of this split, a line each; told once, as training begins, and of validation by `iwm eval`.
     """
 
     classes: tuple[str, ...] = ()
@@ -155,9 +153,7 @@ class Images(ABC):
         return torch.empty(0)
 
     def mask(self, index: int) -> UInt8[Tensor, "h w"] | None:
-        """The segmentation mask of an image, of its height and width: places in ``mask_classes``, or `NOT_COUNTED`.
-
-        None where there is none.
+        """The segmentation mask of an image, of its height and width: places in ``mask_classes``, or `NOT_COUNTED`. None: it has none.
 
         Raises:
             CorruptImage: the mask cannot be decoded.
@@ -169,14 +165,21 @@ class Images(ABC):
 class DataSource(Component, ABC):
     """Opens the splits of a dataset."""
 
-    cache: str = option(
-        "none", "keep decoded images: none (decode every time), ram (host memory), device", choices=("none", "ram", "device")
-    )
+    cache: str = option("none", "keep decoded images: none (decode each time), ram (host's), device", choices=("none", "ram", "device"))
     max_corrupt: float = option(0.01, "share of unreadable images above which training stops", low=0, high=1)
 
     @property
     def observed(self) -> Observed | None:
         """The action that pairs of this data show, a function of the fields alone; None where images come singly."""
+        return None
+
+    @classmethod
+    def take(cls, given: Any) -> AbstractContextManager[dict[str, Any]] | None:
+        """Take images from Python: this source has what is ``given`` while entered, which gives its options; None: not for this source.
+
+        Raises:
+            ValueError: it is for this source, and wrong; the text names the fix.
+        """
         return None
 
     @abstractmethod

@@ -99,11 +99,7 @@ class RunKind(ABC):
         """
 
     def check_change(self, before: Any, after: Any, verb: str) -> None:
-        """Refuse data, by which a verb replaces the run's own, that means something else.
-
-        Raises:
-            UserError: it does.
-        """
+        """Refuse data, by which a verb replaces the run's own, that means something else."""
 
     def finished(self, run: Any) -> bool:
         """Whether nothing is left to do after the last checkpoint."""

@@ -1,7 +1,9 @@
 """A trained model, frozen: what `iwm_core.load` returns and what evaluators measure (PAPER §6)."""
 
+import copy
 import math
 from contextlib import suppress
+from functools import cached_property
 from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from iwm_core.interfaces import ActionParams, Targets, Views, WorldModel
+from iwm_core.interfaces import ActionParams, Encoder, Targets, Views, WorldModel
 from iwm_core.model.actions import recipe_actions
 from iwm_core.model.world_model import ImageWorldModel, build_model
 from iwm_core.plugins.near import did_you_mean
@@ -49,8 +51,29 @@ class FrozenModel(WorldModel):
         self.limits = [math.inf if self.parts[name].observed else FARTHEST for name in self.names]  # what data shows, training was told
 
     def __repr__(self) -> str:
-        run = self.checkpoint.parents[1] if self.checkpoint else "a training"
-        return f"<world model {self.recipe.recipe!r} of {run} at step {self.step}, on {self.device}>"
+        return f"<world model {self.recipe.recipe!r} of {self.run or 'a training'} at step {self.step}, on {self.device}>"
+
+    @property
+    def run(self) -> Path | None:
+        """The directory of its run; None while it is trained."""
+        return self.checkpoint.parents[1] if self.checkpoint else None
+
+    @cached_property
+    def encoder(self) -> Encoder:
+        """The teacher as a module of your own, from images in [0, 1] to tokens [b n d]: train it, halve it, move it, save it.
+
+        It is a copy, made once, in evaluation mode, whose parameters take gradients; this model stays what its run holds.
+        """
+        return copy.deepcopy(self.model.teacher).requires_grad_(True)
+
+    @torch.no_grad()
+    def features(self, images: Float[Tensor, "b 3 h w"], patch: bool = False, student: bool = False) -> Float[Tensor, "b ..."]:
+        """What stands for each image: the mean of its tokens [b d], or with ``patch`` all of them [b n d]; the teacher's, or the student's.
+
+        Images, and what is raised of them, as of `encode`.
+        """
+        tokens = self.student(images) if student else self.encode(images)
+        return tokens if patch else tokens.mean(1)
 
     def encode(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b n d"]:
         """The teacher's tokens of images in [0, 1] of ``image_size`` pixels.
@@ -61,11 +84,7 @@ class FrozenModel(WorldModel):
         return self.model.teacher(self._checked(images))
 
     def student(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b n d"]:
-        """The student's tokens of images in [0, 1]; the teacher is its moving average.
-
-        Raises:
-            ValueError: as of `encode`.
-        """
+        """The student's tokens of images as `encode` takes them; the teacher is its moving average."""
         return self.model.student(self._checked(images))
 
     def targets(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b n d"]:
@@ -171,8 +190,8 @@ class FrozenModel(WorldModel):
         return fitting(images, self.image_size, self.device)
 
 
-def fitting(images: Any, size: int, device: torch.device) -> Tensor:
-    """Images that a model may be given, float32 on its device.
+def fitting(images: Any, size: int | None, device: torch.device, who: str = "this model") -> Tensor:
+    """Images that a model may be given, float32 on its device; ``size`` None: of any height and width.
 
     Bicubic resizing overshoots [0, 1] at edges, by up to `OVERSHOOT`; what was normalised by mean and deviation, or has 255 for white, lies
     much further out. Looking waits for the device, which training never does: it calls no frozen model.
@@ -180,11 +199,12 @@ def fitting(images: Any, size: int, device: torch.device) -> Tensor:
     Raises:
         ValueError: as of `floats`; or values outside [0, 1].
     """
-    images = floats(images, (None, 3, size, size), device, f"this model takes images [b, 3, {size}, {size}] in [0, 1]", "; divide by 255")
+    taken = f"{who} takes images [b, 3, {size or 'h'}, {size or 'w'}] in [0, 1]"
+    images = floats(images, (None, 3, size, size), device, taken, "; divide by 255")
     low, high = torch.stack(images.detach().aminmax()).tolist() if images.numel() else (0, 1)
     if low < -OVERSHOOT or high > 1 + OVERSHOOT:
         how = "divide by 255" if low >= 0 else "undo their normalisation"
-        raise ValueError(f"this model takes images in [0, 1], got values from {low:.4g} to {high:.4g}; {how}")
+        raise ValueError(f"{who} takes images in [0, 1], got values from {low:.4g} to {high:.4g}; {how}")
     return images
 
 

@@ -1,4 +1,4 @@
-"""How long-running work shows its progress: a bar on a terminal, plain lines elsewhere (logs of a cluster, continuous integration)."""
+"""How long-running work shows its progress: a bar on a terminal, a line that changes in a notebook, plain lines elsewhere (logs)."""
 
 import math
 import sys
@@ -78,7 +78,10 @@ def table_console() -> Console:
 
 def make_display() -> Display:
     """The display that fits standard output."""
-    return TerminalDisplay() if sys.stdout.isatty() else PlainDisplay()
+    if sys.stdout.isatty():
+        return TerminalDisplay()
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    return NotebookDisplay() if hasattr(shell, "kernel") else PlainDisplay()
 
 
 class PlainDisplay(Display):
@@ -103,12 +106,48 @@ class PlainDisplay(Display):
         yield from range(start, stop)
 
     def logged(self, step: int, line: dict[str, Any]) -> None:
-        done = max(step - self.first, 1)
-        left = (time.perf_counter() - self.since) / done * (self.stop - step)
-        self.say(f"step {step}/{self.stop}  {summary(line)}  ETA {clock(left)}")
+        self.say(f"step {step}/{self.stop}  {self.numbers(step, line)}")
+
+    def numbers(self, step: int, line: dict[str, Any]) -> str:
+        """What a logged line says, and how long the rest will take."""
+        left = (time.perf_counter() - self.since) / max(step - self.first, 1) * (self.stop - step)
+        return f"{summary(line)}  ETA {clock(left)}"
 
     def table(self, title: str, metrics: dict[str, Metric]) -> None:
         table_console().print(metrics_table(title, metrics))
+
+
+class NotebookDisplay(PlainDisplay):
+    """Lines in a notebook cell's output that change in place, one of a training and one of all else: no widgets, and saved with it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: dict[str, Any] = {}
+        self.note, self.shown_at = "", 0.0
+
+    def show(self, line: str, text: str, now: bool = False) -> None:
+        """Put a text into a line; ten times a second at most, but ``now``."""
+        if now or time.perf_counter() - self.shown_at > 0.1:
+            self.shown_at, content = time.perf_counter(), {"text/plain": shown(text)}
+            if line in self.lines:
+                self.lines[line].update(content, raw=True)
+            else:
+                self.lines[line] = sys.modules["IPython"].display.display(content, raw=True, display_id=True)
+
+    def track(self, items: Iterable[Any], label: str, total: int) -> Iterator[Any]:
+        for done, item in enumerate(items):
+            self.show("all else", f"{label}: {done} of {total}")
+            yield item
+        self.show("all else", f"{label}: {total} of {total}", now=True)
+
+    def steps(self, start: int, stop: int, label: str) -> Iterator[int]:
+        for step in super().steps(start, stop, label):
+            self.show("training", f"{label}: {step} of {stop}  {self.note}")
+            yield step
+        self.show("training", f"{label}: {stop} of {stop}  {self.note}", now=True)
+
+    def logged(self, step: int, line: dict[str, Any]) -> None:
+        self.note = self.numbers(step, line)
 
 
 class TerminalDisplay(Display):

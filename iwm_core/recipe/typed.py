@@ -18,13 +18,13 @@ WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "
 
 
 def instance(cls: Any, node: Any, label: str) -> Any:
-    """A node, which lies in the config at ``label``, such as ``actions.blur``, as an instance of a dataclass.
+    """A node, or a plain dict, which lies in the config at ``label``, such as ``actions.blur``, as an instance of a dataclass.
 
     Raises:
         UserError: an unknown or missing key, a value of the wrong type or out of range.
     """
     prefix = f"{label}." if label else ""
-    merged = typed(cls, node, label)
+    merged = typed(cls, OmegaConf.create(node) if isinstance(node, dict) else node, label)
     try:
         return OmegaConf.to_object(merged)
     except MissingMandatoryValue as error:

@@ -1,11 +1,30 @@
-"""Data sources for images that you have: folders of files, and datasets of the Hugging Face hub; and what decodes them."""
+"""Data sources for images that you have: folders, datasets of the Hugging Face hub or of Python; what decodes them; `transform`."""
+
+from typing import TYPE_CHECKING, Any
 
 from iwm_core import hookimpl
+
+if TYPE_CHECKING:
+    from iwm_data.preparing import Transform
 
 
 @hookimpl
 def iwm_data_sources() -> list[type]:
     from iwm_data.folder import Folder
     from iwm_data.hub import Hub
+    from iwm_data.python import Python
 
-    return [Folder, Hub]
+    return [Folder, Hub, Python]
+
+
+def transform(model: Any) -> "Transform":
+    """The preprocessing of a model, as `iwm_core.load` returns it; or of the pixels of its square input, ``transform(224)``.
+
+    What it takes, and gives, is told by `iwm_data.preparing.Transform`.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    from iwm_data.preparing import transform_of
+
+    return transform_of(model)

@@ -15,9 +15,10 @@ Decisions:
 import os
 from array import array
 from collections import Counter
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from jaxtyping import UInt8
 from torch import Tensor
@@ -159,6 +160,10 @@ class Folder(DataSource):
         if not self.extensions:
             raise ValueError("data.extensions is empty: name at least one, such as jpg")
         check_mask_classes(self.mask_classes, self.masks, "masks", self.mask_ignore)
+
+    @classmethod
+    def take(cls, given: Any) -> Any:
+        return nullcontext({"path": os.fspath(given)}) if isinstance(given, str | os.PathLike) else None
 
     def open(self, split: str) -> FolderImages:
         """The images of ``train`` or ``validation``.

@@ -43,13 +43,11 @@ from iwm_data.columns import (
     unknown,
 )
 from iwm_data.decode import white_note
+from iwm_data.items import IMAGE_NAMES, LABEL_NAMES
 from iwm_data.masks import check_mask_classes
 from iwm_data.rows import HubImages, undecoded
 from iwm_data.splits import left_out, listed, looked_for, named_as
 from iwm_data.tables import Splits, loaded, local_splits
-
-IMAGE_NAMES = ("image", "img", "images", "picture", "jpg", "jpeg", "png", "webp")
-LABEL_NAMES = ("label", "labels", "fine_label", "class", "cls", "target", "category")
 
 
 @dataclass(kw_only=True)
