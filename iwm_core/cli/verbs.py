@@ -51,12 +51,12 @@ VERBS = [
         name="eval",
         run="iwm_core.cli.verbs:run_eval",
         forms={
-            "eval RUN [evaluators=[NAME] key=value …]": "measure a run's newest checkpoint",
+            "eval RUN [evaluators=[NAME] key=value …] [--all]": "measure a run's newest checkpoint",
         },
         more=(
             "Without evaluators=, those of the recipe; evaluators=[scorecard] takes all that `iwm components evaluator` lists.",
             "What is measured with other settings than the recipe's is kept apart.",
-            CHECKPOINT,
+            f"--all prints the table of each of many evaluators. {CHECKPOINT}",
         ),
         examples=(
             "iwm eval runs/quickstart",
@@ -149,11 +149,12 @@ def run_resume(arguments: list[str]) -> int:
 def run_eval(arguments: list[str]) -> int:
     from iwm_core.cli.words import read_changes
 
-    path, overrides = read_changes(arguments, "eval")
+    every = "--all" in arguments
+    path, overrides = read_changes([word for word in arguments if word != "--all"], "eval")
     from iwm_core.training.course import measure
 
     tell_problems()
-    return measure(path, overrides)
+    return measure(path, overrides, every)
 
 
 def run_show(arguments: list[str]) -> int:

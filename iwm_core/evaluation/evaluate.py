@@ -23,13 +23,14 @@ from iwm_core.evaluation.settings import Settings, digest, plain, settings_of
 from iwm_core.interfaces import Evaluation, Evaluator, NotApplicable
 from iwm_core.interfaces.component import required_options
 from iwm_core.interfaces.errors import UserError
-from iwm_core.interfaces.events import Evaluated
+from iwm_core.interfaces.events import Evaluated, RunMeasured
 from iwm_core.model.frozen import FrozenModel
 from iwm_core.model.loading import load_world_model
 from iwm_core.model.world_model import ImageWorldModel
 from iwm_core.plugins.kinds import kind_of
 from iwm_core.plugins.loader import load_plugins
 from iwm_core.process.display import Display
+from iwm_core.process.shown import as_word
 from iwm_core.recipe.config import Recipe
 from iwm_core.run.directory import Run
 from iwm_core.run.files import refuse_links, write_atomically, writing
@@ -46,7 +47,7 @@ def evaluate(
     checkpoint: Path | None = None,
     own: Recipe | None = None,
 ) -> None:
-    """Measure a run with the recipe's evaluators, show a table for each and say where pictures are.
+    """Measure a run with the recipe's evaluators; of a few (`Display.tables`), show each one's table and say where pictures are.
 
     Args:
         names: only these of the recipe's evaluators.
@@ -63,7 +64,7 @@ def evaluate(
     with placing(run.path, "eval", display.warn):  # a run that cannot be written is refused before the work
         folder = run.evaluations()
     asked = names if names is not None else list(recipe.evaluators)
-    failed, measured = [], 0
+    failed, measured, quiet = [], list[str](), len(asked) > display.tables
     for name in asked:
         settings = settings_of(plain(recipe), name) | run.older()
         place = place_of(folder, name, settings, usual_settings(own or recipe, name, recipe.evaluators[name]))
@@ -79,17 +80,19 @@ def evaluate(
             except (ValueError, OSError, UserError) as error:  # what cannot be measured; a picture that cannot be written; a missing plugin
                 failed.append(f"evaluator {name}: {error}")
                 continue
-            measured += 1
+            measured.append(name)
             with placing(run.path, "eval", display.warn):
                 written = write(run, name, place, settings, model, put_in_place(result, Path(made), place))
-        display.table(title_of(name, model.step, place), result.metrics)
-        for text in [result.summary] if result.summary else []:
-            display.say(text)
-        for path in written:
-            display.say(f"wrote {path}")
+        if not quiet:
+            display.table(title_of(name, model.step, place), result.metrics)
+            for text in [*([result.summary] if result.summary else []), *(f"wrote {path}" for path in written)]:
+                display.say(text)
         tell_apart(folder, name, place, display)
     if corrupt := sorted(data.corrupt - known(run)):
         display.warn(f"cannot read {named(corrupt)}; left out, as data.max_corrupt allows")
+    if quiet and measured:
+        load_plugins().tell("iwm_run_measured", RunMeasured(run.path, measured, display.say))
+        display.say(f"wrote {len(measured)} results to {folder}; `iwm eval {as_word(run.path)} --all` prints their tables")
     if failed:
         raise UserError("; ".join(failed))
     if not measured:

@@ -1,5 +1,6 @@
 """What the lifecycle hooks are told."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -39,8 +40,7 @@ class Evaluated:
     """An evaluator has measured a checkpoint. Listeners write files below ``folder`` and add to the two lists.
 
     Attributes:
-        evaluator, step: what measured, and when.
-        found: what it found.
+        evaluator, step, found: what measured, when, and what it found.
         folder: where its files go; the results' file, which names them, lies at ``beside`` from its own folder.
         galleries: galleries with the files of their images in their place, as the results' file keeps them.
         pictures: files that a user wants to open.
@@ -53,6 +53,14 @@ class Evaluated:
     beside: Path
     galleries: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     pictures: list[Path] = field(default_factory=list[Path])
+
+
+class RunMeasured(NamedTuple):
+    """These evaluators have measured a run, and their results lie in it; ``say`` prints a line at the end of what the user sees."""
+
+    run: Path
+    evaluators: list[str]
+    say: Callable[[str], None]
 
 
 class SweepEnd(NamedTuple):

@@ -174,8 +174,7 @@ class Evaluation(NamedTuple):
         settings: what they were measured with.
         about: for each measure (the name without its part) one line: what it is, what good and bad are.
         summary: one sentence in words for a reader who looks at nothing else.
-        charts, galleries: what is drawn.
-        pictures: files that the evaluator wrote itself, with their alternative text.
+        charts, galleries, pictures: what is drawn; pictures are files that the evaluator wrote itself, with their alternative text.
         answer: to a reader's question.
         better: for each measure of which that can be said, ``higher`` or ``lower``.
     """

@@ -14,7 +14,7 @@ import pluggy
 if TYPE_CHECKING:
     from iwm_core.interfaces import Action, DataSource, EncoderComponent, Evaluator, PredictorComponent, TargetSelector
     from iwm_core.interfaces.commands import Command
-    from iwm_core.interfaces.events import Evaluated, StepEnd, SweepEnd, TrainEnd, TrainStart
+    from iwm_core.interfaces.events import Evaluated, RunMeasured, StepEnd, SweepEnd, TrainEnd, TrainStart
     from iwm_core.interfaces.kinds import ComponentKind
     from iwm_core.interfaces.runs import ModelSource, RunKind
 
@@ -99,6 +99,11 @@ def iwm_train_end(event: "TrainEnd") -> None:
 @hookspec
 def iwm_evaluated(event: "Evaluated") -> None:
     """Called with what an evaluator found of a checkpoint, before it is written and announced: for pictures of its galleries."""
+
+
+@hookspec
+def iwm_run_measured(event: "RunMeasured") -> None:
+    """Called once where several evaluators have measured a run and their tables are not printed: to sum up what was found."""
 
 
 @hookspec

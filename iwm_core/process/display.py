@@ -18,12 +18,13 @@ from iwm_core.process.shown import shown, tell
 QUIET = 5.0
 """Seconds that work may last before plain lines speak of it, and between them."""
 
-WIDE = 160
-"""Columns that a table may take in a log; it takes what it needs."""
+WIDE = 160  # columns that a table may take in a log; it takes what it needs
 
 
 class Display:
     """What training and evaluation tell the user. This one tells warnings alone: for all processes but the first, and from Python."""
+
+    tables = 2  # evaluators that may measure together so that the table of each is printed
 
     def say(self, text: str) -> None:
         """One line."""

@@ -5,6 +5,7 @@ A run is composed once, frozen into its directory and read back from there; trai
 
 import os
 import shlex
+import sys
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -112,9 +113,10 @@ def resume(path: str, overrides: list[str]) -> int:
         return carry_on(run, recipe, checkpoint, overrides, display)
 
 
-def measure(path: str, overrides: list[str]) -> int:
+def measure(path: str, overrides: list[str], every_table: bool = False) -> int:
     """``iwm eval``: measure a run's newest checkpoint, or the one that is named."""
     display = make_display()
+    display.tables = sys.maxsize if every_table else display.tables
     checkpoint, overrides = checkpoint_in(overrides)
     run = Run.open(path, checkpoint)
     config = run.config()

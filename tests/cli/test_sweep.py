@@ -66,7 +66,7 @@ def test_a_sweep_ends_in_one_report(outcomes, capsys):
     assert lines[-1] == "wrote runs/tiny-sweep.html"
     assert [lines[n + 1] for n, line in enumerate(lines) if line.startswith("job ")] == ["runs/tiny-seed-1", "runs/tiny-seed-2"]
     page = read(Path("runs/tiny-sweep.html").read_text())
-    told = ["tiny-seed-1 train.seed=1 · recipe tiny · step 1", "tiny-seed-2 train.seed=2 · recipe tiny · step 1"]
+    told = ["train.seed=1 tiny-seed-1 · recipe tiny · step 1", "train.seed=2 tiny-seed-2 · recipe tiny · step 1"]
     assert page.row("measure", table=0) == ["measure", *told]
 
 

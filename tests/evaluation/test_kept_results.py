@@ -196,7 +196,7 @@ def test_it_is_said_what_is_the_recipes(dial, capsys):
     page = report("r")
     assert "measured otherwise: at=2 (step 6)" in page.text
     assert page.row("dial", table=0)[1] == "1.000"
-    assert page.row("dial", table=1)[1] == "2.000"
+    assert page.row("dial", table=2)[1] == "2.000"
 
 
 def test_a_newer_checkpoint_replaces_the_same_settings_alone(dial):
@@ -263,7 +263,7 @@ def test_a_metric_that_is_called_as_a_control_is_a_metric(dial):
     assert found.keys() == {"dial", "dial_random"}
     assert found["dial"]["controls"].keys() == {"chance"}
     page = report("r")
-    assert page.row("dial_random", table=0)[1] == "1.000"
+    assert page.row("dial_random", table=1)[1] == "1.000"
     assert "random" not in page.tables[0][0]
 
 
@@ -297,7 +297,7 @@ def test_a_result_of_the_old_format_is_read_measured_anew_and_kept(dial, verb):
     page = report("r")
     assert page.row("dial", table=0)[1] == "1.000"
     assert "measured otherwise: at=16 (step 6, by an earlier version)" in page.text
-    assert page.row("dial", table=1)[1] == "0.950"
+    assert page.row("dial", table=2)[1] == "0.950"
     before = files()
     assert dial("resume", "r") == (0, "")
     assert files() == before

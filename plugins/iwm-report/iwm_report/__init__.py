@@ -5,7 +5,7 @@ from typing import Any
 
 from iwm_core import hookimpl
 from iwm_core.interfaces.commands import Command
-from iwm_core.interfaces.events import Evaluated, SweepEnd
+from iwm_core.interfaces.events import Evaluated, RunMeasured, SweepEnd
 
 
 @hookimpl
@@ -27,6 +27,13 @@ def iwm_evaluated(event: Evaluated) -> None:
     from iwm_report.gallery import draw_galleries
 
     draw_galleries(event)
+
+
+@hookimpl
+def iwm_run_measured(event: RunMeasured) -> None:
+    from iwm_report.closing import sum_up
+
+    sum_up(event)
 
 
 @hookimpl
