@@ -3,9 +3,9 @@
     pip install playwright axe-playwright-python      # and a Chromium, which `which chromium` finds
     python tests/slow/browser.py RUN [RUN …]
 
-Checked at 1280 and 390 pixels, in light and in dark: no message on the console, no request, no sideways scroll; of one run, verdict, pictures
-and curves within the first 1,500 pixels and at most 8,000 in all; no serious finding of axe-core, folded and unfolded; pictures enlarge and
-curves hide by the keyboard alone; without scripts, all can be read. Screenshots are written beside the report.
+Checked at 1280 and 390 pixels, in light and in dark: no message on the console, no request, no sideways scroll; of one run, verdict,
+pictures and curves within the first 1,500 pixels and at most 8,000 in all; no serious finding of axe-core, folded and unfolded; pictures
+enlarge and curves hide by the keyboard alone; without scripts, all can be read. Screenshots are written beside the report.
 """
 
 import shutil
