@@ -1,9 +1,9 @@
-"""One of several processes of a run: ``python -m iwm_core.worker RUN [launch.key=value …]``.
+"""One of several processes of a run, as `iwm_core.process.launch.spawn` starts it: ``python -m iwm_core.worker RUN [launch.key=value …]``.
 
-`iwm_core.process.launch.spawn` starts them; on a cluster, ``torchrun -m iwm_core.worker RUN`` does.
+``torchrun -m iwm_core.worker RUN`` is ``iwm resume RUN``, which torchrun may start as well.
 
 Decisions:
-- A process that `spawn` started says how it ended in the file that IWM_OUTCOME names, and `spawn` tells the user, once for all.
+- A process says how it ended in the file that IWM_OUTCOME names, and `spawn` tells the user, once for all.
 - One that has met a user's mistake then waits to be killed: were it gone, the others would end in tracebacks about a lost connection.
 - It ends with its parent: two trainings must never write to one run.
 """
@@ -14,7 +14,7 @@ import signal
 import sys
 from pathlib import Path
 
-from iwm_core.cli.main import guarded
+from iwm_core.cli.main import main as iwm
 from iwm_core.interfaces.errors import Stopped, UserError
 from iwm_core.process.output import outlive_readers
 from iwm_core.process.signals import end_with_parent
@@ -23,7 +23,8 @@ from iwm_core.run.files import write_atomically
 
 def main() -> None:
     if "IWM_OUTCOME" not in os.environ:
-        sys.exit(guarded(work))
+        sys.argv[1:1] = ["resume"]
+        iwm()
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # until training handles it: silent, as the parent speaks
     end_with_parent()
     outlive_readers()

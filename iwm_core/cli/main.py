@@ -14,6 +14,7 @@ from iwm_core.cli.usage import about, overview
 from iwm_core.interfaces.errors import Stopped, UserError
 from iwm_core.plugins.loader import load_plugins
 from iwm_core.plugins.near import did_you_mean
+from iwm_core.process.group import together
 from iwm_core.process.output import outlive_readers, refused
 from iwm_core.process.shown import tell
 from iwm_core.process.signals import end_with_parent, ending_in_a_line
@@ -24,7 +25,19 @@ def main() -> None:
     """Entry point of the command ``iwm``."""
     if os.environ.pop("IWM_JOB", ""):  # of a sweep or a comparison
         end_with_parent()
-    sys.exit(guarded(lambda: dispatch(sys.argv[1:])))
+    sys.exit(command(sys.argv[1:]))
+
+
+def command(words: list[str]) -> int:
+    """Carry out a command line, in one process or in several that a launcher has started; returns the exit status."""
+    return guarded(lambda: together(lambda: dispatch(words), take_part))
+
+
+def take_part(run: str, overrides: list[str]) -> int:
+    """The part of a process that does not lead in a training."""
+    from iwm_core.training.course import work_here
+
+    return work_here(run, overrides, quiet=True)
 
 
 def guarded(action: Callable[[], int]) -> int:

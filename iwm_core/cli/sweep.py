@@ -2,16 +2,19 @@
 
 import hashlib
 import re
+import shlex
+from collections.abc import Iterator
 from pathlib import Path
 
+from iwm_core.cli.swept import Sweep, unfinished
 from iwm_core.interfaces.errors import UserError
 from iwm_core.interfaces.events import SweepEnd
 from iwm_core.plugins.kinds import kind_of
 from iwm_core.plugins.loader import load_plugins
 from iwm_core.plugins.recipe_files import find_recipe
-from iwm_core.process.jobs import at, python, run_job
+from iwm_core.process.jobs import Job, at, go_on, run_jobs
+from iwm_core.process.launch import places
 from iwm_core.process.shown import tell
-from iwm_core.recipe.compose import compose
 from iwm_core.recipe.overrides import expand
 from iwm_core.recipe.thaw import thaw
 from iwm_core.run.new_run import reserve
@@ -21,22 +24,71 @@ LONGEST = 120
 """Characters of a run's name, with its recipe's."""
 
 
-def sweep(name: str, overrides: list[str]) -> int:
-    """``iwm train -m``: one process for each combination of ``key=a,b`` values, one after the other; plugins hear of the end."""
-    jobs = expand(overrides)
+def sweep(name: str, overrides: list[str], at_once: int = 1) -> int:
+    """``iwm train -m``: one process for each combination of ``key=a,b`` values, ``at_once`` at a time; plugins hear of the end."""
+    words, asked = expand(overrides), list[str]()
     taken: set[str] = set()
-    for job in jobs:  # a mistake in the last job is found before the first one runs
+    for job in words:  # a mistake in the last job is found before the first one runs
         config = composed(name, job)[0]
         recipe = thaw(config)
         kind_of(config).check(recipe)
         if recipe.run in taken:
             raise UserError(f"several jobs would write to run={recipe.run}; leave it out, or name what differs: run='r${{train.seed}}'")
         taken |= {recipe.run} if recipe.run else set()
-    runs: list[Path] = []
-    try:
-        return run_jobs(name, jobs, runs)
-    finally:  # also on what is there when a job fails
-        load_plugins().tell("iwm_sweep_end", SweepEnd(find_recipe(name).name, runs))
+        asked.append(str(config.run or ""))
+    beside = places(at_once)
+    with unfinished(find_recipe(name).name, words, tell) as (folder, swept):
+        if any(swept.runs):
+            tell(f"going on with {folder}")
+        failed: dict[str, str] = {}
+        try:
+            status = run_all(name, swept, asked, folder, beside, failed)
+        finally:  # also on what is there when a job fails
+            load_plugins().tell("iwm_sweep_end", SweepEnd(swept.recipe, swept.begun()))
+    again = ["train", "-m", *(["--jobs", str(at_once)] if at_once > 1 else []), f"recipe={name}", *map(shlex.quote, overrides)]
+    for line in go_on(again, failed):
+        tell(line)
+    return status
+
+
+def run_all(name: str, swept: Sweep, asked: list[str], folder: Path, beside: list[dict[str, str]], failed: dict[str, str]) -> int:
+    """Run the jobs of a sweep that are left, and note which fail, and how; returns the first status that is not 0."""
+    status = 0
+    for job, ended in run_jobs(left(name, swept, asked, folder), beside):
+        number = int(job.name) - 1
+        path = Path(swept.runs[number])
+        swept.done[number] = ended.status == 0
+        if swept.runs[number] and path.is_dir() and not any(path.iterdir()):
+            path.rmdir()
+            swept.runs[number] = ""
+        swept.write(folder)
+        how = f"status {ended.status}{f', {path}' if swept.runs[number] else ''}{f'; it says why in {job.log}' if job.log else ''}"
+        if job.log:
+            tell(f"job {job.name} of {len(swept.words)}: {how if ended.status else f'done, {path}'}")
+        if ended.status:
+            failed[" ".join(swept.words[number])] = how
+        status = 128 + ended.received if ended.received else status or ended.status
+    if status and (rest := sum(not done for done in swept.done) - len(failed)):
+        failed[f"{rest} more"] = "not begun"
+    return status
+
+
+def left(name: str, swept: Sweep, asked: list[str], folder: Path) -> Iterator[Job]:
+    """The jobs of a sweep that have not finished, each once its turn comes; where it writes, which may be ``asked`` for, is noted."""
+    named = directories(swept.recipe, swept.words)
+    for number, (words, run) in enumerate(zip(swept.words, asked, strict=True)):
+        known = swept.runs[number]
+        shown = " ".join(f"run={run}" if word.startswith("run=") else word for word in words)
+        tell(f"job {number + 1} of {len(swept.words)}: {shown}{f': done already, {known}' if swept.done[number] else ''}")
+        if swept.done[number]:
+            continue
+        path = Path(known or run) if known or run else reserve(named[number])  # made here, so that it is known here
+        there = (path / "config.yaml").exists()
+        if known or not there:  # what is there and no part of this sweep, the job refuses
+            swept.runs[number] = str(path)
+            swept.write(folder)
+        begin = ["train", f"recipe={name}", *(word for word in words if not word.startswith("run=")), at(path)]
+        yield Job(str(number + 1), ["resume", str(path)] if known and there else begin, folder / f"job-{number + 1}.log")
 
 
 def directories(recipe: str, jobs: list[list[str]]) -> list[str]:
@@ -54,24 +106,3 @@ def directories(recipe: str, jobs: list[list[str]]) -> list[str]:
         name = "-".join([recipe, *(re.sub(r"[^A-Za-z0-9_.-]+", "-", part).strip("-") or "none" for part in parts)])
         names.append(name if len(name) <= LONGEST else f"{name[: LONGEST - 9]}-{hashlib.sha256(' '.join(job).encode()).hexdigest()[:8]}")
     return names
-
-
-def run_jobs(name: str, jobs: list[list[str]], runs: list[Path]) -> int:
-    """Run the jobs of a sweep and add the directory of each run that has begun to ``runs``; returns the first status that is not 0."""
-    named = directories(find_recipe(name).name, jobs)
-    for number, job in enumerate(jobs, 1):
-        config = compose(name, job)[0]
-        tell(f"job {number} of {len(jobs)}: {' '.join(f'run={config.run}' if word.startswith('run=') else word for word in job)}")
-        path = Path(str(config.run)) if config.run else reserve(named[number - 1])  # made here, so that it is known here
-        own = [] if config.run else [at(path)]
-        old = (path / "config.yaml").exists()
-        ended = run_job([*python("iwm_core.cli"), "train", f"recipe={name}", *job, *own])
-        if (path / "config.yaml").exists() and not old:
-            runs.append(path)
-        elif own and not any(path.iterdir()):
-            path.rmdir()
-        if ended.received:
-            return 128 + ended.received
-        if ended.status:
-            return ended.status
-    return 0

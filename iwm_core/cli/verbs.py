@@ -23,6 +23,7 @@ VERBS = [
         more=(
             "NAME is one of `iwm recipes`, or a file: recipe=./mine.yaml, which may name the recipe that it changes.",
             "run=PATH names the directory; without it, the next free runs/NAME. It is printed alone on the first line.",
+            "-m --jobs 4 runs four jobs at a time, each on a device of its own. What has not finished goes on by the same command.",
             "`iwm show recipe=NAME` lists all keys; `iwm components` what can be named, such as predictor=NAME and actions=[NAME,…].",
         ),
         examples=(
@@ -119,8 +120,9 @@ VERBS = [
 
 def run_train(arguments: list[str]) -> int:
     many = {"-m", "--multirun"} & set(arguments)
-    from iwm_core.cli.words import read_recipe
+    from iwm_core.cli.words import read_recipe, take_jobs
 
+    at_once, arguments = take_jobs(arguments) if many else (1, arguments)
     name, overrides = read_recipe([a for a in arguments if a not in many], bool(many))
     from iwm_core.run.new_run import refuse_named
 
@@ -130,7 +132,7 @@ def run_train(arguments: list[str]) -> int:
     from iwm_core.training.course import start
 
     tell_problems()
-    return sweep(name, overrides) if many else start(name, overrides)
+    return sweep(name, overrides, at_once) if many else start(name, overrides)
 
 
 def run_resume(arguments: list[str]) -> int:

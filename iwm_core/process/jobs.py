@@ -1,11 +1,21 @@
-"""One command after another, each in a process of its own, as sweeps and comparisons run them."""
+"""Commands in processes of their own, one after another or several at a time, as sweeps and comparisons run them.
+
+Decisions:
+- A job that fails does not stop the others; a signal ends all of them, each with what it saves.
+- Jobs that run at a time have a device each, or share the processor's cores evenly; what each says goes to a file of its own.
+- `elsewhere` has all that is written in terms of `run_jobs` run on other machines; who writes such a verb need not know of it.
+"""
 
 import os
 import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
 from pathlib import Path
-from subprocess import PIPE
+from subprocess import PIPE, STDOUT
 from typing import NamedTuple
 
+from iwm_core.interfaces.errors import UserError
 from iwm_core.process.signals import Children
 from iwm_core.recipe.overrides import quoted
 
@@ -20,6 +30,20 @@ def at(path: Path) -> str:
     return f"run={quoted(str(path))}"
 
 
+class Job(NamedTuple):
+    """A command line of ``iwm``.
+
+    Attributes:
+        name: unlike those of the other jobs.
+        words: after ``iwm``.
+        log: where it says what it says, where others run at the same time; None for one that has ended and said it here.
+    """
+
+    name: str
+    words: list[str]
+    log: Path | None
+
+
 class Ended(NamedTuple):
     """How a job ended: its exit status, 0 where all went well; and the signal that came to us meanwhile, 0 for none."""
 
@@ -27,12 +51,55 @@ class Ended(NamedTuple):
     received: int
 
 
-def run_job(command: list[str]) -> Ended:
-    """Run a command to its end; signals are passed on to it."""
-    with Children() as children:
-        children.start(command, stdin=PIPE, env={**os.environ, "IWM_JOB": "1"})  # it ends with us, and its standard input tells it when
-        while children.watch():
-            pass
-    (status,) = children.statuses()
-    assert status is not None, "it has ended"
-    return Ended(128 - status if status < 0 else status, children.received)  # killed by a signal: as a shell tells it
+Runner = Callable[[Iterable[Job]], Iterator[tuple[Job, Ended]]]
+other: ContextVar[Runner | None] = ContextVar("other", default=None)
+
+
+@contextmanager
+def elsewhere(run: Runner) -> Iterator[None]:
+    """While entered, `run_jobs` leaves its jobs to ``run``."""
+    token = other.set(run)
+    try:
+        yield
+    finally:
+        other.reset(token)
+
+
+def run_jobs(jobs: Iterable[Job], places: list[dict[str, str]]) -> Iterator[tuple[Job, Ended]]:
+    """Run jobs to their ends, as many at a time as there are places; each as it ends. Signals are passed on, and then no other begins.
+
+    Args:
+        jobs: asked for one by one, when there is a place.
+        places: what each place adds to the environment, as of `iwm_core.process.launch.places`.
+
+    Raises:
+        UserError: this is one of several processes that a launcher has started.
+    """
+    if int(os.environ.get("WORLD_SIZE", 1)) > 1:
+        raise UserError("this command starts processes of its own: start it without torchrun, accelerate launch or srun")
+    if run := other.get():
+        yield from run(jobs)
+        return
+    left, free, running = iter(jobs), list(range(len(places))), dict[int, tuple[Job, int]]()
+    with Children() as children, ExitStack() as logs:
+        while True:
+            while free and not children.received and (job := next(left, None)) is not None:
+                place, job = free.pop(0), job if len(places) > 1 else job._replace(log=None)
+                running[len(children.all)] = job, place
+                told = {"stdout": logs.enter_context(job.log.open("ab")), "stderr": STDOUT} if job.log else {}
+                # It ends with us, and its standard input tells it when.
+                environment = {**os.environ, **places[place], "IWM_JOB": "1"}
+                children.start([*python("iwm_core.cli"), *job.words], stdin=PIPE, env=environment, **told)
+            if not running:
+                return
+            children.watch()
+            for number, status in enumerate(children.statuses()):
+                if status is not None and number in running:
+                    job, place = running.pop(number)
+                    free = sorted([*free, place])
+                    yield job, Ended(128 - status if status < 0 else status, children.received)  # killed by a signal: as a shell tells it
+
+
+def go_on(words: list[str], failed: dict[str, str]) -> list[str]:
+    """What to say at the end of jobs: which have not finished, and why, and the command that goes on with them."""
+    return [*(f"not finished: {name}: {why}" for name, why in failed.items()), f"go on with: iwm {' '.join(words)}"] if failed else []

@@ -17,13 +17,13 @@ from pathlib import Path
 from subprocess import PIPE
 from typing import Any
 
-import psutil
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from accelerate.utils import InitProcessGroupKwargs, ProjectConfiguration, gather_object
 
 from iwm_core.interfaces.errors import Stopped, UserError
+from iwm_core.process.group import loopback
 from iwm_core.process.jobs import python
 from iwm_core.process.shown import as_word
 from iwm_core.process.signals import Children, named
@@ -113,15 +113,7 @@ def spawn(folder: Path, overrides: list[str], processes: int) -> int:
     Raises:
         Stopped: a signal or a user's mistake ended the training.
     """
-    loopback = next(name for name, places in psutil.net_if_addrs().items() if any(place.address == "127.0.0.1" for place in places))
-    environment = {
-        **os.environ,
-        "MASTER_ADDR": "127.0.0.1",
-        "GLOO_SOCKET_IFNAME": loopback,
-        "NCCL_SOCKET_IFNAME": loopback,
-        "WORLD_SIZE": str(processes),
-        "LOCAL_WORLD_SIZE": str(processes),
-    }
+    environment = {**os.environ, **loopback(), "WORLD_SIZE": str(processes), "LOCAL_WORLD_SIZE": str(processes)}
     environment.setdefault("OMP_NUM_THREADS", str(max((os.cpu_count() or 1) // processes, 1)))
     with tempfile.TemporaryDirectory() as temporary, Children() as children:
         files = [Path(temporary) / str(rank) for rank in range(processes)]
@@ -155,11 +147,40 @@ def crashed(folder: Path, status: int, received: int) -> int:
     raise Stopped(f"{what}; continue with `iwm resume {as_word(folder)}`", 128 + (received or -status))
 
 
+def places(count: int) -> list[dict[str, str]]:
+    """What jobs that run at a time add to their environments: each has a device of its own, or its share of the processor's cores.
+
+    Raises:
+        UserError: there are fewer devices.
+    """
+    if count == 1:
+        return [{}]
+    if not torch.cuda.is_available():
+        return [{"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", str(max((os.cpu_count() or 1) // count, 1)))}] * count
+    there = os.environ.get("CUDA_VISIBLE_DEVICES", ",".join(map(str, range(torch.cuda.device_count())))).split(",")
+    if count > len(there):
+        raise UserError(f"--jobs {count} needs a device for each, but there are {len(there)}; use --jobs {len(there)}")
+    return [{"CUDA_VISIBLE_DEVICES": one} for one in there[:count]]
+
+
+def processes_of(launch: Launch) -> int:
+    """How many processes compute a run: as many as a launcher has started, or else as are asked for.
+
+    Raises:
+        UserError: another number is asked for than was started.
+    """
+    started = int(os.environ.get("WORLD_SIZE", 1))
+    if started > 1 and launch.processes not in (1, started):
+        raise UserError(f"launch.processes={launch.processes}, but {started} processes were started; use launch.processes={started}")
+    return max(started, launch.processes)
+
+
 def check_devices(launch: Launch) -> None:
-    """Check that there is the device that is asked for, or one for each process."""
-    device = choose_device(launch.device)
-    if device.type != "cpu" and launch.processes > torch.accelerator.device_count():
-        raise UserError(
-            f"launch.processes={launch.processes} needs a device for each, but there are {torch.accelerator.device_count()}; "
-            f"use launch.processes={torch.accelerator.device_count()}"
-        )
+    """Check that there is the device that is asked for, or one for each process of this machine."""
+    device, processes = choose_device(launch.device), int(os.environ.get("LOCAL_WORLD_SIZE", processes_of(launch)))
+    if device.type == "cpu":
+        return
+    there = torch.accelerator.device_count()
+    given = there == 1 and "LOCAL_WORLD_SIZE" in os.environ  # to each process its own, as srun may do
+    if processes > there and not given:
+        raise UserError(f"launch.processes={processes} needs a device for each, but there are {there}; use launch.processes={there}")

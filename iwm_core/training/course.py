@@ -3,7 +3,6 @@
 A run is composed once, frozen into its directory and read back from there; training, here or in several processes, starts from it.
 """
 
-import os
 import shlex
 import sys
 from contextlib import nullcontext
@@ -18,6 +17,7 @@ from iwm_core.interfaces.errors import UserError
 from iwm_core.interfaces.runs import RunKind
 from iwm_core.plugins.kinds import kind_of, kind_with
 from iwm_core.process.display import Display, make_display
+from iwm_core.process.group import announce, groups
 from iwm_core.process.launch import choose_device, spawn
 from iwm_core.process.precision import faster_precision
 from iwm_core.process.shown import as_word
@@ -88,6 +88,7 @@ def resume(path: str, overrides: list[str]) -> int:
     """``iwm resume``: go on with a run where its newest checkpoint is, or the one that is named; a finished run is left as it is."""
     display = make_display()
     named, overrides = checkpoint_in(overrides)
+    overrides = [*(f"launch.processes={group.size}" for group in groups), *overrides]  # a launcher's, not those of before
     run = Run.open(path)
     config = run.config()
     kind = kind_of(config)
@@ -148,8 +149,11 @@ def carry_on(run: Run, recipe: Any, checkpoint: Path | None, overrides: list[str
     """
     kind = kind_with(recipe)
     if not finished(run, kind, checkpoint):
-        if recipe.launch.processes > 1:
-            status = spawn(run.path, [*overrides, *([f"checkpoint={checkpoint.name}"] if checkpoint else [])], recipe.launch.processes)
+        words = [*overrides, *([f"checkpoint={checkpoint.name}"] if checkpoint else [])]
+        if announce(str(run.path.absolute()), words):
+            train_here(run, recipe, checkpoint, display)
+        elif recipe.launch.processes > 1:
+            status = spawn(run.path, words, recipe.launch.processes)
             if status:
                 return status
         else:
@@ -189,12 +193,9 @@ def finished(run: Run, kind: RunKind, checkpoint: Path | None) -> bool:
 
 
 def work_here(path: str, overrides: list[str], quiet: bool) -> int:
-    """The training of one of several processes."""
+    """The training of one of several processes, of which another is the run's writer."""
     run, display = Run.open(path), Display() if quiet else make_display()
     named, overrides = checkpoint_in(overrides)
     recipe = changed(run.config(), overrides, ON_RESUME, "resume")
-    locks = "IWM_OUTCOME" not in os.environ and not quiet  # started by torchrun: else the parent has the lock
-    with writer(run.path, "train", display.warn) if locks else nullcontext():
-        checkpoint = run.checkpoints / named if named else run.latest()
-        train_here(run, recipe, checkpoint, display)
+    train_here(run, recipe, run.checkpoints / named if named else run.latest(), display)
     return 0

@@ -10,7 +10,7 @@ from iwm_core.interfaces import Draws
 from iwm_core.interfaces.errors import UserError
 from iwm_core.model.actions import check_views, recipe_actions
 from iwm_core.model.world_model import build_model
-from iwm_core.process.launch import check_devices
+from iwm_core.process.launch import check_devices, processes_of
 from iwm_core.recipe.config import Recipe, steps_of
 
 
@@ -18,7 +18,7 @@ def check_fit(recipe: Recipe, restored: bool = False) -> None:
     """Build the model without memory and try selector and actions, to find a misfit before a run begins, or goes on (``restored``)."""
     check_devices(recipe.launch)
     check_views(recipe)
-    parts_of(recipe.train.batch_size, recipe.launch.processes, recipe.launch.accumulate)
+    parts_of(recipe.train.batch_size, processes_of(recipe.launch), recipe.launch.accumulate)
     with torch.device("meta"), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "for .*: copying from a non-meta parameter")  # pretrained weights have no place to go here
         grid = build_model(recipe, restored).student.grid
@@ -48,4 +48,4 @@ def check_data(recipe: Recipe) -> None:
     images = open_split(recipe.data, "train")
     if recipe.evaluators:
         open_split(recipe.data, "validation")
-    Schedule(recipe.train.seed, len(images), recipe.train.batch_size, recipe.launch.processes * recipe.launch.accumulate)
+    Schedule(recipe.train.seed, len(images), recipe.train.batch_size, processes_of(recipe.launch) * recipe.launch.accumulate)

@@ -4,10 +4,15 @@ import signal
 from pathlib import Path
 
 import pytest
+from one_line import assert_one_line
 from report_page import read
 
 from iwm_core.cli.main import dispatch, guarded
 from iwm_core.cli.sweep import LONGEST, directories
+from iwm_core.cli.swept import Sweep, goes_on
+from iwm_core.cli.swept import read as read_sweep
+from iwm_core.interfaces.errors import UserError
+from iwm_core.process.launch import places
 from iwm_core.process.signals import Children
 from iwm_core.recipe.compose import compose
 from iwm_core.recipe.overrides import expand
@@ -27,14 +32,18 @@ def outcomes(tiny, monkeypatch):
 
     class Here(Children):
         def start(self, command, **_):
-            seed = next(word for word in command if word.startswith("train.seed="))
-            self.status = guarded(lambda: planned.get(seed, begin)(self, command[command.index("recipe=tiny") + 1 :]))
+            words = command[command.index("iwm_core.cli") + 1 :]
+            named = words[1] if words[0] == "resume" else next(word for word in words if word.startswith("train.seed="))
+            self.all.append(guarded(lambda: planned.get(named, begin)(self, words[2:])))
+
+        def __exit__(self, *_):
+            pass
 
         def watch(self):
             return False
 
         def statuses(self):
-            return [self.status]
+            return self.all
 
     monkeypatch.setattr("iwm_core.process.jobs.Children", Here)
     return planned
@@ -79,7 +88,7 @@ def test_a_second_sweep_has_a_report_of_its_own(reports):
     }
 
 
-def test_a_sweep_names_its_runs_as_it_is_told(reports, capsys):
+def test_a_sweep_names_its_runs_as_it_is_told(outcomes, reports, capsys):
     assert guarded(lambda: dispatch([*WORDS[:3], "train.seed=7,8", "run='out/s${train.seed}'"])) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[-1] == "wrote out/tiny-sweep.html"
@@ -87,18 +96,78 @@ def test_a_sweep_names_its_runs_as_it_is_told(reports, capsys):
     assert sorted(path.name for path in Path("out").iterdir()) == ["s7", "s8", "tiny-sweep.html"]
 
     assert reports == {"out/tiny-sweep.html": ["out/s7", "out/s8"]}
+    outcomes["train.seed=8"] = lambda children, words: guarded(lambda: dispatch(["train", "recipe=tiny", *words]))
     assert guarded(lambda: dispatch([*WORDS[:3], "train.seed=8,9", "run='out/s${train.seed}'"])) == 2, "s8 exists"
-    assert len(reports) == 1, "there is not a run of this sweep"
+    assert reports["out/tiny-sweep-2.html"] == ["out/s9"], "the other is of another sweep"
+    assert "not finished: train.seed=8 run='out/s${train.seed}': status 2" in capsys.readouterr().out
 
 
-def test_a_sweep_that_fails_reports_what_is_there(outcomes, reports, capsys):
-    outcomes["train.seed=3"] = lambda children, words: 7
-    assert guarded(lambda: dispatch([*WORDS[:3], "train.seed=1,2,3,4"])) == 7
-    assert capsys.readouterr().out.splitlines()[-1] == "wrote runs/tiny-sweep.html"
-    assert reports == {"runs/tiny-sweep.html": ["runs/tiny-seed-1", "runs/tiny-seed-2"]}
-    assert sorted(path.name for path in Path("runs").iterdir()) == ["tiny-seed-1", "tiny-seed-2", "tiny-sweep.html"], (
-        "no empty directory is left"
+def test_a_job_that_fails_does_not_stop_the_others_and_the_same_command_goes_on(outcomes, reports, capsys):
+    outcomes |= {"train.seed=1": lambda children, words: 7, "train.seed=2": lambda children, words: begun_and_failed(words)}
+    command = ["train", "-m", "recipe=tiny", "train.seed=1,2,3", "train.steps=4"]
+    assert guarded(lambda: dispatch(command)) == 7
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-4:] == [
+        "wrote runs/tiny-sweep.html",
+        "not finished: train.seed=1 train.steps=4: status 7",
+        "not finished: train.seed=2 train.steps=4: status 9, runs/tiny-seed-2",
+        "go on with: iwm train -m recipe=tiny train.seed=1,2,3 train.steps=4",
+    ]
+    assert reports == {"runs/tiny-sweep.html": ["runs/tiny-seed-2", "runs/tiny-seed-3"]}
+    left = ["tiny-seed-2", "tiny-seed-3", "tiny-sweep", "tiny-sweep.html"]
+    assert sorted(path.name for path in Path("runs").iterdir()) == left, "no empty directory is left"
+
+    outcomes.clear()
+    outcomes["runs/tiny-seed-2"] = lambda children, words: 0  # it is resumed
+    assert guarded(lambda: dispatch(command)) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if line.startswith(("going", "job"))] == [
+        "going on with runs/tiny-sweep",
+        "job 1 of 3: train.seed=1 train.steps=4",
+        "job 2 of 3: train.seed=2 train.steps=4",
+        "job 3 of 3: train.seed=3 train.steps=4: done already, runs/tiny-seed-3",
+    ]
+    assert reports["runs/tiny-sweep-2.html"] == [f"runs/tiny-seed-{seed}" for seed in (1, 2, 3)]
+    assert not goes_on(Path("runs/tiny-sweep"), [["train.seed=1"]]), "others are never mixed into it"
+    assert not goes_on(Path("runs/tiny-sweep"), read_sweep(Path("runs/tiny-sweep")).words), (
+        "it has finished: the command begins another now"
     )
+
+
+def begun_and_failed(words):
+    with new_run(compose("tiny", words)[0], "train", print):
+        return 9
+
+
+def test_a_sweep_that_runs_is_left_to_itself(outcomes, reports, capsys):
+    """The same command, given while the first one runs, begins a sweep of its own."""
+    one = [*WORDS[:3], "train.seed=1"]
+    outcomes["train.seed=1"] = lambda children, words: (outcomes.clear(), begun_and_failed(words), dispatch(one))[1]
+    assert guarded(lambda: dispatch(one)) == 9
+    assert reports == {"runs/tiny-sweep.html": ["runs/tiny-2"], "runs/tiny-sweep-2.html": ["runs/tiny"]}
+
+
+def test_a_damaged_record_of_a_sweep_is_named(iwm):
+    folder = Path("runs/tiny-sweep")
+    folder.mkdir(parents=True)
+    Sweep("tiny", [["train.seed=1"]], ["runs/tiny"], [False]).write(folder)
+    (folder / "sweep.json").write_text((folder / "sweep.json").read_text().replace("runs/tiny", "runs/tidy"))
+    assert_one_line(iwm(*WORDS[:3], "train.seed=1"), "runs/tiny-sweep/sweep.json", "remove runs/tiny-sweep/sweep.json to begin anew")
+
+
+@pytest.mark.parametrize("count", ["0", "many", "", "-1"])
+def test_jobs_at_a_time_are_a_number(tiny, iwm, count):
+    assert_one_line(iwm("train", "-m", "--jobs", count, "recipe=tiny", "train.seed=1,2"), "write --jobs 2")
+
+
+def test_more_jobs_at_a_time_than_devices_are_refused(monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 3)
+    assert places(2) == [{"CUDA_VISIBLE_DEVICES": "0"}, {"CUDA_VISIBLE_DEVICES": "1"}]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,7")
+    assert places(2) == [{"CUDA_VISIBLE_DEVICES": "4"}, {"CUDA_VISIBLE_DEVICES": "7"}]
+    with pytest.raises(UserError, match="needs a device for each, but there are 2; use --jobs 2"):
+        places(3)
 
 
 def test_a_sweep_that_is_interrupted_reports_what_is_there(outcomes, reports, capsys):
@@ -108,15 +177,20 @@ def test_a_sweep_that_is_interrupted_reports_what_is_there(outcomes, reports, ca
 
     outcomes["train.seed=2"] = interrupted
     assert guarded(lambda: dispatch(WORDS)) == 130
-    assert capsys.readouterr().out.splitlines()[-1] == "wrote runs/tiny-sweep.html"
+    assert capsys.readouterr().out.splitlines()[-4:] == [
+        "wrote runs/tiny-sweep.html",
+        "not finished: train.seed=2: status 130",
+        "not finished: 1 more: not begun",
+        "go on with: iwm train -m recipe=tiny train.seed=1,2,3",
+    ]
     assert reports == {"runs/tiny-sweep.html": ["runs/tiny-seed-1"]}
 
 
-def test_a_sweep_whose_first_job_fails_has_nothing_to_report(outcomes, capsys):
-    outcomes["train.seed=1"] = lambda children, words: 2
+def test_a_sweep_whose_jobs_all_fail_has_nothing_to_report(outcomes, capsys):
+    outcomes |= {f"train.seed={seed}": lambda children, words: 2 for seed in (1, 2, 3)}
     assert guarded(lambda: dispatch(WORDS)) == 2
     assert "wrote" not in capsys.readouterr().out
-    assert not any(Path("runs").iterdir())
+    assert [path.name for path in Path("runs").iterdir()] == ["tiny-sweep"]
 
 
 def test_what_a_failed_job_left_is_not_removed(outcomes, capsys):

@@ -9,7 +9,7 @@ from iwm_tasks.comparison.compare import compare
 
 from iwm_core.cli.main import guarded
 from iwm_core.plugins.loader import Plugin
-from iwm_core.process.jobs import Ended, python
+from iwm_core.process.jobs import Ended
 
 USUAL = ["probe_linear", "probe_attentive", "encoder", "predictor", "predictor_random", "end_to_end"]
 TWO = ["protocols=[predictor,encoder]", "seeds=2"]
@@ -33,9 +33,7 @@ def stand_in(tiny, monkeypatch):
     monkeypatch.setattr("iwm_tasks.comparison.arguments.find_recipes", lambda: recipes)
     outside = Outside(commands=[], checked=[], endings={})
 
-    def run(command):
-        assert command[:4] == python("iwm_core.cli")
-        words = command[4:]
+    def run(words):
         outside.commands.append(words)
         path = Path(words[1] if words[0] == "resume" else words[4].removeprefix("run='").removesuffix("'").replace("\\'", "'"))
         if path.name in outside.endings:
@@ -43,7 +41,13 @@ def stand_in(tiny, monkeypatch):
         finish(path)
         return Ended(0, 0)
 
-    monkeypatch.setattr("iwm_tasks.comparison.compare.run_job", run)
+    def run_jobs(jobs, places):
+        for job in jobs:
+            yield job, (ended := run(job.words))
+            if ended.received:
+                return
+
+    monkeypatch.setattr("iwm_tasks.comparison.compare.run_jobs", run_jobs)
     monkeypatch.setattr("iwm_tasks.tuning.start.check", lambda path, name, overrides, *_: outside.checked.append((path, name, overrides)))
     monkeypatch.setattr("iwm_report.plugin_page.render_own", lambda page: f"page of {page.sections}")  # drawn in test_comparison.py
     monkeypatch.setattr("iwm_report.plugin_page.picture", lambda plots, kind: b"picture")

@@ -129,7 +129,10 @@ def test_a_lasting_stream_takes_all_that_it_is_given():
 @pytest.mark.slow
 def test_jobs_end_with_their_parent():
     """With their data workers, by SIGKILL to the parent alone."""
-    code = "import os, subprocess, sys\nfrom iwm_core.process.jobs import run_job\nrun_job([sys.executable, '-c', sys.argv[1]])"
+    code = (
+        "import sys\nfrom pathlib import Path\nfrom iwm_core.process import jobs\njobs.python = lambda module: [sys.executable, '-c']\n"
+        "list(jobs.run_jobs([jobs.Job('one', [sys.argv[1]], Path('log'))], [{}]))"
+    )
     job = (
         "import os, time\nfrom iwm_core.cli import main as cli\n"
         "cli.dispatch = lambda _: (print(os.fork() or os.getpid(), os.getpid(), flush=True), time.sleep(60))\ncli.main()"

@@ -100,7 +100,7 @@ class Surroundings:
         self.need("whole", *TRAIN, "train.steps=6")
         wrong = self.gone_reader("train", "-m", *TRAIN[1:], "train.steps=6", "train.seed=0,1")
         found = sorted(path.name for path in (self.folder / "runs").iterdir())
-        wrong += [] if found == ["tiny", "tiny-2", "tiny-sweep.html"] else [f"{found}"]
+        wrong += [] if found == ["tiny", "tiny-2", "tiny-sweep", "tiny-sweep.html"] else [f"{found}"]
         return wrong + faults(self.folder / "runs/tiny", self.folder / "whole")
 
     def reader_of_a_tuning(self) -> list[str]:
@@ -186,7 +186,9 @@ class Surroundings:
                 time.sleep(0.05)
             with self.begun(*TORCHRUN, "q") as second:
                 error = second.communicate(timeout=PATIENCE)[1]
-                told = second.returncode != 0 and re.search(r"^iwm: q is in use by iwm train, process \d+ on .*;", error, re.MULTILINE)
+                told = second.returncode != 0 and re.search(
+                    r"^iwm: q is in use by iwm (?:train|resume), process \d+ on .*;", error, re.MULTILINE
+                )
                 wrong = [] if told else [f"the second: status {second.returncode}: {error}"]
             wrong += [f"the first: {fault}" for fault in self.ends(first, 0)]
         return wrong + faults(self.folder / "q", self.folder / "paced")

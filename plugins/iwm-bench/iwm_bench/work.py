@@ -23,6 +23,7 @@ from iwm_bench.timing import Timed, Work, timed
 from iwm_core.interfaces.errors import UserError
 from iwm_core.plugins.kinds import kind_of
 from iwm_core.process.display import Display, make_display, table_console
+from iwm_core.process.launch import processes_of
 from iwm_core.process.shown import tell
 from iwm_core.recipe.thaw import thaw
 from iwm_core.run.files import writing
@@ -66,8 +67,8 @@ def measure(asked: Asked, display: Display) -> Record:
     if kind_of(config).name != Pretraining.name:
         raise UserError(f"iwm bench measures pretraining, and {asked.recipe} is {kind_of(config).name}")
     recipe = thaw(config)
-    if recipe.launch.processes > 1:
-        raise UserError("iwm bench measures one process; leave launch.processes out, and divide train.batch_size by it")
+    if processes_of(recipe.launch) > 1:
+        raise UserError("iwm bench measures one process; leave launch.processes, or a launcher, out, and divide train.batch_size by it")
     check_fit(recipe)
     fed = "data" in asked.arms
     if fed:

@@ -29,9 +29,10 @@ def run_predict(arguments: list[str]) -> int:
 
 
 def run_compare(arguments: list[str]) -> int:
-    from iwm_core.cli.words import read_run
+    from iwm_core.cli.words import read_run, take_jobs
     from iwm_core.run.lock import refuse_busy
 
+    at_once, arguments = take_jobs(arguments)
     path, words = read_run(arguments, "compare")
     from iwm_tasks.comparison.arguments import read_setup
     from iwm_tasks.comparison.setup import find_folder
@@ -40,4 +41,4 @@ def run_compare(arguments: list[str]) -> int:
     from iwm_tasks.comparison.compare import compare
 
     tell_problems()
-    return compare(path, words)
+    return compare(path, words, at_once)

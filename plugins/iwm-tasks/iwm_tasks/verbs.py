@@ -48,7 +48,7 @@ VERBS = [
         },
         more=(
             "key=value is for all protocols, NAME:key=value for one. Protocols are the recipes tune/NAME.",
-            "Run again, it continues where it was interrupted.",
+            "Run again, it continues where it was interrupted. --jobs 4 runs four tunings at a time, each on a device of its own.",
             CHECKPOINT,
         ),
         examples=(

@@ -5,15 +5,19 @@ Decisions:
 - Every tuning is a run and a process of its own. All protocols are trained with one seed before the next seed: an interrupted
   comparison still compares like with like.
 - It can be stopped and asked for again: finished tunings are kept, unfinished ones go on where they are.
+- Several can run at a time (``--jobs``), which changes none of them.
 - A tuning that fails does not stop the others; a signal does. The table is written after each tuning from those that have finished.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from iwm_core.interfaces.errors import UserError
 from iwm_core.process.display import Display, clock, make_display
-from iwm_core.process.jobs import Ended, at, python, run_job
+from iwm_core.process.jobs import Ended, at, go_on, run_jobs
+from iwm_core.process.jobs import Job as Command
+from iwm_core.process.launch import places
 from iwm_core.process.shown import three_digits
 from iwm_core.run.files import writing
 from iwm_core.run.lock import writer
@@ -41,9 +45,9 @@ class Job(NamedTuple):
         return (self.path / "config.yaml").is_file()
 
 
-def compare(path: str, words: list[str]) -> int:
-    """Run what is left of a comparison, write and show its table; returns the first status that is not 0."""
-    display = make_display()
+def compare(path: str, words: list[str], at_once: int = 1) -> int:
+    """Run what is left of a comparison, ``at_once`` tunings at a time, write and show its table; returns the first status that is not 0."""
+    display, beside = make_display(), places(at_once)
     wanted, named = read_setup(path, words)
     folder, asked = find_folder(wanted, named)
     jobs = jobs_of(wanted, folder)
@@ -56,13 +60,36 @@ def compare(path: str, words: list[str]) -> int:
         asked = find_folder(wanted, str(folder))[1]  # by now, another may have been here
         write_folder(folder, asked)
         display.say(str(folder))  # alone on the first line, for scripts
-        return run_tunings(wanted, asked, folder, jobs, display)
+        return run_tunings(wanted, asked, folder, jobs, beside, display)
 
 
-def run_tunings(wanted: Setup, asked: Setup, folder: Path, jobs: list[Job], display: Display) -> int:
-    """Run those of the jobs that are left, one after the other."""
-    status = 0
+def run_tunings(wanted: Setup, asked: Setup, folder: Path, jobs: list[Job], beside: list[dict[str, str]], display: Display) -> int:
+    """Run those of the jobs that are left."""
+    status, named, failed = 0, {job.path.name: job for job in jobs}, dict[str, str]()
     known: MadeRows = {}
+    for command, ended in run_jobs(left(asked, folder, jobs, display), beside):
+        job = named[command.name]
+        done = read_finished(job.path, asked.weights) if ended.status == 0 else None
+        if done is not None:
+            write_comparison(gather(asked, folder, known), folder)
+            display.say(f"{job.path.name}: {tuning_in_short(done)}")
+        else:
+            failed[command.name] = how(ended) + (f"; it says why in {command.log}" if command.log else "")
+            if not ended.received:
+                display.warn(f"{job.protocol} with seed {job.seed} {how(ended)}; the others go on")
+        status = 128 + ended.received if ended.received else status or ended.status or int(done is None)
+    finish(asked, folder, known, display)
+    for line in go_on(wanted.words(folder, len(beside)), failed):
+        display.say(line)
+    return status
+
+
+def left(asked: Setup, folder: Path, jobs: list[Job], display: Display) -> Iterator[Command]:
+    """The tunings that have not finished, each once its turn comes.
+
+    Raises:
+        UserError: another model lies in the world model's place by then.
+    """
     for number, job in enumerate(jobs, 1):
         if read_finished(job.path, asked.weights) is not None:
             display.say(f"{job.path.name}: done already")
@@ -70,22 +97,7 @@ def run_tunings(wanted: Setup, asked: Setup, folder: Path, jobs: list[Job], disp
         display.say(f"tuning {number} of {len(jobs)}: {job.protocol}, seed {job.seed}")
         if not job.begun and source_of(asked.world_model, asked.checkpoint)[0].get("weights") != asked.weights:
             raise UserError(f"{asked.checkpoint} of {asked.shown} is another model than when this began; bring that one back")
-        ended = run_job(command(asked, job))
-        status = status or ended.status
-        done = read_finished(job.path, asked.weights) if ended.status == 0 else None
-        if done is not None:
-            write_comparison(gather(asked, folder, known), folder)
-            display.say(f"{job.path.name}: {tuning_in_short(done)}")
-        if ended.received:
-            status = 128 + ended.received
-            break
-        if done is None:
-            status = status or 1
-            display.warn(failure(job, ended))
-    finish(asked, folder, known, display)
-    if status:
-        display.say(f"go on with: {wanted.command(folder)}")
-    return status
+        yield Command(job.path.name, words_of(asked, job), folder / f"{job.path.name}.log")
 
 
 def jobs_of(asked: Setup, folder: Path) -> list[Job]:
@@ -106,23 +118,21 @@ def check_all(asked: Setup, jobs: list[Job]) -> None:
             check(asked.shown, f"{RECIPES}{name}", asked.overrides_of(name), asked.checkpoint)
 
 
-def command(asked: Setup, job: Job) -> list[str]:
+def words_of(asked: Setup, job: Job) -> list[str]:
     """What begins a tuning, or goes on with it."""
-    iwm = python("iwm_core.cli")
     if job.begun:
-        return [*iwm, "resume", str(job.path)]
+        return ["resume", str(job.path)]
     return [
-        *(*iwm, "tune", asked.shown, f"recipe={RECIPES}{job.protocol}", f"train.seed={job.seed}", at(job.path)),
+        *("tune", asked.shown, f"recipe={RECIPES}{job.protocol}", f"train.seed={job.seed}", at(job.path)),
         f"checkpoint={asked.checkpoint}",
         *asked.overrides_of(job.protocol),
     ]
 
 
-def failure(job: Job, ended: Ended) -> str:
-    """A line about a tuning that has not finished."""
-    how = f"ended with status {ended.status}" if ended.status else "has not finished, or was not measured"
+def how(ended: Ended) -> str:
+    """How a tuning ended that has not finished."""
     killed = "; status 137 is often too little memory: try a smaller batch or a larger launch.accumulate" if ended.status == 137 else ""
-    return f"{job.protocol} with seed {job.seed} {how}{killed}; the others go on"
+    return f"ended with status {ended.status}{killed}" if ended.status else "has not finished, or was not measured"
 
 
 def gather(asked: Setup, folder: Path, known: MadeRows) -> Comparison:

@@ -61,10 +61,15 @@ class Setup:
 
     def command(self, folder: Path) -> str:
         """The command line that asks for it."""
+        return f"iwm {' '.join(self.words(folder))}"
+
+    def words(self, folder: Path, at_once: int = 1) -> list[str]:
+        """Its words, as they are typed, where ``at_once`` tunings run at a time."""
         own = [f"{name}:{text}" for name, texts in self.own.items() for text in texts]
         protocols = [] if tuple(self.protocols) == DEFAULT else [f"protocols=[{','.join(self.protocols)}]"]
         settings = [*protocols, f"seeds={self.seeds}", f"run={folder}", *self.overrides, *own]
-        return " ".join(["iwm compare", as_word(self.shown), *map(shlex.quote, settings)])
+        beside = ["--jobs", str(at_once)] if at_once > 1 else []
+        return ["compare", as_word(self.shown), *beside, *map(shlex.quote, settings)]
 
     def difference(self, other: "Setup") -> str:
         """How the runs of another comparison differ from those of this one, in words; nothing where they can lie in one folder."""

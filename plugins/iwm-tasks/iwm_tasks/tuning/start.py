@@ -9,7 +9,7 @@ from iwm_core.data.reading import open_split
 from iwm_core.interfaces.errors import UserError
 from iwm_core.plugins.kinds import kind_of
 from iwm_core.process.display import make_display
-from iwm_core.process.launch import check_devices
+from iwm_core.process.launch import check_devices, processes_of
 from iwm_core.recipe.compose import compose
 from iwm_core.recipe.overrides import checkpoint_in
 from iwm_core.recipe.thaw import thaw
@@ -44,7 +44,7 @@ def check(path: str, name: str, overrides: list[str], checkpoint: str | None = N
     config.world_model = source
     recipe: TuneRecipe = thaw(config)
     check_devices(recipe.launch)
-    parts = parts_of(recipe.train.batch_size, recipe.launch.processes, recipe.launch.accumulate)
+    parts = parts_of(recipe.train.batch_size, processes_of(recipe.launch), recipe.launch.accumulate)
     check_shares(recipe.augment, recipe.tasks, recipe.train.batch_size // parts)
     images = part_of(open_split(recipe.data, "train"), recipe.train.train_images)
     validation = open_split(recipe.data, "validation")
