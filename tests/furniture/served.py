@@ -13,14 +13,16 @@ from typing import NamedTuple
 from places import FURNITURE
 
 
-def with_tiny_plugin(folder: Path) -> dict[str, str]:
-    """The environment of a process that finds the tiny plugin as pip would install it; its metadata lies in ``folder``."""
-    site = folder / "site/tiny_plugin-0.dist-info"
-    if not site.exists():
-        site.mkdir(parents=True)
-        (site / "METADATA").write_text("Metadata-Version: 2.1\nName: tiny-plugin\nVersion: 0\n")
-        (site / "entry_points.txt").write_text("[iwm]\ntiny = tiny_plugin\n")
-    return {**os.environ, "PYTHONPATH": f"{site.parent}:{FURNITURE}", "OMP_NUM_THREADS": "1"}
+def with_tiny_plugin(folder: Path, *others: str) -> dict[str, str]:
+    """The environment of a process that finds the tiny plugin as pip would install it, and others, whose metadata lies in ``folder``."""
+    site = folder / "site"
+    for module in ("tiny_plugin", *others):
+        metadata = site / f"{module}-0.dist-info"
+        if not metadata.exists():
+            metadata.mkdir(parents=True)
+            (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {module.replace('_', '-')}\nVersion: 0\n")
+            (metadata / "entry_points.txt").write_text(f"[iwm]\n{module} = {module}\n")
+    return {**os.environ, "PYTHONPATH": f"{site}:{FURNITURE}", "OMP_NUM_THREADS": "1"}
 
 
 class Ended(NamedTuple):

@@ -77,6 +77,17 @@ PREDICT = ("out=answers", "out=answers.csv", "batch=4", "images/train/a/0.png", 
 ONCE = ("--arms", "model", "--repeats", "1", "--seconds", "0.01")
 BENCH = ("--json", "out=bench.json", "predictor=feature", "launch.precision=bf16", "train.batch_size=4", "--compare bench.json")
 IMPORT = ("encoder.heads=2", "licence=MIT", "train.steps=3", "data=folder data.path=images", "encoder.width=8")
+SUBMIT = (
+    "--partition main",
+    "--nodes 2",
+    "--gpus-per-node 2",
+    "--time 2-12",
+    "--warning 60",
+    "--array",
+    "--wait",
+    "--jobs 2",
+    "--cluster slurm",
+)
 KINDS = ("action", "predictor", "task", "actoin", "evaluator", "data_source", "head")
 
 
@@ -118,6 +129,7 @@ def right(draw: random.Random) -> list[str]:
         "report": lambda: draw.choice([["world"], ["tuned"], ["world", "tuned", "out=page.html"], ["young"]]),
         "show": lambda: ["recipe=" + draw.choice(["tiny", "quickstart", "paper/ijepa_vitb16"]), *chosen(draw, TRAIN)],
         "bench": lambda: ["recipe=tiny", *ONCE, *chosen(draw, BENCH)],
+        "submit": lambda: [*chosen(draw, SUBMIT), draw.choice(["train recipe=tiny", "resume half", "eval world", "submit"])],
         "export": lambda: ["world", "out=exported", "--format", draw.choice(["safetensors", "torch", "timm"])],
         "import": lambda: ["ijepa", "file.txt", "imported", *chosen(draw, IMPORT)],
         "recipes": lambda: draw.choice([[], ["--json"]]),

@@ -13,6 +13,7 @@ import iwm_devkit as testing
 import pytest
 import torch
 from iwm_bench.asked import read_arguments
+from iwm_cluster.asked import split
 from iwm_devkit.scaffold import parser
 from iwm_interop.importing.asked import TOLD, check_overrides
 from iwm_tasks.comparison.arguments import prefix_of, read_protocols, read_seeds
@@ -21,7 +22,7 @@ from places import ROOT
 import iwm_core
 from iwm_core import interfaces
 from iwm_core.cli.main import dispatch
-from iwm_core.cli.words import read_recipe
+from iwm_core.cli.words import read_recipe, take_jobs
 from iwm_core.model.frozen import FrozenModel
 from iwm_core.model.world_model import build_model
 from iwm_core.plugins.loader import Plugin, load_plugins
@@ -170,6 +171,7 @@ def test_commands_in_help_compose(verb, capsys):
 
 def check_train(words: list[str]) -> None:
     many = "-m" in words
+    words = take_jobs(words)[1] if many else words
     name, overrides = read_recipe([word for word in words if word != "-m"], many)
     jobs = expand(overrides) if many else [overrides]
     assert (len(jobs) > 1) == many
@@ -190,7 +192,7 @@ def check_tune(words: list[str]) -> None:
 
 
 def check_compare(words: list[str]) -> None:
-    run, *rest = words
+    run, *rest = take_jobs(words)[1]
     assert "=" not in run
     single = dict(word.split("=", 1) for word in rest if word.startswith(("protocols=", "seeds=", "run=")))
     read_seeds(single.get("seeds", "3"))
@@ -223,6 +225,7 @@ CHECKS = {
     "report": lambda words: check_paths(words),
     "predict": lambda words: check_paths(words),
     "bench": lambda words: check_bench(words),
+    "submit": lambda words: check_submit(words),
     "export": lambda words: check_paths(words),
     "import": lambda words: check_import(words),
     "plugins": lambda words: dispatch(["plugins", *words]),
@@ -235,6 +238,11 @@ def check_bench(words: list[str]) -> None:
     earlier = words.index("--compare") if "--compare" in words else len(words)  # a file that is not here
     asked = read_arguments(words[:earlier] + words[earlier + 2 :])
     check_recipe(asked.recipe, asked.overrides)
+
+
+def check_submit(words: list[str]) -> None:
+    verb, *rest = split(words)[2]
+    CHECKS[verb](rest)
 
 
 def check_import(words: list[str]) -> None:

@@ -97,7 +97,10 @@ def test_without_one_of_our_plugins_the_rest_works(iwm, monkeypatch, missing):
     assert iwm("show", recipe, "data=scenes")[0] == 0, "with it, the same recipe composes"
 
 
-VERBS = {"iwm-report": "report", "iwm-tasks": "tune", "iwm-devkit": "plugins new", "iwm-bench": "bench", "iwm-interop": "export"}
+VERBS = {
+    **{"iwm-report": "report", "iwm-tasks": "tune", "iwm-devkit": "plugins new", "iwm-bench": "bench", "iwm-interop": "export"},
+    "iwm-cluster": "submit",
+}
 """For each of our plugins of verbs, one of them."""
 
 

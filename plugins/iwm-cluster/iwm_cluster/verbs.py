@@ -1,0 +1,28 @@
+"""The verb ``submit``: what its help says, and where it is carried out."""
+
+from iwm_core.interfaces.commands import Command
+
+VERBS = [
+    Command(
+        name="submit",
+        run="iwm_cluster.commands:run_submit",
+        forms={
+            "submit [--OPTION VALUE …] VERB …": "a command as a job of SLURM, such as train, resume, tune",
+            "submit --array [--OPTION VALUE …] VERB …": "the jobs of train -m or compare, as an array of SLURM",
+        },
+        more=(
+            "Options come before the verb and are sbatch's own: --partition, --account, --qos, --constraint, --gres, --mem, --exclude,\n"
+            "--nodelist, --reservation, --nodes, --ntasks-per-node, --gpus-per-node, --cpus-per-task, --time (24:00:00).\n"
+            "There is one process a task, and one task a GPU where --gpus-per-node is given.",
+            "--warning 120: seconds before its time is over at which a job is warned; it writes a checkpoint, is queued again, goes on.\n"
+            "--requeues 20: how often it may. --setup 'module load cuda': a command before it begins; may be given several times.",
+            "--wait ends with the job, and in its status. --jobs 4: how many jobs of an array run at a time. --logs runs/jobs: where they\n"
+            "say how they go. --cluster local runs the job on this machine, by submitit's local executor.",
+        ),
+        examples=(
+            "iwm submit --partition gpu --gpus-per-node 8 --cpus-per-task 9 train recipe=repro/imagenette size=gpu",
+            "iwm submit --partition gpu --nodes 2 --gpus-per-node 8 --time 8:00:00 resume runs/imagenette",
+            "iwm submit --array --partition gpu --gpus-per-node 1 train -m recipe=quickstart train.seed=1,2,3",
+        ),
+    ),
+]

@@ -1,0 +1,133 @@
+"""Jobs on a real SLURM of one node: each is warned before its time is over, writes a checkpoint, is queued again, and ends with the bits of
+a run that nothing disturbed.
+
+::
+
+    python plugins/iwm-cluster/tests/slow/one_node.py [--processes 1,2]
+
+For each number of processes there is a job of ``iwm submit`` and one of the sbatch file of docs/clusters.md. It needs slurmctld, slurmd and
+munged, installs nothing, and leaves nothing behind. Two minutes, most of them waiting: SLURM looks at times every 30 seconds.
+"""
+
+import argparse
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[4] / "tests/furniture"))
+
+from one_node_slurm import ask, lacking, one_node_slurm, wait_until
+from places import ROOT
+from served import faults, with_tiny_plugin
+
+STEPS = 150
+WORDS = f"recipe=tiny data=taught train.steps={STEPS} train.checkpoint_every={STEPS} train.log_every=10"
+TURN, WARNING = "1:00", 35
+"""How long a job may take, and the seconds before its end at which it is warned; SLURM may do so half a minute earlier."""
+SOON = 150.0
+"""Seconds until each job has been warned, and until it has ended."""
+
+
+def documented(run: str, processes: int) -> str:
+    """The sbatch file of the documentation, with what it says to change."""
+    (text,) = re.findall(r"^```sh\n(#!/bin/bash\n.*?)^```$", (ROOT / "docs/clusters.md").read_text(), re.MULTILINE | re.DOTALL)
+    changed = {
+        "#SBATCH --partition=": "#SBATCH --partition=main",
+        "#SBATCH --nodes=": "#SBATCH --nodes=1",
+        "#SBATCH --gpus-per-node=": "",
+        "#SBATCH --ntasks-per-node=": f"#SBATCH --ntasks-per-node={processes}",
+        "#SBATCH --cpus-per-task=": "#SBATCH --cpus-per-task=1",
+        "#SBATCH --time=": f"#SBATCH --time={TURN}",
+        "#SBATCH --signal=": f"#SBATCH --signal=USR2@{WARNING}",
+        "source ": f"export PATH={Path(sys.executable).parent}:$PATH",
+        "run=": f"run={run}",
+    }
+    for begins, line in changed.items():
+        text, count = re.subn(rf"^{re.escape(begins)}.*$", lambda _, line=line: line, text, flags=re.MULTILINE)
+        assert count == 1, begins
+    assert "recipe=repro/imagenette size=gpu" in text
+    return text.replace("recipe=repro/imagenette size=gpu", WORDS)
+
+
+class Node:
+    """A SLURM of one node, as its ``environment`` names it, and a folder of runs."""
+
+    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
+        self.folder, self.environment = folder, environment
+
+    def submit(self, run: str, processes: int) -> str:
+        """A job of ``iwm submit``; its number."""
+        iwm = [sys.executable, "-m", "iwm_core.cli", "submit", "--partition", "main", "--ntasks-per-node", str(processes)]
+        done = self.run(*iwm, "--time", TURN, "--warning", str(WARNING), "train", *WORDS.split(), f"run={run}")
+        return re.findall(r"^job (\d+) of", done, re.MULTILINE)[0]
+
+    def submit_file(self, run: str, processes: int) -> str:
+        """A job of the sbatch file; its number."""
+        file = self.folder / f"{run}.sbatch"
+        file.write_text(documented(run, processes))
+        return self.run("sbatch", str(file)).split()[-1]
+
+    def run(self, *command: str) -> str:
+        return subprocess.run(command, cwd=self.folder, env=self.environment, capture_output=True, text=True, check=True).stdout
+
+    def told(self, job: str) -> str:
+        """What SLURM knows of a job."""
+        return ask(self.environment, "scontrol", "show", "job", "--oneliner", job)
+
+    def warned(self, run: str, job: str) -> list[str]:
+        """What is wrong with a job that waits for its second turn, which begins now: SLURM would have it wait two minutes."""
+        said = "".join(log.read_text() for log in [*self.folder.glob(f"runs/jobs/{job}/*.out"), *self.folder.glob(f"iwm-{job}.log")])
+        stopped = re.search(rf"stopped at step (\d+) of {STEPS} by SIGUSR2", said)
+        step = int(stopped[1]) if stopped else 0
+        print(f"{run}: job {job}, warned by SLURM, stopped at step {step} of {STEPS}; {self.state(job)}", flush=True)
+        self.run("scontrol", "update", f"JobId={job}", "StartTime=now")
+        there = (self.folder / run / f"checkpoints/step_{step}").exists()
+        return [] if 0 < step < STEPS and there else [f"{run}: it stopped at step {step}, checkpoint {there}: {said}"]
+
+    def state(self, job: str) -> str:
+        return " ".join(re.findall(r"(?:JobState|Restarts)=\S+", self.told(job)))
+
+
+def first_to_last(folder: Path, processes: tuple[int, ...]) -> list[str]:
+    """Submit jobs of these numbers of processes, and see them through; what is wrong."""
+    environment = with_tiny_plugin(folder, "paced")
+    for count in processes:
+        train = [sys.executable, "-m", "iwm_core.cli", "train", *WORDS.split(), f"launch.processes={count}", f"run=whole-{count}"]
+        subprocess.run(train, cwd=folder, env=environment, capture_output=True, check=True)
+    with one_node_slurm(folder / "slurm") as found:
+        node = Node(folder, environment | {"SLURM_CONF": found["SLURM_CONF"]})
+        jobs = {f"{way}-{count}": begin(f"{way}-{count}", count) for count in processes for way, begin in ways(node).items()}
+        wrong, waiting = list[str](), dict(jobs)
+        until = time.monotonic() + SOON
+        while waiting and time.monotonic() < until:
+            for run, job in list(waiting.items()):
+                if "Restarts=1 " in (state := node.told(job)) and "JobState=PENDING" in state:
+                    del waiting[run]
+                    wrong += node.warned(run, job)
+            time.sleep(0.5)
+        wrong += [f"{run}: it was not queued again: {node.told(job)}" for run, job in waiting.items()]
+        if not wrong:
+            wait_until(lambda: all("JobState=COMPLETED" in node.told(job) for job in jobs.values()), folder / "slurm", SOON)
+    return wrong or [fault for run in jobs for fault in faults(folder / run, folder / f"whole-{run.rpartition('-')[2]}")]
+
+
+def ways(node: Node):
+    return {"submit": node.submit, "file": node.submit_file}
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--processes", default="1,2")
+    asked = tuple(int(count) for count in parser.parse_args().processes.split(","))
+    if lacking():
+        sys.exit(f"there is no SLURM here: {', '.join(lacking())} is not on the PATH")
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    since = time.monotonic()
+    with tempfile.TemporaryDirectory() as place:
+        problems = first_to_last(Path(place), asked)
+    print(f"{len(problems)} faults in {time.monotonic() - since:.0f} s", *problems, sep="\n")
+    sys.exit(bool(problems))
