@@ -61,8 +61,10 @@ class Action(Component, Transformation):
     Attributes:
         mirror: what each encoded number is multiplied by where a later action mirrors the source, since actions are told as the source
             sees them; empty: nothing changes.
+        units: how each parameter is written beside its label, where there is a label for each, such as ``×{:.2f}``; empty: as encoded.
     """
 
+    units: ClassVar[tuple[str, ...]] = ()
     mirror: ClassVar[tuple[float, ...]] = ()
 
     def mirrored(self, params: Float[Tensor, "b p"]) -> Bool[Tensor, "b"] | None:

@@ -72,9 +72,7 @@ class Sample:
 
 
 class Images(ABC):
-    """One split of a dataset, in a fixed order. Instances are pickled into data workers.
-
-    The core asks for what it needs of an image together, as a `Sample`.
+    """One split of a dataset, in a fixed order, pickled into data workers. The core asks for what it needs together, as a `Sample`.
 
     Attributes:
         classes: names of the labels; empty where there are none.

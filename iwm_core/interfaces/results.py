@@ -129,12 +129,16 @@ class Row(NamedTuple):
         numbers: drawn with bars on a scale of -1 to 1, such as an action's by ``name.label``.
         verdict: a few words on how it went.
         right: whether it went well, shown as a tick or a cross; None where that is not asked.
+        title: what the row shows, in lines, beside its images.
+        captions: a few words below each image.
     """
 
     images: "tuple[Image, ...]"
     numbers: dict[str, float] = {}  # noqa: RUF012  # never changed
     verdict: str = ""
     right: bool | None = None
+    title: str = ""
+    captions: tuple[str, ...] = ()
 
 
 class Gallery(NamedTuple):

@@ -76,11 +76,21 @@ def test_without_actions_it_is_ijepa_and_trains(tmp_path, monkeypatch):
 
 
 def test_without_conditioning_its_rank_is_chance(tmp_path, monkeypatch):
-    """One answer for every element of a bank meets each rank once: H(k)/k, whatever the weights (PAPER §6)."""
+    """One answer for every element of a bank meets each rank once: H(k)/k, whatever the weights (PAPER §6); and it imagines one image."""
     monkeypatch.chdir(tmp_path)
-    bank = ["evaluators=[mrr]", "evaluators.mrr.images=4", "evaluators.mrr.bank=16"]
+    bank = ["evaluators=[mrr,imagination]", "evaluators.mrr.images=4", "evaluators.mrr.bank=16"]
+    bank += [f"evaluators.imagination.{setting}" for setting in ("images=4", "train_images=32", "steps=20", "channels=16", "rows=1")]
     assert guarded(lambda: dispatch(["train", "recipe=quickstart", "predictor=none", *SMALL, *bank, "run=r"])) == 0
-    assert guarded(lambda: dispatch(["eval", "r", "evaluators.mrr.bank=32"])) == 0
+    assert guarded(lambda: dispatch(["eval", "r", "evaluators=[mrr]", "evaluators.mrr.bank=32"])) == 0
+    seen = numbers(tmp_path / "r/eval/imagination.json")
+    assert seen["responds"] < 1e-6
+    assert seen["imagined"] == pytest.approx(seen["imagined_null"], rel=1e-4)
+    (strip,) = [
+        g for g in json.loads((tmp_path / "r/eval/imagination.json").read_text())["galleries"] if g["name"] == "imagined_jitter_hue"
+    ]
+    imagined, real = ({(tmp_path / "r/eval" / file).read_bytes() for file in row["images"]} for row in strip["rows"])
+    assert len(imagined) == 1
+    assert len(real) == 7
     assert numbers(tmp_path / "r/eval/mrr.json")["mrr_chance"] == pytest.approx(sum(1 / rank for rank in range(1, 17)) / 16, rel=1e-9)
     (other,) = (tmp_path / "r/eval/mrr").glob("*.json")
     found = numbers(other)

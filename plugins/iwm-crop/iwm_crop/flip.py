@@ -20,6 +20,7 @@ class Flip(Action):
     name = "flip"
     labels = ("mirror",)
     identity = torch.zeros(1)
+    units = ("",)
 
     p: float = option(0.5, "probability of a flip, for each side", low=0, high=1)
 

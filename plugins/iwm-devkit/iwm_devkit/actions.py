@@ -25,7 +25,26 @@ def check_action(action: Action, size: int = 24) -> None:
     """
     check_component(action)
     check_transformation(action, size)
+    check_units(action)
     check_extremes(action)
+
+
+def check_units(action: Action) -> None:
+    """Check how parameters are written in words.
+
+    Raises:
+        AssertionError: there is not one format for each label and parameter, or one cannot write a number.
+    """
+    units = action.units
+    if not units:
+        return
+    sizes = f"got {len(units)} for {len(action.labels)} labels and {len(action.identity)} parameters"
+    assert len(units) == len(action.labels) == len(action.identity), f"units are one for each label and parameter, or none; {sizes}"
+    for unit in units:
+        try:
+            unit.format(0.5)
+        except (ValueError, IndexError, KeyError, AttributeError) as error:
+            raise AssertionError(f"units are formats of one number, such as '×{{:.2f}}' or '{{:+.0f}}°'; got {unit!r}") from error
 
 
 def check_transformation(action: Transformation, size: int = 24) -> None:

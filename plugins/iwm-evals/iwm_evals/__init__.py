@@ -1,8 +1,12 @@
-"""Evaluators: what a frozen model knows."""
+"""Evaluators: what a frozen model knows; and `decoder`, which shows it."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from iwm_core import hookimpl
+
+if TYPE_CHECKING:
+    from iwm_evals.decoding.network import Decoder
 
 
 @hookimpl
@@ -14,6 +18,7 @@ def iwm_evaluators() -> list[type]:
     from iwm_evals.error import Error
     from iwm_evals.factors import Factors
     from iwm_evals.health import Health
+    from iwm_evals.imagination import Imagination
     from iwm_evals.inverse import Inverse
     from iwm_evals.mrr import Mrr
     from iwm_evals.pca import Pca
@@ -21,9 +26,43 @@ def iwm_evaluators() -> list[type]:
     from iwm_evals.probe import Probe
     from iwm_evals.undo import Undo
 
-    return [AttentiveProbe, Compose, Dose, Equivariance, Error, Factors, Health, Inverse, Mrr, Pca, Planning, Probe, Undo]
+    return [AttentiveProbe, Compose, Dose, Equivariance, Error, Factors, Health, Imagination, Inverse, Mrr, Pca, Planning, Probe, Undo]
+
+
+@hookimpl(optionalhook=True)
+def iwm_report_sections(page: Any) -> None:
+    from iwm_evals.words.no_decoder import say_what_is_missing
+
+    say_what_is_missing(page)
 
 
 @hookimpl
 def iwm_recipe_dirs() -> list[Path]:
     return [Path(__file__).parent / "recipes"]
+
+
+def decoder(model: Any, file: Path | str | None = None) -> "Decoder":
+    """The decoder that the evaluator ``imagination`` has trained for a world model: from tokens to images.
+
+    ::
+
+        model = iwm_core.load("runs/quickstart")
+        show = iwm_evals.decoder(model)
+        show(model.imagine(images, {"jitter": {"hue": 0.5}}))      # images [b, 3, h, w] in [0, 1]
+        show(model.targets(images))                                # what the decoder makes of the images themselves
+
+    It is no part of the world model: it was trained on its frozen tokens afterwards.
+
+    Args:
+        model: as `iwm_core.load` returns it.
+        file: of the decoder; None: the one in the model's run.
+
+    Returns:
+        What turns tokens [b, n, d], as ``targets`` and ``imagine`` give them, into images on the model's device.
+
+    Raises:
+        UserError: there is no decoder, it is damaged, or it was trained on the tokens of another model or checkpoint.
+    """
+    from iwm_evals.decoding.kept import decoder
+
+    return decoder(model, file)

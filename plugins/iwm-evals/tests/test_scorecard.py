@@ -5,16 +5,19 @@ import math
 import re
 from pathlib import Path
 
+import iwm_evals
 import pytest
+import torch
 
 import iwm_core
 from iwm_core.cli.main import dispatch, guarded
-from iwm_core.interfaces import CONTROLS
+from iwm_core.interfaces import CONTROLS, UserError
 
 TINY = ["train.steps=3", "train.log_every=1", "train.batch_size=16", "data.train=96", "data.validation=24", "launch.device=cpu"]
 FEW = {
     "health": {"every": 2, "images": 24, "views": 2},
     "mrr": {"images": 3, "bank": 4, "part_images": 1},
+    "imagination": {"images": 4, "train_images": 16, "steps": 2, "channels": 8, "rows": 1, "doses": 3},
     "error": {"images": 8, "draws": 1},
     "undo": {"images": 8},
     "dose": {"images": 4, "doses": 3},
@@ -65,10 +68,24 @@ def test_names_follow_the_one_form_and_every_measure_is_explained(run):
 
 def test_pictures_are_there(run):
     galleries = {gallery["name"]: gallery for evaluation in evaluations(run).values() for gallery in evaluation["galleries"]}
-    assert {"mrr", "undo", "planning", "pca"} <= galleries.keys()
+    assert {"mrr", "undo", "planning", "pca", "imagined", "imagined_jitter_hue", "imagined_composed", "imagined_plans"} <= galleries.keys()
     for name, gallery in galleries.items():
         assert Path(run, "eval", f"{name}.png").is_file()
         assert all(Path(run, "eval", file).is_file() for row in gallery["rows"] for file in row["images"])
+
+
+def test_the_decoder_is_kept_in_the_run(run):
+    model = iwm_core.load(run, device="cpu")
+    images = torch.rand(2, 3, 48, 48, generator=torch.Generator().manual_seed(0))
+    shown = iwm_evals.decoder(model)(model.imagine(images, {"jitter": {"hue": 0.5}}))
+    assert shown.shape == images.shape
+    assert 0 <= shown.min() <= shown.max() <= 1
+    kept = Path(run, "eval/imagination_decoder.safetensors")
+    content = kept.read_bytes()
+    kept.unlink()
+    with pytest.raises(UserError, match=rf"{run} holds no decoder; train one: iwm eval {run} evaluators=\[imagination\]"):
+        iwm_evals.decoder(model)
+    kept.write_bytes(content)
 
 
 def test_health_is_measured_during_training_too(run):
@@ -95,7 +112,7 @@ def test_another_setting_of_each_leaves_the_recipes_files_as_they_are(run):
 def test_without_actions_what_is_left_is_measured(tmp_path, capsys):
     words = ["train", "recipe=quickstart", "actions=[]", *TINY, *SETTINGS, f"run={tmp_path / 'r'}"]
     assert guarded(lambda: dispatch(words)) == 0
-    assert evaluations(str(tmp_path / "r")).keys() == {"health", "probe", "attentive", "factors", "pca"}
+    assert evaluations(str(tmp_path / "r")).keys() == {"health", "imagination", "probe", "attentive", "factors", "pca"}
     told = capsys.readouterr().out
     for name in ("mrr", "inverse", "error", "undo", "dose", "compose", "planning", "equivariance"):
         assert f"nothing to measure for evaluator {name}: " in told

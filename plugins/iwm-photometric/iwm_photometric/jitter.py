@@ -29,6 +29,7 @@ class Jitter(Action):
     name = "jitter"
     labels = ("brightness", "contrast", "saturation", "hue")
     identity = torch.tensor(IDENTITY)
+    units = ("×{:.2f}", "×{:.2f}", "×{:.2f}", "{:+.2f} turns")
 
     p: float = option(0.8, "probability of a jitter, for each side", low=0, high=1)
     brightness: float = option(0.4, "strength s: factor from max(0, 1 - s) to 1 + s", low=0)

@@ -5,10 +5,14 @@ Decisions:
   Okabe and Ito's palette), so neither a colour-blind reader nor a grey print loses anything.
 - An action is written number by number, each beside a bar from its zero line: signs and sizes are compared by eye across rows. Numbers
   that are zero in every row (flags of operations that no target carries) are left out.
-- Pillow alone, with the font that it carries; a minus is a hyphen because that font has no other.
+- All images are as large, whatever their pixels. Small ones are enlarged with hard edges: a smooth picture would show a finer image than
+  there is, and a blurred one could not be told from it.
+- Pillow draws, with the fonts that come with matplotlib: Pillow's own has no ``×``, ``−`` or Greek.
 """
 
 import io
+from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,18 +26,35 @@ from iwm_core.interfaces.events import Evaluated
 from iwm_core.run.files import refuse_links, write_atomically, writing
 from iwm_report.numbers import ZERO, shown_numbers
 
-CELL, GAP, MARGIN = 176, 20, 40
-TITLE, HEADER, VERDICT, LINE = 92, 34, 36, 24  # heights
-BAR, NUMBER, SPACE = 120, 56, 16  # widths in the line of a number
-INK, PALE, RULE, PAPER = "#1a1a1a", "#666666", "#c8c8c8", "#ffffff"
+CELL, GAP, MARGIN = 192, 16, 40
+HEADER, CAPTION, VERDICT, LINE = 34, 34, 38, 28  # heights
+BAR, NUMBER, SPACE = 120, 60, 18  # widths in the line of a number
+NARROW = 860  # pixels that texts have at least
+TITLE, SMALL, WORDS = 32, 17, 20  # sizes of letters
+INK, PALE, RULE, PAPER = "#1a1a1a", "#595959", "#c8c8c8", "#ffffff"
 RIGHT, WRONG = "#0072B2", "#D55E00"
 
 
-class Words(NamedTuple):
-    """The numbers that are written (`shown_numbers`), and the pixels of the longest name and label."""
+class Layout(NamedTuple):
+    """Where what lies in every row.
+
+    Attributes:
+        numbers: that are written (`shown_numbers`).
+        widths: pixels of the longest name and label of a number.
+        titles: pixels of the titles of rows, before the images.
+        columns: of images.
+        height: of a row.
+    """
 
     numbers: list[tuple[str, str, str]]
     widths: tuple[int, int]
+    titles: int
+    columns: int
+    height: int
+
+    def left(self, column: int) -> int:
+        """Where a column begins; the text behind the last one stands off a little."""
+        return MARGIN + self.titles + column * (CELL + GAP) + (8 if column == self.columns else 0)
 
 
 def draw_galleries(event: Evaluated) -> None:
@@ -76,48 +97,62 @@ def write_picture(picture: Image.Image, path: Path) -> None:
 
 def draw_gallery(gallery: Gallery) -> Image.Image:
     """A gallery as a picture."""
-    numbers = shown_numbers(gallery.rows)
-    longest = [max((font(16).getlength(number[part]) for number in numbers), default=0) for part in (1, 2)]
-    words = Words(numbers, (int(longest[0]) + SPACE, int(longest[1]) + SPACE))
-    columns = len(gallery.headings)
-    said = max((26 + font(18).getlength(row.verdict) for row in gallery.rows), default=0)
-    told = sum(words.widths) + BAR + NUMBER if numbers else 0
-    header = max(font(32).getlength(gallery.title) + SPACE + font(16).getlength(gallery.subtitle), font(16).getlength(gallery.about))
-    height = max(CELL, VERDICT + LINE * len(numbers))
-    width = int(max(column_left(columns, columns) + max(said, told), MARGIN + header)) + MARGIN
-    page = Image.new("RGB", (width, 2 * MARGIN + TITLE + HEADER + (height + GAP) * len(gallery.rows) - GAP), PAPER)
+    layout = lay_out(gallery)
+    numbers = sum(layout.widths) + BAR + NUMBER if layout.numbers else 0
+    said = max((26 + font(WORDS).getlength(row.verdict) if row.verdict else 0 for row in gallery.rows), default=0)
+    right = layout.left(layout.columns) + max(said, numbers) if said or numbers else layout.left(layout.columns) - GAP - 8
+    width = int(max(right, MARGIN + NARROW, MARGIN + font(TITLE, bold=True).getlength(gallery.title))) + MARGIN
+    texts = [(line, SMALL + 2) for line in wrapped(gallery.subtitle, SMALL + 2, width - 2 * MARGIN)]
+    texts += [(line, SMALL) for line in wrapped(gallery.about, SMALL, width - 2 * MARGIN)]
+    headings = [*gallery.headings, *(["action"] if layout.numbers else [])]
+    top = MARGIN + TITLE + 14 + LINE * len(texts) + (HEADER if any(headings) else 14)
+    page = Image.new("RGB", (width, top + MARGIN + (layout.height + GAP) * len(gallery.rows) - GAP), PAPER)
     pen = ImageDraw.Draw(page)
-    pen.text((MARGIN, MARGIN + 24), gallery.title, fill=INK, font=font(32), anchor="ls")
-    beside = MARGIN + font(32).getlength(gallery.title) + SPACE
-    pen.text((beside, MARGIN + 24), gallery.subtitle, fill=PALE, font=font(16), anchor="ls")
-    pen.text((MARGIN, MARGIN + 56), gallery.about, fill=INK, font=font(16), anchor="ls")
-    for column, text in enumerate(gallery.headings + (("action",) if numbers else ())):
-        pen.text((column_left(column, columns), MARGIN + TITLE), text, fill=PALE, font=font(16))
+    pen.text((MARGIN, MARGIN + 26), gallery.title, fill=INK, font=font(TITLE, bold=True), anchor="ls")
+    for number, (line, size) in enumerate(texts):
+        pen.text((MARGIN, MARGIN + TITLE + 30 + LINE * number), line, fill=INK if size > SMALL else PALE, font=font(size), anchor="ls")
+    for column, text in enumerate(headings):
+        pen.text((layout.left(column), top - 10), text, fill=INK, font=font(SMALL), anchor="ls")
     for number, row in enumerate(gallery.rows):
-        draw_row(page, row, words, MARGIN + TITLE + HEADER + (height + GAP) * number)
+        draw_row(page, row, layout, top + (layout.height + GAP) * number)
     return page
 
 
-def draw_row(page: Image.Image, row: Row, words: Words, top: int) -> None:
-    """The images, the verdict and the numbers."""
+def lay_out(gallery: Gallery) -> Layout:
+    """The places of a gallery's parts."""
+    numbers = shown_numbers(gallery.rows)
+    name, label = (max((int(font(SMALL).getlength(number[part])) for number in numbers), default=0) + SPACE for part in (1, 2))
+    titles = [row.title.split("\n") for row in gallery.rows if row.title]
+    widest = max((font(WORDS, bold=number == 0).getlength(line) for lines in titles for number, line in enumerate(lines)), default=0)
+    caption = CAPTION if any(any(row.captions) for row in gallery.rows) else 0
+    height = max(CELL + caption, VERDICT + LINE * len(numbers), *(LINE * len(lines) for lines in titles), 0)
+    return Layout(numbers, (name, label), int(widest) + SPACE + GAP if titles else 0, len(gallery.headings), height)
+
+
+def draw_row(page: Image.Image, row: Row, layout: Layout, top: int) -> None:
+    """The title, the images with their captions, the verdict and the numbers."""
     pen, columns = ImageDraw.Draw(page), len(row.images)
+    for number, line in enumerate(row.title.split("\n")):
+        pen.text((MARGIN, top + 24 + LINE * number), line, fill=INK, font=font(WORDS, bold=number == 0), anchor="ls")
     for column, pixels in enumerate(row.images):
-        page.paste(cell(pixels), (column_left(column, columns), top))
-    left = column_left(columns, columns)
+        page.paste(cell(pixels), (layout.left(column), top))
+    for column, text in enumerate(row.captions):
+        pen.text((layout.left(column) + CELL // 2, top + CELL + 24), text, fill=INK, font=font(WORDS), anchor="ms")
+    left = layout.left(layout.columns)
     if row.right is not None:
         colour = RIGHT if row.right else WRONG
-        draw_frame(pen, column_left(columns - 1, columns), top, colour, whole=row.right)
+        draw_frame(pen, layout.left(columns - 1), top, colour, whole=row.right)
         draw_mark(pen, left, top + 3, colour, tick=row.right)
-    pen.text((left + (0 if row.right is None else 26), top + 18), row.verdict, fill=INK, font=font(18), anchor="ls")
-    for line, (full, *parts) in enumerate(words.numbers):
-        draw_number(pen, (left, top + VERDICT + LINE * line + 18), (parts[0], parts[1]), words.widths, row.numbers.get(full, 0))
+    pen.text((left + (0 if row.right is None else 26), top + 18), row.verdict, fill=INK, font=font(WORDS), anchor="ls")
+    for line, (full, *parts) in enumerate(layout.numbers):
+        draw_number(pen, (left, top + VERDICT + LINE * line + 18), (parts[0], parts[1]), layout.widths, row.numbers.get(full, 0))
 
 
 def draw_number(pen: ImageDraw.ImageDraw, place: tuple[int, int], words: tuple[str, str], widths: tuple[int, int], value: float) -> None:
     """The name, the label, a bar on a scale of -1 to 1, and the number; ``place`` is the left end of the base line."""
     left, base = place
-    pen.text((left, base), words[0], fill=PALE, font=font(16), anchor="ls")
-    pen.text((left + widths[0], base), words[1], fill=INK, font=font(16), anchor="ls")
+    pen.text((left, base), words[0], fill=PALE, font=font(SMALL), anchor="ls")
+    pen.text((left + widths[0], base), words[1], fill=INK, font=font(SMALL), anchor="ls")
     zero, half = left + sum(widths) + BAR // 2, BAR // 2
     pen.line((zero - half, base - 5, zero + half, base - 5), fill=RULE)
     visible = abs(value) >= ZERO
@@ -125,7 +160,9 @@ def draw_number(pen: ImageDraw.ImageDraw, place: tuple[int, int], words: tuple[s
         end = zero + round(max(-1.0, min(1.0, value)) * half)
         pen.rectangle((min(zero, end), base - 9, max(zero, end), base - 1), fill=PALE)
     pen.line((zero, base - 12, zero, base + 2), fill=INK)
-    pen.text((zero + half + NUMBER, base), f"{value:+.2f}" if visible else "0.00", fill=INK, font=font(16), anchor="rs")
+    pen.text(
+        (zero + half + NUMBER, base), f"{value:+.2f}".replace("-", "−") if visible else "0.00", fill=INK, font=font(SMALL), anchor="rs"
+    )
 
 
 def draw_frame(pen: ImageDraw.ImageDraw, left: int, top: int, colour: str, whole: bool) -> None:
@@ -159,14 +196,31 @@ def pixels_of(image: Float[Tensor, "3 h w"] | Path) -> Image.Image:
 
 def cell(image: Float[Tensor, "3 h w"] | Path) -> Image.Image:
     """An image in [0, 1] at the size of a cell."""
-    return pixels_of(image).resize((CELL, CELL), Image.Resampling.BICUBIC)
+    pixels = pixels_of(image)
+    times = -(-CELL // min(pixels.size))
+    if times > 1:  # the last bit by areas, which keeps edges hard
+        large = pixels.resize((pixels.width * times, pixels.height * times), Image.Resampling.NEAREST)
+        return large.resize((CELL, CELL), Image.Resampling.BOX)
+    return pixels.resize((CELL, CELL), Image.Resampling.LANCZOS)
 
 
-def column_left(column: int, columns: int) -> int:
-    """Where a column begins; the text stands off a little."""
-    return MARGIN + column * (CELL + GAP) + (8 if column == columns else 0)
+def wrapped(text: str, size: int, width: int) -> list[str]:
+    """A text in lines of at most some pixels; a longer word has its own."""
+    lines: list[str] = []
+    for word in text.split():
+        longer = f"{lines[-1]} {word}" if lines else word
+        if lines and font(size).getlength(longer) <= width:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return lines
 
 
-def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    """Pillow's own font."""
-    return ImageFont.load_default(size=size)
+@cache
+def font(size: int, bold: bool = False) -> ImageFont.FreeTypeFont:
+    """DejaVu Sans, from where matplotlib keeps it."""
+    found = find_spec("matplotlib")
+    assert found is not None, "iwm-report needs matplotlib"
+    assert found.submodule_search_locations is not None
+    name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
+    return ImageFont.truetype(Path(found.submodule_search_locations[0]) / "mpl-data/fonts/ttf" / name, size)

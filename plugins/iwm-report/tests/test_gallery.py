@@ -6,7 +6,7 @@ import signal
 import numpy as np
 import pytest
 import torch
-from iwm_report.gallery import draw_gallery, write_picture
+from iwm_report.gallery import cell, draw_gallery, font, wrapped, write_picture
 from PIL import Image
 
 from iwm_core.interfaces import Gallery, Row
@@ -80,6 +80,35 @@ def test_numbers_that_are_zero_in_every_row_are_left_out(tmp_path):
     used = [draw(tmp_path, [row(True, action), row(True)]) for action in ((0.5, 0.0, 0.0), (0.5, 0.0, 0.7))]
     assert (used[0] != 255).sum() < (used[1] != 255).sum()
     assert (draw(tmp_path, [row(True, (0.0, 0.0, 0.0))]) != 255).any()
+
+
+@pytest.mark.parametrize("change", [{"title": "brightness ×1.30\nimagined"}, {"captions": ("×0.40", "", "error 0.21")}])
+def test_titles_and_captions_of_rows_are_there_and_in_the_images_way_nowhere(change, tmp_path):
+    plain_page, page = draw(tmp_path, [row(None)]), draw(tmp_path, [row(None)._replace(**change)])
+    assert (page != 255).any(-1).sum() > (plain_page != 255).any(-1).sum()
+    for colour in ((204, 102, 0), (0, 153, 51), (51, 51, 255)):
+        count = [(each == np.array(colour)).all(-1).sum() for each in (plain_page, page)]
+        assert count[0] == count[1]
+
+
+def test_small_images_keep_hard_edges():
+    """Three pixels or 48: nothing lies between the two colours but where an edge meets the cell's own grid."""
+    for size, between in ((3, 0), (48, 0), (5, 2 * 4)):
+        image = torch.zeros(3, size, size)
+        image[:, :, size // 2 :] = 1
+        found = np.asarray(cell(image))[:, :, 0]
+        assert found.shape == (192, 192)
+        assert ((found > 0) & (found < 255)).sum(1).max() <= between
+    assert np.asarray(cell(torch.rand(3, 300, 300))).shape == (192, 192, 3)
+
+
+def test_texts_are_wrapped_to_their_width():
+    lines = wrapped("one two three four five " * 20, 17, 300)
+    assert " ".join(lines).split() == ("one two three four five " * 20).split()
+    assert all(font(17).getlength(line) <= 300 for line in lines)
+    assert wrapped("x" * 400, 17, 300) == ["x" * 400]
+    for letter in "×−→°σ≤":
+        assert bytes(font(20).getmask(letter)) != bytes(font(20).getmask("\uffff")), "the font has it"
 
 
 def test_the_title_is_there(tmp_path):

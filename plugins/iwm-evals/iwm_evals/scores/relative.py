@@ -29,8 +29,8 @@ class Ratio(NamedTuple):
     share: bool = False  # of images: 0 to 1 above, 1 below
 
 
-def squared(one: Float[Tensor, "b n d"], other: Float[Tensor, "#b n d"]) -> Float[Tensor, "b"]:
-    """The squared distance of each image's tokens; float64 on the CPU."""
+def squared(one: Float[Tensor, "b *n"], other: Float[Tensor, "#b *n"]) -> Float[Tensor, "b"]:
+    """The squared distance of tokens, or pixels, of each image; float64 on the CPU."""
     return (one - other).float().square().flatten(1).sum(1).cpu().double()
 
 
