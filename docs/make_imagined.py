@@ -16,23 +16,23 @@ import iwm_core
 from iwm_core.interfaces import Gallery, Row
 
 PICTURE = Path(__file__).resolve().parent / "imagined.png"
-STRIPS = ("imagined_jitter_hue", "imagined_jitter_brightness")
+STRIP = "imagined_jitter_hue"
 
 
 def main(run: str) -> None:
-    """Draw the first image's strips of two parameters."""
+    """Draw the first image's strip."""
     found = {name: gallery for one in iwm_core.measured(run) for name, gallery in one.galleries.items()}
-    if missing := [name for name in STRIPS if name not in found]:
-        raise SystemExit(f"{run} has no {', '.join(missing)}: iwm eval {run} evaluators=[imagination]")
-    rows = tuple(loaded(row) for name in STRIPS for row in found[name].rows[:2])
+    if STRIP not in found:
+        raise SystemExit(f"{run} has no {STRIP}: iwm eval {run} evaluators=[imagination]")
+    rows = tuple(loaded(row) for row in found[STRIP].rows[:3])
     gallery = Gallery(
         name="imagined",
         title="What the world model imagines",
-        subtitle="One held-out image; the model is told what to do to it, and predicts the tokens of the result. A decoder shows them.",
+        subtitle="The model is told how to change a held-out image, and predicts the tokens of the result. A decoder, trained afterwards "
+        "and no part of the model, draws them.",
         headings=("",) * len(rows[0].images),
         rows=rows,
-        about="The decoder was trained on the frozen tokens afterwards and is no part of the world model. Below real images: the error of "
-        "the imagined tokens, where leaving the image as it is has 1.",
+        about=found[STRIP].about,
     )
     write_picture(draw_gallery(gallery).quantize(256), PICTURE)
     print(f"wrote {PICTURE}")

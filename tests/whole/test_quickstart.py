@@ -88,9 +88,9 @@ def test_without_conditioning_its_rank_is_chance(tmp_path, monkeypatch):
     (strip,) = [
         g for g in json.loads((tmp_path / "r/eval/imagination.json").read_text())["galleries"] if g["name"] == "imagined_jitter_hue"
     ]
-    imagined, real = ({(tmp_path / "r/eval" / file).read_bytes() for file in row["images"]} for row in strip["rows"])
+    imagined, decoded, real = ({(tmp_path / "r/eval" / file).read_bytes() for file in row["images"]} for row in strip["rows"])
     assert len(imagined) == 1
-    assert len(real) == 7
+    assert len(decoded) == len(real) == 7
     assert numbers(tmp_path / "r/eval/mrr.json")["mrr_chance"] == pytest.approx(sum(1 / rank for rank in range(1, 17)) / 16, rel=1e-9)
     (other,) = (tmp_path / "r/eval/mrr").glob("*.json")
     found = numbers(other)

@@ -27,6 +27,7 @@ from iwm_evals.probes.features import mapped
 from iwm_evals.questions.views import draw_views
 
 STREAM = "decoder/views"
+SAMPLE = 512  # views that tell mean and spread of tokens, and the mean image
 WARMUP = 0.1  # of all steps
 FLAT = 1e-2  # of the tokens' scale: what varies less is half precision's rounding, and is not blown up
 
@@ -86,11 +87,12 @@ def train(model: WorldModel, seen: Seen, course: Course, track: Track) -> Decode
     with torch.random.fork_rng(cuda):
         torch.manual_seed(course.seed)
         decoder = Decoder(model.grid, seen.tokens.shape[2], seen.images.shape[3], course.channels, course.depth)
-    sample = seen.tokens[: 64 * course.batch].float()  # of a few thousand images, mean and spread are known well enough
+    some = slice(None, None, max(1, len(seen.tokens) // SAMPLE))  # in memory at once; the files may be larger than it
+    sample = seen.tokens[some].float()
     decoder.mean.copy_(sample.mean((0, 1)))
     spread = sample.std((0, 1))
     decoder.deviation.copy_(spread.clamp(min=FLAT * float(sample.abs().mean()) + torch.finfo(spread.dtype).tiny))
-    decoder.image.copy_(seen.images.float().mean(0) / 255)
+    decoder.image.copy_(seen.images[some].float().mean(0) / 255)
     decoder.to(model.device).train()
     optimizer = torch.optim.AdamW(decoder.parameters(), lr=course.lr, betas=(0.9, 0.95), weight_decay=0.01)
     for step, rows in enumerate(track(minibatches(len(seen.tokens), course), "imagination: training the decoder", course.steps)):

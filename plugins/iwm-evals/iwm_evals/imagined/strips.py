@@ -1,9 +1,11 @@
 """Strips: one parameter swept through its range, imagined above, real below.
 
 Decisions:
+- Between the two are the real images decoded from their own tokens: what they lack is the decoder's limit, what imagined ones lack besides
+  is the model's.
 - The doses are those of `dose`: evenly from the lowest to the highest value that targets have, all other parameters at rest.
-- Below each real image is the error of the imagined one, of tokens, relative to leaving the source as it is; nothing where the dose hardly
-  moves the tokens, and the ratio would say nothing.
+- Below each imagined image is its error, of tokens, relative to leaving the source as it is; nothing where the dose hardly moves the
+  tokens, and the ratio would say nothing.
 """
 
 import re
@@ -20,8 +22,8 @@ from iwm_evals.words.asked import dose, owner_of, title_of
 
 STILL = 0.02  # of the farthest dose's distance: a dose that hardly moves the tokens
 ABOUT = (
-    "Above, what the model imagines, decoded; below, the real images, with the error of the imagined tokens, where leaving the source as "
-    "it is has 1."
+    "Above, what the model imagines, decoded, with the error of its tokens, where leaving the source as it is has 1; in the middle, the "
+    "real images decoded from their own tokens, which is the decoder's limit; below, the real images."
 )
 
 
@@ -31,7 +33,7 @@ def column_of(sweep: Sweep, model: WorldModel) -> int:
 
 
 def show_strip(model: WorldModel, decoder: Decoder, sweep: Sweep, images: Float[Tensor, "b 3 h w"]) -> Gallery:
-    """The gallery of one parameter, two rows for each image."""
+    """The gallery of one parameter, three rows for each image."""
     column = column_of(sweep, model)
     words = [dose(model, column, params) for params in sweep.params]
     title, params = title_of(model, column), sweep.params.to(model.device)
@@ -58,6 +60,7 @@ def strip(
     moved, error = squared(start.expand_as(truth), truth), squared(predicted, truth)
     errors = [f"error {e / m:.2f}" if m > STILL * float(moved.max()) else "" for e, m in zip(error.tolist(), moved.tolist(), strict=True)]
     return [
-        Row(tuple(decoder(predicted)), title=f"{title}\nimagined", captions=tuple(words)),
-        Row(tuple(real), title="real", captions=tuple(errors)),
+        Row(tuple(decoder(predicted)), title=f"{title}\nimagined", captions=tuple(errors)),
+        Row(tuple(decoder(truth)), title="real, decoded"),
+        Row(tuple(real), title="real", captions=tuple(words)),
     ]
