@@ -30,7 +30,6 @@ CONTROLS = {
 }
 """What a control may be, and what it says."""
 
-
 QUESTIONS = {
     "alive": "Is the encoder alive?",
     "world_model": "Is the predictor a world model?",
@@ -53,8 +52,7 @@ class Metric(NamedTuple):
     """A measured value with the bounds of its 95 % confidence interval over ``n`` images.
 
     Attributes:
-        exact: no other images would change it, such as a chance in closed form; equal bounds alone do not say so, since images may agree
-            by chance.
+        exact: no other images would change it, such as a chance in closed form; equal bounds do not say so, as images may agree.
         controls: what it is to be held against, by what that says: one of `CONTROLS`.
     """
 
@@ -129,8 +127,7 @@ class Row(NamedTuple):
         numbers: drawn with bars on a scale of -1 to 1, such as an action's by ``name.label``.
         verdict: a few words on how it went.
         right: whether it went well, shown as a tick or a cross; None where that is not asked.
-        title: what the row shows, in lines, beside its images.
-        captions: a few words below each image.
+        title, captions: what the row shows, in lines beside its images; a few words below each image.
     """
 
     images: "tuple[Image, ...]"
@@ -179,8 +176,7 @@ class Evaluation(NamedTuple):
         about: for each measure (the name without its part) one line: what it is, what good and bad are.
         summary: one sentence in words for a reader who looks at nothing else.
         charts, galleries, pictures: what is drawn; pictures are files that the evaluator wrote itself, with their alternative text.
-        answer: to a reader's question.
-        better: for each measure of which that can be said, ``higher`` or ``lower``.
+        answer, better: to a reader's question; which way measures are better, ``higher`` or ``lower``, where that can be said.
     """
 
     metrics: dict[str, Metric]

@@ -15,6 +15,7 @@ Decisions:
 - *null*: the null action. *identity*: the source itself.
 """
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,6 +49,7 @@ from iwm_evals.questions.corruption import at_rest
 from iwm_evals.questions.views import draw_params
 from iwm_evals.scores.relative import STILL, Ratio, chart_errors, relative_metrics, spread_out, squared
 from iwm_evals.statistics.metrics import mean_metrics
+from iwm_evals.words.answers import answer_and_better
 from iwm_evals.words.imagination import ABOUT, READING, TITLES, in_one_sentence, subtitle
 
 VERSIONS = 4  # targets of each image, in which all parameters vary
@@ -106,6 +108,7 @@ class Imagination(Evaluator):
             in_one_sentence(metrics, names),
             (chart,) if chart else (),
             self.show(model, data, decoder, parts, metrics, track),
+            **answer_and_better("imagination", metrics),
         )
 
     def show(
@@ -117,13 +120,21 @@ class Imagination(Evaluator):
             return (show_decoded(model, decoder, images, subtitle(metrics)),)
         sweeps = make_sweeps(model, data.seed, self.doses)
         found = [show_cases(model, decoder, parts, sweeps, images, subtitle(metrics))]
-        found += [show_strip(model, decoder, sweep, images.images[:2]) for sweep in sweeps[:STRIPS]]
+        strips = [show_strip(model, decoder, sweep, images.images[:2]) for sweep in sweeps[:STRIPS]]
+        known = min(range(len(strips)), key=lambda place: error_of(metrics, sweeps[place].name), default=0)
+        found += [strip._replace(leads=place == known) for place, strip in enumerate(strips)]
         if sweeps:
             fit = self.batches(data, min(256, data.count("train")), self.chunk, track, "train", "two steps")
             found.append(show_composed(model, decoder, sweeps, images.images, fit_reentry(model, fit)))
         if sweeps and not model.actions.observed:
             found.append(show_plans(model, decoder, images.images[:3], data.seed))
         return tuple(found)
+
+
+def error_of(metrics: dict[str, Metric], part: str) -> float:
+    """The error of a part, by which the best known one leads the report; of one that moves nothing, none."""
+    found = metrics.get(f"imagined.{part}")
+    return math.inf if found is None else found.value
 
 
 def drawn_images(data: EvaluationData, count: int, rows: int) -> ImageBatch:

@@ -28,6 +28,7 @@ def test_yes_and_no_are_said_by_intervals(own, others):
 
 GOOD = {
     "mrr": {"mrr": metric(0.7, chance=0.07, shuffled=0.06, null=0.07), "h1": metric(0.6, chance=1 / 64)},
+    "imagination": {"imagined": metric(0.4, null=1.2, identity=1.0)},
     "inverse": {"inverse": metric(0.7, chance=0.07)},
     "error": {"error": metric(0.4, null=0.9, identity=1.0)},
     "undo": {"undo": metric(0.4, null=0.9)},
@@ -41,6 +42,7 @@ GOOD = {
 }
 BLIND = {
     "mrr": {"mrr": Metric.constant(0.07, 64).against(chance=Metric.constant(0.07, 64)), "h1": metric(1 / 64, chance=1 / 64)},
+    "imagination": {"imagined": Metric.constant(1.3, 64).against(null=Metric.constant(1.3, 64))},
     "inverse": {"inverse": metric(0.03, 0.02, chance=0.07)},
     "error": {"error": Metric.constant(0.83, 64).against(null=Metric.constant(0.83, 64))},
     "undo": {"undo": metric(1.5, null=1.0)},

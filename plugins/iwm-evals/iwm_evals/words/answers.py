@@ -14,10 +14,13 @@ from iwm_core.interfaces import Answer, Metric
 Metrics = Mapping[str, Metric]
 
 HIGHER = (
-    *("mrr", "h1", "h5", "h10", "inverse", "undone", "dose", "reentry"),
+    *("mrr", "h1", "h5", "h10", "inverse", "undone", "dose", "reentry", "psnr", "psnr_gain", "nearer"),
     *("rankme", "lidar", "target_std", "linear", "knn", "attentive", "factor", "equivariance"),
 )
-LOWER = ("error", "unexplained", "undo", "dose_error", "compose", "planning", "planning_relative", "uniformity", "teacher_distance")
+LOWER = (
+    *("imagined", "error", "unexplained", "undo", "dose_error", "compose", "planning", "planning_relative"),
+    *("uniformity", "teacher_distance"),
+)
 BETTER = dict.fromkeys(HIGHER, "higher") | dict.fromkeys(LOWER, "lower")
 
 
@@ -61,6 +64,15 @@ def of_inverse(metrics: Metrics) -> Answer:
     found = metrics["inverse"]
     evidence = f"Asked which action led from one image to the other, it reaches a mean reciprocal rank of {found.value:.2f}"
     return Answer("world_model", above(found, *found.controls.values()), f"{evidence}; chance is {found.controls['chance'].value:.2f}.")
+
+
+def of_imagination(metrics: Metrics) -> Answer | None:
+    if "imagined" not in metrics:
+        return None
+    found, null = metrics["imagined"], metrics["imagined"].controls["null"]
+    told = f"Images that it imagines lie {found.value:.2f} times as far from the true ones as the source does"
+    yes = below(found, null, Metric.constant(1.0, found.n))
+    return Answer("world_model", yes, f"{told}; with the action withheld, {null.value:.2f} times.")
 
 
 def of_error(metrics: Metrics) -> Answer:
@@ -134,8 +146,9 @@ def of_equivariance(metrics: Metrics) -> Answer:
     return Answer("features", above(found, raw), evidence)
 
 
-ANSWERS: dict[str, Callable[[Metrics], Answer]] = {
+ANSWERS: dict[str, Callable[[Metrics], Answer | None]] = {
     "mrr": of_mrr,
+    "imagination": of_imagination,
     "inverse": of_inverse,
     "error": of_error,
     "undo": of_undo,
