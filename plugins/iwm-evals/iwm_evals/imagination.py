@@ -158,7 +158,10 @@ def measure(model: WorldModel, decoder: Decoder, parts: Parts, batch: ImageBatch
     if parts.changing:
         versions = [draw_params(model, batch, seed, version, "imagination/versions").target for version in range(VERSIONS)]
         every = [distances(model, decoder, between(model, batch.images, params), count, "") for params in versions]
-        table |= {name: sum((one[name] for one in every[1:]), every[0][name]) for name in every[0]}
+        total = {name: torch.stack([one[name] for one in every]).sum(0) for name in every[0]}
+        times = total["images."]
+        shares = {name: total[name] / times.clamp(min=1) for name in ("nearer.", "nearer_null.")}
+        table |= total | shares | {"images.": (times > 0).double()}
         table |= spreads(model, decoder, batch.images, torch.stack(versions, 1))
     return table
 
@@ -201,7 +204,7 @@ def metrics_of(table: dict[str, Float[Tensor, "m"]], parts: list[str]) -> dict[s
         for control, above in (("", "error"), ("null", "null"), ("identity", "moved")):
             ratios.append(Ratio(f"imagined{ending}", control, f"{above}.{name}", f"moved.{name}"))
         for control, above in (("", "nearer"), ("null", "nearer_null")):
-            ratios.append(Ratio(f"nearer{ending}", control, f"{above}.{name}", f"images.{name}"))
+            ratios.append(Ratio(f"nearer{ending}", control, f"{above}.{name}", f"images.{name}", share=True))
     if "differs" in table:
         ratios += [Ratio("responds", "", "differs", "differs_truth"), Ratio("detail", "", "detail", "detail_truth")]
     found = relative_metrics(table, ratios, STILL * float(table["size"].sum()))
