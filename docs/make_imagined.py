@@ -34,7 +34,7 @@ def main(run: str) -> None:
         rows=rows,
         about=found[STRIP].about,
     )
-    write_picture(draw_gallery(gallery).quantize(256), PICTURE)
+    write_picture(draw_gallery(gallery), PICTURE)
     print(f"wrote {PICTURE}")
 
 

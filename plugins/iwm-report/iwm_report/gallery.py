@@ -43,14 +43,14 @@ class Layout(NamedTuple):
         widths: pixels of the longest name and label of a number.
         titles: pixels of the titles of rows, before the images.
         columns: of images.
-        height: of a row.
+        heights: of the rows.
     """
 
     numbers: list[tuple[str, str, str]]
     widths: tuple[int, int]
     titles: int
     columns: int
-    height: int
+    heights: list[int]
 
     def left(self, column: int) -> int:
         """Where a column begins; the text behind the last one stands off a little."""
@@ -106,15 +106,16 @@ def draw_gallery(gallery: Gallery) -> Image.Image:
     texts += [(line, SMALL) for line in wrapped(gallery.about, SMALL, width - 2 * MARGIN)]
     headings = [*gallery.headings, *(["action"] if layout.numbers else [])]
     top = MARGIN + TITLE + 14 + LINE * len(texts) + (HEADER if any(headings) else 14)
-    page = Image.new("RGB", (width, top + MARGIN + (layout.height + GAP) * len(gallery.rows) - GAP), PAPER)
+    page = Image.new("RGB", (width, top + MARGIN + sum(layout.heights) + GAP * (len(gallery.rows) - 1)), PAPER)
     pen = ImageDraw.Draw(page)
     pen.text((MARGIN, MARGIN + 26), gallery.title, fill=INK, font=font(TITLE, bold=True), anchor="ls")
     for number, (line, size) in enumerate(texts):
         pen.text((MARGIN, MARGIN + TITLE + 30 + LINE * number), line, fill=INK if size > SMALL else PALE, font=font(size), anchor="ls")
     for column, text in enumerate(headings):
         pen.text((layout.left(column), top - 10), text, fill=INK, font=font(SMALL), anchor="ls")
-    for number, row in enumerate(gallery.rows):
-        draw_row(page, row, layout, top + (layout.height + GAP) * number)
+    for row, height in zip(gallery.rows, layout.heights, strict=True):
+        draw_row(page, row, layout, top)
+        top += height + GAP
     return page
 
 
@@ -124,9 +125,13 @@ def lay_out(gallery: Gallery) -> Layout:
     name, label = (max((int(font(SMALL).getlength(number[part])) for number in numbers), default=0) + SPACE for part in (1, 2))
     titles = [row.title.split("\n") for row in gallery.rows if row.title]
     widest = max((font(WORDS, bold=number == 0).getlength(line) for lines in titles for number, line in enumerate(lines)), default=0)
-    caption = CAPTION if any(any(row.captions) for row in gallery.rows) else 0
-    height = max(CELL + caption, VERDICT + LINE * len(numbers), *(LINE * len(lines) for lines in titles), 0)
-    return Layout(numbers, (name, label), int(widest) + SPACE + GAP if titles else 0, len(gallery.headings), height)
+    left = int(widest) + SPACE + GAP if titles else 0
+    return Layout(numbers, (name, label), left, len(gallery.headings), [height_of(row, len(numbers)) for row in gallery.rows])
+
+
+def height_of(row: Row, numbers: int) -> int:
+    """What the taller needs: images and their captions, the title before them, or the verdict and numbers behind them."""
+    return max(CELL + (CAPTION if any(row.captions) else 0), LINE * (row.title.count("\n") + 1), VERDICT + LINE * numbers)
 
 
 def draw_row(page: Image.Image, row: Row, layout: Layout, top: int) -> None:
