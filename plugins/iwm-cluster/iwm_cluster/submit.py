@@ -4,11 +4,12 @@ import io
 import math
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import redirect_stderr
+from contextlib import redirect_stderr, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import submitit
 from submitit.core.utils import FailedJobError, FailedSubmissionError
 
 from iwm_cluster.asked import Asked
-from iwm_cluster.task import Task, run_of
+from iwm_cluster.task import Task, run_of, status_file
 from iwm_core.cli.main import dispatch
 from iwm_core.cli.words import read_changes, read_recipe, read_run
 from iwm_core.data.order import parts_of
@@ -85,8 +86,8 @@ def check_batch(recipe: Any, processes: int) -> None:
     parts_of(recipe.train.batch_size, max(processes, recipe.launch.processes), recipe.launch.accumulate)
 
 
-def executor(asked: Asked) -> Any:
-    """What hands jobs over, with all that is asked of the scheduler."""
+def executor(asked: Asked, folder: Path) -> Any:
+    """What hands jobs over, with all that is asked of the scheduler; what they say goes to ``folder``."""
     python, counts = f"{shlex.quote(sys.executable)} -P", asked.counts
     cpus = {"cpus_per_task": counts["cpus-per-task"]} if counts["cpus-per-task"] else {}
     gpus = {"gpus_per_node": counts["gpus-per-node"]} if counts["gpus-per-node"] else {}
@@ -97,11 +98,10 @@ def executor(asked: Asked) -> Any:
         **({"setup": asked.setup} if asked.setup else {}),
     }
     if asked.cluster == "local":
-        folder = next(path for path in numbered(asked.logs / "local") if not path.exists())
         local = submitit.LocalExecutor(folder, max_num_timeout=counts["requeues"], python=python)
         local.update_parameters(tasks_per_node=asked.tasks, timeout_min=asked.minutes, **shared)
         return local
-    slurm = submitit.SlurmExecutor(asked.logs / "%j", max_num_timeout=counts["requeues"], python=python)
+    slurm = submitit.SlurmExecutor(folder, max_num_timeout=counts["requeues"], python=python)
     slurm.update_parameters(
         job_name=f"iwm {asked.verb}",
         time=math.ceil(asked.minutes),
@@ -121,19 +121,27 @@ def send(asked: Asked, tasks: list[Task]) -> list[Any]:
     """Hand tasks to the scheduler, as an array where there are several; returns submitit's jobs.
 
     Raises:
-        UserError: the scheduler refuses them, or the folder of what they say cannot be written.
+        UserError: the scheduler refuses them, or a folder of what they say cannot be made.
     """
-    there, before = asked.logs.exists(), {*asked.logs.glob("*"), *asked.logs.glob(".*")}
+    folder = new_folder(asked)
     try:
-        with writing(asked.logs, instead="choose another folder with --logs FOLDER"), redirect_stderr(io.StringIO()):
-            return executor(asked).submit_array(tasks)
+        with redirect_stderr(io.StringIO()):  # where submitit repeats what the exception tells
+            return executor(asked, folder).submit_array(tasks)
     except (FailedJobError, FailedSubmissionError) as error:
-        for file in {*asked.logs.glob("*"), *asked.logs.glob(".*")} - before:  # what submitit had made ready
-            file.unlink()
-        if not there:
-            asked.logs.rmdir()
+        shutil.rmtree(folder)
         why = " ".join(str(error).removeprefix("sbatch: error: ").split())
         raise UserError(shortened(f"SLURM refuses the job: {why}", 390)) from error
+
+
+def new_folder(asked: Asked) -> Path:
+    """A folder for what the jobs of one command say, such as ``runs/jobs/train-2``: what is left where they are refused can be removed."""
+    with writing(asked.logs, "make the folder", "choose another with --logs FOLDER"):
+        asked.logs.mkdir(parents=True, exist_ok=True)
+        for folder in numbered(asked.logs / asked.verb):
+            with suppress(FileExistsError):
+                folder.mkdir()
+                return folder
+    raise AssertionError("there is always another number")
 
 
 def as_array(asked: Asked, jobs: Iterable[Job]) -> Iterator[tuple[Job, Ended]]:
@@ -146,7 +154,7 @@ def as_array(asked: Asked, jobs: Iterable[Job]) -> Iterator[tuple[Job, Ended]]:
     if not wanted:
         return
     sent = send(asked, [Task(job.words) for job in wanted])
-    tell(f"array {sent[0].job_id.partition('_')[0]} of {len(sent)} jobs; they say how they go below {asked.logs}")
+    tell(f"array {sent[0].job_id.partition('_')[0]} of {len(sent)} jobs; they say how they go in {os.path.relpath(sent[0].paths.folder)}")
     if not asked.wait:
         raise Stopped("once they have ended, the same command tells what has not finished, and goes on with that", 0)
     for number, status in ends(asked, sent):
@@ -170,7 +178,7 @@ def ends(asked: Asked, jobs: list[Any]) -> Iterator[tuple[int, int]]:
 
 def status_of(job: Any) -> int | None:
     """The status that a job has left; None where it has not ended, or was ended."""
-    file = job.paths.folder / "status"
+    file = job.paths.folder / status_file(job.job_id)
     return int(file.read_text()) if file.exists() else None
 
 

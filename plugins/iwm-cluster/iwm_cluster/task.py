@@ -9,7 +9,6 @@ Decisions:
 - Its status lies in a file beside what it says, since not all clusters keep accounts.
 """
 
-import contextlib
 import os
 import signal
 import sys
@@ -36,10 +35,9 @@ class Task:
 
     def __call__(self) -> None:
         here = submitit.JobEnvironment()
-        status_file = here.paths.folder / "status"
+        file = here.paths.folder / status_file(here.job_id)
         if here.global_rank == 0:
-            with contextlib.suppress(FileNotFoundError):
-                status_file.unlink()
+            file.unlink(missing_ok=True)
         if here.num_tasks > 1:
             submitit.helpers.TorchDistributedEnvironment().export(set_cuda_visible_devices=False, overwrite=True)
             os.environ.update(loopback() if here.num_nodes == 1 else {})
@@ -55,13 +53,18 @@ class Task:
             else:
                 return
         if here.global_rank == 0:
-            write_atomically(status_file, str(status))
+            write_atomically(file, str(status))
         if status:
             sys.exit(status)
 
     def checkpoint(self) -> submitit.helpers.DelayedSubmission:
         """What is queued in place of this: the same."""
         return submitit.helpers.DelayedSubmission(self)
+
+
+def status_file(job: str) -> str:
+    """The name of the file in which a job leaves its exit status."""
+    return f"{job}_status"
 
 
 def run_of(words: list[str]) -> str:

@@ -80,13 +80,12 @@ def test_without_slurm_it_says_so(iwm, monkeypatch):
 
 def test_what_slurm_refuses_is_told_and_leaves_nothing(iwm, slurm, monkeypatch, capsys):
     def refuse(self, tasks):
-        self.folder.parent.mkdir(parents=True)
-        (self.folder.parent / "left.pkl").touch()
+        (self.folder / "left.pkl").touch()
         raise FailedJobError("sbatch: error: invalid partition specified: gpu\nsbatch: error: Batch job submission failed")
 
     monkeypatch.setattr(submitit.SlurmExecutor, "submit_array", refuse)
     assert_one_line(iwm("submit", "--partition", "gpu", "train", "recipe=tiny"), "SLURM refuses the job: invalid partition specified: gpu")
-    assert not any(Path("runs").iterdir())
+    assert list(Path("runs").rglob("*")) == [Path("runs/jobs")]
 
 
 @pytest.mark.parametrize(
@@ -122,12 +121,12 @@ def test_a_job_is_what_was_asked_for(slurm, capsys):
 def test_a_named_run_is_taken_as_it_is_and_other_verbs_too(slurm, capsys):
     assert submitted("train", "recipe=tiny", "run=mine") == 0
     assert not Path("mine").exists(), "the job makes it"
-    assert capsys.readouterr().out == "mine\njob 7 of 1 process; it says how it goes in runs/jobs/7/7_0_log.out\n"
+    assert capsys.readouterr().out == "mine\njob 7 of 1 process; it says how it goes in runs/jobs/train/7_0_log.out\n"
     assert submitted("components", "action") == 0
     assert [task.words for _, (task,) in slurm] == [["train", "recipe=tiny", "run=mine"], ["components", "action"]]
 
 
-def test_jobs_of_a_sweep_are_an_array(slurm, capsys):
+def test_jobs_of_a_sweep_are_an_array(slurm, capsys, monkeypatch):
     words = ["--array", "--jobs", "2", "train", "-m", "recipe=tiny", "train.seed=1,2"]
     assert submitted(*words) == 0
     assert capsys.readouterr().err == "iwm: once they have ended, the same command tells what has not finished, and goes on with that\n"
@@ -136,14 +135,16 @@ def test_jobs_of_a_sweep_are_an_array(slurm, capsys):
     assert [task.words for task in tasks] == begun
     assert found.parameters["array_parallelism"] == 2
 
-    for number, status in ((0, 9), (1, 0)):
-        Path(f"runs/jobs/7_{number}").mkdir(parents=True)
-        Path(f"runs/jobs/7_{number}/status").write_text(str(status))
+    def end(job):
+        (job.paths.folder / f"{job.job_id}_status").write_text("9" if job.job_id == "7_0" else "0")
+        return False
+
+    monkeypatch.setattr("iwm_cluster.submit.in_queue", end)
     assert submitted("--wait", *words) == 9
     assert [task.words for task in slurm[1][1]] == begun, "none had finished, as far as this sweep knows"
     (failed,) = (line for line in capsys.readouterr().out.splitlines() if line.startswith("not finished"))
     assert failed.startswith("not finished: train.seed=1: status 9")
-    assert failed.endswith("runs/jobs/7_0/7_0_0_log.out")
+    assert failed.endswith("runs/jobs/train-2/7_0_0_log.out")
     assert submitted(*words) == 0
     assert [task.words for task in slurm[2][1]] == begun[:1]
 
@@ -154,7 +155,7 @@ def task(monkeypatch, here):
     status = [0]
     folder = Path("job")
     folder.mkdir()
-    place = SimpleNamespace(global_rank=0, num_tasks=1, USR_SIG="USR2", paths=SimpleNamespace(folder=folder))
+    place = SimpleNamespace(global_rank=0, num_tasks=1, USR_SIG="USR2", job_id="7", paths=SimpleNamespace(folder=folder))
     monkeypatch.setattr("submitit.JobEnvironment", lambda: place)
     monkeypatch.setattr("iwm_cluster.task.command", lambda words: status[0])
     monkeypatch.setattr("sys.argv", ["iwm"])
@@ -168,10 +169,10 @@ def task(monkeypatch, here):
 
 
 def test_a_task_leaves_its_status(task):
-    assert (task(0) / "status").read_text() == "0"
+    assert (task(0) / "7_status").read_text() == "0"
     with pytest.raises(SystemExit, match="2"):
         task(2)
-    assert Path("job/status").read_text() == "2"
+    assert Path("job/7_status").read_text() == "2"
 
 
 def test_a_warned_task_has_submitit_queue_it_again(task, monkeypatch):
@@ -185,7 +186,7 @@ def test_a_warned_task_has_submitit_queue_it_again(task, monkeypatch):
             task(128 + signal.SIGUSR2)
     finally:
         signal.signal(signal.SIGUSR2, previous)
-    assert not Path("job/status").exists(), "it has not ended"
+    assert not Path("job/7_status").exists(), "it has not ended"
 
 
 def test_a_task_that_may_not_be_queued_again_says_so(task, capsys):
@@ -199,7 +200,7 @@ def test_a_task_that_may_not_be_queued_again_says_so(task, capsys):
     finally:
         signal.signal(signal.SIGUSR2, previous)
     assert "timed-out too many times" in capsys.readouterr().err
-    assert Path("job/status").read_text() == "140"
+    assert Path("job/7_status").read_text() == "140"
 
 
 def test_a_job_that_begins_again_goes_on_with_its_run(here):
@@ -215,7 +216,7 @@ def test_a_job_that_begins_again_goes_on_with_its_run(here):
 
 def test_the_local_executor_takes_times_below_a_minute(monkeypatch, here):
     asked = read_arguments(["--cluster", "local", "--ntasks-per-node", "2", "--time", "0:30", "--warning", "20", "train", "recipe=tiny"])
-    found = executor(asked).parameters
+    found = executor(asked, Path("jobs")).parameters
     assert (found["tasks_per_node"], found["timeout_min"], found["signal_delay_s"]) == (2, 0.5, 20)
 
 
@@ -235,4 +236,4 @@ def test_a_job_that_leaves_no_status_has_failed(slurm, here):
     job = Job("one", ["report", "x"], None)
     ((ended, how),) = as_array(asked, [job])
     assert how == Ended(1, 0)
-    assert ended.log == (Path("runs/jobs/7").absolute() / "7_0_log.out")
+    assert ended.log == (Path("runs/jobs/compare").absolute() / "7_0_log.out")

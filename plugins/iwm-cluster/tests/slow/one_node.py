@@ -80,7 +80,7 @@ class Node:
 
     def warned(self, run: str, job: str) -> list[str]:
         """What is wrong with a job that waits for its second turn, which begins now: SLURM would have it wait two minutes."""
-        said = "".join(log.read_text() for log in [*self.folder.glob(f"runs/jobs/{job}/*.out"), *self.folder.glob(f"iwm-{job}.log")])
+        said = "".join(log.read_text() for log in [*self.folder.glob(f"runs/jobs/*/{job}_*.out"), *self.folder.glob(f"iwm-{job}.log")])
         stopped = re.search(rf"stopped at step (\d+) of {STEPS} by SIGUSR2", said)
         step = int(stopped[1]) if stopped else 0
         print(f"{run}: job {job}, warned by SLURM, stopped at step {step} of {STEPS}; {self.state(job)}", flush=True)
