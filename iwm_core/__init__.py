@@ -89,16 +89,18 @@ def measured(run: str | Path) -> "list[Measured]":
     ``own`` tells the recipe's results from the others, ``differing`` what these were measured with: ``bank=16``. Needs no torch.
 
     Args:
-        run: the run's directory.
+        run: the run's directory, or an address as of `load`.
 
     Raises:
         UserError: ``run`` is not a run, or a file of it is damaged.
     """
     from iwm_core.evaluation.measured import read_results
     from iwm_core.interfaces.errors import UserError
+    from iwm_core.plugins.sources import fetched
     from iwm_core.run.directory import Run
 
-    found, problems = read_results(Path(run), Run.open(str(run)).plain_config())
+    there = fetched(str(run))
+    found, problems = read_results(Path(there), Run.open(there).plain_config())
     if problems:
         raise UserError("; ".join(problems))
     return found

@@ -11,6 +11,7 @@ from iwm_core.interfaces.errors import UserError
 from iwm_core.plugins.kinds import kind_of, schemas
 from iwm_core.plugins.near import did_you_mean
 from iwm_core.plugins.recipe_files import ENDINGS, find_recipes
+from iwm_core.plugins.sources import fetched
 from iwm_core.recipe.lineage import dotted
 from iwm_core.recipe.overrides import allowed_to, check_recipe, checkpoint_in, parse_changes
 from iwm_core.recipe.own_settings import check_settings, keys_of
@@ -31,7 +32,7 @@ def read_recipe(words: list[str], many: bool = False) -> tuple[str, list[str]]:
 
 def read_run(words: list[str], verb: str, rest: str = "[key=value …]") -> tuple[str, list[str]]:
     """The run's directory, which is there and can be read, and the words after it."""
-    first = words[0] if words else ""
+    first = fetched(words[0]) if words else ""
     if first and (exists(first) or ("=" not in first and not first.startswith("-"))):
         Run.open(first).config()
         if other := next((word for word in words[1:] if "=" not in word and is_run(word)), None):

@@ -1,17 +1,14 @@
 """From a run on disk, or an address, to a model that can be used: its newest checkpoint, frozen."""
 
 from pathlib import Path
-from pkgutil import resolve_name
 from typing import Any
 
 import torch
 
-from iwm_core.interfaces.errors import UserError
 from iwm_core.model.frozen import FrozenModel
 from iwm_core.model.world_model import build_model
 from iwm_core.plugins.kinds import kind_of
-from iwm_core.plugins.loader import load_plugins
-from iwm_core.plugins.near import did_you_mean
+from iwm_core.plugins.sources import fetched
 from iwm_core.process.launch import choose_device
 from iwm_core.recipe.config import Recipe
 from iwm_core.recipe.thaw import thaw
@@ -27,24 +24,6 @@ def load_run(path: str, device: str, checkpoint: str | None = None) -> Any:
         config = run.config()
         recipe = thaw(config)
     return kind_of(config).load(run, recipe, device)
-
-
-def fetched(address: str) -> str:
-    """The folder of a run that an address such as ``hf://NAME`` names, brought here by the plugin that knows the scheme; a path as it is.
-
-    Raises:
-        UserError: no installed plugin knows the scheme.
-    """
-    scheme, colon, _ = address.partition("://")
-    if not colon:
-        return address
-    sources = load_plugins().model_sources
-    if scheme not in sources:
-        raise UserError(
-            f"no installed plugin brings models from {scheme}://; {did_you_mean(scheme, sources, '{}://')}"
-            f"installed: {', '.join(sources) or 'none'}; pip install the plugin that does, or give the path of a run"
-        )
-    return str(resolve_name(sources[scheme].fetch)(address))
 
 
 def load_world_model(run: Run, recipe: Recipe, device: str, checkpoint: Path | None = None) -> FrozenModel:

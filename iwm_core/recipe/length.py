@@ -68,7 +68,5 @@ def measured_quickly(config: DictConfig, overrides: list[Override], lineage: Lin
     for name in left:
         del config.evaluators[name]
     chosen = next((part.value for part in lineage.parts if isinstance(part, Choice) and part.group == "evaluators"), left)
-    return [
-        f"a run of {TRIAL} steps or fewer is a trial, measured by {', '.join(config.evaluators)} alone; to measure all that the recipe "
-        f'does, add "evaluators={as_typed(chosen)}"'
-    ]
+    alone, all_of = ", ".join(config.evaluators), f'"evaluators={as_typed(chosen)}"'
+    return [f"a run of {TRIAL} steps or fewer is a trial, measured by {alone} alone; to measure all that the recipe does, add {all_of}"]

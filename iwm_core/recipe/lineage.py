@@ -4,9 +4,11 @@ Decisions:
 - Among a recipe's defaults, the name of another recipe, or of a file, from where the recipe lies, stands for all that this one chooses and
   sets. A choice that is made again replaces the first in its place, as on the command line; settings of the recipe win over those before.
 - Hydra asks for ``override predictor: none`` there, and takes a recipe in a folder for one of a package; so it is given the list, made.
+- A recipe may be a stranger's: it is data, and reads nothing of the machine where it is composed.
 - What ``iwm show`` prints, and a run's config.yaml, are recipes: the components' names in them are choices.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,9 +23,11 @@ from iwm_core.interfaces.runs import RunKind
 from iwm_core.plugins.kinds import kind_of, kinds, of, several, single
 from iwm_core.plugins.near import did_you_mean
 from iwm_core.plugins.recipe_files import ENDINGS, RecipeFile, find_recipe, find_recipes, is_shared
-from iwm_core.recipe.shapes import check_name
+from iwm_core.recipe.shapes import NAME
 
 SELF = "_self_"
+RESOLVED = re.compile(r"\$\{[\w.]+:[^}\s]{0,40}")
+"""Of an interpolation that asks a resolver, such as ``${oc.env:HOME}``."""
 FROZEN = ("checksum", "format", "recipe", "run")
 """What a run's config tells of that run."""
 
@@ -115,11 +119,9 @@ def lineage_of(file: RecipeFile) -> Lineage:
     Raises:
         UserError: it cannot be read, or does not say what it begins with.
     """
-    if file.plugin is None:
-        try:
-            check_name(file.name, f"runs take the name of their recipe, and that of {file.path},")
-        except ValueError as error:
-            raise UserError(f"{error}; rename the file") from error
+    if file.plugin is None and not NAME.fullmatch(file.name):
+        rule = "letters, digits, _, - and ., at most 100, not beginning with - or ."
+        raise UserError(f"runs take the name of their recipe, and {file.name[:60]!r} is not a name; call the file by {rule}")
     found = Lineage()
     found.include(file.path)
     if found.begun_with is None:
@@ -155,6 +157,8 @@ def recipe_in(path: Path) -> dict[str, Any]:
     try:
         text = path.read_text(encoding="utf-8")
         held = yaml.safe_load(text)
+        if reads := RESOLVED.search(text):
+            raise UserError(f"{path} holds {reads[0]}…}}, which would read this machine; write the value itself")
         content: Any = OmegaConf.to_container(OmegaConf.create(text)) if isinstance(held, dict) else held
     except (yaml.YAMLError, ValueError, OmegaConfBaseException, RecursionError) as error:
         raise UserError(f"{path} is not valid YAML in UTF-8: {' '.join(str(error).split())[:200]}") from error

@@ -140,6 +140,7 @@ WRONG = {
     "choice": ("defaults: [tiny, encoder: vti, _self_]\n", "no installed plugin gives the encoder 'vti'; did you mean vit?"),
     "size": ("defaults: [tiny, size: cup, _self_]\n", "there is no 'size/cup', which the defaults of size.yaml name; did you mean cpu?"),
     "kind": ("kind: pretrainning\n", "no installed plugin gives runs of the kind 'pretrainning'; did you mean pretraining?"),
+    "reads": ("defaults: [tiny, _self_]\nrun: ${oc.env:HOME}\n", "reads.yaml holds ${oc.env:HOME…}, which would read this machine"),
     "tiny": (CHILD.format("tiny"), "recipe=tiny.yaml has the name of an installed recipe"),
     "a b": (CHILD.format("tiny"), "'a b' is not a name"),
     "folder": (None, "recipe=folder.yaml is no file"),

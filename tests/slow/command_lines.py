@@ -203,6 +203,7 @@ def show_statuses(tally: Counter[tuple[str, str]]) -> None:
 def main() -> int:
     import tempfile
 
+    import huggingface_hub
     import tiny_command
 
     options = argparse.ArgumentParser(description=__doc__)
@@ -212,6 +213,7 @@ def main() -> int:
     options.add_argument("--show", action="store_true", help="print every line")
     given = options.parse_args()
     os.environ["HF_HUB_OFFLINE"] = "1"
+    huggingface_hub.constants.HF_HUB_OFFLINE = True  # also where it is imported already: no line may push anything
     resource.setrlimit(resource.RLIMIT_AS, (32 << 30, 32 << 30))
     tiny_command.register()
     tally, kinds, bad = Counter[tuple[str, str]](), Counter[str](), 0

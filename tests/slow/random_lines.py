@@ -131,6 +131,8 @@ def right(draw: random.Random) -> list[str]:
         "bench": lambda: ["recipe=tiny", *ONCE, *chosen(draw, BENCH)],
         "submit": lambda: [*chosen(draw, SUBMIT), draw.choice(["train recipe=tiny", "resume half", "eval world", "submit"])],
         "export": lambda: ["world", "out=exported", "--format", draw.choice(["safetensors", "torch", "timm"])],
+        "push": lambda: draw.choice([["world", "me"], ["world"], ["tuned", "me/tuned"]]),  # refused before a hub is asked
+        "zoo": lambda: draw.choice([[], ["--json"], ["quickstart"]]),
         "import": lambda: ["ijepa", "file.txt", "imported", *chosen(draw, IMPORT)],
         "recipes": lambda: draw.choice([[], ["--json"]]),
         "components": lambda: draw.choice([[], ["action"], ["action", "jitter"], ["evaluator", "mrr", "--json"]]),

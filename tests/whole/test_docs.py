@@ -228,6 +228,8 @@ CHECKS = {
     "submit": lambda words: check_submit(words),
     "export": lambda words: check_paths(words),
     "import": lambda words: check_import(words),
+    "push": lambda words: check_paths(words),
+    "zoo": lambda words: dispatch(["zoo", *words]),
     "plugins": lambda words: dispatch(["plugins", *words]),
     "plugins new": lambda words: parser().parse_args(words),
     "plugins check": lambda words: None,  # of a plugin that is not installed here

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from iwm_core import hookimpl
 from iwm_core.interfaces.commands import Command
+from iwm_core.interfaces.runs import ModelSource
 
 
 @hookimpl
@@ -16,3 +17,11 @@ def iwm_commands() -> list[Command]:
 @hookimpl
 def iwm_recipe_dirs() -> list[Path]:
     return [Path(__file__).parent / "recipes"]
+
+
+@hookimpl
+def iwm_model_sources() -> list[ModelSource]:
+    return [
+        ModelSource(scheme="hf", fetch="iwm_interop.sharing.hub:fetch"),
+        ModelSource(scheme="zoo", fetch="iwm_interop.zoo.entry:fetch"),
+    ]

@@ -21,3 +21,13 @@ def run_export(arguments: list[str]) -> int:
 
     tell_problems()
     return export(asked)
+
+
+def run_push(arguments: list[str]) -> int:
+    from iwm_interop.sharing.asked import read_arguments
+
+    asked = read_arguments(arguments)
+    from iwm_interop.sharing.work import push
+
+    tell_problems()
+    return push(asked)

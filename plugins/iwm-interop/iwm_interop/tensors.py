@@ -6,7 +6,6 @@ Decisions:
 - Weights are kept as float32, which holds every float16 and bfloat16 exactly. Other types are refused: float64 would be rounded.
 """
 
-import hashlib
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -63,9 +62,3 @@ def weights_of(content: dict[str, Any], part: str) -> dict[str, Tensor]:
         if not tensor.is_meta and not tensor.isfinite().all():
             raise UserError(f"{part}.{key} holds numbers that are not finite")
     return weights
-
-
-def sha256_of(path: Path) -> str:
-    """The checksum by which publishers name a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

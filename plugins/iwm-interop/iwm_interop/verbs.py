@@ -37,4 +37,34 @@ VERBS = [
             "iwm export runs/quickstart out=exports/quickstart-onnx --format onnx licence=Apache-2.0",
         ),
     ),
+    Command(
+        name="push",
+        run="iwm_interop.commands:run_push",
+        forms={
+            "push RUN OWNER/NAME [--public]": "share a run on the Hugging Face Hub",
+        },
+        more=(
+            'It is read by its address wherever a run is: iwm eval hf://OWNER/NAME, iwm_core.load("hf://OWNER/NAME@REVISION").',
+            "Private unless --public is given. No path, host, user or command line of this machine is in what is pushed.",
+            "Log in with `hf auth login`, or set HF_TOKEN. The same command goes on after an interruption.",
+            "licence=TEXT is for weights of your own; imported ones keep theirs. checkpoint=step_N uses an older checkpoint.",
+        ),
+        examples=(
+            "iwm push runs/quickstart me/quickstart licence=Apache-2.0",
+            "iwm push runs/quickstart me/quickstart --public",
+        ),
+    ),
+    Command(
+        name="zoo",
+        run="iwm_interop.zoo.listing:run_zoo",
+        forms={
+            "zoo [NAME] [--json]": "the models that we have trained, with their scorecards",
+        },
+        more=('A model that is small comes with iwm, and is read by its address: iwm_core.load("zoo://quickstart").',),
+        examples=(
+            "iwm zoo",
+            "iwm zoo quickstart",
+            "iwm zoo --json",
+        ),
+    ),
 ]

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from iwm_core.interfaces.errors import UserError
 from iwm_core.interfaces.events import SweepEnd
+from iwm_core.plugins.sources import fetched
 from iwm_core.process.display import make_display
 from iwm_core.process.shown import tell
 from iwm_core.run.files import exists, numbered, write_atomically, writing
@@ -33,10 +34,10 @@ def read_arguments(arguments: list[str]) -> tuple[list[Path], Path | None]:
     places = [text.removeprefix("out=") for text in arguments if text.startswith("out=")]
     words = [text for text in arguments if not text.startswith("out=")]
     wrong = [text for text in words if text.startswith("-") or ("=" in text and not exists(text))]
-    runs = [Path(text) for text in words if not (exists(text) and Path(text).is_file() and begins_as_report(Path(text)))]
+    runs = [text for text in words if not (exists(text) and Path(text).is_file() and begins_as_report(Path(text)))]
     if not runs or wrong or len(places) > 1 or "" in places:
         raise UserError(f"{f'cannot read {wrong[0]!r}; ' if wrong else ''}say which runs: iwm report RUN [RUN …] [out=FILE]")
-    return runs, Path(places[0]) if places else None
+    return [Path(fetched(text)) for text in runs], Path(places[0]) if places else None
 
 
 def run_report(arguments: list[str]) -> int:

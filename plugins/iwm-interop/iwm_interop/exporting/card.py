@@ -50,13 +50,11 @@ class CardFacts(NamedTuple):
 def card(told: CardFacts) -> str:
     """The text of a card, in Markdown."""
     recipe = told.config.get("recipe", "a recipe")
-    origin = told.origin.imported
     licence = told.origin.licence or "not stated: ask whoever gave you this model before you use it or pass it on"
-    trained = f", of weights imported from {origin['source']} (`{origin['file']}`, SHA-256 `{origin['sha256']}`)" if origin else ""
     parts = [
         front_matter(told),
         f"# {told.name}",
-        f"The {told.part} encoder of an image world model, recipe `{recipe}` at step {told.step}{trained}. "
+        f"The {told.part} encoder of an image world model, recipe `{recipe}` at step {told.step}{told.origin.words()}. "
         f"Exported by iwm {__version__} as {told.format}.",
         "## Load",
         "\n".join(["```python", *told.lines, "```"]),
@@ -106,13 +104,14 @@ def number(value: float) -> str:
 
 
 def shareable(config: dict[str, Any]) -> dict[str, Any]:
-    """A run's config without what tells of a machine: a path that lies here was made absolute, a name on the Hub was not."""
+    """A run's config without what tells of a machine."""
+    return placeless({key: value for key, value in config.items() if key not in LOCAL})
 
-    def left(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {key: left(one) for key, one in value.items()}
-        if isinstance(value, list):
-            return [left(one) for one in value]
-        return "local" if isinstance(value, str) and value.startswith(("/", "~", "\\", "file:")) else value
 
-    return left({key: value for key, value in config.items() if key not in LOCAL})
+def placeless(value: Any) -> Any:
+    """Nested values with ``local`` in the place of paths that lie here: these were made absolute, a name on the Hub was not."""
+    if isinstance(value, dict):
+        return {key: placeless(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [placeless(one) for one in value]
+    return "local" if isinstance(value, str) and value.startswith(("/", "~", "\\", "file:")) else value

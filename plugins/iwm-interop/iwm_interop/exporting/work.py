@@ -27,7 +27,7 @@ from iwm_interop.exporting.asked import Asked
 from iwm_interop.exporting.card import CardFacts, card
 from iwm_interop.exporting.format import Exported, Format
 from iwm_interop.exporting.origin import origin_of
-from iwm_interop.tensors import sha256_of
+from iwm_interop.sums import sha256_of
 
 TOLERANCE = 1e-5
 CLASSES = {

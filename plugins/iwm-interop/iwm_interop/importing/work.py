@@ -26,7 +26,8 @@ from iwm_core.training.optimisation import make_optimizer
 from iwm_interop.importing.asked import RECIPE, Asked
 from iwm_interop.importing.ijepa import LEFT_OUT, PARTS, Shape, encoder_keys, predictor_keys, shape_of
 from iwm_interop.importing.keys import Taken
-from iwm_interop.tensors import read_file, sha256_of, weights_of
+from iwm_interop.sums import sha256_of
+from iwm_interop.tensors import read_file, weights_of
 
 LICENCE = "CC BY-NC 4.0"
 """Of the published weights of I-JEPA: not for commercial use."""

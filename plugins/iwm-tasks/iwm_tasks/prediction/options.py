@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from iwm_core.interfaces.errors import UserError
+from iwm_core.plugins.sources import fetched
 from iwm_core.run.directory import Run
 from iwm_core.run.files import exists
 
@@ -46,6 +47,7 @@ def read_options(arguments: list[str]) -> Options:
         numbers[key] = int(options[key])
     if options.get("out") == "":
         raise UserError("out= is empty: name a folder or a .csv file, or leave it out")
+    words[0] = fetched(words[0])
     Run.open(words[0], options.get("checkpoint")).config()
     for word in words[1:]:
         if not exists(word):
