@@ -155,6 +155,7 @@ def test_another_checkpoint_of_the_world_model_is_another_comparison(outside, ca
     assert "here holds a comparison of runs/pets, not of runs/cats" in refused(capsys, *TWO, "run=here", run="runs/cats")
 
 
+@pytest.mark.slow
 def test_a_comparison_goes_on_from_another_folder(outside, capsys, monkeypatch):
     Path("photos").mkdir()
     Path("elsewhere/photos").mkdir(parents=True)
