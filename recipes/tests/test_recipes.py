@@ -13,7 +13,7 @@ from iwm_core.plugins.loader import load_plugins
 from iwm_core.plugins.recipe_files import find_recipes
 from iwm_core.recipe.compose import compose
 from iwm_core.recipe.config import steps_of
-from iwm_core.recipe.own_settings import begun_with
+from iwm_core.recipe.lineage import lineage_of
 from iwm_core.recipe.thaw import thaw
 from iwm_core.training.fits import check_fit
 from iwm_core.training.schedules import Durations
@@ -21,7 +21,7 @@ from iwm_core.training.schedules import Durations
 load_plugins.cache_clear()
 RECIPES = find_recipes()
 NAMES = sorted(RECIPES)
-TUNINGS = [name for name in NAMES if (kind := begun_with(RECIPES[name].path)) is not None and kind.name == "tuning"]
+TUNINGS = [name for name in NAMES if lineage_of(RECIPES[name]).kind.name == "tuning"]
 TRAININGS = [name for name in NAMES if name not in TUNINGS]
 SIZED = [name for name in TRAININGS if name.startswith("repro/") and name != "repro/scenes"]  # which is for CPUs alone
 EPOCH = 625
