@@ -184,6 +184,7 @@ def test_other_settings_leave_the_recipes_result_and_pictures_as_they_are(dial, 
     assert files("r") == again, "the same settings measure the same into the same place"
 
 
+@pytest.mark.slow
 def test_it_is_said_what_is_the_recipes(dial, capsys):
     assert dispatch(["eval", "r", "evaluators.dial.at=2"]) == 0
     out = capsys.readouterr().out
@@ -213,6 +214,7 @@ def test_a_newer_checkpoint_replaces_the_same_settings_alone(dial):
     assert content("r/eval/dial.json")["step"] == 6
 
 
+@pytest.mark.slow
 def test_an_older_checkpoint_is_measured_beside_the_newest(dial, capsys):
     assert dial("train", "recipe=tiny", "evaluators=[dial]", "train.checkpoint_every=2", "run=r2") == (0, "")
     before = content("r2/eval/dial.json")
@@ -236,6 +238,7 @@ def test_nothing_to_measure_with_other_settings_says_nothing_of_the_recipes(dial
     assert content("r/eval/dial.json")["step"] == 6
 
 
+@pytest.mark.slow
 def test_an_evaluator_that_the_recipe_lacks_has_its_defaults_as_its_own(dial):
     assert dial("train", "recipe=tiny", "evaluators=[]", "run=r2") == (0, "")
     assert dial("eval", "r2", "evaluators=[dial]", "evaluators.dial.at=5") == (0, "")
@@ -247,6 +250,7 @@ def test_an_evaluator_that_the_recipe_lacks_has_its_defaults_as_its_own(dial):
     assert "its recipe does not have" not in report("r").text
 
 
+@pytest.mark.slow
 def test_images_that_have_moved_are_the_recipes_to_resume_and_others_to_eval(dial):
     Path("r/eval/dial.json").unlink()
     assert dial("eval", "r", "data.size=21") == (0, "")
@@ -282,6 +286,7 @@ OLD = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("verb", ["resume", "eval"])
 def test_a_result_of_the_old_format_is_read_measured_anew_and_kept(dial, verb):
     Path("r/eval/dial.json").write_text(json.dumps(OLD))
