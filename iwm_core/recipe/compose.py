@@ -11,6 +11,7 @@ Decisions:
 import dataclasses
 import shlex
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -41,6 +42,7 @@ from iwm_core.recipe.own_settings import instead
 LISTED = "iwm_recipe"
 """What Hydra knows a recipe by."""
 
+structured = cache(OmegaConf.structured)  # asked for all that is installed whenever a process composes; whoever changes it copies
 Choices = dict[str, dict[str, dict[str, Any]]]
 """By group and name, the settings that a choice besides the components stands for."""
 
@@ -55,7 +57,7 @@ class RecipeSearchPath(SearchPathPlugin):
 
 def component_defaults(component: Any) -> dict[str, Any]:
     """A component's fields as plain config: its name, defaults, and ??? where the user must say."""
-    fields: Any = OmegaConf.to_container(OmegaConf.structured(component))
+    fields: Any = OmegaConf.to_container(structured(component))
     return {"name": component.name, **fields}
 
 
@@ -64,7 +66,7 @@ def register(choices: Choices) -> None:
     store = ConfigStore.instance()
     for kind in kinds():  # typed again by `thaw`
         schema = kind.schema()
-        sections = {name: OmegaConf.to_container(OmegaConf.structured(cls)) for name, cls in schema.sections.items()}
+        sections = {name: OmegaConf.to_container(structured(cls)) for name, cls in schema.sections.items()}
         store.store(name=schema.base, node={"kind": kind.name, **empty(schema), **sections})
         for group, own in schema.choices.items():
             for name, node in {**own, **choices.get(group, {})}.items():

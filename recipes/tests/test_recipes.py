@@ -2,17 +2,18 @@
 
 import re
 import shlex
+from functools import cache
 
 import pytest
 import torch
 from places import ROOT
 
 from iwm_core.model.world_model import build_model
-from iwm_core.plugins.kinds import kind_of
 from iwm_core.plugins.loader import load_plugins
 from iwm_core.plugins.recipe_files import find_recipes
 from iwm_core.recipe.compose import compose
 from iwm_core.recipe.config import steps_of
+from iwm_core.recipe.lineage import lineage_of
 from iwm_core.recipe.thaw import thaw
 from iwm_core.training.fits import check_fit
 from iwm_core.training.schedules import Durations
@@ -20,7 +21,7 @@ from iwm_core.training.schedules import Durations
 load_plugins.cache_clear()
 RECIPES = find_recipes()
 NAMES = sorted(RECIPES)
-TUNINGS = [name for name in NAMES if kind_of(compose(name, [])[0]).name == "tuning"]
+TUNINGS = [name for name in NAMES if lineage_of(RECIPES[name]).kind.name == "tuning"]
 TRAININGS = [name for name in NAMES if name not in TUNINGS]
 SIZED = [name for name in TRAININGS if name.startswith("repro/") and name != "repro/scenes"]  # which is for CPUs alone
 EPOCH = 625
@@ -63,6 +64,12 @@ def test_the_recipes_of_tunings_are_those_in_their_folder():
     assert {"tune/predictor", "tune/encoder", "tune/probe_linear"} <= set(TUNINGS)
 
 
+@cache
+def usual(name):
+    """A tuning's config where nothing is said of its budget."""
+    return compose(name, ["launch.device=cpu"], {"data": {"world_model": {"name": "scenes"}}})[0]
+
+
 @pytest.mark.parametrize("name", TUNINGS)
 @pytest.mark.parametrize("budget", ["paper", "cpu"])
 def test_every_tuning_composes_within_each_budget(name, budget):
@@ -76,8 +83,7 @@ def test_every_tuning_composes_within_each_budget(name, budget):
     assert 0 <= plan.warmup < plan.steps
     assert 1 <= plan.checkpoint_every <= plan.steps
     assert recipe.train.lr.start <= recipe.train.lr.peak >= recipe.train.lr.end
-    paper = compose(name, ["launch.device=cpu"], {"data": {"world_model": {"name": "scenes"}}})[0]
-    assert (paper == config) == (budget == "paper")
+    assert (usual(name) == config) == (budget == "paper")
     frozen = recipe.protocol.name in ("frozen", "pixels")
     assert bool(recipe.augment.mixup and recipe.augment.randaugment) == (budget == "paper" and not frozen), "probes see plain images"
 

@@ -95,6 +95,7 @@ def test_empty_folder_and_folder_without_images(iwm, tmp_path):
     assert_one_line(iwm(*TRAIN, "data=folder", "data.path=texts"), "texts")
 
 
+@pytest.mark.slow
 def test_text_file_among_images(iwm, image_folder):
     for name in ("03.png", "04.png"):
         (image_folder / "train" / "a" / name).write_text("this is text")
@@ -112,14 +113,15 @@ def test_label_column_missing(iwm, parquet):
     assert_one_line(iwm(*TRAIN, "data=hub", f"data.path={parquet}", "data.label_column=kind"), "kind", "label")
 
 
+@pytest.mark.slow
 def test_unwritable_run_directory(iwm, tmp_path):
     (tmp_path / "file").write_text("")
     assert_one_line(iwm(*TRAIN, "run=file/inside"), "cannot make the run directory", "run=PATH")
     assert_one_line(iwm(*TRAIN, "run=/proc/iwm"), "cannot make the run directory", "run=PATH")
 
 
-def test_run_that_exists(iwm):
-    assert iwm(*TRAIN, "run=r")[0] == 0
+def test_run_that_exists(iwm, kept):
+    kept(*TRAIN, "run=r")
     before = files(Path("r"))
     assert_one_line(iwm(*TRAIN, "run=r"), "the run r exists", "iwm resume r")
     assert files(Path("r")) == before
@@ -136,8 +138,8 @@ def test_directory_that_is_no_run_is_left_alone(iwm, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "optimizer.safetensors", "state.json"])
-def test_truncated_checkpoint(iwm, name):
-    assert iwm(*TRAIN, "run=r", "train.steps=8", "train.keep=3")[0] == 0
+def test_truncated_checkpoint(iwm, kept, name):
+    kept(*TRAIN, "run=r", "train.steps=8", "train.keep=3")
     shutil.rmtree("r/checkpoints/step_8")  # so that there is something left to do
     path = Path("r/checkpoints/step_6") / name
     path.write_bytes(path.read_bytes()[:-7])
@@ -153,9 +155,9 @@ def forget_checksums(path: Path) -> None:
     state.write_text(json.dumps({key: known[key] for key in ("step", "steps", "images", "seconds")}))
 
 
-def test_checkpoint_of_another_model(iwm):
-    assert iwm(*TRAIN, "run=r")[0] == 0
-    assert iwm(*TRAIN, "run=other", "encoder.width=32")[0] == 0
+def test_checkpoint_of_another_model(iwm, kept):
+    kept(*TRAIN, "run=r")
+    kept(*TRAIN, "run=other", "encoder.width=32")
     mine = Path("r/checkpoints/step_6/model.safetensors")
     mine.write_bytes(Path("other/checkpoints/step_6/model.safetensors").read_bytes())
     assert_one_line(iwm("eval", "r", "evaluators=[mrr]"), "step_6/model.safetensors is damaged (its checksum is")
@@ -163,8 +165,8 @@ def test_checkpoint_of_another_model(iwm):
     assert_one_line(iwm("eval", "r", "evaluators=[mrr]"), "holds another model", "config.yaml it was trained with")
 
 
-def test_checkpoint_with_a_tensor_missing(iwm):
-    assert iwm(*TRAIN, "run=r")[0] == 0
+def test_checkpoint_with_a_tensor_missing(iwm, kept):
+    kept(*TRAIN, "run=r")
     path = Path("r/checkpoints/step_6/model.safetensors")
     tensors = load_file(path)
     del tensors["student.vit.norm.weight"]
@@ -173,14 +175,14 @@ def test_checkpoint_with_a_tensor_missing(iwm):
     assert_one_line(iwm("eval", "r", "evaluators=[mrr]"), "student.vit.norm.weight", "absent in the file")
 
 
-def test_config_that_is_no_yaml(iwm):
-    assert iwm(*TRAIN, "run=r")[0] == 0
+def test_config_that_is_no_yaml(iwm, kept):
+    kept(*TRAIN, "run=r")
     Path("r/config.yaml").write_text("a: [")
     assert_one_line(iwm("resume", "r"), "r/config.yaml is damaged (while parsing")
 
 
-def test_resume_and_eval_change_only_what_they_may(iwm):
-    assert iwm(*TRAIN, "run=r")[0] == 0
+def test_resume_and_eval_change_only_what_they_may(iwm, kept):
+    kept(*TRAIN, "run=r")
     assert_one_line(iwm("resume", "r", "train.steps=9"), "changes only launch, data, not 'train.steps'")
     assert_one_line(iwm("eval", "r", "image_size=32"), "changes only evaluators, launch, data")
     assert_one_line(
@@ -227,8 +229,8 @@ def test_ctrl_c_while_starting(tmp_path):
     assert "Traceback" not in error
 
 
-def test_a_run_that_cannot_be_written_ends_in_one_line(iwm, monkeypatch):
-    assert iwm(*TRAIN, "run=r")[0] == 0
+def test_a_run_that_cannot_be_written_ends_in_one_line(iwm, kept, monkeypatch):
+    kept(*TRAIN, "run=r")
     Path("r/eval").write_text("in the way")
     assert_one_line(iwm("eval", "r", "evaluators=[mrr]"), "cannot write r/eval")
 
@@ -241,6 +243,7 @@ def test_a_device_with_too_little_memory(iwm, monkeypatch):
     assert_one_line(iwm(*TRAIN, "run=r"), "Tried to allocate 2.00 GiB", "launch.accumulate (now 1)", "iwm resume r")
 
 
+@pytest.mark.slow
 def test_resume_with_other_data(iwm):
     """Where the images have moved is told on resume; another number of them would be another run."""
     assert iwm(*TRAIN, "run=r")[0] == 0

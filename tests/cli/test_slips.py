@@ -171,6 +171,7 @@ def test_slips_that_need_components(iwm, words, fix):
     assert os.listdir() == []  # noqa: PTH208
 
 
+@pytest.mark.slow
 def test_a_run_reads_its_images_from_whichever_folder_it_goes_on(iwm, image_folder, monkeypatch):
     """A relative data.path is frozen absolute: elsewhere it would be no images, or others; where they have moved, data.path= says so."""
     words = ["recipe=tiny", "data=folder", "data.path=images", "train.steps=2", "train.lr.warmup=0", "run=r"]

@@ -68,6 +68,7 @@ def reports(outcomes, monkeypatch):
     return written
 
 
+@pytest.mark.slow
 def test_a_sweep_ends_in_one_report(outcomes, capsys):
     outcomes |= {"train.seed=1": trained, "train.seed=2": trained}
     assert guarded(lambda: dispatch([*WORDS[:3], "train.seed=1,2"])) == 0
@@ -79,6 +80,7 @@ def test_a_sweep_ends_in_one_report(outcomes, capsys):
     assert page.row("measure", table=0) == ["measure", *told]
 
 
+@pytest.mark.slow
 def test_a_second_sweep_has_a_report_of_its_own(reports):
     assert guarded(lambda: dispatch(WORDS)) == 0
     assert guarded(lambda: dispatch(WORDS)) == 0
@@ -88,6 +90,7 @@ def test_a_second_sweep_has_a_report_of_its_own(reports):
     }
 
 
+@pytest.mark.slow
 def test_a_sweep_names_its_runs_as_it_is_told(outcomes, reports, capsys):
     assert guarded(lambda: dispatch([*WORDS[:3], "train.seed=7,8", "run='out/s${train.seed}'"])) == 0
     lines = capsys.readouterr().out.splitlines()
@@ -102,6 +105,7 @@ def test_a_sweep_names_its_runs_as_it_is_told(outcomes, reports, capsys):
     assert "not finished: train.seed=8 run='out/s${train.seed}': status 2" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_job_that_fails_does_not_stop_the_others_and_the_same_command_goes_on(outcomes, reports, capsys):
     outcomes |= {"train.seed=1": lambda children, words: 7, "train.seed=2": lambda children, words: begun_and_failed(words)}
     command = ["train", "-m", "recipe=tiny", "train.seed=1,2,3", "train.steps=4"]
@@ -139,6 +143,7 @@ def begun_and_failed(words):
         return 9
 
 
+@pytest.mark.slow
 def test_a_sweep_that_runs_is_left_to_itself(outcomes, reports, capsys):
     """The same command, given while the first one runs, begins a sweep of its own."""
     one = [*WORDS[:3], "train.seed=1"]
@@ -170,6 +175,7 @@ def test_more_jobs_at_a_time_than_devices_are_refused(monkeypatch):
         places(3)
 
 
+@pytest.mark.slow
 def test_a_sweep_that_is_interrupted_reports_what_is_there(outcomes, reports, capsys):
     def interrupted(children, words):
         children.received = signal.SIGINT
@@ -186,6 +192,7 @@ def test_a_sweep_that_is_interrupted_reports_what_is_there(outcomes, reports, ca
     assert reports == {"runs/tiny-sweep.html": ["runs/tiny-seed-1"]}
 
 
+@pytest.mark.slow
 def test_a_sweep_whose_jobs_all_fail_has_nothing_to_report(outcomes, capsys):
     outcomes |= {f"train.seed={seed}": lambda children, words: 2 for seed in (1, 2, 3)}
     assert guarded(lambda: dispatch(WORDS)) == 2
@@ -193,6 +200,7 @@ def test_a_sweep_whose_jobs_all_fail_has_nothing_to_report(outcomes, capsys):
     assert [path.name for path in Path("runs").iterdir()] == ["tiny-sweep"]
 
 
+@pytest.mark.slow
 def test_what_a_failed_job_left_is_not_removed(outcomes, capsys):
     def half(children, words):
         (Path("runs/tiny-seed-1") / "notes").write_text("kept")

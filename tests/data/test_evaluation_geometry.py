@@ -67,6 +67,7 @@ def seen(monkeypatch):
     return contrasts
 
 
+@pytest.mark.slow
 def test_evaluators_crop_from_the_canvas_that_training_crops_from(tiny, folder, seen):
     assert dispatch(["train", "recipe=tiny", *CROPPED, f"data.path={folder}", "train.steps=2", "train.lr.warmup=0", "run=r"]) == 0
     shown = max(seen)

@@ -66,6 +66,7 @@ def test_a_line_names_some_and_counts_all():
     assert named(corrupt(*range(9))) == "image 0 (broken), image 1 (broken), image 2 (broken) and 6 more"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [["launch.workers=0"], ["data.cache=ram"]])
 def test_one_corrupt_file_among_sixty(tiny, folder, capsys, options):
     """It is told in one line, by name and with the count, and the run goes on; evaluators do not tell it again."""
@@ -110,6 +111,7 @@ def metrics():
     return [json.loads(line) for line in Path("r/metrics.jsonl").read_text().splitlines()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [["launch.workers=0"], ["launch.workers=2"], ["data.cache=ram"]])
 def test_a_run_names_each_corrupt_image_once_and_a_resumed_run_not_again(tiny, folder, capsys, monkeypatch, options):
     words = ["recipe=tiny", "run=r", "data=folder", f"data.path={folder}", "data.max_corrupt=0.05", "train.steps=24"]
@@ -133,8 +135,10 @@ def test_a_run_names_each_corrupt_image_once_and_a_resumed_run_not_again(tiny, f
     assert Path("r/checkpoints/step_24/model.safetensors").read_bytes() == whole
 
 
-@pytest.mark.parametrize("share", ["0.5", "1.0"])
-@pytest.mark.parametrize("options", [["launch.workers=0"], ["launch.workers=2"], ["data.cache=ram"]])
+@pytest.mark.parametrize(
+    ("options", "share"),
+    [(["launch.workers=0"], "0.5"), (["launch.workers=0"], "1.0"), (["launch.workers=2"], "1.0"), (["data.cache=ram"], "1.0")],
+)
 def test_nothing_can_be_read(tiny, folder, capsys, options, share):
     """One line that says so, whatever share the user allows and wherever images are decoded."""
     for path in (folder / "train/a").iterdir():

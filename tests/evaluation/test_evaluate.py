@@ -132,6 +132,7 @@ def test_all_that_was_found_is_written(evaluators, capsys):
     assert "tokens lie apart" in out
 
 
+@pytest.mark.slow
 def test_measuring_again_gives_the_same_file_to_the_byte(evaluators):
     assert train("evaluators=[full]") == 0
     first = Path("r/eval/full.json").read_bytes()
@@ -145,6 +146,7 @@ def test_an_evaluator_that_has_nothing_to_measure_is_told_and_left_out(evaluator
     assert sorted(path.name for path in Path("r/eval").glob("*.json")) == ["full.json"]
 
 
+@pytest.mark.slow
 def test_a_finished_run_is_not_asked_again_where_there_was_nothing_to_measure(evaluators, capsys):
     assert train("evaluators=[nothing,full]") == 0
     capsys.readouterr()
@@ -170,6 +172,7 @@ def test_one_that_cannot_measure_keeps_none_from_measuring(evaluators, capsys, d
     assert not list(Path("r").rglob("unable*")), "what it wrote before it failed is no result"
 
 
+@pytest.mark.slow
 def test_an_evaluators_own_files_are_put_in_place_with_its_result(evaluators):
     SEEN.clear()
     assert train("evaluators=[full]", "evaluators.full.every=2") == 0
@@ -182,6 +185,7 @@ def test_an_evaluators_own_files_are_put_in_place_with_its_result(evaluators):
     assert Path("mine").read_text() == "precious"
 
 
+@pytest.mark.slow
 def test_they_measure_in_training_and_change_nothing(evaluators):
     assert train("evaluators=[]") == 0
     Path("r").rename("without")
@@ -196,6 +200,7 @@ def test_they_measure_in_training_and_change_nothing(evaluators):
     assert weights[0] == weights[1]
 
 
+@pytest.mark.slow
 def test_a_live_model_is_measured_as_its_checkpoint_is(evaluators):
     assert train("evaluators=[full]", "evaluators.full.every=4", "train.keep=9") == 0
     Path("r/checkpoints/step_6").rename("gone")
@@ -204,6 +209,7 @@ def test_a_live_model_is_measured_as_its_checkpoint_is(evaluators):
     assert json.loads(Path("r/eval/full.json").read_text())["metrics"]["spread"] == lines("evaluations.jsonl")[0]["metrics"]["spread"]
 
 
+@pytest.mark.slow
 def test_a_resumed_run_has_each_measurement_once(evaluators):
     assert train("evaluators=[full]", "evaluators.full.every=1", "train.keep=9") == 0
     before = lines("evaluations.jsonl")

@@ -36,9 +36,10 @@ SETTINGS = {
     "view": {"canvas": None},
 }
 
-values = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
-nested = st.recursive(values, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner))
-mappings = st.dictionaries(st.text(), nested)
+words = st.text(max_size=3)
+values = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | words
+nested = st.recursive(values, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(words, inner, max_size=3), max_leaves=6)
+mappings = st.dictionaries(words, nested, max_size=3)
 
 
 def shuffled(content, random):
@@ -52,7 +53,7 @@ def shuffled(content, random):
     return {key: shuffled(content[key], random) for key in keys}
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(mappings, mappings, st.randoms(use_true_random=False))
 def test_two_settings_never_share_a_file_and_the_order_of_keys_is_no_setting(one, other, random):
     assert digest(shuffled(one, random)) == digest(one)
@@ -145,11 +146,11 @@ class Dial(Evaluator):
 
 
 @pytest.fixture
-def dial(tiny, iwm):
+def dial(tiny, iwm, kept):
     module = SimpleNamespace(iwm_evaluators=hookimpl(lambda: [Dial]))
     tiny.plugins.append(Plugin("dial", "dial-plugin", "0", module))
     tiny.manager.register(module)
-    assert iwm("train", "recipe=tiny", "evaluators=[dial]", "run=r") == (0, "")
+    kept("train", "recipe=tiny", "evaluators=[dial]", "run=r")
     return iwm
 
 
@@ -183,6 +184,7 @@ def test_other_settings_leave_the_recipes_result_and_pictures_as_they_are(dial, 
     assert files("r") == again, "the same settings measure the same into the same place"
 
 
+@pytest.mark.slow
 def test_it_is_said_what_is_the_recipes(dial, capsys):
     assert dispatch(["eval", "r", "evaluators.dial.at=2"]) == 0
     out = capsys.readouterr().out
@@ -212,6 +214,7 @@ def test_a_newer_checkpoint_replaces_the_same_settings_alone(dial):
     assert content("r/eval/dial.json")["step"] == 6
 
 
+@pytest.mark.slow
 def test_an_older_checkpoint_is_measured_beside_the_newest(dial, capsys):
     assert dial("train", "recipe=tiny", "evaluators=[dial]", "train.checkpoint_every=2", "run=r2") == (0, "")
     before = content("r2/eval/dial.json")
@@ -235,6 +238,7 @@ def test_nothing_to_measure_with_other_settings_says_nothing_of_the_recipes(dial
     assert content("r/eval/dial.json")["step"] == 6
 
 
+@pytest.mark.slow
 def test_an_evaluator_that_the_recipe_lacks_has_its_defaults_as_its_own(dial):
     assert dial("train", "recipe=tiny", "evaluators=[]", "run=r2") == (0, "")
     assert dial("eval", "r2", "evaluators=[dial]", "evaluators.dial.at=5") == (0, "")
@@ -246,6 +250,7 @@ def test_an_evaluator_that_the_recipe_lacks_has_its_defaults_as_its_own(dial):
     assert "its recipe does not have" not in report("r").text
 
 
+@pytest.mark.slow
 def test_images_that_have_moved_are_the_recipes_to_resume_and_others_to_eval(dial):
     Path("r/eval/dial.json").unlink()
     assert dial("eval", "r", "data.size=21") == (0, "")
@@ -281,6 +286,7 @@ OLD = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("verb", ["resume", "eval"])
 def test_a_result_of_the_old_format_is_read_measured_anew_and_kept(dial, verb):
     Path("r/eval/dial.json").write_text(json.dumps(OLD))
@@ -311,7 +317,7 @@ def test_a_newer_format_is_refused_by_name(dial):
 def rank_of(path, bank=64, chance=0.016, n=64, step=6, data="noise", **more):
     """A run as `make_run` makes it, its result in the form of today."""
     whole = config(evaluators={"rank": {"name": "rank", "bank": bank}}, data={"name": data}, image_size=16, run=str(path))
-    path = make_run(path, settings=whole, charts=("curve",), **more)
+    path = make_run(path, settings=whole, charts=("curve",), logs=False, **more)
     kept = content(path / "eval/rank.json")
     numbers = {
         "hit": metric(kept["metrics"]["hit"]["value"], kept["metrics"]["hit"]["low"], kept["metrics"]["hit"]["high"], n)
@@ -339,7 +345,7 @@ def test_what_was_measured_otherwise_is_not_ranked(here, change, reason):
 
 
 def test_old_and_new_results_are_not_ranked(here):
-    page = report(rank_of("a", best=0.9), make_run("b", best=0.2, charts=()), out="x.html")
+    page = report(rank_of("a", best=0.9), make_run("b", best=0.2, charts=(), logs=False), out="x.html")
     assert "▲" not in "".join(cell for table in page.tables for row in table for cell in row)
     assert "an earlier version, which did not keep its settings, measured some of them" in page.text
 

@@ -5,6 +5,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import tiny_plugin
+from kept_runs import kept_runs, owner_of
 from PIL import Image
 from plugin_packages import site  # noqa: F401  # a fixture
 from served import servers
@@ -28,9 +29,22 @@ def tiny(monkeypatch, tmp_path):
 
 
 @pytest.fixture(scope="session")
-def worlds(tmp_path_factory):
+def every_run(tmp_path_factory):
+    """The runs that tests of this session begin from."""
+    with kept_runs(tmp_path_factory.getbasetemp()) as runs:
+        yield runs
+
+
+@pytest.fixture
+def kept(tiny, every_run, request):
+    """Make a run in the working directory as a command line does, which is carried out only once a session."""
+    return lambda *words: every_run.copy(*words, owner=owner_of(request.path))
+
+
+@pytest.fixture(scope="session")
+def worlds(every_run):
     """Makes tiny world models for tunings, once for each choice of options; to be asked where the tiny plugin is installed."""
-    return Worlds(tmp_path_factory.mktemp("worlds"))
+    return Worlds(every_run)
 
 
 @pytest.fixture(scope="session")

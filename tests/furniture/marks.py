@@ -1,19 +1,24 @@
-"""Holds the mark `slow` honest: a test that starts a process, itself or by what it is given, is marked, or it fails.
+"""Holds the mark `slow` honest: a test that starts a process, itself or by what it is given, or computes for long, is marked, or it fails.
 
 Decisions:
 - Python's audit events tell of every program that is started, whoever asks for it; of multiprocessing's they do not, which `spawn` notes.
 - A fork is no start: data workers need no imports, and are there in a moment.
 - Nor is a run's question for the commit, or Python's for the machine (`QUICK`).
+- How long a test computes is the time that its thread had a processor: the same on a busy machine, and with any number of threads. The
+  bound is far above what such a test takes, as the first that needs a library also imports it.
 """
 
 import os
 import sys
+import time
 from multiprocessing import util
 from pathlib import Path
 
 import pytest
 
 QUICK = ("git", "uname")
+MOST = 8.0
+"""Seconds of one processor that a test without the mark may compute."""
 started: list[str] = []
 
 
@@ -39,7 +44,13 @@ def pytest_runtest_setup(item):
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item):
+    begin = time.thread_time()
     result = yield
-    if started and item.get_closest_marker("slow") is None:
+    seconds = time.thread_time() - begin
+    if item.get_closest_marker("slow") is not None:
+        return result
+    if started:
         pytest.fail(f"it starts {started[0]}: mark it `slow`, as what `pytest -m 'not slow'` leaves out starts processes", pytrace=False)
+    if seconds > MOST:
+        pytest.fail(f"it computes for {seconds:.1f} s, over {MOST:g} s: make it smaller, or mark it `slow`", pytrace=False)
     return result

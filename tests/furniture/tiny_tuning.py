@@ -7,6 +7,7 @@ from iwm_tasks.tuning.model import Lesson, TunedModel
 from iwm_tasks.tuning.recipe import TuneRecipe
 from iwm_tasks.tuning.start import check
 from iwm_tasks.tuning.tune import build
+from kept_runs import KeptRuns
 from safetensors.torch import load_file
 
 from iwm_core.cli.main import dispatch
@@ -20,19 +21,16 @@ MIXED = ["augment.randaugment=rand-m9-mstd0.5-inc1", "augment.mixup=0.8", "augme
 
 
 class Worlds:
-    """Tiny world models on disk, each made when it is first asked for."""
+    """Tiny world models on disk, each made when it is first asked for, and shared: nobody may change one."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, runs: KeptRuns) -> None:
+        self.runs = runs
 
     def __call__(self, *options: str) -> str:
         """The directory of one, trained for two steps with these options."""
-        path = self.folder / ("world" + "-".join(option.replace("=", "-").replace("/", "-") for option in options))
-        if not path.exists():
-            deep = [] if "predictor=identity" in options else ["predictor.depth=2"]
-            words = ["recipe=tiny", "data=taught", "train.steps=2", "predictor=feature", *deep, *options, f"run={path}"]
-            assert dispatch(["train", *words]) == 0
-        return str(path)
+        deep = [] if "predictor=identity" in options else ["predictor.depth=2"]
+        words = ["recipe=tiny", "data=taught", "train.steps=2", "predictor=feature", *deep, *options, "run=world"]
+        return str(self.runs.original("train", *words))
 
 
 def tune(world: str, recipe: str, *options: str, run: str = "tuned") -> Path:

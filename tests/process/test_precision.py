@@ -88,6 +88,7 @@ def asked(monkeypatch):
     return devices
 
 
+@pytest.mark.slow
 def test_it_is_decided_once_told_and_frozen(iwm, asked, capsys):
     assert iwm("train", "recipe=tiny", "run=plain", "launch.precision=bf16")[0] == 0
     assert asked == [], "nobody wants to know"
@@ -117,6 +118,7 @@ def test_a_run_that_is_there_keeps_what_was_decided(iwm, asked, verb):
     assert len(asked) == 1
 
 
+@pytest.mark.slow
 def test_a_tuning_asks_by_its_world_model(tiny, asked, worlds):
     tune(worlds(), "encoder", "launch.precision=auto")
     assert asked == [(CPU, None)]

@@ -96,12 +96,12 @@ def test_nobody_else_on_the_network_can_speak_to_the_processes_which_end_with_th
 
 @pytest.mark.slow
 def test_a_signal_stops_two_processes_with_a_checkpoint_to_go_on_from(tmp_path):
-    with start(tmp_path, "train", *SMALL, "train.steps=40", "run=r", TWO) as process:
+    with start(tmp_path, "train", *SMALL, "train.steps=24", "run=r", TWO) as process:
         read_until(process, "step 4/")
         process.send_signal(signal.SIGINT)
         _, error = process.communicate(timeout=60)
     (line,) = error.strip().splitlines()
-    assert line.endswith("of 40 by Ctrl-C; continue with `iwm resume r`")
+    assert line.endswith("of 24 by Ctrl-C; continue with `iwm resume r`")
     step = int(line.removeprefix("iwm: stopped at step ").split()[0])
     assert process.returncode == 130
     checkpoint = latest_checkpoint(tmp_path / "r/checkpoints")
@@ -112,7 +112,7 @@ def test_a_signal_stops_two_processes_with_a_checkpoint_to_go_on_from(tmp_path):
     status, error = run(tmp_path, "resume", "r", "launch.accumulate=2", "launch.trackers=[tensorboard]")
     assert status == 0, error
     assert list((tmp_path / "r").rglob("*tfevents*"))
-    assert [json.loads(line)["step"] for line in (tmp_path / "r/metrics.jsonl").read_text().splitlines()] == list(range(2, 41, 2))
+    assert [json.loads(line)["step"] for line in (tmp_path / "r/metrics.jsonl").read_text().splitlines()] == list(range(2, 25, 2))
 
 
 @pytest.mark.slow

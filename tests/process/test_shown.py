@@ -103,6 +103,7 @@ def told(tiny, capfd):
     return run
 
 
+@pytest.mark.slow
 def test_names_of_files_classes_and_runs(told, here):
     for split, count in (("train", 16), ("val", 8)):
         for number in range(count):

@@ -89,6 +89,7 @@ def jobs(monkeypatch):
     return done
 
 
+@pytest.mark.slow
 def test_a_sweep_runs_each_job_in_a_process_of_its_own(tiny, jobs):
     words = ["train", "-m", "recipe=tiny", "train.seed=0,1", "predictor=shift,identity", "train.lr.peak=2e-3"]
     assert guarded(lambda: dispatch(words)) == 0
@@ -99,6 +100,7 @@ def test_a_sweep_runs_each_job_in_a_process_of_its_own(tiny, jobs):
     assert list(Path("runs").iterdir()) == [], "a directory that a job has not used is removed"
 
 
+@pytest.mark.slow
 def test_a_sweep_over_lists_and_texts_passes_them_on_whole(tiny, jobs):
     assert (
         guarded(lambda: dispatch(["train", "-m", "recipe=tiny", "predictor=feature", "actions=[gain],[]", "train.lr.warmup='1 epochs',2"]))
@@ -109,12 +111,14 @@ def test_a_sweep_over_lists_and_texts_passes_them_on_whole(tiny, jobs):
     assert asked == [(["gain"], "1 epochs"), (["gain"], "2"), ([], "1 epochs"), ([], "2")]
 
 
+@pytest.mark.slow
 def test_a_sweep_checks_all_jobs_before_the_first_one_runs(tiny, jobs, capsys):
     assert guarded(lambda: dispatch(["train", "-m", "recipe=tiny", "encoder.heads=2,4,3"])) == 2
     assert "not divisible by encoder.heads 3" in capsys.readouterr().err
     assert jobs == []
 
 
+@pytest.mark.slow
 def test_a_sweep_ends_at_a_job_that_fails(tiny, jobs):
     assert guarded(lambda: dispatch(["train", "-m", "recipe=tiny", "train.seed=6,7,8"])) == 3
     assert len(jobs) == 2

@@ -97,6 +97,7 @@ class Killed(BaseException):
     """As of SIGKILL: nothing handles it."""
 
 
+@pytest.mark.slow
 def test_a_kill_at_any_moment_leaves_a_whole_checkpoint(tmp_path, monkeypatch):
     """Killed before its first effect on the disk, its second, and so on until it is through."""
     old, new, reader = Training(0).steps(0, 2), Training(0).steps(0, 4), Training(1)

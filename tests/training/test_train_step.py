@@ -79,6 +79,7 @@ def test_a_step_without_finite_gradient_changes_nothing(train, monkeypatch, caps
     assert all(torch.isfinite(tensor).all() for tensor in saved(6).values())
 
 
+@pytest.mark.slow
 def test_a_skipped_step_leaves_the_intervals_loss_readable(train, monkeypatch):
     whole = train(*EVERY, run="whole")
     poisoned(monkeypatch, 5, float("nan"))  # the last: the steps before it are the same
@@ -161,17 +162,20 @@ def test_logged_lines(train):
     assert logged[-1]["lr"] == pytest.approx(1e-4)
 
 
+@pytest.mark.slow
 def test_a_logged_loss_is_the_mean_since_the_line_before(train):
     each = [line["loss"] for line in train("train.log_every=1", run="each")]
     assert [line["loss"] for line in train("train.log_every=3")] == pytest.approx([sum(each[:3]) / 3, sum(each[3:]) / 3], rel=1e-5)
 
 
+@pytest.mark.slow
 def test_micro_batches_give_the_same_numbers(train):
     whole, parts = train("train.log_every=1", run="whole"), train("train.log_every=1", "launch.accumulate=2")
     for key in ("loss", "grad_norm"):
         assert [line[key] for line in parts] == pytest.approx([line[key] for line in whole], rel=1e-3)
 
 
+@pytest.mark.slow
 def test_bf16(train):
     exact, rounded = train(*EVERY, run="exact"), train(*EVERY, "launch.precision=bf16")
     assert rounded[0]["loss"] == pytest.approx(exact[0]["loss"], rel=0.03)
@@ -180,6 +184,7 @@ def test_bf16(train):
     assert changed(saved(1), saved(6)) > {"student.vit.norm.weight", "teacher.vit.norm.weight"}
 
 
+@pytest.mark.slow
 def test_collapse_is_said_in_words(train, monkeypatch, capsys):
     train(run="alive")
     assert "collapse" not in capsys.readouterr().err
@@ -190,6 +195,7 @@ def test_collapse_is_said_in_words(train, monkeypatch, capsys):
     assert "the teacher gives every image the same tokens" in told[0]
 
 
+@pytest.mark.slow
 def test_tensorboard_gets_every_number(train):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 

@@ -61,6 +61,7 @@ def test_a_run_goes_on_from_its_checkpoint(before):
     assert all(torch.allclose(whole[name], again[name], atol=1e-5) for name in whole), "as if it had never stopped"
 
 
+@pytest.mark.slow
 def test_it_is_measured_again_and_reported_on(before):
     assert before("eval", "world", "data.validation=8")[0] == 0
     assert before("report", "world")[0] == 0
@@ -68,6 +69,7 @@ def test_it_is_measured_again_and_reported_on(before):
     assert before("report", "world", "tuned", "out=both.html")[0] == 0
 
 
+@pytest.mark.slow
 def test_it_is_tuned(before):
     words = ("recipe=tune/probe_linear", "budget=cpu", "train.epochs=null", "train.steps=2", "train.batch_size=8", "launch.workers=0")
     assert before("tune", "world", *words, "train.lr.warmup=1", "run=again")[0] == 0

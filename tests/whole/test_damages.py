@@ -11,6 +11,6 @@ from places import SLOW
 def test_damaged_files_are_refused_mended_or_not_needed():
     """A process of its own: its commands are forked from one that has computed nothing."""
     done = subprocess.run(
-        [sys.executable, str(SLOW / "damages.py"), "--number", "40", "--seed", "7"], capture_output=True, text=True, check=False
+        [sys.executable, str(SLOW / "damages.py"), "--number", "16", "--seed", "7"], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr

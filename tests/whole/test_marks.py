@@ -1,5 +1,6 @@
-"""The mark `slow` is held: `marks` fails a test that starts a process without it, whichever way the process is started."""
+"""The mark `slow` is held: `marks` fails a test that starts a process without it, whichever way, or computes for long without it."""
 
+import marks
 import pytest
 
 pytest_plugins = "pytester"
@@ -26,3 +27,20 @@ def test_a_test_that_starts_a_process_is_marked(pytester, start):
     result = pytester.runpytest_inprocess("-p", "marks", "-p", "no:xdist")
     result.assert_outcomes(passed=2, failed=2)
     result.stdout.fnmatch_lines(["*it starts *: mark it `slow`*"])
+
+
+def test_a_test_that_computes_for_long_is_marked(pytester, monkeypatch):
+    """Waiting is not computing."""
+    pytester.makeini("[pytest]\nmarkers = slow")
+    pytester.makepyfile(
+        "import pytest, time\n"
+        "def compute():\n    begin = time.thread_time()\n    while time.thread_time() < begin + 0.3: pass\n"
+        "def test_itself():\n    compute()\n"
+        "@pytest.mark.slow\ndef test_marked():\n    compute()\n"
+        "def test_waiting():\n    time.sleep(0.4)\n"
+    )
+    with monkeypatch.context() as patch:  # this test itself takes longer
+        patch.setattr(marks, "MOST", 0.2)
+        result = pytester.runpytest_inprocess("-p", "marks", "-p", "no:xdist")
+    result.assert_outcomes(passed=2, failed=1)
+    result.stdout.fnmatch_lines(["*it computes for 0.3 s, over 0.2 s: make it smaller, or mark it `slow`*"])

@@ -56,12 +56,14 @@ def numbers(file: Path) -> dict[str, float]:
     return found
 
 
+@pytest.mark.slow
 def test_the_first_losses_are_golden(tmp_path):
     """Within 1e-3, which other processors and thread counts stay below; a changed draw, schedule or initialisation is far above."""
     golden, losses = json.loads(GOLDEN.read_text()), first_losses(tmp_path / "r")
     assert losses == pytest.approx(golden["losses"], rel=1e-3), f"golden with {golden['made_with']}, here {made_with()}"
 
 
+@pytest.mark.slow
 def test_without_actions_it_is_ijepa_and_trains(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert guarded(lambda: dispatch(["train", "recipe=quickstart", "actions=[]", "evaluators=[]", *SMALL, "run=r"])) == 0
@@ -75,6 +77,7 @@ def test_without_actions_it_is_ijepa_and_trains(tmp_path, monkeypatch):
     assert model.imagine(images, {}).shape == model.encode(images).shape == (2, 36, 96)
 
 
+@pytest.mark.slow
 def test_without_conditioning_its_rank_is_chance(tmp_path, monkeypatch):
     """One answer for every element of a bank meets each rank once: H(k)/k, whatever the weights (PAPER §6); and it imagines one image."""
     monkeypatch.chdir(tmp_path)

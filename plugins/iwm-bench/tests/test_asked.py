@@ -131,6 +131,7 @@ def test_another_device_is_named():
     assert "another device: some processor, 2 threads → one GPU, 2 threads" in text
 
 
+@pytest.mark.slow
 def test_a_record_is_compared_with_itself_after_it_was_written(tiny, capsys):
     words = ["bench", "recipe=tiny", "--arms", "model", "--repeats", "2", "--seconds", "0.01"]
     assert dispatch([*words, "out=a.json"]) == 0

@@ -36,6 +36,7 @@ def course(folder, *overrides, fed=True):
     return Course(thaw(compose("tiny", list(overrides))[0]), folder, fed, Display())
 
 
+@pytest.mark.slow
 def test_the_record(record):
     found = record("launch.compile=false", "--arms", "model,step,data,actions")
     assert {key: found[key] for key in ("kind", "recipe", "device", "precision", "compiled", "images")} == {
@@ -76,6 +77,7 @@ def test_actions_alone_have_no_share_of_the_models_arithmetic(record):
     assert record("--arms", "actions")["arms"]["actions"]["mfu"] is None
 
 
+@pytest.mark.slow
 def test_torchvision_stands_beside_the_actions(record):
     chosen = "actions=[jitter,grayscale,blur,solarize]"
     found = record("--arms", "actions", chosen, "actions.blur.sigma=[0.1,1]")
@@ -99,6 +101,7 @@ def test_what_is_timed_is_the_training_itself(tiny, tmp_path, monkeypatch):
         assert torch.equal(tensor, now[name]), name
 
 
+@pytest.mark.slow
 def test_the_model_alone_draws_nothing_and_learns(tiny, tmp_path, monkeypatch):
     measured = course(tmp_path, fed=False)
     before = [parameter.clone() for parameter in measured.model.student.parameters()]
@@ -118,6 +121,7 @@ def test_without_the_arm_data_no_image_is_read(tiny, tmp_path, monkeypatch):
         measured.take(arm)
 
 
+@pytest.mark.slow
 def test_micro_batches_are_measured_as_they_are_trained(record):
     whole, parts = record("--arms", "model"), record("--arms", "model", "launch.accumulate=2")
     assert parts["images"] == whole["images"] == 8
@@ -133,6 +137,7 @@ def test_lost_workers_end_it_in_a_line(tiny, tmp_path):
         measured.take("data")
 
 
+@pytest.mark.slow
 def test_nothing_is_left_but_what_is_asked_for(record, tmp_path):
     record("--arms", "model", "--profile", "out=found.json")
     assert {path.name for path in tmp_path.iterdir()} == {"found.json", "found.trace.json"}
@@ -143,6 +148,7 @@ def test_nothing_is_left_but_what_is_asked_for(record, tmp_path):
     assert any("addmm" in name for name in names)
 
 
+@pytest.mark.slow
 def test_precision_is_decided_before_anything_is_measured(record, monkeypatch):
     monkeypatch.setattr("iwm_core.training.course.faster_precision", lambda device, trial: ("bf16", "it is"))
     found = record("--arms", "model", "launch.precision=auto")

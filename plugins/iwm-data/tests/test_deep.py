@@ -122,6 +122,7 @@ def test_a_cut_file_is_corrupt(kind):
         decode(write(values(channels))[:-60])
 
 
+@pytest.mark.slow
 def test_white_is_told_once_and_kept_for_colours(tmp_path, iwm, here):
     Path("in").mkdir()
     for number in range(16):

@@ -133,6 +133,7 @@ def test_a_hazard_among_masks_is_told_in_a_line(tmp_path, source, hazard):
     assert len(str(told.value).splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_a_corrupt_file_among_sixty_does_not_stop_a_run(iwm, here):
     for number in range(60):
         picture(f"in/{'ab'[number % 2]}/{number:02}.png", (number, 0, 255))
@@ -375,6 +376,7 @@ def test_white_can_be_said(kind):
     assert decode(grey([0, 1000, 2000, 3000], kind), white=2000)[0, 0].tolist() == [0, 128, 255, 255]
 
 
+@pytest.mark.slow
 def test_wide_grey_is_told_once_with_what_to_say(tmp_path, iwm, here):
     for number in range(16):
         Path("in").mkdir(exist_ok=True)

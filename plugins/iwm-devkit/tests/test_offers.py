@@ -263,6 +263,7 @@ def test_a_verb_works(site, monkeypatch):
     assert (done.returncode, done.stdout, done.stderr) == (3, "hello you\n", "")
 
 
+@pytest.mark.slow
 def test_ours_pass():
     """First-party plugins, as far as they give more than components; components are tried elsewhere."""
     for name in ("iwm-core", "iwm-tasks", "iwm-report", "iwm-devkit", "iwm-bench", "iwm-cluster"):

@@ -217,6 +217,7 @@ def test_half_a_package_does_not_remain(new, tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_whoever_gives_a_component_is_found_without_asking():
     """The sources tell the same as the plugins themselves do."""
     kinds = load_plugins().kinds

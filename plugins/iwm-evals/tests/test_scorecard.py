@@ -13,7 +13,19 @@ import iwm_core
 from iwm_core.cli.main import dispatch, guarded
 from iwm_core.interfaces import CONTROLS, UserError
 
-TINY = ["train.steps=3", "train.log_every=1", "train.batch_size=16", "data.train=96", "data.validation=24", "launch.device=cpu"]
+pytestmark = pytest.mark.slow  # all that is installed measures, four times
+
+TINY = [
+    "evaluators=[scorecard]",  # all of it, though so short a run is a trial
+    "encoder.depth=2",
+    "predictor.depth=1",
+    "train.steps=3",
+    "train.log_every=1",
+    "train.batch_size=16",
+    "data.train=96",
+    "data.validation=24",
+    "launch.device=cpu",
+]
 FEW = {
     "health": {"every": 2, "images": 24, "views": 2},
     "mrr": {"images": 3, "bank": 4, "part_images": 1},

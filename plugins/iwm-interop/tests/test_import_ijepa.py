@@ -105,6 +105,7 @@ PUBLISHED = {  # the released configurations, and the width of the encoder's MLP
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_the_published_shapes_fit_as_they_are(name):
     (size, patch, width, depth, mlp, predictor_depth), hidden = PUBLISHED[name]
@@ -203,6 +204,7 @@ def test_half_precision_is_taken_exactly(tmp_path):
     assert torch.equal(model.teacher.vit.norm.weight, content["target_encoder"]["module.norm.weight"].float())
 
 
+@pytest.mark.slow
 def test_an_imported_run_is_told_measured_and_trained_on(tmp_path, capfd):
     content = checkpoint(*reference(**SMALL))
     run = imported(tmp_path, content, "encoder.heads=2", "train.steps=2", "train.lr.warmup=1", "licence=CC0", "source=us")

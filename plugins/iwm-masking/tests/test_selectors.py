@@ -192,7 +192,7 @@ def ranges(low: float, high: float) -> st.SearchStrategy[list[float]]:
     return st.tuples(st.floats(low, high), st.floats(low, high)).map(sorted)
 
 
-@settings(max_examples=2000, deadline=None, derandomize=True)
+@settings(max_examples=500, deadline=None, derandomize=True)
 @given(
     kind=st.sampled_from([MultiBlock, IJepa, RandomPatches]),
     grid=st.tuples(st.integers(1, 24), st.integers(1, 24)),

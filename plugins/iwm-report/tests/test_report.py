@@ -10,6 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import matplotlib as mpl
+import pytest
 from comparison_runs import write_tuned
 from PIL import Image
 from report_page import read, report
@@ -21,6 +22,7 @@ from iwm_core.interfaces.results import Metric
 from iwm_core.plugins.loader import Plugin
 
 
+@pytest.mark.slow
 def test_a_run_is_told_whole(here):
     page = report(make_run("runs/a & b"))
     assert page.text.count("it ranks well") == 1
@@ -68,6 +70,7 @@ def test_pictures_go_in_as_they_are_or_smaller(here):
     assert base64.b64decode(grid[0]["src"].partition(",")[2]) == Path("a/eval/grid/00_0.png").read_bytes()
 
 
+@pytest.mark.slow
 def test_several_runs_stand_side_by_side(here):
     runs = [make_run("runs/one", best=0.7), make_run("runs/two", best=0.3, seed=5, words="it does not")]
     assert guarded(lambda: dispatch(["report", *map(str, runs)])) == 0
@@ -89,6 +92,7 @@ def test_several_runs_stand_side_by_side(here):
     assert "it does not" in page.text
 
 
+@pytest.mark.slow
 def test_what_repeats_for_many_runs_is_folded(here):
     runs = [make_run(f"runs/r{i}", seed=i, charts=("many",), logs=False) for i in range(7)]
     assert guarded(lambda: dispatch(["report", *map(str, runs)])) == 0
@@ -98,6 +102,7 @@ def test_what_repeats_for_many_runs_is_folded(here):
     assert [row[0].split()[1] for row in page.tables[0][1:]] == [f"r{i}" for i in range(7)]
 
 
+@pytest.mark.slow
 def test_the_same_runs_give_the_same_bytes(here):
     make_run("a", charts=("curve", "parts"), logs=False)
     first = report("a").source
@@ -109,6 +114,7 @@ def test_the_same_runs_give_the_same_bytes(here):
     assert report("a").source != first
 
 
+@pytest.mark.slow
 def test_names_are_text_and_nothing_else(here):
     settings = config(recipe=HOSTILE, note=HOSTILE)
     path = make_run(f"runs/{HOSTILE.replace('/', '')}", settings=settings, words=HOSTILE)

@@ -61,8 +61,9 @@ DAMAGES = {
 }
 
 
-@pytest.mark.parametrize("damage", DAMAGES)
-@pytest.mark.parametrize("file", ["grid/00_0.png", "rank_own.png"])
+@pytest.mark.parametrize(
+    ("file", "damage"), [*(("grid/00_0.png", damage) for damage in DAMAGES), ("rank_own.png", "a link"), ("rank_own.png", "words")]
+)
 def test_only_whole_images_of_the_run_are_shown(here, capsys, damage, file):
     path = make_run("a", charts=(), logs=False)
     outside = here / "outside.png"

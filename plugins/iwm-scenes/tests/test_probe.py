@@ -46,6 +46,7 @@ def features_and_factors() -> tuple[Tensor, Tensor]:
     return features, torch.stack([data.factor(index) for index in range(FIT + TEST)])
 
 
+@pytest.mark.slow
 def test_colours_tell_nothing_of_the_shape(features_and_factors: tuple[Tensor, Tensor]) -> None:
     features, factors = features_and_factors
     shape = factors[:, [f.name for f in Scenes().open("train").factors].index("shape")].long()

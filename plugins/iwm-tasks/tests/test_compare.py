@@ -115,6 +115,7 @@ def test_a_world_model_called_like_a_switch_is_told_as_one_types_it(outside):
     assert told == "iwm compare ./-pets 'protocols=[encoder,predictor]' seeds=2 'run=a b'"
 
 
+@pytest.mark.slow
 def test_seeds_and_protocols_may_be_added_and_what_is_there_stays_in_the_table(outside):
     asked("protocols=[predictor]", "seeds=1")
     asked("protocols=[predictor,encoder]", "seeds=2")
@@ -126,6 +127,7 @@ def test_seeds_and_protocols_may_be_added_and_what_is_there_stays_in_the_table(o
     assert (held["protocols"], held["seeds"], held["own"]) == (["encoder", "predictor", "multitask"], 2, {"multitask": ["train.epochs=8"]})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "difference"),
     [
@@ -155,6 +157,7 @@ def test_another_checkpoint_of_the_world_model_is_another_comparison(outside, ca
     assert "here holds a comparison of runs/pets, not of runs/cats" in refused(capsys, *TWO, "run=here", run="runs/cats")
 
 
+@pytest.mark.slow
 def test_a_comparison_goes_on_from_another_folder(outside, capsys, monkeypatch):
     Path("photos").mkdir()
     Path("elsewhere/photos").mkdir(parents=True)

@@ -256,12 +256,14 @@ def test_all_files_tell_the_same(tasks, tmp_path):
     assert "#0102" not in (tmp_path / "comparison.svg").read_text(), "every colour is a real one"
 
 
+@pytest.mark.slow
 def test_the_same_comparison_gives_the_same_bytes(tasks, tmp_path):
     found = gathered(tmp_path, SHAPES)
     first = {path.name: path.read_bytes() for path in write_comparison(found, tmp_path)}
     assert {path.name: path.read_bytes() for path in write_comparison(found, tmp_path)} == first
 
 
+@pytest.mark.slow
 def test_the_page_of_several_tasks_and_hostile_names_is_sound(tasks, tmp_path):
     shares = {"predictor": [{"shape": 0.8, "colour": 0.4}], "end_to_end": [{"shape": 0.8, "colour": 0.4}]}
     found = gathered(tmp_path, shares, name=HOSTILE, world_model=HOSTILE, own={"predictor": [HOSTILE]}, command=HOSTILE)

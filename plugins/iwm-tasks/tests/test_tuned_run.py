@@ -107,6 +107,7 @@ def pictures():
     return torch.rand(6, 3, 16, 16, generator=torch.Generator().manual_seed(1))
 
 
+@pytest.mark.slow
 def test_a_loaded_model_answers_as_the_trained_one(runs):
     _, tuned, live = runs
     before = torch.get_rng_state()
@@ -130,6 +131,7 @@ def test_tuning_left_the_teacher_as_it_was(runs):
     assert torch.equal(loaded.tokens(pictures()), source.encode(pictures()))
 
 
+@pytest.mark.slow
 def test_predict_writes_what_the_model_answers(runs, image_folder, capfd):
     tuned = runs[1]
     paths = sorted((image_folder / "train").rglob("*.png"))

@@ -41,6 +41,7 @@ def numbers_that_changed(run):
     return {name: after[name].numel() - kept.get(name, 0) for name in after if not torch.equal(before[name], after[name])}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_what_is_frozen_stays_and_what_is_counted_changes(tiny, worlds, recipe, capsys):
     world = worlds()
@@ -63,6 +64,7 @@ def test_what_is_frozen_stays_and_what_is_counted_changes(tiny, worlds, recipe, 
     assert cost["gflops_train"] > cost["gflops_inference"] > 0 or recipe.startswith(("probe", "pixels"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("predictor", "recipe"),
     [("feature", "end_to_end"), ("sequence", "predictor"), ("adaln", "predictor_query"), ("none", "predictor"), ("identity", "predictor")],
@@ -89,6 +91,7 @@ def test_the_null_action_is_that_of_the_world_model(tiny, worlds, predictor):
     torch.testing.assert_close(given, told.imagine(images(), {}), rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_learning_rates_follow_protocol_and_recipe(tiny, worlds):
     """The optimizer's groups: a tenth for the pretrained predictor; powers for an encoder's layers; one for heads."""
 
@@ -109,6 +112,7 @@ def test_learning_rates_follow_protocol_and_recipe(tiny, worlds):
     assert found["heads.classify.linear.weight"] == max(found.values()) == 1
 
 
+@pytest.mark.slow
 def test_new_weights_depend_on_the_seed_alone(tiny, worlds):
     made = []
     for number, options in enumerate(([], ["data.count=36", "augment.label_smoothing=0"], ["train.seed=1"])):
@@ -121,6 +125,7 @@ def test_new_weights_depend_on_the_seed_alone(tiny, worlds):
     assert all(not torch.equal(one[name], other[name]) for name in drawn)
 
 
+@pytest.mark.slow
 def test_a_tuning_without_its_rows_is_measured_again(tiny, worlds, capsys):
     """`iwm compare` needs them, and can only ask for a resume."""
     run = tune(worlds(), "probe_linear")
@@ -133,6 +138,7 @@ def test_a_tuning_without_its_rows_is_measured_again(tiny, worlds, capsys):
     assert rows.read_bytes() == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recipe", ["predictor", "end_to_end"])
 def test_a_model_from_disk_answers_as_it_did_before_it_was_saved(tiny, worlds, recipe, monkeypatch):
     """To the bit: what training held at its end, and what `iwm_core.load` gives."""
@@ -152,6 +158,7 @@ def test_a_model_from_disk_answers_as_it_did_before_it_was_saved(tiny, worlds, r
     assert loaded.step == 6
 
 
+@pytest.mark.slow
 def test_a_tuned_run_needs_its_world_model_no_more(tiny, worlds, tmp_path):
     shutil.copytree(worlds(), "moved")
     run = tune("moved", "predictor")
@@ -161,6 +168,7 @@ def test_a_tuned_run_needs_its_world_model_no_more(tiny, worlds, tmp_path):
     assert dispatch(["eval", str(run)]) == 0
 
 
+@pytest.mark.slow
 def test_it_learns_what_there_is_to_learn_and_writes_it_down(tiny, worlds, capsys):
     run = tune(worlds(), "predictor", "train.steps=60", "train.log_every=10", "train.evaluate_every=30")
     found = content(run, "eval/classify.json")
@@ -182,6 +190,7 @@ def test_it_learns_what_there_is_to_learn_and_writes_it_down(tiny, worlds, capsy
     assert str(run) in said
 
 
+@pytest.mark.slow
 def test_a_report_of_tuned_runs(tiny, worlds, capsys):
     runs = ["predictor", "probe_linear"]
     for recipe in runs:

@@ -88,6 +88,7 @@ def test_wrong_settings(tune, words, fix):
     assert not Path("runs").exists(), "a run directory must not stand in the way of the next try"
 
 
+@pytest.mark.slow
 def test_a_warning_for_a_class_that_no_image_shows(tune):
     status, error = tune("probe_linear", "data.train='empty class'", "run=r")
     assert status == 0, error
@@ -95,6 +96,7 @@ def test_a_warning_for_a_class_that_no_image_shows(tune):
     assert content("r", "cost.json")["trained"]
 
 
+@pytest.mark.slow
 def test_a_mask_that_is_found_wrong_during_training(tune):
     """Only some masks are looked at before a run; the others are met on the way, here in a worker."""
     for fault, words in (
@@ -123,6 +125,7 @@ def test_other_classes_in_the_folder_of_validation_images(tune, image_folder):
     assert not Path("runs").exists()
 
 
+@pytest.mark.slow
 def test_recipes_and_runs_that_do_not_fit_each_other(iwm, worlds, capsys):
     world = worlds()
     capsys.readouterr()
@@ -139,12 +142,14 @@ def test_recipes_and_runs_that_do_not_fit_each_other(iwm, worlds, capsys):
     assert not Path("runs").exists()
 
 
+@pytest.mark.slow
 def test_a_run_that_is_tuned_already(tune, worlds):
     assert tune("probe_linear", "run=r")[0] == 0
     assert_one_line(tune("probe_linear", world="r"), "r is tuned already", f"tune the world model that it comes from: {worlds()}")
     assert_one_line(tune("probe_linear", "run=r"), "the run r exists", "iwm resume r")
 
 
+@pytest.mark.slow
 def test_data_with_other_classes_afterwards(iwm, tune):
     assert tune("probe_linear", "run=r")[0] == 0
     assert_one_line(iwm("eval", "r", "data.validation='other classes'"), "the head of task classify knows 3 outputs", "this data has 4")
@@ -174,6 +179,7 @@ def interrupted(tune, monkeypatch, when):
     assert_one_line(result, f"step_{when}: No space left on device", "iwm resume r")
 
 
+@pytest.mark.slow
 def test_a_world_model_that_is_gone_before_the_first_checkpoint(iwm, tune, worlds, monkeypatch):
     shutil.copytree(worlds(), "world")
     interrupted(tune, monkeypatch, when=2)
@@ -183,6 +189,7 @@ def test_a_world_model_that_is_gone_before_the_first_checkpoint(iwm, tune, world
     assert iwm("resume", "r")[0] == 0
 
 
+@pytest.mark.slow
 def test_another_world_model_in_its_place_before_the_first_checkpoint(iwm, tune, worlds, monkeypatch):
     """Other weights of the same shapes, in a run that is whole: nothing but what the tuning has kept tells."""
     shutil.copytree(worlds("train.seed=7"), "other")
@@ -204,6 +211,7 @@ def test_another_world_model_in_its_place_before_the_first_checkpoint(iwm, tune,
     assert iwm("resume", "r")[0] == 0, "data may be moved"
 
 
+@pytest.mark.slow
 def test_a_world_model_that_is_gone_after_it(iwm, tune, worlds, monkeypatch):
     shutil.copytree(worlds(), "world")
     interrupted(tune, monkeypatch, when=4)
@@ -211,6 +219,7 @@ def test_a_world_model_that_is_gone_after_it(iwm, tune, worlds, monkeypatch):
     assert iwm("resume", "r") == (0, "")
 
 
+@pytest.mark.slow
 def test_a_full_disk_while_results_are_written(iwm, tune, monkeypatch):
     real = Path.replace
 

@@ -92,6 +92,7 @@ def test_each_head_answers_for_the_images_asked_for_its_task(tiny, worlds):
         torch.testing.assert_close(whole[name], model.heads[name](tokens))
 
 
+@pytest.mark.slow
 def test_a_run_for_two_tasks_measures_both_in_as_many_images_as_one(tiny, worlds, monkeypatch):
     seen = {"one": [], "two": []}
     real = TunedModel.forward
@@ -122,6 +123,7 @@ def test_a_run_for_two_tasks_measures_both_in_as_many_images_as_one(tiny, worlds
     assert cost[1]["gflops_inference"] > 1.5 * cost[0]["gflops_inference"], "each task costs a pass of its own"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recipe", ["predictor", "probe_linear"])
 def test_segmentation(tiny, worlds, recipe):
     run = tune(worlds(), recipe, "tasks=[segment]", "train.steps=40")
@@ -136,6 +138,7 @@ def test_segmentation(tiny, worlds, recipe):
     assert list(untrained(run).heads) == ["segment"]
 
 
+@pytest.mark.slow
 def test_dense_and_plain_tasks_share_a_predictor(tiny, worlds):
     run = tune(worlds(), "multitask", "tasks=[segment,classify]")
     assert {path.stem for path in (run / "eval").glob("*.json")} == {"segment", "classify"}
@@ -144,6 +147,7 @@ def test_dense_and_plain_tasks_share_a_predictor(tiny, worlds):
     assert all(parameter.requires_grad for parameter in model.heads.parameters())
 
 
+@pytest.mark.slow
 def test_mixing_leaves_the_losses_of_other_tasks_alone(tiny, worlds):
     """The whole way, with everything that changes images on."""
     run = tune(worlds(), "multitask", *BOTH, *MIXED, "train.log_every=1")
