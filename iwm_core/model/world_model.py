@@ -11,6 +11,7 @@ from iwm_core.interfaces import Encoder, Predictor
 from iwm_core.interfaces.errors import UserError
 from iwm_core.model.actions import recipe_actions
 from iwm_core.recipe.config import Recipe
+from iwm_core.run.checkpoint import whole
 
 
 class ImageWorldModel(nn.Module):
@@ -37,8 +38,10 @@ class ImageWorldModel(nn.Module):
     @torch.no_grad()
     def update_teacher(self, weight: Float[Tensor, ""]) -> None:
         """Move the teacher towards the student by ``weight`` (1 - momentum); a weight of 0 leaves it."""
-        for teacher, student in zip(self.teacher.parameters(), self.student.parameters(), strict=True):
-            teacher.lerp_(student, weight.to(teacher.dtype))
+        teacher, student = list(self.teacher.parameters()), list(self.student.parameters())
+        steps = torch._foreach_sub(student, teacher)  # over lists: hundreds of tensors at a launch
+        torch._foreach_mul_(steps, weight)
+        torch._foreach_add_(teacher, steps)
 
     def train(self, mode: bool = True) -> "ImageWorldModel":
         """As usual, but the teacher never drops anything."""
@@ -63,3 +66,11 @@ def build_model(recipe: Recipe, restored: bool = False) -> ImageWorldModel:
     finally:
         torch.set_default_dtype(default)
     return ImageWorldModel(encoder, predictor, recipe.train.normalise_targets)
+
+
+def gathered(model: ImageWorldModel, recipe: Recipe, here: bool, device: torch.device) -> ImageWorldModel:
+    """A copy of a model that is divided among processes, which all call this; it has the weights where it is wanted ``here``."""
+    weights, copied = whole(model.state_dict(), here), build_model(recipe, restored=True)
+    if here:
+        copied.load_state_dict(weights)
+    return copied.to(device)

@@ -30,7 +30,8 @@ WISHES = {
     "ACCELERATE_MIXED_PRECISION": "launch.precision",
     "ACCELERATE_GRADIENT_ACCUMULATION_STEPS": "launch.accumulate",
     "ACCELERATE_DYNAMO_BACKEND": "launch.compile",
-    **dict.fromkeys(("ACCELERATE_USE_FSDP", "ACCELERATE_USE_DEEPSPEED", "ACCELERATE_USE_MEGATRON_LM"), "launch.KEY"),
+    "ACCELERATE_USE_FSDP": "launch.shard",
+    **dict.fromkeys(("ACCELERATE_USE_DEEPSPEED", "ACCELERATE_USE_MEGATRON_LM"), "launch.KEY"),
 }
 """What `accelerate launch` can be asked for that changes what is computed, and the settings that a run keeps in its place."""
 

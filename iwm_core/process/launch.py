@@ -25,6 +25,7 @@ from accelerate.utils import InitProcessGroupKwargs, ProjectConfiguration, gathe
 from iwm_core.interfaces.errors import Stopped, UserError
 from iwm_core.process.group import loopback
 from iwm_core.process.jobs import python
+from iwm_core.process.memory import keep_freed_memory
 from iwm_core.process.shown import as_word
 from iwm_core.process.signals import Children, named
 from iwm_core.recipe.config import Launch
@@ -55,6 +56,8 @@ def make_accelerator(launch: Launch, folder: Path) -> Accelerator:
     """
     assert launch.precision != "auto", "decided when a run starts"
     device = choose_device(launch.device)
+    if device.type == "cpu":
+        keep_freed_memory()
     for tracker in launch.trackers:
         if importlib.util.find_spec(tracker) is None:
             raise UserError(f"launch.trackers asks for {tracker}, which is not installed: pip install 'iwm-core[{tracker}]'")

@@ -121,16 +121,18 @@ class Train(Optimisation):
 
 @dataclass(kw_only=True)
 class Launch(Section):
-    """Where and how a run is computed; nothing here but ``precision`` and ``compile`` changes what is computed."""
+    """Where and how a run is computed; nothing here but ``precision``, ``reduce`` and ``compile`` changes what is computed."""
 
     main: ClassVar[str] = "processes"
-
     device: str = option("auto", "auto (an accelerator where there is one), cpu, cuda, cuda:1, mps")
     precision: str = option("fp32", "of the forward pass; weights stay fp32; auto: the faster one here", choices=("fp32", "bf16", "auto"))
     processes: int = option(1, "processes, each with one device", low=1)
     accumulate: int = option(1, "micro-batches a step and process", low=1)
     workers: int = option(2, "data workers a process, where images are decoded in training", low=0)
     compile: bool = option(False, "torch.compile the step: slower start, faster steps")
+    shard: str = option("none", "what processes divide among them; full: weights, gradients and moments", choices=("none", "full"))
+    reduce: str = option("fp32", "in which processes add up their gradients", choices=("fp32", "bf16"))
+    checkpoint_activations: bool = option(False, "compute blocks again on the way back: less memory, slower, the same numbers")
     trackers: list[str] = option([], "tensorboard and/or wandb, besides metrics.jsonl", choices=("tensorboard", "wandb"))
 
 

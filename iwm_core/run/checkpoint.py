@@ -16,6 +16,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
+from torch.distributed.tensor import DTensor, distribute_tensor
 
 from iwm_core.interfaces.errors import UserError
 from iwm_core.process.shown import as_word
@@ -26,13 +27,21 @@ from iwm_core.run.stored import FORMAT, Damaged, checksum_of_file, owned, sealed
 TENSORS = ("model.safetensors", "optimizer.safetensors")
 
 
-def save_checkpoint(folder: Path, step: int, model: nn.Module, optimizer: torch.optim.Optimizer, state: dict[str, Any], keep: int) -> Path:
+def save_checkpoint(
+    folder: Path, step: int, model: nn.Module, optimizer: torch.optim.Optimizer, state: dict[str, Any], keep: int, writes: bool = True
+) -> Path:
     """Write a checkpoint of ``model`` after ``step`` steps into ``folder`` (RUN/checkpoints).
+
+    Of a model that is divided among processes, all call this, and one of them writes.
 
     Raises:
         UserError: it cannot be written, such as on a full disk; older checkpoints are untouched.
     """
     final = folder / f"step_{step}"
+    if not writes:
+        for parts in (model.state_dict(), optimizer_tensors(model, optimizer)):
+            whole(parts, kept=False)
+        return final
     partial = folder / f".step_{step}.partial"
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -100,7 +109,7 @@ def load_optimizer(checkpoint: Path, model: nn.Module, optimizer: torch.optim.Op
             if not keys:
                 raise UserError(f"{checkpoint} has no optimizer state of {name}; use the config.yaml it was trained with")
             optimizer.state[parameter] = {
-                key.rpartition("#")[2]: tensors[key] if key.endswith("#step") else tensors[key].to(parameter.device) for key in keys
+                key.rpartition("#")[2]: tensors[key] if key.endswith("#step") else placed_as(parameter, tensors[key]) for key in keys
             }
             if group.get("fused"):
                 optimizer.state[parameter]["step"] = optimizer.state[parameter]["step"].to(parameter.device)
@@ -129,6 +138,20 @@ def optimizer_tensors(model: nn.Module, optimizer: torch.optim.Optimizer) -> dic
     return {f"{names[id(p)]}#{key}": value for p, state in optimizer.state.items() for key, value in state.items()}
 
 
-def whole(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Contiguous copies on the CPU, none sharing memory with another, which safetensors needs."""
-    return {name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format) for name, tensor in tensors.items()}
+def placed_as(parameter: Tensor, tensor: Tensor) -> Tensor:
+    """A tensor on a parameter's device; of one that is divided among processes, this one's part."""
+    tensor = tensor.to(parameter.device)
+    if isinstance(parameter, DTensor):
+        return distribute_tensor(tensor, parameter.device_mesh, parameter.placements, src_data_rank=None)
+    return tensor
+
+
+def whole(tensors: dict[str, Tensor], kept: bool = True) -> dict[str, Tensor]:
+    """Contiguous copies on the CPU, none sharing memory with another, which safetensors needs; where not ``kept``, only the parts are
+    given to the processes that ask for them."""
+    copies = {}
+    for name, tensor in tensors.items():
+        full = tensor.detach().full_tensor() if isinstance(tensor, DTensor) else tensor.detach()
+        if kept:
+            copies[name] = full.cpu().clone(memory_format=torch.contiguous_format)
+    return copies

@@ -33,6 +33,8 @@ from iwm_core.interfaces.events import StepEnd, TrainEnd, TrainStart
 from iwm_core.plugins.loader import load_plugins
 from iwm_core.process.display import Display, Recurring
 from iwm_core.process.launch import agreement, first_reason
+from iwm_core.process.parts import compute_again, divided, spread
+from iwm_core.process.precision import attention_of
 from iwm_core.process.shown import as_word
 from iwm_core.process.signals import Stop, named
 from iwm_core.recipe.config import Launch, Optimisation
@@ -73,6 +75,7 @@ class Loop:
     Attributes:
         durations: of the run, in steps.
         leads: this is the first process, which measures and writes.
+        divided: each process has a part of the model.
 
     Raises:
         UserError: the run does not fit its data or processes.
@@ -103,12 +106,15 @@ class Loop:
         self.schedule = Schedule(settings.seed, len(data), settings.batch_size, parts)
         self.durations, self.start = Durations.of(settings, self.schedule.steps_per_epoch), before["step"]
         self.leads, self.warn = accelerator.is_main_process, Recurring(display.warn)
-        self.optimizer = make_optimizer(model, settings, lr_scales)
+        self.lr_scales, self.divided = lr_scales, divided(launch, accelerator)
         self.tally = Tally(accelerator.device, before=before.get("seconds", 0.0))
 
     def prepare(self, module: nn.Module) -> Any:
         """The module whose forward pass gives the loss, made ready for this device and for several processes."""
-        self.prepared = self.accelerator.prepare(compiled(self.launch, module))
+        if self.launch.checkpoint_activations:
+            compute_again(self.model)
+        self.prepared = spread(module, self.launch, self.accelerator)
+        self.optimizer = make_optimizer(self.model, self.settings, self.lr_scales)  # of the parts, where the model is divided
         return self.prepared
 
     def steps(self) -> Iterator[int]:
@@ -165,7 +171,8 @@ class Loop:
             part = (self.step * count + micro) * accelerator.num_processes + accelerator.process_index
             torch.manual_seed(self.settings.seed * 1_000_003 + part)
             with contextlib.nullcontext() if micro == count - 1 else accelerator.no_sync(self.prepared):
-                result = learn(batch)
+                with attention_of(self.launch.precision, accelerator.device):
+                    result = learn(batch)
                 share = result.loss / count
                 accelerator.backward(share)
             self.loss += share.detach()
@@ -178,7 +185,8 @@ class Loop:
         for group in self.optimizer.param_groups:
             group["lr"], group["weight_decay"] = lr * group["lr_scale"], weight_decay if group["decays"] else 0.0
         self.weight_decay = weight_decay
-        self.norm: Any = self.accelerator.clip_grad_norm_(self.model.parameters(), self.settings.clip or float("inf"))
+        norm: Any = self.accelerator.clip_grad_norm_(self.model.parameters(), self.settings.clip or float("inf"))
+        self.norm = norm.full_tensor() if self.divided else norm
         finite = torch.isfinite(self.norm)
         self.optimizer.found_inf = (~finite).float()  # pyright: ignore[reportAttributeAccessIssue]  # the fused optimizer leaves weights and moments as they are
         self.optimizer.step()
@@ -224,17 +232,12 @@ class Loop:
     def keep(self, received: int) -> None:
         """Write a checkpoint where one is due, and end the run where a signal came."""
         done, steps = self.done, self.durations.steps
-        if (done % self.durations.checkpoint_every == 0 or done == steps or received) and self.leads:
+        if (done % self.durations.checkpoint_every == 0 or done == steps or received) and (self.leads or self.divided):
             device = self.accelerator.device
             where = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
             kept = {"steps": steps, "images": len(self.data), "seconds": self.tally.seconds(), "device": where, **self.state()}
-            save_checkpoint(self.run.checkpoints, done, self.model, self.optimizer, kept, self.settings.keep)
+            save_checkpoint(self.run.checkpoints, done, self.model, self.optimizer, kept, self.settings.keep, self.leads)
         if received:
             why = f": {first_reason(self.data.lost)}" if received == LOST else f" by {named(received)}"
             text = f"stopped at step {done} of {steps}{why}; continue with `iwm resume {as_word(self.run.path)}`"
             raise Stopped(text, 1 if received == LOST else 128 + received)
-
-
-def compiled(launch: Launch, part: Any) -> Any:
-    """A module or function, compiled where the recipe asks for it."""
-    return torch.compile(part) if launch.compile else part

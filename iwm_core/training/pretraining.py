@@ -23,15 +23,16 @@ from iwm_core.evaluation.evaluate import evaluate_in_training
 from iwm_core.interfaces import ActionParams, Draws, Targets, Views
 from iwm_core.interfaces.errors import UserError
 from iwm_core.model.actions import recipe_actions
-from iwm_core.model.world_model import ImageWorldModel, build_model
+from iwm_core.model.world_model import ImageWorldModel, build_model, gathered
 from iwm_core.process.display import Display
 from iwm_core.process.launch import make_accelerator
+from iwm_core.process.parts import compiled
 from iwm_core.process.signals import Stop
 from iwm_core.recipe.config import LOSSES, Recipe, steps_of
 from iwm_core.run.checkpoint import load_weights
 from iwm_core.run.directory import Run
 from iwm_core.training.health import gather_groups, health_of, spread_rows
-from iwm_core.training.loop import Loop, compiled
+from iwm_core.training.loop import Loop
 from iwm_core.training.schedules import momentum, weight_decay
 
 Drawn = TypeVar("Drawn", ActionParams, Targets)
@@ -93,6 +94,7 @@ class Step:
         self.recipe, self.model, self.loop, self.actions = recipe, model, loop, recipe_actions(recipe)
         self.make_views = compiled(recipe.launch, self.actions.views)
         self.forward_pass = loop.prepare(Pass(model, recipe.train.loss))
+        self.update_teacher = model.update_teacher if loop.divided else compiled(recipe.launch, model.update_teacher)
 
     def views(self, batch: Batch) -> Views:
         """Both views of a batch, by drawn actions."""
@@ -120,7 +122,7 @@ class Step:
         settings, step, steps = self.recipe.train, self.loop.step, self.loop.durations.steps
         finite = self.loop.update(weight_decay(settings.weight_decay, step, steps))
         keeps = momentum(settings.momentum, step, steps)
-        self.model.update_teacher((1 - keeps) * finite)
+        self.update_teacher((1 - keeps) * finite)
         return keeps
 
 
@@ -151,9 +153,11 @@ def train(run: Run, recipe: Recipe, checkpoint: Path | None, display: Display) -
                 verdict = health.verdict(min(teacher.shape[-1], len(spread_rows(teacher))), len(teacher))
                 loop.log({**asdict(health), "momentum": keeps}, [verdict] if verdict else [], inputs(recipe, outcome))
             due = [name for name, count in every.items() if count and loop.done % count == 0]
-            if due and loop.leads and loop.done < loop.durations.steps:  # after the last step, all measure from its checkpoint
+            if due and loop.done < loop.durations.steps:  # after the last step, all measure from its checkpoint
                 with loop.tally.paused():
-                    evaluate_in_training(due, run, recipe, model, loop.done, accelerator.device, display)
+                    measured = gathered(model, recipe, loop.leads, accelerator.device) if loop.divided else model
+                    if loop.leads:
+                        evaluate_in_training(due, run, recipe, measured, loop.done, accelerator.device, display)
 
 
 def select(recipe: Recipe, draws: Draws, grid: tuple[int, int]) -> Targets:

@@ -41,7 +41,7 @@ def test_a_process_knows_its_place(environment, expected):
         ({"OMPI_COMM_WORLD_SIZE": "4"}, "mpirun has started 4 copies of this command, each for itself: use torchrun or srun"),
         ({"ACCELERATE_MIXED_PRECISION": "bf16"}, "write launch.precision=… after the verb"),
         ({"ACCELERATE_GRADIENT_ACCUMULATION_STEPS": "4", "RANK": "0"}, "write launch.accumulate=…"),
-        ({"ACCELERATE_USE_FSDP": "true", "RANK": "0"}, "ACCELERATE_USE_FSDP=true; leave it out there"),
+        ({"ACCELERATE_USE_FSDP": "true", "RANK": "0"}, "ACCELERATE_USE_FSDP=true; leave it out there, and write launch.shard=…"),
         ({"ACCELERATE_DYNAMO_BACKEND": "INDUCTOR"}, "write launch.compile=…"),
     ],
 )

@@ -12,7 +12,7 @@ from tiny_tuning import tune
 from iwm_core.interfaces.errors import UserError
 from iwm_core.interfaces.runs import RunKind
 from iwm_core.process import precision
-from iwm_core.process.precision import WORTH_IT, faster_precision, speed_of_bf16
+from iwm_core.process.precision import WORTH_IT, attention_of, faster_precision, speed_of_bf16
 from iwm_core.recipe.compose import compose
 from iwm_core.recipe.thaw import thaw
 from iwm_core.training.kind import Pretraining
@@ -47,6 +47,18 @@ def test_noise_that_only_adds_time_decides_nothing(monkeypatch):
 
     monkeypatch.setattr(precision.time, "perf_counter", lambda: clock[0])
     assert speed_of_bf16(CPU, once) == pytest.approx(2)
+
+
+@pytest.mark.parametrize("kept", ["bf16", "fp32"])
+def test_attention_in_bf16_is_products_on_a_cpu_and_the_same_within_rounding(kept):
+    q, k, v = torch.randn(3, 2, 4, 16, 8, generator=torch.Generator().manual_seed(0), dtype=torch.bfloat16).unbind()
+    whole = torch.softmax(q.double() @ k.double().transpose(-2, -1) / 8**0.5, -1) @ v.double()
+    with torch.profiler.profile() as seen, attention_of(kept, CPU):
+        found = torch.nn.functional.scaled_dot_product_attention(q, k, v)
+    names = {event.key for event in seen.key_averages()}
+    assert ("aten::bmm" in names, "aten::_scaled_dot_product_flash_attention_for_cpu" in names) == (kept == "bf16", kept == "fp32")
+    torch.testing.assert_close(found.double(), whole, rtol=0, atol=0.03)
+    assert not torch.backends.cuda.fp16_bf16_reduction_math_sdp_allowed()
 
 
 def test_the_precisions_take_turns(monkeypatch):

@@ -79,12 +79,31 @@ def test_two_processes_give_the_weights_of_one(tmp_path):
         "predictor.depth=1",
     ]
     command = [sys.executable, "-m", "iwm_core.cli", "train", "recipe=quickstart", "evaluators=[]", "launch.device=cpu", *small]
-    for run, processes in (("one", 1), ("two", 2)):
-        words = [*command, f"run={run}", f"launch.processes={processes}"]
-        done = subprocess.run(words, cwd=tmp_path, check=False, capture_output=True, text=True)
+    for run, words in (("one", []), ("two", ["launch.processes=2"])):
+        done = subprocess.run([*command, f"run={run}", *words], cwd=tmp_path, check=False, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
     assert_close(tmp_path / "one", tmp_path / "two")
     assert len((tmp_path / "two/metrics.jsonl").read_text().splitlines()) == 2
+
+
+def test_a_model_in_parts_gives_the_weights_of_a_whole_one_and_goes_on_as_one(tmp_path, monkeypatch):
+    """FSDP2 through gloo, the teacher in parts, too; `tests/slow/divided.py` has more steps and cases."""
+    monkeypatch.chdir(tmp_path)
+    load_plugins.cache_clear()
+    small = ["data.train=64", "data.validation=8", "train.batch_size=16", "train.steps=4", "encoder.depth=1", "predictor.depth=1"]
+    common = ["train", "recipe=quickstart", "evaluators=[]", "launch.device=cpu", *small, "train.log_every=1", "train.checkpoint_every=2"]
+    assert dispatch([*common, "run=whole"]) == 0
+    parts = ["launch.processes=2", "launch.shard=full", "launch.checkpoint_activations=true"]
+    assert dispatch([*common, "run=parts", *parts]) == 0
+    assert_close(tmp_path / "whole", tmp_path / "parts")
+    assert losses(tmp_path / "parts") == pytest.approx(losses(tmp_path / "whole"), rel=1e-5)
+    assert dispatch(["resume", "parts", "checkpoint=step_2", "launch.processes=1", "launch.shard=none"]) == 0
+    assert_close(tmp_path / "whole", tmp_path / "parts")
+    assert losses(tmp_path / "parts") == pytest.approx(losses(tmp_path / "whole"), rel=1e-5)
+
+
+def losses(run: Path) -> list[float]:
+    return [json.loads(line)["loss"] for line in (run / "metrics.jsonl").read_text().splitlines()]
 
 
 def pairs(one: Path, two: Path) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:

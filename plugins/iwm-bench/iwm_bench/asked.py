@@ -18,7 +18,7 @@ ARMS = {
 
 DEFAULT = ("model", "step", "data")
 """Those that train the model."""
-SWITCHES = ("--arms", "--repeats", "--seconds", "--compare", "--json", "--profile")
+SWITCHES = ("--arms", "--repeats", "--seconds", "--compare", "--ijepa", "--json", "--profile")
 PLAIN = ("--json", "--profile")
 """The switches without a value."""
 
@@ -36,6 +36,7 @@ class Asked:
         trace: where a trace is written; None: there is none.
         earlier: the record that is compared with, and where it lies.
         out: where the record is written.
+        ijepa: a checkout of I-JEPA's reference code, whose step is measured beside the model's.
     """
 
     recipe: str
@@ -47,6 +48,7 @@ class Asked:
     trace: Path | None = None
     earlier: tuple[Record, Path] | None = None
     out: Path | None = None
+    ijepa: Path | None = None
 
 
 def read_arguments(words: list[str]) -> Asked:
@@ -71,16 +73,23 @@ def read_arguments(words: list[str]) -> Asked:
         raise UserError("--json prints the record alone; leave it out to compare, or write the record with out=FILE.json")
     if out:
         check_place(out)
+    arms = read_arms(switches["--arms"]) if "--arms" in switches else DEFAULT
+    ijepa = Path(switches["--ijepa"]) if "--ijepa" in switches else None
+    if ijepa and "model" not in arms:
+        raise UserError("--ijepa stands beside the arm model; add it to --arms")
+    if ijepa and not (ijepa / "src/models/vision_transformer.py").is_file():
+        raise UserError(f"{ijepa} is no checkout of I-JEPA's reference code: it has no src/models/vision_transformer.py")
     return Asked(
         recipe=recipe,
         overrides=overrides,
-        arms=read_arms(switches["--arms"]) if "--arms" in switches else DEFAULT,
+        arms=arms,
         repeats=int(read_number("--repeats", switches.get("--repeats", "5"), whole=True)),
         seconds=read_number("--seconds", switches.get("--seconds", "1"), whole=False),
         json="--json" in switches,
         trace=trace,
         earlier=earlier,
         out=out,
+        ijepa=ijepa,
     )
 
 

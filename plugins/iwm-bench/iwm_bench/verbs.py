@@ -13,6 +13,7 @@ VERBS = [
             "--arms model,step,data,actions chooses what is measured; without it, the first three. model: forward, backward and step on\n"
             "fixed tensors; step: with draws, views and target selection; data: fed by the recipe's data, which the others do without;\n"
             "actions: the actions alone, against torchvision and kornia where they are installed.",
+            "--ijepa FOLDER adds a row: the step of I-JEPA's reference code, of the same sizes and tokens, from a checkout of it.",
             "--repeats 5, --seconds 1: blocks of each arm, which take turns, and how long each lasts at least.",
             "--json prints the record in place of the table, out=FILE.json writes it; --compare FILE.json adds ratios to an earlier one.",
             "--profile writes a trace of one step an arm, for ui.perfetto.dev: FILE.trace.json, or bench.trace.json here.",

@@ -18,6 +18,7 @@ from iwm_bench.counting import gflop_of, tokens_of
 from iwm_bench.course import Course
 from iwm_bench.peers import peers
 from iwm_bench.record import KIND, Arm, Record, Spread, write
+from iwm_bench.reference import Reference, gflop_of_reference, reference_step
 from iwm_bench.table import compared, table
 from iwm_bench.timing import Timed, Work, timed
 from iwm_core.interfaces.errors import UserError
@@ -77,6 +78,10 @@ def measure(asked: Asked, display: Display) -> Record:
         course = Course(recipe, Path(folder), fed, display)
         works = works_of(course, asked.arms, display)
         gflop = gflop_of(Pass(course.model, recipe.train.loss).train(), course.views, course.where)
+        counted = dict.fromkeys(DEFAULT, gflop)
+        if asked.ijepa:
+            beside, count = beside_model(course, asked.ijepa)
+            works, counted = works | beside, counted | dict.fromkeys(beside, count)
         arms, side, rates = timed(works, asked.repeats, asked.seconds, course.device, PRECISIONS[recipe.launch.precision], display.track)
         if asked.trace:
             write_trace(works, asked.trace)
@@ -96,7 +101,7 @@ def measure(asked: Asked, display: Display) -> Record:
         gflop=gflop,
         product_side=side,
         product_tflops=Spread.of([rate / 1e12 for rate in rates]),
-        arms={name: figures(arm, images, tokens.total, gflop if name in DEFAULT else 0, rates) for name, arm in arms.items()},
+        arms={name: figures(arm, images, tokens.total, counted.get(name, 0), rates) for name, arm in arms.items()},
         versions={name: version(name) for name in ("iwm-core", "torch")} | {"python": platform.python_version()},
     )
 
@@ -123,6 +128,21 @@ def works_of(course: Course, names: Sequence[str], display: Display) -> dict[str
                 workers=workers,
             )
     return works
+
+
+def beside_model(course: Course, checkout: Path) -> tuple[dict[str, Work], float]:
+    """The step of I-JEPA's reference code in the recipe's precision, and in fp32 where that is another; and its GFLOP an image.
+
+    Raises:
+        UserError: the checkout or the recipe has no such step.
+    """
+    if course.recipe.launch.accumulate > 1:
+        raise UserError("--ijepa measures a step of one micro-batch; use launch.accumulate=1")
+    precision = course.recipe.launch.precision
+    model = Reference(checkout, course.model, course.recipe.image_size).to(course.device).train()
+    names = {"ijepa": precision} | ({"ijepa fp32": "fp32"} if precision != "fp32" else {})
+    steps = {name: reference_step(model, course.views, course.where, PRECISIONS[kept]) for name, kept in names.items()}
+    return {name: Work(once=step) for name, step in steps.items()}, gflop_of_reference(model, course.views, course.where)
 
 
 def figures(arm: Timed, images: int, tokens: int, gflop: float, rates: list[float]) -> Arm:

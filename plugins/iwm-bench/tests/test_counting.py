@@ -32,7 +32,10 @@ def by_modules(learner: Pass, views, where) -> int:
     def of_attention(layer, inputs, output):
         nonlocal total
         rows, tokens, width = inputs[0].shape
-        total += (6 if output.requires_grad else 2) * 2 * rows * tokens**2 * width
+        asked = output.shape[1]
+        total += (6 if output.requires_grad else 2) * 2 * rows * tokens * asked * width
+        if asked < tokens:  # the last block of a predictor: queries of the tokens that are read, keys and values of all
+            total += 3 * 2 * rows * width**2 * (asked + 2 * tokens)
 
     hooks = []
     for module in learner.modules():

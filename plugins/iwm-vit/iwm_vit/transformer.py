@@ -1,4 +1,10 @@
-"""The pre-norm transformer block of the predictors (timm's stays in the encoder's file)."""
+"""The pre-norm transformer block of the predictors (timm's stays in the encoder's file).
+
+Decisions:
+- A block may be asked for its last tokens alone: they look at all tokens, but only they are queries and go through the MLP. The last block
+  of a predictor is read at the mask tokens only, and the others would be computed, and gone back through, for nothing.
+- Queries, keys and values are views of one product, so that their gradients go back in a single copy.
+"""
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -14,8 +20,15 @@ class Attention(nn.Module):
         self.qkv = nn.Linear(width, 3 * width)
         self.out = nn.Linear(width, width)
 
-    def forward(self, tokens: Float[Tensor, "b n d"]) -> Float[Tensor, "b n d"]:
-        q, k, v = self.qkv(tokens).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+    def forward(self, tokens: Float[Tensor, "b n d"], asked: int | None = None) -> Float[Tensor, "b t d"]:
+        """What the last ``asked`` tokens, or all, find in all tokens."""
+        if asked is None:
+            q, k, v = self.qkv(tokens).chunk(3, dim=-1)
+        else:
+            d, weight, bias = tokens.shape[-1], self.qkv.weight, self.qkv.bias
+            q = F.linear(tokens[:, -asked:], weight[:d], bias[:d])
+            k, v = F.linear(tokens, weight[d:], bias[d:]).chunk(2, dim=-1)
+        q, k, v = (part.unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in (q, k, v))
         return self.out(F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2))
 
 
@@ -35,6 +48,8 @@ class Block(nn.Module):
         self.norm2, self.mlp = nn.LayerNorm(width, eps=1e-6), MLP(width, mlp_ratio)
         self.drop_path = nn.Identity()
 
-    def forward(self, tokens: Float[Tensor, "b n d"]) -> Float[Tensor, "b n d"]:
-        tokens = tokens + self.drop_path(self.attention(self.norm1(tokens)))
+    def forward(self, tokens: Float[Tensor, "b n d"], asked: int | None = None) -> Float[Tensor, "b t d"]:
+        """The last ``asked`` tokens, or all, a block further."""
+        found = self.drop_path(self.attention(self.norm1(tokens), asked))
+        tokens = (tokens if asked is None else tokens[:, -asked:]) + found
         return tokens + self.drop_path(self.mlp(self.norm2(tokens)))

@@ -103,6 +103,17 @@ def test_equals_its_definition(scheme, m, action):
     torch.testing.assert_close(out, slow(scheme, model, *given), rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("scheme", NARROW)
+def test_the_last_block_goes_on_with_what_is_asked_alone(scheme):
+    """Context tokens, which nobody reads after it, are keys and values there, and nothing else."""
+    model, (context, where, action) = build(scheme), some_input()
+    gone = {}
+    for name in ("attention.qkv", "attention.out", "mlp"):
+        model.blocks[-1].get_submodule(name).register_forward_hook(lambda _, given, made, name=name: gone.update({name: made.shape[1]}))
+    model(context, where, action)
+    assert gone == {"attention.out": 2, "mlp": 2}
+
+
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_groups_are_predicted_apart(scheme):
     model, (context, where, action) = build(scheme), some_input()

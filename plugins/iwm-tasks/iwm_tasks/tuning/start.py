@@ -44,6 +44,8 @@ def check(path: str, name: str, overrides: list[str], checkpoint: str | None = N
     config.world_model = source
     recipe: TuneRecipe = thaw(config)
     check_devices(recipe.launch)
+    if recipe.launch.shard != "none":
+        raise UserError("iwm tune keeps the whole model in each process; use launch.shard=none, and launch.checkpoint_activations=true")
     parts = parts_of(recipe.train.batch_size, processes_of(recipe.launch), recipe.launch.accumulate)
     check_shares(recipe.augment, recipe.tasks, recipe.train.batch_size // parts)
     images = part_of(open_split(recipe.data, "train"), recipe.train.train_images)

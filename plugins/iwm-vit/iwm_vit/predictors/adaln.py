@@ -20,9 +20,10 @@ class ModulatedBlock(nn.Module):
         self.modulation = nn.Linear(width, 6 * width)
         self.drop_path = nn.Identity()
 
-    def forward(self, tokens: Float[Tensor, "b n d"], condition: Float[Tensor, "b d"]) -> Float[Tensor, "b n d"]:
+    def forward(self, tokens: Float[Tensor, "b n d"], condition: Float[Tensor, "b d"], asked: int | None = None) -> Float[Tensor, "b t d"]:
         scale1, shift1, gate1, scale2, shift2, gate2 = self.modulation(condition)[:, None].chunk(6, dim=-1)
-        tokens = tokens + self.drop_path(gate1 * self.attention(self.norm(tokens) * (1 + scale1) + shift1))
+        found = self.drop_path(gate1 * self.attention(self.norm(tokens) * (1 + scale1) + shift1, asked))
+        tokens = (tokens if asked is None else tokens[:, -asked:]) + found
         return tokens + self.drop_path(gate2 * self.mlp(self.norm(tokens) * (1 + scale2) + shift2))
 
 
@@ -39,11 +40,11 @@ class AdaLNViT(NarrowViT):
     def block(self, config: NarrowViTComponent) -> nn.Module:
         return ModulatedBlock(config.width, config.heads, config.mlp_ratio)
 
-    def run(self, tokens: Float[Tensor, "b n d"], action: Float[Tensor, "b a"]) -> Float[Tensor, "b n d"]:
+    def run(self, tokens: Float[Tensor, "b n d"], action: Float[Tensor, "b a"], asked: int) -> Float[Tensor, "b _ d"]:
         condition = self.condition(torch.cat([action, action.new_ones(len(action), 1)], dim=1))
-        for block in self.blocks:
+        for block in self.blocks[:-1]:
             tokens = block(tokens, condition)
-        return tokens
+        return self.blocks[-1](tokens, condition, asked)
 
     def untold(self) -> dict[str, Bool[Tensor, "..."]]:
         entries = torch.ones_like(self.condition[0].weight, dtype=torch.bool)  # pyright: ignore[reportArgumentType]

@@ -51,7 +51,7 @@ class NarrowViT(Predictor):
         # Groups are predicted apart from each other: they become rows of the batch.
         known, action = known.repeat_interleave(m, dim=0), action.repeat_interleave(m, dim=0)
         tokens = torch.cat([self.prefix(action), known, asked.flatten(0, 1)], dim=1)
-        tokens = self.run(tokens, action)
+        tokens = self.run(tokens, action, t)
         return self.out(self.norm(tokens[:, -t:])).unflatten(0, (b, m))
 
     def queries(self, masks: Float[Tensor, "b m t d"], action: Float[Tensor, "b a"]) -> Float[Tensor, "b m t d"]:
@@ -62,11 +62,11 @@ class NarrowViT(Predictor):
         """Tokens put before the context."""
         return action.new_empty(len(action), 0, self.norm.normalized_shape[0])
 
-    def run(self, tokens: Float[Tensor, "b n d"], action: Float[Tensor, "b a"]) -> Float[Tensor, "b n d"]:
-        """The blocks."""
-        for block in self.blocks:
+    def run(self, tokens: Float[Tensor, "b n d"], action: Float[Tensor, "b a"], asked: int) -> Float[Tensor, "b _ d"]:
+        """The blocks, of whose tokens the last ``asked`` are read: the last block may give only these."""
+        for block in self.blocks[:-1]:
             tokens = block(tokens)
-        return tokens
+        return self.blocks[-1](tokens, asked)
 
 
 def initialise(module: nn.Module) -> None:
