@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import re
 from collections.abc import Container
 from pathlib import Path
 
@@ -22,8 +23,7 @@ def anchor(config: DictConfig, chosen: Container[str] | None = None) -> None:
         if not isinstance(node, DictConfig) or "name" not in node:
             continue  # options of what is not chosen: `thaw` says so
         for option in dataclasses.fields(load_plugins().component(kind, node.name)):
-            value = node.get(option.name)
-            if option.metadata.get("path") and value and os.path.exists(there := os.path.expanduser(str(value))):  # noqa: PTH110, PTH111
+            if option.metadata.get("path") and (there := found(node.get(option.name))):
                 node[option.name] = absolute(there)
 
 
@@ -33,12 +33,20 @@ def anchor_words(words: list[str]) -> list[str]:
     for word, override in zip(words, parse(words), strict=True):
         group, _, name = override.key_or_group.rpartition(".")
         kind, value = groups().get(group.partition(".")[0]), override.value()
-        if kind and isinstance(value, str) and os.path.exists(there := os.path.expanduser(value)):  # noqa: PTH110, PTH111
+        if kind and isinstance(value, str) and (there := found(value)):
             options = [option for entry in load_plugins().entries(kind).values() for option in dataclasses.fields(entry.component)]
             if any(option.name == name and option.metadata.get("path") for option in options):
                 word = f"{word.partition('=')[0]}={quoted(absolute(there))}"
         anchored.append(word)
     return anchored
+
+
+def found(value: object) -> str:
+    """Where a path leads, or the folder of names with stars or braces, such as ``DATA/{00..10}.tar``; empty where nothing is there."""
+    there = os.path.expanduser(str(value or ""))  # noqa: PTH111
+    named = re.split(r"[*?[{]", there)[0]
+    pattern = named != there and os.path.isdir(os.path.dirname(named) or ".")  # noqa: PTH112, PTH120
+    return there if os.path.exists(there) or pattern else ""  # noqa: PTH110
 
 
 def absolute(path: str) -> str:

@@ -10,6 +10,9 @@ import pytest
 from one_line import assert_one_line
 
 from iwm_core.process.shown import LONGEST
+from iwm_core.recipe.compose import compose
+from iwm_core.recipe.overrides import quoted
+from iwm_core.run.anchor import anchor, anchor_words
 from iwm_core.run.directory import Run
 
 QUICK = [
@@ -169,6 +172,22 @@ def test_slips_that_need_components(iwm, words, fix):
     assert status == 2
     assert len(error.strip()) <= LONGEST
     assert os.listdir() == []  # noqa: PTH208
+
+
+@pytest.mark.parametrize("named", ["d/{00..01}.tar", "d/*.tar", "{00..01}.tar"])
+def test_names_with_braces_or_stars_are_kept_absolute_where_their_folder_is(named, tmp_path, monkeypatch):
+    (tmp_path / "d").mkdir()
+    monkeypatch.chdir(tmp_path)
+
+    def kept(path):
+        config = compose("quickstart", ["data=shards", f"data.path={quoted(path)}"])[0]
+        anchor(config)
+        return config.data.path
+
+    assert kept(named) == f"{tmp_path}/{named}"
+    assert anchor_words([f"data.path={quoted(named)}"]) == [f"data.path={quoted(f'{tmp_path}/{named}')}"]
+    for elsewhere in "memory://d/{00..01}.tar", "http://localhost/d/{00..01}.tar", "none/{00..01}.tar":
+        assert kept(elsewhere) == elsewhere
 
 
 @pytest.mark.slow

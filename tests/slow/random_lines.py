@@ -15,7 +15,8 @@ VALUES = (
     *("", "null", "nan", "inf", "-inf", "-1", "0", "1", "2", "3.5", "1e-3", "1e3", "1e400", "9" * 30, "9" * 400, "true", "none", "auto"),
     *("[]", "[1,2]", "[[[[1]]]]", "[" * 200, "[1", "{a:1}", "{", "{}", "'", '"', "''", "'\\''", "a b", "a,b", "1,2", "range(3)", "glob(*)"),
     *("choice(1,2)", "interval(0,1)", "${oc.env:HOME}", "${x}", "${train.steps}", "${", "???", "=", "a=b", "*", "@x", "0x10", "1_000"),
-    *("2 epochs", "'2 epochs'", "soon", "x" * 3000, "_target_", "vit", "gain", "[gain]", "[gain,gain]", "noise", "folder", "hub", "taught"),
+    *("2 epochs", "'2 epochs'", "soon", "x" * 3000, "_target_", "vit", "gain", "[gain]", "[gain,gain]", "noise", "folder", "hub", "shards"),
+    *("taught", "{0..3}.tar", "memory://x", "nowhere://x"),
     *("feature", "[mrr]", "[health]", "[scorecard]", "cpu", "gpu", "../../x", "%s", "{0}", "\\", "`id`", "$(id)", *LINE, *PATHS),
 )
 OPTIONS = (

@@ -12,9 +12,14 @@ ARMS = {
     "model": "forward, backward and step on fixed tensors",
     "step": "with draws, views and target selection",
     "data": "fed by the recipe's data",
+    "feed": "the data alone: its batches, taken and put away",
+    "decode": "what data workers make, not sent: the most that they could feed",
     "actions": "the actions alone",
 }
 """What can be measured, in the order in which it is shown."""
+
+FED = ("data", "feed", "decode")
+"""Those that read the recipe's data."""
 
 DEFAULT = ("model", "step", "data")
 """Those that train the model."""

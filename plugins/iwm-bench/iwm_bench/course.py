@@ -7,16 +7,17 @@ Decisions:
   would slow the other arms.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import repeat
 from pathlib import Path
 
 import torch
 
-from iwm_core.data.loader import Batch
+from iwm_core.data.loader import Batch, DecodedViews
 from iwm_core.data.order import Slice, parts_of
 from iwm_core.data.training import TrainingData, WatchedData
+from iwm_core.data.workers import made_in_order
 from iwm_core.interfaces import Views
 from iwm_core.interfaces.errors import Stopped
 from iwm_core.model.world_model import build_model
@@ -29,6 +30,16 @@ from iwm_core.training.loop import Loop
 from iwm_core.training.pretraining import Outcome, Step
 
 ENDLESS = 10**9
+
+
+class Unsent:
+    """What data workers make, made and not sent."""
+
+    def __init__(self, make: Callable[[Slice], Batch]) -> None:
+        self.make = make
+
+    def __call__(self, part: Slice) -> None:
+        self.make(part)
 
 
 class Blank(WatchedData):
@@ -86,14 +97,25 @@ class Course:
 
     def feed(self, arm: str) -> None:
         """What the steps of an arm that follow are fed with."""
-        self.batches = self.fresh() if arm == "data" else repeat(self.batch)
+        self.batches = self.fresh() if arm in ("data", "feed") else self.unsent() if arm == "decode" else repeat(self.batch)
+
+    def unsent(self) -> Iterator[None]:
+        """What data workers make of the steps to come, which stays with them."""
+        assert isinstance(self.data, TrainingData)
+        assert isinstance(self.data.views, DecodedViews)
+        slices = self.loop.schedule.slices(self.taken, ENDLESS, 0, 1)
+        return made_in_order(Unsent(self.data.views), slices, self.recipe.launch.workers, self.data.lose, ahead=4)
 
     def take(self, arm: str) -> None:
         """A step of an arm."""
-        next(self.steps)
-        self.loop.batches = self.batches
-        self.loop.gradients(self.repeated if arm == "model" else self.step.learn)
-        self.step.update()
+        if arm in ("feed", "decode"):
+            for _ in range(self.recipe.launch.accumulate):
+                next(self.batches)
+        else:
+            next(self.steps)
+            self.loop.batches = self.batches
+            self.loop.gradients(self.repeated if arm == "model" else self.step.learn)
+            self.step.update()
         self.taken += 1
         if self.data.lost:
             raise Stopped(f"nothing is measured: {self.data.lost}", 1)

@@ -10,9 +10,10 @@ VERBS = [
             "bench recipe=NAME [key=value …]": "measure a recipe's training step on this device",
         },
         more=(
-            "--arms model,step,data,actions chooses what is measured; without it, the first three. model: forward, backward and step on\n"
-            "fixed tensors; step: with draws, views and target selection; data: fed by the recipe's data, which the others do without;\n"
-            "actions: the actions alone, against torchvision and kornia where they are installed.",
+            "--arms model,step,data,feed,decode,actions chooses what is measured; without it, the first three. model: forward, backward\n"
+            "and step on fixed tensors; step: with draws, views and target selection; data: fed by the recipe's data; feed: the data\n"
+            "alone, without a model; decode: what its workers make, unsent, the most that they could feed; actions: the actions alone,\n"
+            "against torchvision and kornia where they are installed.",
             "--ijepa FOLDER adds a row: the step of I-JEPA's reference code, of the same sizes and tokens, from a checkout of it.",
             "--repeats 5, --seconds 1: blocks of each arm, which take turns, and how long each lasts at least.",
             "--json prints the record in place of the table, out=FILE.json writes it; --compare FILE.json adds ratios to an earlier one.",

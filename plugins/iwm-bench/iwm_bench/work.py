@@ -13,7 +13,7 @@ import torch
 from iwm_tasks.tuning.counting import device_name
 from omegaconf import OmegaConf
 
-from iwm_bench.asked import DEFAULT, Asked
+from iwm_bench.asked import DEFAULT, FED, Asked
 from iwm_bench.counting import gflop_of, tokens_of
 from iwm_bench.course import Course
 from iwm_bench.peers import peers
@@ -71,7 +71,7 @@ def measure(asked: Asked, display: Display) -> Record:
     if processes_of(recipe.launch) > 1:
         raise UserError("iwm bench measures one process; leave launch.processes, or a launcher, out, and divide train.batch_size by it")
     check_fit(recipe)
-    fed = "data" in asked.arms
+    fed = not {*FED}.isdisjoint(asked.arms)
     if fed:
         check_data(recipe)
     with tempfile.TemporaryDirectory() as folder:
@@ -120,7 +120,9 @@ def works_of(course: Course, names: Sequence[str], display: Display) -> dict[str
             for reason in why:
                 display.warn(reason)
         else:
-            workers = course.recipe.launch.workers if name == "data" and course.recipe.data.cache == "none" else 0
+            if name == "decode" and course.recipe.data.cache != "none":
+                raise UserError("the arm decode is what data workers do, and a cache needs none; set data.cache=none, or leave decode out")
+            workers = course.recipe.launch.workers if name in FED and course.recipe.data.cache == "none" else 0
             works[name] = Work(
                 once=lambda name=name: course.take(name),
                 begin=lambda name=name: course.feed(name),

@@ -37,6 +37,21 @@ def course(folder, *overrides, fed=True):
 
 
 @pytest.mark.slow
+def test_the_data_alone_and_what_its_workers_make(record, image_folder):
+    found = record("--arms", "feed,decode", "data=folder", f"data.path={image_folder}", "train.batch_size=4", "launch.compile=false")
+    assert list(found["arms"]) == ["feed", "decode"]
+    for arm in found["arms"].values():
+        assert arm["images_per_s"]["median"] > 0
+        assert arm["mfu"] is None
+    assert found["arms"]["decode"]["operations"] <= found["arms"]["feed"]["operations"]
+
+
+def test_a_cache_has_no_workers_to_be_measured(tiny, capsys):
+    assert dispatch(["bench", "recipe=tiny", *QUICK, "--arms", "decode", "data.cache=ram"]) == 2
+    assert "set data.cache=none" in capsys.readouterr().err
+
+
+@pytest.mark.slow
 def test_the_record(record):
     found = record("launch.compile=false", "--arms", "model,step,data,actions")
     assert {key: found[key] for key in ("kind", "recipe", "device", "precision", "compiled", "images")} == {

@@ -1,4 +1,4 @@
-"""Data sources for images that you have: folders, datasets of the Hugging Face hub or of Python; what decodes them; `transform`."""
+"""Data sources for images that you have: folders, shards, datasets of the hub or of Python; what decodes them; `transform`."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +13,9 @@ def iwm_data_sources() -> list[type]:
     from iwm_data.folder import Folder
     from iwm_data.hub import Hub
     from iwm_data.python import Python
+    from iwm_data.shards import Shards
 
-    return [Folder, Hub, Python]
+    return [Folder, Hub, Python, Shards]
 
 
 def transform(model: Any) -> "Transform":

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from iwm_data.splits import listed
 
 if TYPE_CHECKING:
-    from iwm_data.folder import FolderImages
+    from iwm_data.files import FolderImages
 
 
 def alike(name: str) -> str:

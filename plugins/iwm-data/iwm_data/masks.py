@@ -21,7 +21,7 @@ from iwm_core.interfaces import NOT_COUNTED, CorruptImage
 from iwm_data.decode import opened, reason, upright
 
 if TYPE_CHECKING:
-    from iwm_data.folder import FolderImages
+    from iwm_data.files import FolderImages
 
 IMAGES = ("images", "image", "imgs", "img")
 MASKS = ("masks", "mask", "labels", "label", "annotations", "annotation", "segmentation", "segmentations")

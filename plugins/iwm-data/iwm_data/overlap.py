@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 if TYPE_CHECKING:
-    from iwm_data.folder import FolderImages
+    from iwm_data.files import FolderImages
 
 
 class Found(NamedTuple):

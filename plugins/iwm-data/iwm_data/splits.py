@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from iwm_core.run.files import exists
-from iwm_data.walk import entries, is_folder
+from iwm_data.walk import Looking, entries, is_folder
 
 FORMS = {"train": ("train", "training"), "validation": ("validation", "val", "valid", "test", "testing")}
 TESTS = ("test", "testing")
@@ -45,7 +45,7 @@ def left_out(names: Iterable[str], *splits: str | None) -> list[str]:
     return [name for name in names if name not in splits and name.casefold() not in TESTS]
 
 
-def split_folders(root: str) -> tuple[str, str | None]:
+def split_folders(root: str, looked: Looking | None = None) -> tuple[str, str | None]:
     """Names of the folders of both splits below the root; the root itself is ``""``, no validation folder is None.
 
     Raises:
@@ -55,7 +55,7 @@ def split_folders(root: str) -> tuple[str, str | None]:
         raise ValueError(f"there is no folder {looked_for(root)}: check data.path (data.path=FOLDER, where the images are)")
     if not os.path.isdir(root):  # noqa: PTH112 - a million Path objects take seconds
         raise ValueError(f"{root} is a file: data.path must name the folder that holds the images (for a parquet file choose data=hub)")
-    folders = [entry.name for entry in entries(root) if is_folder(entry)]
+    folders = [entry.name for entry in entries(root, looked) if is_folder(entry)]
     fix = f"rename or join them, so that {root} has one"
     train, validation = (named_as(split, folders, fix) for split in FORMS)
     if train is None:
@@ -97,8 +97,12 @@ def check_below(folder: str, deeper: Iterable[tuple[str, str]]) -> None:
 
 def held_out(path: str, share: float) -> bool:
     """Whether the image at a relative path belongs to the held-out share; depends on nothing else."""
-    digest = hashlib.blake2s(os.fsencode(path), digest_size=4).digest()
-    return int.from_bytes(digest, "little") < share * 2**32
+    return hash_of(path) < share * 2**32
+
+
+def hash_of(path: str) -> int:
+    """A number below 2**32 that is a relative path's own."""
+    return int.from_bytes(hashlib.blake2s(os.fsencode(path), digest_size=4).digest(), "little")
 
 
 def listed(names: Sequence[str], most: int = 3) -> str:

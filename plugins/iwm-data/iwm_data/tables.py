@@ -11,7 +11,7 @@ import datasets
 from datasets import Dataset
 from datasets.exceptions import DatasetGenerationError
 
-from iwm_data.shards import check_shards
+from iwm_data.bounds import check_shards
 from iwm_data.splits import SPLIT_OF
 
 Splits = dict[str, Callable[[], Dataset]]

@@ -9,21 +9,36 @@ Decisions:
 import os
 from collections import Counter
 from collections.abc import Iterator
+from typing import Protocol, runtime_checkable
 
 MOST_VISITS, DEEPEST = 100, 100
 
 
-def entries(folder: str) -> list[os.DirEntry[str]]:
-    """What is in a folder, by name, without hidden entries.
+@runtime_checkable
+class Looking(Protocol):
+    """What is told of each folder that is read."""
+
+    def folder(self, path: str) -> None: ...
+
+    def entries(self, found: list[os.DirEntry[str]]) -> None: ...
+
+
+def entries(folder: str, looked: Looking | None = None) -> list[os.DirEntry[str]]:
+    """What is in a folder, by name, without hidden entries; ``looked`` is told, before and after.
 
     Raises:
         ValueError: the folder cannot be read.
     """
     try:
+        if looked:
+            looked.folder(folder)
         with os.scandir(folder) as found:
-            return sorted((entry for entry in found if not entry.name.startswith(".")), key=lambda entry: entry.name)
+            shown = sorted((entry for entry in found if not entry.name.startswith(".")), key=lambda entry: entry.name)
     except OSError as error:
         raise ValueError(f"the folder {folder} cannot be read ({error.strerror}): allow it, or move it out of data.path") from error
+    if looked:
+        looked.entries(shown)
+    return shown
 
 
 def is_folder(entry: os.DirEntry[str]) -> bool:
@@ -52,7 +67,11 @@ def identity_of(folder: str) -> Identity:
 
 
 def walk(
-    root: str, below: str, above: frozenset[Identity] = frozenset(), visits: Counter[Identity] | None = None
+    root: str,
+    below: str,
+    above: frozenset[Identity] = frozenset(),
+    visits: Counter[Identity] | None = None,
+    looked: Looking | None = None,
 ) -> Iterator[tuple[str, int | None]]:
     """Every path ``below`` the root, relative to it, and which file that is: a number that its other names share, with few others.
 
@@ -65,10 +84,10 @@ def walk(
     if identity in above or visits[identity] > MOST_VISITS or len(above) >= DEEPEST:
         yield below, None
         return
-    for entry in entries(folder):
+    for entry in entries(folder, looked):
         path = f"{below}/{entry.name}" if below else entry.name
         if is_folder(entry):
-            yield from walk(root, path, above | {identity}, visits)
+            yield from walk(root, path, above | {identity}, visits, looked)
         else:
             yield path, which_file(entry, identity[0]) if is_regular(entry) else None
 

@@ -213,7 +213,7 @@ def test_parquet_that_would_fill_the_memory_is_refused(tmp_path, monkeypatch):
     pq.write_table(pa.table({"image": [png()] * 3}), tmp_path / "train.parquet")
     Hub(path=str(tmp_path), holdout=0).open("train")
     for bound in ("MOST_ROWS", "MOST_GROUP"):
-        monkeypatch.setattr(f"iwm_data.shards.{bound}", 2)
+        monkeypatch.setattr(f"iwm_data.bounds.{bound}", 2)
         with pytest.raises(ValueError, match="smaller row groups"):
             Hub(path=str(tmp_path), holdout=0).open("train")
         monkeypatch.undo()
