@@ -130,6 +130,7 @@ def right(draw: random.Random) -> list[str]:
         "show": lambda: ["recipe=" + draw.choice(["tiny", "quickstart", "paper/ijepa_vitb16"]), *chosen(draw, TRAIN)],
         "bench": lambda: ["recipe=tiny", *ONCE, *chosen(draw, BENCH)],
         "submit": lambda: [*chosen(draw, SUBMIT), draw.choice(["train recipe=tiny", "resume half", "eval world", "submit"])],
+        "features": lambda: ["world", *draw.choice([[], ["images"]]), f"out=features.{draw.choice(['npy', 'parquet'])}"],
         "export": lambda: ["world", "out=exported", "--format", draw.choice(["safetensors", "torch", "timm"])],
         "import": lambda: ["ijepa", "file.txt", "imported", *chosen(draw, IMPORT)],
         "recipes": lambda: draw.choice([[], ["--json"]]),

@@ -227,6 +227,7 @@ CHECKS = {
     "bench": lambda words: check_bench(words),
     "submit": lambda words: check_submit(words),
     "export": lambda words: check_paths(words),
+    "features": lambda words: check_paths(words),
     "import": lambda words: check_import(words),
     "plugins": lambda words: dispatch(["plugins", *words]),
     "plugins new": lambda words: parser().parse_args(words),

@@ -46,7 +46,7 @@ PLATFORM = {
 }
 """Plugins that are a part of the platform, and what they may import besides: None for any room."""
 
-BUILT_ON = {"iwm_tasks": {"iwm_data"}, "iwm_interop": {"iwm_vit"}, "iwm_bench": {"iwm_tasks"}, "iwm_recipes": set()}
+BUILT_ON = {"iwm_tasks": {"iwm_data"}, "iwm_interop": {"iwm_data", "iwm_vit"}, "iwm_bench": {"iwm_tasks"}, "iwm_recipes": set()}
 """The plugins whose modules a plugin imports; its dependencies name them."""
 
 

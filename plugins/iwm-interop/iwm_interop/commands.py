@@ -21,3 +21,13 @@ def run_export(arguments: list[str]) -> int:
 
     tell_problems()
     return export(asked)
+
+
+def run_features(arguments: list[str]) -> int:
+    from iwm_interop.features.asked import read_arguments
+
+    asked = read_arguments(arguments)
+    from iwm_interop.features.work import write_features
+
+    tell_problems()
+    return write_features(asked)
