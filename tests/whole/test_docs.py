@@ -233,6 +233,7 @@ CHECKS = {
     "bench": lambda words: check_bench(words),
     "submit": lambda words: check_submit(words),
     "export": lambda words: check_paths(words),
+    "features": lambda words: check_paths(words),
     "import": lambda words: check_import(words),
     "push": lambda words: check_paths(words),
     "zoo": lambda words: dispatch(["zoo", *words]),

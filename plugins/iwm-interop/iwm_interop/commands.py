@@ -23,6 +23,16 @@ def run_export(arguments: list[str]) -> int:
     return export(asked)
 
 
+def run_features(arguments: list[str]) -> int:
+    from iwm_interop.features.asked import read_arguments
+
+    asked = read_arguments(arguments)
+    from iwm_interop.features.work import write_features
+
+    tell_problems()
+    return write_features(asked)
+
+
 def run_push(arguments: list[str]) -> int:
     from iwm_interop.sharing.asked import read_arguments
 

@@ -38,6 +38,25 @@ VERBS = [
         ),
     ),
     Command(
+        name="features",
+        run="iwm_interop.commands:run_features",
+        forms={
+            "features RUN [FOLDER] out=FILE [map=FILE.html]": "write the features of images as a table, and as a map",
+        },
+        more=(
+            "FILE.parquet is a table of names, splits, labels and features; FILE.npy an array, with FILE.csv for the names of its rows.",
+            "FOLDER holds images, or a folder of them for each class; without it, the run's data, or others: data=NAME data.path=….",
+            "The mean of each image's tokens, or all of them with --patch; the teacher's, or the student's with --student.",
+            "map= is a page of thumbnails by principal components, or by UMAP with --umap, and a picture beside it.",
+            "split=train or validation takes one; batch=64 images at a time; launch.device= and launch.workers= as in training.",
+        ),
+        examples=(
+            "iwm features runs/quickstart out=features.parquet map=map.html",
+            "iwm features runs/quickstart MY_IMAGES out=features.npy --patch",
+            "iwm features runs/quickstart data=hub data.path=uoft-cs/cifar10 out=cifar10.parquet split=validation",
+        ),
+    ),
+    Command(
         name="push",
         run="iwm_interop.commands:run_push",
         forms={

@@ -11,12 +11,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 
 from markupsafe import Markup
 
 from iwm_core.interfaces.results import Metric
 from iwm_report.score_table import Mark
+from iwm_report.thumbnails import Thumbnails
 
 if TYPE_CHECKING:
     from iwm_report.run_record import RunRecord
@@ -97,7 +98,7 @@ class Section:
 
     title: str
     id: str
-    parts: list[Text | Heading | Words | Table | Plot] = field(default_factory=list)
+    parts: list[Text | Heading | Words | Table | Plot | Thumbnails] = field(default_factory=list)
 
     def text(self, text: str) -> None:
         """Add a paragraph."""
@@ -138,6 +139,10 @@ class Section:
         """Add a plot of named points, see `Plot`: name, place along the logarithmic axis, value with its interval."""
         named = [Point(*point) for point in points]
         self.parts.append(Plot(self.title, x, y, named, order or [point.name for point in named], ticks, told, beside))
+
+    def thumbnails(self, *parts: Any) -> None:
+        """Add small images in the plane, see `Thumbnails`: places, pictures, names, labels, axes, the plot in words."""
+        self.parts.append(Thumbnails(*parts))
 
 
 @dataclass
