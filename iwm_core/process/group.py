@@ -65,7 +65,7 @@ class Group:
         self.words += 1
 
     def hear(self) -> dict[str, Any]:
-        """Wait for the next word of the first process, which may be busy for hours."""
+        """Wait for the next word of the first process, which may be busy for hours; an empty one is its last."""
         from torch.distributed import DistError
 
         key = f"iwm/{self.words}"
@@ -77,9 +77,9 @@ class Group:
         except DistError as error:
             raise Stopped("the first process is gone", 1) from error
 
-    def dismiss(self, status: int) -> None:
+    def dismiss(self) -> None:
         """End the others; the store lasts until they have heard."""
-        self.say({"status": status})
+        self.say({})
         until = time.monotonic() + HEARD
         while self.store.add("iwm/heard", 0) < self.size - 1 and time.monotonic() < until:
             time.sleep(0.02)
@@ -89,7 +89,7 @@ def together(lead: Callable[[], int], take_part: Callable[[str, list[str]], int]
     """Carry out a command, ``lead``, once, in whatever processes; the others ``take_part`` in each training by its run and overrides.
 
     Returns:
-        The exit status, in each process.
+        The exit status; 0 for those that follow: launchers end all when one ends otherwise, and the first one has yet to end.
 
     Raises:
         UserError: processes were asked for that are not there, or cannot find each other.
@@ -104,26 +104,21 @@ def together(lead: Callable[[], int], take_part: Callable[[str, list[str]], int]
 def led(group: Group, lead: Callable[[], int]) -> int:
     """The first process's part."""
     groups.append(group)
-    status = 1
     try:
-        status = lead()
-    except (UserError, Stopped) as error:
-        status = error.status if isinstance(error, Stopped) else 2
-        raise
+        return lead()
     finally:
         groups.remove(group)
-        group.dismiss(status)
-    return status
+        group.dismiss()
 
 
 def followed(group: Group, take_part: Callable[[str, list[str]], int]) -> int:
     """Another process's part. A signal that comes meanwhile has reached the first one, too, which knows what to do."""
     with Stop():
-        while "status" not in (word := group.hear()):
+        while word := group.hear():
             with suppress(Stopped):  # all have stopped after the same step, as the first one says
                 take_part(word["run"], word["overrides"])
     group.store.add("iwm/heard", 1)
-    return word["status"]
+    return 0
 
 
 def announce(run: str, overrides: list[str]) -> bool:

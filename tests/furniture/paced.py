@@ -10,4 +10,4 @@ from iwm_core.interfaces.events import StepEnd
 @hookimpl
 def iwm_step_end(event: StepEnd) -> None:
     if "SLURM_JOB_ID" in os.environ and "SLURM_RESTART_COUNT" not in os.environ:
-        time.sleep(0.25)
+        time.sleep(0.7)

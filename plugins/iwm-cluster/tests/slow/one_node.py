@@ -6,12 +6,13 @@ a run that nothing disturbed.
     python plugins/iwm-cluster/tests/slow/one_node.py [--processes 1,2]
 
 For each number of processes there is a job of ``iwm submit`` and one of the sbatch file of docs/clusters.md. It needs slurmctld, slurmd and
-munged, installs nothing, and leaves nothing behind. Two minutes, most of them waiting: SLURM looks at times every 30 seconds.
+munged, installs nothing, and leaves nothing behind. Two minutes, most of them waiting: SLURM looks at its clock every 30 seconds.
 """
 
 import argparse
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -20,16 +21,16 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[4] / "tests/furniture"))
 
-from one_node_slurm import ask, lacking, one_node_slurm, wait_until
+from one_node_slurm import ask, lacking, one_node_slurm
 from places import ROOT
 from served import faults, with_tiny_plugin
 
 STEPS = 150
 WORDS = f"recipe=tiny data=taught train.steps={STEPS} train.checkpoint_every={STEPS} train.log_every=10"
-TURN, WARNING = "1:00", 35
-"""How long a job may take, and the seconds before its end at which it is warned; SLURM may do so half a minute earlier."""
-SOON = 150.0
-"""Seconds until each job has been warned, and until it has ended."""
+TURN, WARNING = "2:00", 35
+"""How long a job may take, and the seconds before its end at which it is warned; SLURM may do so a minute earlier."""
+SOON = 300.0
+"""Seconds until all jobs have ended."""
 
 
 def documented(run: str, processes: int) -> str:
@@ -78,13 +79,16 @@ class Node:
         """What SLURM knows of a job."""
         return ask(self.environment, "scontrol", "show", "job", "--oneliner", job)
 
+    def said(self, job: str) -> str:
+        """What a job has said."""
+        return "".join(log.read_text() for log in [*self.folder.glob(f"runs/jobs/*/{job}_*.out"), *self.folder.glob(f"iwm-{job}.log")])
+
     def warned(self, run: str, job: str) -> list[str]:
-        """What is wrong with a job that waits for its second turn, which begins now: SLURM would have it wait two minutes."""
-        said = "".join(log.read_text() for log in [*self.folder.glob(f"runs/jobs/*/{job}_*.out"), *self.folder.glob(f"iwm-{job}.log")])
+        """What is wrong with a job that has been warned, and waits for its second turn."""
+        said = self.said(job)
         stopped = re.search(rf"stopped at step (\d+) of {STEPS} by SIGUSR2", said)
         step = int(stopped[1]) if stopped else 0
         print(f"{run}: job {job}, warned by SLURM, stopped at step {step} of {STEPS}; {self.state(job)}", flush=True)
-        self.run("scontrol", "update", f"JobId={job}", "StartTime=now")
         there = (self.folder / run / f"checkpoints/step_{step}").exists()
         return [] if 0 < step < STEPS and there else [f"{run}: it stopped at step {step}, checkpoint {there}: {said}"]
 
@@ -101,18 +105,28 @@ def first_to_last(folder: Path, processes: tuple[int, ...]) -> list[str]:
     with one_node_slurm(folder / "slurm") as found:
         node = Node(folder, environment | {"SLURM_CONF": found["SLURM_CONF"]})
         jobs = {f"{way}-{count}": begin(f"{way}-{count}", count) for count in processes for way, begin in ways(node).items()}
-        wrong, waiting = list[str](), dict(jobs)
-        until = time.monotonic() + SOON
-        while waiting and time.monotonic() < until:
-            for run, job in list(waiting.items()):
-                if "Restarts=1 " in (state := node.told(job)) and "JobState=PENDING" in state:
-                    del waiting[run]
-                    wrong += node.warned(run, job)
-            time.sleep(0.5)
-        wrong += [f"{run}: it was not queued again: {node.told(job)}" for run, job in waiting.items()]
-        if not wrong:
-            wait_until(lambda: all("JobState=COMPLETED" in node.told(job) for job in jobs.values()), folder / "slurm", SOON)
+        wrong = see_through(node, jobs)
     return wrong or [fault for run in jobs for fault in faults(folder / run, folder / f"whole-{run.rpartition('-')[2]}")]
+
+
+def see_through(node: Node, jobs: dict[str, str]) -> list[str]:
+    """Wait until all jobs have ended, and look at each when it has been warned; what is wrong."""
+    wrong, left, warned = list[str](), dict(jobs), set[str]()
+    until = time.monotonic() + SOON
+    while left and not wrong and time.monotonic() < until:
+        for run, job in list(left.items()):
+            state = node.state(job)
+            if state.startswith("JobState=PENDING") and "Restarts=0" not in state:
+                wrong += [] if run in warned else node.warned(run, job)
+                warned.add(run)
+                ask(node.environment, "scontrol", "update", f"JobId={job}", "StartTime=now")  # SLURM would have it wait two minutes
+            elif "COMPLETED" in state:
+                del left[run]
+                wrong += [] if run in warned else [f"{run}: it has ended before it was warned"]
+            elif re.search(r"FAILED|TIMEOUT|CANCELLED|NODE_FAIL", state):
+                wrong.append(f"{run}: {node.told(job)} {node.said(job)}")
+        time.sleep(0.5)
+    return wrong + [f"{run}: it has not ended: {node.told(job)} {node.said(job)}" for run, job in left.items()]
 
 
 def ways(node: Node):
@@ -126,6 +140,7 @@ if __name__ == "__main__":
     if lacking():
         sys.exit(f"there is no SLURM here: {', '.join(lacking())} is not on the PATH")
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM"))  # with its SLURM
     since = time.monotonic()
     with tempfile.TemporaryDirectory() as place:
         problems = first_to_last(Path(place), asked)
