@@ -17,8 +17,7 @@ from iwm_core.plugins.recipe_files import ready_made
 from iwm_core.recipe.lineage import Choice, Lineage, Settings, recipe_in
 from iwm_core.recipe.typed import as_typed
 
-TRIAL = 100
-"""Steps of the longest run that is taken for a trial."""
+TRIAL = 100  # steps of the longest run that is taken for a trial
 
 
 def train_of(lineage: Lineage, overrides: list[Override]) -> dict[str, Any]:
@@ -65,8 +64,7 @@ def measured_quickly(config: DictConfig, overrides: list[Override], lineage: Lin
     left = [name for name in config.get("evaluators") or {} if name not in kept]
     if not left or len(left) == len(config.evaluators):
         return []
-    for name in left:
-        del config.evaluators[name]
+    config.evaluators = {name: node for name, node in config.evaluators.items() if name not in left}
     chosen = next((part.value for part in lineage.parts if isinstance(part, Choice) and part.group == "evaluators"), left)
     alone, all_of = ", ".join(config.evaluators), f'"evaluators={as_typed(chosen)}"'
     return [f"a run of {TRIAL} steps or fewer is a trial, measured by {alone} alone; to measure all that the recipe does, add {all_of}"]

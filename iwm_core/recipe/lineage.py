@@ -26,10 +26,8 @@ from iwm_core.plugins.recipe_files import ENDINGS, RecipeFile, find_recipe, find
 from iwm_core.recipe.shapes import NAME
 
 SELF = "_self_"
-RESOLVED = re.compile(r"\$\{[\w.]+:[^}\s]{0,40}")
-"""Of an interpolation that asks a resolver, such as ``${oc.env:HOME}``."""
-FROZEN = ("checksum", "format", "recipe", "run")
-"""What a run's config tells of that run."""
+RESOLVED = re.compile(r"\$\{[\w.]+:[^}\s]{0,40}")  # an interpolation that asks a resolver, such as ${oc.env:HOME}
+FROZEN = ("checksum", "format", "recipe", "run")  # what a run's config tells of that run
 
 
 class Choice(NamedTuple):

@@ -47,7 +47,7 @@ PLATFORM = {
 }
 """Plugins that are a part of the platform, and what they may import besides: None for any room."""
 
-BUILT_ON = {"iwm_tasks": {"iwm_data"}, "iwm_interop": {"iwm_vit"}, "iwm_bench": {"iwm_tasks", "iwm_vit"}, "iwm_recipes": set()}
+BUILT_ON = {"iwm_tasks": {"iwm_data"}, "iwm_interop": {"iwm_data", "iwm_vit"}, "iwm_bench": {"iwm_tasks", "iwm_vit"}, "iwm_recipes": set()}
 """The plugins whose modules a plugin imports; its dependencies name them."""
 
 
@@ -174,7 +174,7 @@ def lines(folder: Path) -> int:
 
 def test_the_core_does_not_grow():
     """A ratchet: the design asks for 6,500 lines and 1,300 a room, and what is not there yet may only come nearer."""
-    assert lines(ROOT / "iwm_core") <= 11_162
+    assert lines(ROOT / "iwm_core") <= 11_158
     assert {room for room in ROOMS if lines(ROOT / "iwm_core" / room) > 1_300} == set()
 
 
