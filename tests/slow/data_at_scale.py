@@ -5,7 +5,7 @@
     python tests/slow/data_at_scale.py listing 1300000   # seconds to open a folder of so many files, the first time and the second
     python tests/slow/data_at_scale.py resumes           # a run over shards, gone on with three times by other workers and processes
 
-CPU time is that of all processes, the least of several turns that are taken in turns: another's load slows what is timed by a clock.
+CPU time is that of all processes, in several turns: another's load slows what is timed by a clock.
 """
 
 import io
@@ -14,6 +14,7 @@ import os
 import pickle
 import resource
 import signal
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -95,35 +96,36 @@ def loop(images: Images, steps: int, workers: int) -> None:
         on_device(batch, torch.device("cpu"))
 
 
-def feeding(count: int = 512, turns: int = 7) -> None:
+def feeding(count: int = 512, turns: int = 5) -> None:
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as name:
-        folder, steps = Path(name), count // BATCH
-        write(folder, count)
+        write(Path(name), count)
+        few, many = count // BATCH, 5 * count // BATCH
+        parts = list(Schedule(0, count, BATCH).slices(0, few, 0, 1))
         sources = {
             "files": Folder(path=f"{name}/files", holdout=0).open("train"),
-            "shards": Shards(path=f"{name}/shards", holdout=0).open("train"),
+            "shards": Shards(path=f"{name}/shards", holdout=0, index=f"{name}/index").open("train"),
         }
-        works: dict[str, Callable[[], object]] = {}
-        for kind, images in sources.items():
-            views = DecodedViews(Reader(images), View(), VIEW, 0)
-            parts = list(Schedule(0, count, BATCH).slices(0, steps, 0, 1))
-            works[f"{kind}: read and decoded"] = lambda images=images, parts=parts: [list(images.images(part.index)) for part in parts]
-            works[f"{kind}: cropped and flipped, too"] = lambda views=views, parts=parts: [views(part) for part in parts] and None
-            works[f"{kind}: the loop, two workers"] = lambda images=images: loop(images, steps, 2)
-        found: dict[str, list[tuple[float, float]]] = {name: [] for name in works}
+        found: dict[str, list[tuple[float, float]]] = {}
         for _ in range(turns):
-            for what, work in works.items():
-                found[what].append(cost(work))
-        ms = {what: [1000 * min(part) / count for part in zip(*times, strict=True)] for what, times in found.items()}
-        print(f"ms of CPU an image, {SIDE} px, views of {VIEW} px; the least of {turns} turns")
+            for kind, images in sources.items():
+                views = DecodedViews(Reader(images), View(), VIEW, 0)
+                short, long = (cost(lambda steps=steps, images=images: loop(images, steps, 2)) for steps in (few, many))
+                times = {
+                    "read and decoded": cost(lambda images=images: [list(images.images(part.index)) for part in parts]),
+                    "cropped and flipped, too": cost(lambda views=views: [views(part) for part in parts]),
+                    "the loop": tuple((b - a) / (many / few - 1) for a, b in zip(short, long, strict=True)),  # without the workers' start
+                }
+                for what, each in times.items():
+                    found.setdefault(f"{kind}: {what}", []).append(each)
+        ms = {what: [1000 * statistics.median(part) / count for part in zip(*each, strict=True)] for what, each in found.items()}
+        print(f"ms of CPU an image, {SIDE} px, views of {VIEW} px; median of {turns} turns")
         for what, (own, workers) in ms.items():
-            print(f"  {what:36} {own + workers:6.3f}" + (f"  (workers {workers:.3f}, main process {own:.3f})" if workers else ""))
+            print(f"  {what:36} {own + workers:6.3f}" + (f" ({workers:.3f} of workers)" if "loop" in what else ""))
         for kind in sources:
-            views, (own, workers) = sum(ms[f"{kind}: cropped and flipped, too"]), ms[f"{kind}: the loop, two workers"]
-            print(f"  {kind}: workers feed {views / workers:.1%} of what decoding, crop and flip alone could")
-        files, shards = (sum(ms[f"{kind}: the loop, two workers"]) for kind in sources)
-        print(f"  shards take {shards / files:.3f} times the CPU of files")
+            alone, workers = sum(ms[f"{kind}: cropped and flipped, too"]), ms[f"{kind}: the loop"][1]
+            print(f"  {kind}: in the loop, workers make {alone / workers:.1%} of the views that they could make alone")
+        print(f"  shards take {ms['shards: the loop'][1] / ms['files: the loop'][1]:.3f} times a worker's CPU of files")
 
 
 def grown(folder: str, count: int) -> ShardImages:
@@ -144,15 +146,18 @@ def growth(turns: int = 7) -> None:
     sizes, steps = (10**3, 10**4, 10**5, 10**6), 8
     with tempfile.TemporaryDirectory() as name:
         write(Path(name), 64)
+        grown(name, 64)  # what is made once is not any split's
         splits, memory, sent, times = {}, {}, {}, {size: [] for size in sizes}
         for size in sizes:
-            tracemalloc.start()
-            splits[size] = grown(name, size)
-            held = tracemalloc.get_traced_memory()[0]
-            tracemalloc.stop()
+            held = []
+            for count in 64, size:  # what any split takes is not its images'
+                tracemalloc.start()
+                splits[size] = grown(name, count)
+                held.append(tracemalloc.get_traced_memory()[0])
+                tracemalloc.stop()
             schedule = Schedule(0, size, BATCH)
             sent[size] = len(pickle.dumps(schedule.part(0, 0)))
-            memory[size] = held + schedule._order.nbytes
+            memory[size] = (held[1] - held[0]) * size / (size - 64) + schedule._order.nbytes
         for _ in range(turns):
             for size in sizes:
                 begun, order = time.process_time(), Schedule(0, size, BATCH)

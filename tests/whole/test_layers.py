@@ -26,6 +26,7 @@ OWNERS = {
     "onnxruntime": {"iwm_interop"},
     "submitit": {"iwm_cluster"},
     "datasets": {"iwm_data"},
+    "fsspec": {"iwm_data"},
     "huggingface_hub": {"iwm_interop"},
     "matplotlib": {"iwm_report"},
     "jinja2": {"iwm_report"},

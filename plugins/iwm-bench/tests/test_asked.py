@@ -58,7 +58,7 @@ def records(tiny):
     [
         ("", "say which recipe, once: recipe=NAME"),
         ("recipe=tiny --arms=modle", "did you mean model?"),
-        ("recipe=tiny --arms ,", "write --arms with some of model,step,data,actions"),
+        ("recipe=tiny --arms ,", "write --arms with some of model,step,data,feed,decode,actions"),
         ("recipe=tiny --arms", "--arms needs a value"),
         ("recipe=tiny --profil", "did you mean --profile?"),
         ("recipe=tiny --json=yes", "--json takes no value"),

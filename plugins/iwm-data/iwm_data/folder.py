@@ -23,7 +23,7 @@ from iwm_data.classes import called_alike, labels_told
 from iwm_data.decode import white_note
 from iwm_data.files import NAMED, FolderImages
 from iwm_data.layout import Reading
-from iwm_data.masks import check_apart, check_mask_classes, check_masks, check_no_masks, shared_masks
+from iwm_data.masks import check_mask_classes, check_masks, shared_masks
 from iwm_data.overlap import Found, check_once
 from iwm_data.splits import listed
 
@@ -74,7 +74,6 @@ class Folder(DataSource):
         layout, notes = Reading(root, tuple(self.extensions), self.holdout, self.masks).layout()
         train, validation, both = layout.train, layout.validation, layout.both
         base = f"{root}/{train}".rstrip("/")
-        check_no_masks(base, layout.classes) if self.masks is None else check_apart(self.masks, [base, f"{root}/{validation or train}"])
         below = validation if split == "validation" and validation else train
         images = both[split].images
         if not len(images):

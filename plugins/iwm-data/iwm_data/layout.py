@@ -15,6 +15,7 @@ import numpy as np
 from iwm_data import kept
 from iwm_data.files import FolderImages
 from iwm_data.listing import Looked, kept_listing
+from iwm_data.masks import check_apart, check_no_masks
 from iwm_data.names import Names
 from iwm_data.overlap import Found
 from iwm_data.splits import SPLIT_OF, check_below, held_out, left_out, listed, split_folders
@@ -74,6 +75,7 @@ class Reading:
         base = f"{self.root}/{train}".rstrip("/")
         folders = [entry.name for entry in entries(base, looked) if is_folder(entry)]
         classes = tuple(name for name in folders if self._has_image(base, name, looked))
+        check_no_masks(base, classes) if self.masks is None else check_apart(self.masks, [base, f"{self.root}/{validation or train}"])
         empty = tuple(name for name in folders if name not in {*classes})
         beside = self._beside(train, validation, looked)
         return Layout(train, validation, classes, empty, beside, self._scan(train, validation, classes, looked))

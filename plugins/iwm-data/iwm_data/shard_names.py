@@ -36,19 +36,19 @@ def split_shards(path: str, validation: str | None) -> tuple[list[Place], list[P
     """
     found = shards_named(path, "data.path")
     if validation is not None:
-        held = shards_named(validation, "data.validation")
+        held = shards_named(validation, "data.validation_path")
         train = [one for one in found if one not in held]
         if not train:
-            raise ValueError("data.validation names all shards of data.path, and none is left to train on: name others")
+            raise ValueError("data.validation_path names all shards of data.path, and none is left to train on: name others")
         check_apart(train, held)
         both = len(found) - len(train)
-        return train, held, (f"{both} shards of data.path are also in data.validation, and are not trained on",) if both else ()
+        return train, held, (f"{both} shards of data.path are also in data.validation_path, and are not trained on",) if both else ()
     words = {one: word_in(one.name) for one in found}
     train_word, held_word = (named_as(split, [*dict.fromkeys(filter(None, words.values()))], "rename the shards") for split in FORMS)
     unnamed = [one.name for one in found if words[one] is None]
     if held_word is None and train_word is None:
         return found, None, ()
-    fix = 'say which are which: data.path="…/{0000..0099}.tar" data.validation="…/{0100..0109}.tar"'
+    fix = 'say which are which: data.path="…/{0000..0099}.tar" data.validation_path="…/{0100..0109}.tar"'
     if unnamed:
         raise ValueError(f"{unnamed[0]} has none of the words {train_word or 'train'} and {held_word or 'validation'} in its name: {fix}")
     if train_word is None:

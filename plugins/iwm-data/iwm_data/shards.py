@@ -38,7 +38,7 @@ class Shards(DataSource):
     path: str = option(
         doc="the shards: a folder, a file, names with braces or stars, such as 'DATA/train-{0000..0146}.tar', or a URL of fsspec", path=True
     )
-    validation: str | None = option(None, "those to validate on, named likewise; found by their names where not given", path=True)
+    validation_path: str | None = option(None, "those to validate on, named likewise; found by their names where not given", path=True)
     extensions: list[str] = option(
         ["jpg", "jpeg", "png", "webp", "bmp", "gif", "tif", "tiff", "ppm", "pgm", "avif"],
         "which members are images, by what follows the first dot of their names",
@@ -81,7 +81,7 @@ class Shards(DataSource):
         """
         if split not in ("train", "validation"):
             raise ValueError(f"shards have the splits train and validation, not {split}")
-        train, held, notes = split_shards(self.path, self.validation)
+        train, held, notes = split_shards(self.path, self.validation_path)
         images = self._indexed(train)
         classes, strange = in_order(images.labels_known), ()
         self._check_labels(images)
@@ -129,7 +129,7 @@ class Shards(DataSource):
 
     def _why_empty(self, images: ShardImages, split: str, apart: bool) -> str:
         if not apart and len(images.named):
-            return f"data.holdout={self.holdout:g} leaves none of {len(images.named)} images for {split}: change it, or set data.validation"
+            return f"data.holdout={self.holdout:g} leaves no image of {len(images.named)} for {split}: change it, or data.validation_path"
         there = f"; its members are {listed(images.endings, 10)}" if images.endings else ""
         return f"the shards for {split} hold no images ({', '.join(self.extensions)}){there}: check data.path, or set data.extensions"
 

@@ -139,10 +139,10 @@ def test_splits_by_words_in_names_by_folders_and_by_patterns(tmp_path):
     for path in tmp_path / "words", tmp_path / "folders", f"{tmp_path}/words/set-{{train,val}}-000[01].tar":
         assert levels(opened(path)) == list(range(8))
         assert levels(opened(path, "validation")) == [20, 21, 22]
-    by_hand = {"path": tmp_path / "plain", "validation": f"{tmp_path}/plain/{{000002..000002}}.tar"}
+    by_hand = {"path": tmp_path / "plain", "validation_path": f"{tmp_path}/plain/{{000002..000002}}.tar"}
     images = opened(**by_hand)
     assert levels(images) == list(range(8))
-    assert "1 shards of data.path are also in data.validation" in images.notes[0]
+    assert "1 shards of data.path are also in data.validation_path" in images.notes[0]
     assert levels(opened(split="validation", **by_hand)) == [8, 9, 10, 11]
     assert levels(opened(f"{tmp_path}/plain/00000[01].tar")) == list(range(8))
 

@@ -157,7 +157,7 @@ def test_what_names_no_shards_is_told(tmp_path):
     assert "more than 1,000,000 shards" in refused(f"{tmp_path}/{{0..99999999999}}.tar")
     assert "Protocol not known" in refused("nowhere://d/0.tar")
     assert "cannot be reached" in refused("memory://not-there/0.tar")
-    assert "none is left to train on" in refused(path, validation=str(path))
+    assert "none is left to train on" in refused(path, validation_path=str(path))
     assert "no sample of" in refused(tmp_path / "d", label="json.kind")
     assert "its members are png, cls" in refused(tmp_path / "d", label="json.kind")
     (tmp_path / "d/val-0.tar").symlink_to(path)
