@@ -1,6 +1,7 @@
 """Student, predictor and teacher in one module, so that one thing is saved and loaded (DESIGN §6)."""
 
 import copy
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -38,10 +39,11 @@ class ImageWorldModel(nn.Module):
     @torch.no_grad()
     def update_teacher(self, weight: Float[Tensor, ""]) -> None:
         """Move the teacher towards the student by ``weight`` (1 - momentum); a weight of 0 leaves it."""
+        lists: Any = torch  # its operations over lists, hundreds of tensors at a launch, are not in its stubs
         teacher, student = list(self.teacher.parameters()), list(self.student.parameters())
-        steps = torch._foreach_sub(student, teacher)  # over lists: hundreds of tensors at a launch
-        torch._foreach_mul_(steps, weight)
-        torch._foreach_add_(teacher, steps)
+        steps = lists._foreach_sub(student, teacher)
+        lists._foreach_mul_(steps, weight)
+        lists._foreach_add_(teacher, steps)
 
     def train(self, mode: bool = True) -> "ImageWorldModel":
         """As usual, but the teacher never drops anything."""

@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.distributed import GradBucket  # pyright: ignore[reportPrivateImportUsage]  # public in torch's documentation
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
 from torch.utils.checkpoint import checkpoint
@@ -71,7 +72,7 @@ def divide(module: nn.Module, launch: Launch, device: torch.device, processes: i
     return fully_shard(module, mesh=mesh, mp_policy=policy)
 
 
-def rounded(_: None, bucket: torch.distributed.GradBucket) -> torch.futures.Future[Tensor]:
+def rounded(_: None, bucket: GradBucket) -> torch.futures.Future[Tensor]:
     """Add up the gradients of processes with whole models in bf16: half of what is sent. torch's own such hook is for NCCL alone."""
     sums = bucket.buffer().to(torch.bfloat16).div_(torch.distributed.get_world_size())
     work: Any = torch.distributed.all_reduce(sums, async_op=True)

@@ -151,7 +151,7 @@ def whole(tensors: dict[str, Tensor], kept: bool = True) -> dict[str, Tensor]:
     given to the processes that ask for them."""
     copies = {}
     for name, tensor in tensors.items():
-        full = tensor.detach().full_tensor() if isinstance(tensor, DTensor) else tensor.detach()
+        full = tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
         if kept:
-            copies[name] = full.cpu().clone(memory_format=torch.contiguous_format)
+            copies[name] = full.detach().cpu().clone(memory_format=torch.contiguous_format)
     return copies

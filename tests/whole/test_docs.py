@@ -244,8 +244,8 @@ CHECKS = {
 
 
 def check_bench(words: list[str]) -> None:
-    earlier = words.index("--compare") if "--compare" in words else len(words)  # a file that is not here
-    asked = read_arguments(words[:earlier] + words[earlier + 2 :])
+    absent = {words.index(switch) for switch in ("--compare", "--ijepa") if switch in words}  # what they name is not here
+    asked = read_arguments([word for place, word in enumerate(words) if not {place, place - 1} & absent])
     check_recipe(asked.recipe, asked.overrides)
 
 

@@ -78,7 +78,7 @@ def measure(asked: Asked, display: Display) -> Record:
         course = Course(recipe, Path(folder), fed, display)
         works = works_of(course, asked.arms, display)
         gflop = gflop_of(Pass(course.model, recipe.train.loss).train(), course.views, course.where)
-        counted = dict.fromkeys(DEFAULT, gflop)
+        counted: dict[str, float] = {**dict.fromkeys(DEFAULT, gflop)}
         if asked.ijepa:
             beside, count = beside_model(course, asked.ijepa)
             works, counted = works | beside, counted | dict.fromkeys(beside, count)
