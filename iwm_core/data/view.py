@@ -3,8 +3,7 @@
 Decisions:
 - A crop is a function of the image's draws and its size, whole pixels, by torchvision's rule: ten tries for one that fits; where none
   does, the last one cut down to the image.
-- Two ways to make the pixels, equal within rounding: `cut` for one decoded image in a worker, `crop_resize` for a cached batch on the
-  device.
+- Two ways to make the pixels, equal within rounding: `cut` for one decoded image in a worker, `crop_resize` for a cached batch.
 - Whatever is done to an image is done to all that belongs to it (`Sample`): the target of a pair, the mask. Each pixel of a new mask has
   the value of the pixel that its centre lies in.
 """

@@ -8,8 +8,7 @@ Decisions:
 - Nothing is copied between host and device, so that the host never waits for the device (DESIGN §6).
 - Samples that are numbered on the host are drawn for by numpy, in pieces that stay in a core's cache: on one core four times as fast as
   the same arithmetic in tensors. A training step draws there (`iwm_core.training.pretraining`) and sends what it made to its device.
-- A `Draws` counts its own calls: the second ``uniform(2)`` continues where the first ended. Code that must not be disturbed by
-  another's calls takes a ``stream`` of its own.
+- A `Draws` counts its own calls: the second ``uniform(2)`` continues where the first ended; a ``stream`` is apart from it.
 """
 
 import functools

@@ -19,8 +19,7 @@ from iwm_core.interfaces.results import Evaluation, NotApplicable
 class ImageBatch(NamedTuple):
     """A batch of untransformed, centre-cropped images, as large as the views from which training makes source and target (``view.canvas``).
 
-    A `WorldModel` takes them as they are: actions crop from them, and where none does they are seen whole. Where the data has an observed
-    action, also its targets and its numbers.
+    A `WorldModel` takes them as they are: actions crop from them, or see them whole. Of an observed action, also targets and numbers.
     """
 
     index: Int[Tensor, "b"]  # pyright: ignore[reportIncompatibleMethodOverride]

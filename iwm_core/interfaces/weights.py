@@ -16,10 +16,12 @@ class Encoder(nn.Module, ABC):
     Attributes:
         width: embedding dimension, ``d``.
         grid: rows and columns of patches, ``(gh, gw)``.
+        lr_scale: what multiplies the learning rate of those of its parameters that require gradients.
     """
 
     width: int
     grid: tuple[int, int]
+    lr_scale: float = 1.0
 
     @abstractmethod
     def forward(self, images: Float[Tensor, "b 3 h w"], keep: Int[Tensor, "b k"] | None = None) -> Float[Tensor, "b k d"]:

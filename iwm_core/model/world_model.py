@@ -38,12 +38,12 @@ class ImageWorldModel(nn.Module):
 
     @torch.no_grad()
     def update_teacher(self, weight: Float[Tensor, ""]) -> None:
-        """Move the teacher towards the student by ``weight`` (1 - momentum); a weight of 0 leaves it."""
+        """Move the teacher towards what is trained of the student by ``weight`` (1 - momentum); a weight of 0 leaves it."""
         lists: Any = torch  # its operations over lists, hundreds of tensors at a launch, are not in its stubs
-        teacher, student = list(self.teacher.parameters()), list(self.student.parameters())
-        steps = lists._foreach_sub(student, teacher)
-        lists._foreach_mul_(steps, weight)
-        lists._foreach_add_(teacher, steps)
+        pairs = [pair for pair in zip(self.teacher.parameters(), self.student.parameters(), strict=True) if pair[1].requires_grad]
+        if pairs:
+            teacher, student = map(list, zip(*pairs, strict=True))
+            lists._foreach_add_(teacher, lists._foreach_mul(lists._foreach_sub(student, teacher), weight))
 
     def train(self, mode: bool = True) -> "ImageWorldModel":
         """As usual, but the teacher never drops anything."""

@@ -92,8 +92,7 @@ def read_record(path: Path, shape: Any, remedy: str = "", config: Path | None = 
     config.yaml of the run that it must be of.
 
     Raises:
-        Damaged: see `open_stored`; it cannot be parsed, is of another shape or run, or not what its checksum tells; or a newer version
-            wrote it.
+        Damaged: see `open_stored`; it cannot be parsed, is of another shape, run or checksum; or a newer version wrote it.
     """
     try:
         content = unsealed(path, (plain_yaml if path.suffix == ".yaml" else json.loads)(read_text(path, remedy)))

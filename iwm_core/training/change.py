@@ -45,8 +45,7 @@ def change(config: DictConfig, overrides: list[str], allowed: tuple[str, ...], v
 
 
 def choose(config: DictConfig, override: Any) -> None:
-    """Put the chosen components' defaults in place, those of a set (``evaluators=[scorecard]``) too; one that was chosen before keeps its
-    options."""
+    """Put the chosen components' defaults in place, those of a set (``evaluators=[scorecard]``) too; one chosen before keeps options."""
     group = override.key_or_group
     kind = groups()[group]
     value: Any = override.value()

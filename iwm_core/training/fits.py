@@ -21,13 +21,15 @@ def check_fit(recipe: Recipe, restored: bool = False) -> None:
     parts_of(recipe.train.batch_size, processes_of(recipe.launch), recipe.launch.accumulate)
     with torch.device("meta"), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "for .*: copying from a non-meta parameter")  # pretrained weights have no place to go here
-        grid = build_model(recipe, restored).student.grid
+        model = build_model(recipe, restored)
+    if not any(parameter.requires_grad for parameter in model.parameters()):
+        raise UserError(f"nothing is trained: the encoder is frozen, and predictor={recipe.predictor.name} has no weights; choose another")
     draws = Draws(0, 0, torch.arange(2))
     side = recipe.view.canvas or recipe.image_size
     try:
         for name, evaluator in recipe.evaluators.items():
             steps_of(evaluator.every, 1, f"evaluators.{name}.every")
-        recipe.targets.select(draws, grid)
+        recipe.targets.select(draws, model.student.grid)
         actions = recipe_actions(recipe)
         views = actions.views(torch.zeros(2, 3, side, side), actions.sample(draws), recipe.view.source_from)
     except ValueError as error:

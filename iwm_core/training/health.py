@@ -26,8 +26,7 @@ ROWS = 4096
 
 def target_std(teacher: Float[Tensor, "b n d"]) -> Float[Tensor, ""]:
     """Standard deviation over images at one position, averaged over positions and dimensions: 0 when all images look the same to the
-    teacher (position alone does not count), about 1 when normalised tokens are all about the image; NaN of one image, which has none to
-    differ from."""
+    teacher (position alone does not count), about 1 when normalised tokens are all about the image; NaN of one image."""
     return teacher.std(dim=0, correction=0).mean() if len(teacher) > 1 else teacher.new_tensor(torch.nan)
 
 

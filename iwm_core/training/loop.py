@@ -11,8 +11,7 @@
 
 Decisions:
 - Everything that a step needs is a function of the recipe, the seed and the step; a resumed run recomputes it and stores no loader state.
-- One module is prepared by Accelerate and nothing else is: data is sharded by `Schedule`, the learning rate is a function, gradients are
-  accumulated by hand.
+- One module is prepared by Accelerate and nothing else: data is sharded by `Schedule`, the learning rate is a function, gradients add up.
 - A step whose gradient is not finite changes no weights; this is decided on the device. The host waits for the device only on logged steps.
 - A signal (`iwm_core.process.signals.ENDING`) or a data worker that died ends the run after the step under way, with a checkpoint; a
   second Ctrl-C ends it at once. Several processes agree after each step, so that all end after the same one.

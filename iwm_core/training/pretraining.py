@@ -140,7 +140,8 @@ def train(run: Run, recipe: Recipe, checkpoint: Path | None, display: Display) -
         if checkpoint is not None:
             load_weights(checkpoint, model)
         data = TrainingData(recipe, run, accelerator.device, display, quiet=not accelerator.is_main_process)
-        loop = Loop(run, checkpoint, recipe.train, recipe.launch, model, data, accelerator, stop, display)
+        scales = {f"student.{name}": model.student.lr_scale for name, _ in model.student.named_parameters()}
+        loop = Loop(run, checkpoint, recipe.train, recipe.launch, model, data, accelerator, stop, display, scales)
         step, epoch = Step(recipe, model, loop), loop.schedule.steps_per_epoch
         every = {name: steps_of(e.every, epoch, f"evaluators.{name}.every") for name, e in recipe.evaluators.items()}
 

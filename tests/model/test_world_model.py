@@ -98,6 +98,18 @@ def test_teacher_moves_by_the_weight():
         torch.testing.assert_close(parameter, expected, rtol=1e-5, atol=1e-6)
 
 
+def test_teacher_follows_only_what_is_trained():
+    model = build()
+    frozen = {name for name, _ in model.student.named_parameters() if "norm" in name}
+    for name, parameter in model.student.named_parameters():
+        parameter.requires_grad_(name not in frozen)
+        parameter.data.add_(1)  # as weights from elsewhere, whose student and teacher differ
+    before = {name: p.clone() for name, p in model.teacher.named_parameters()}
+    model.update_teacher(torch.tensor(0.1))
+    moved = {name for name, p in model.teacher.named_parameters() if not torch.equal(p, before[name])}
+    assert moved == before.keys() - frozen
+
+
 @dataclass(kw_only=True)
 class Lift(Action):
     """Adds to the source only; does not commute with a gain."""

@@ -10,7 +10,7 @@ from iwm_core.interfaces.component import Component
 
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 PLAIN = (bool, int, float, str)
-HOLDABLE = "bool, int, float, str, list[…] or dict[str, …] of these, or one of them | None"
+HOLDABLE = "bool, int, float, str, list[…] or dict[str, …] of these, a dataclass of these, or one of them | None"
 
 
 def check_component(component: Component | type[Component]) -> None:
@@ -62,6 +62,8 @@ def holdable(hint: Any) -> bool:
     """Whether a recipe can hold values of a type."""
     if hint in PLAIN or hint is Any:
         return True
+    if dataclasses.is_dataclass(hint):
+        return all(holdable(part) for part in typing.get_type_hints(hint).values())
     origin, inner = typing.get_origin(hint), typing.get_args(hint)
     if origin in (Union, types.UnionType):
         return all(part is types.NoneType or holdable(part) for part in inner)

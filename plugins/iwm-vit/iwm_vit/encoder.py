@@ -6,6 +6,7 @@ Decisions:
   ``positions: stored`` begins with the same and keeps them with the weights, so that those of imported weights are used to the last bit, in
   whatever order their halves are, and with what the rounding of a moving average has added.
   ``positions: model`` keeps timm's positions and prefix tokens, as pretrained weights need; prefix tokens are cut off at the end.
+- A frozen encoder has no gradients: the optimizer does not know it, and its teacher, which begins as its copy, stays one.
 - Images come in [0, 1] and are normalised here, so that nobody else needs to know: by the pretrained model's mean and standard deviation,
   or by ImageNet's.
 """
@@ -113,6 +114,8 @@ class TimmViT(EncoderComponent):
     heads: int | None = option(None, "attention heads; null: the model's", low=1)
     mlp_ratio: float | None = option(None, "width of the MLPs over width, rounded down; null: the model's", low=0.1)
     drop_path: float = option(0.0, "stochastic depth of the last block", low=0, high=1)
+    frozen: bool = option(False, "do not train it: the predictor learns on fixed features")
+    lr_scale: float = option(1.0, "its learning rate over train.lr", low=0)
 
     def build(self, image_size: int) -> ViTEncoder:
         return self.make(image_size, self.pretrained)
@@ -159,9 +162,12 @@ class TimmViT(EncoderComponent):
                 f"encoder.pretrained: cannot load timm's weights of {self.model!r} ({cause}); "
                 f"go online once, or set encoder.pretrained=false"
             ) from error
+        trainable(vit, self.frozen, self.lr_scale, self.drop_path)
         config: Any = vit.pretrained_cfg
         mean, std = (config["mean"], config["std"]) if self.pretrained else (IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD)
-        return ViTEncoder(vit, image_size, self.positions, mean, std)
+        encoder = ViTEncoder(vit, image_size, self.positions, mean, std)
+        encoder.lr_scale = self.lr_scale
+        return encoder
 
     def check_shape(self, image_size: int) -> None:
         """Check what timm itself would only meet with an assertion."""
@@ -182,6 +188,22 @@ class TimmViT(EncoderComponent):
             raise ValueError(
                 f"image_size {image_size} is not divisible by the patch size {patch}; use image_size={near}, or another encoder.patch_size"
             )
+
+
+def trainable(vit: nn.Module, frozen: bool, lr_scale: float, drop_path: float) -> None:
+    """Freeze a model where that is asked for.
+
+    Raises:
+        ValueError: something else that is asked for would do nothing.
+    """
+    if frozen and drop_path:
+        raise ValueError(f"encoder.drop_path={drop_path:g} is for an encoder that is trained; set it to 0, or encoder.frozen=false")
+    if frozen and lr_scale != 1:
+        raise ValueError(f"encoder.lr_scale={lr_scale:g} is for an encoder that is trained; leave it out, or set encoder.frozen=false")
+    if lr_scale == 0:
+        raise ValueError("encoder.lr_scale=0 would train nothing at the full cost; write encoder.frozen=true")
+    if frozen:
+        vit.requires_grad_(False)
 
 
 @cache

@@ -143,6 +143,12 @@ def test_fields_shape_the_model():
     assert encoder(images(2, 20)).shape == (2, 25, 24)
 
 
+def test_what_is_frozen_is_not_trained_and_what_is_slow_says_so():
+    frozen, slow, plain = (TimmViT(**TINY, **fields).build(32) for fields in ({"frozen": True}, {"lr_scale": 0.1}, {}))
+    assert [any(p.requires_grad for p in encoder.parameters()) for encoder in (frozen, slow, plain)] == [False, True, True]
+    assert [encoder.lr_scale for encoder in (frozen, slow, plain)] == [1, 0.1, 1]
+
+
 @pytest.mark.parametrize(("name", "width", "heads"), [("vit_tiny_patch16_224", 192, 3), ("vit_small_patch16_18x2_224", 384, 6)])
 def test_what_no_field_says_is_the_models_own(name, width, heads):
     encoder = TimmViT(model=name, depth=1).build(32)
@@ -157,6 +163,9 @@ def test_what_no_field_says_is_the_models_own(name, width, heads):
         ({}, 30, "image_size 30 .* patch size 8; use image_size=32"),
         ({"heads": 3}, 32, "encoder.width 16 .* encoder.heads 3"),
         ({"width": 18}, 32, "encoder.width must be a multiple of 4"),
+        ({"frozen": True, "drop_path": 0.1}, 32, "encoder.drop_path=0.1 is for an encoder that is trained"),
+        ({"frozen": True, "lr_scale": 0.1}, 32, "encoder.lr_scale=0.1 is for an encoder that is trained"),
+        ({"lr_scale": 0.0}, 32, "encoder.lr_scale=0 .* write encoder.frozen=true"),
         ({"model": "vit_tinny"}, 32, "timm has no 'vit_tinny'"),
         ({"model": "resnet18"}, 32, "not a plain Vision Transformer"),
         ({"model": "deit_tiny_distilled_patch16_224"}, 32, "not a plain Vision Transformer"),

@@ -41,7 +41,7 @@ class AdaLNViT(NarrowViT):
         return ModulatedBlock(config.width, config.heads, config.mlp_ratio)
 
     def run(self, tokens: Float[Tensor, "b n d"], action: Float[Tensor, "b a"], asked: int) -> Float[Tensor, "b _ d"]:
-        condition = self.condition(torch.cat([action, action.new_ones(len(action), 1)], dim=1))
+        condition = self.condition(torch.cat([action, action.new_ones(action.shape[0], 1)], dim=1))
         for block in self.blocks[:-1]:
             tokens = block(tokens, condition)
         return self.blocks[-1](tokens, condition, asked)

@@ -60,7 +60,7 @@ class NarrowViT(Predictor):
 
     def prefix(self, action: Float[Tensor, "b a"]) -> Float[Tensor, "b s d"]:
         """Tokens put before the context."""
-        return action.new_empty(len(action), 0, self.norm.normalized_shape[0])
+        return action.new_empty(action.shape[0], 0, self.norm.normalized_shape[0])
 
     def run(self, tokens: Float[Tensor, "b n d"], action: Float[Tensor, "b a"], asked: int) -> Float[Tensor, "b _ d"]:
         """The blocks, of whose tokens the last ``asked`` are read: the last block may give only these."""
