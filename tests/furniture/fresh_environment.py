@@ -91,7 +91,8 @@ def fresh_environment(folder: Path, distributions: Iterable[str]) -> Environment
         )  # -P: the working directory is no place of packages
         command.chmod(0o755)
     (folder / "bin" / "ruff").symlink_to(Path(sysconfig.get_path("scripts")) / "ruff")
-    made.install(*(wheel(name, folder / "wheels") for name in distributions))
+    if wheels := [wheel(name, folder / "wheels") for name in distributions]:
+        made.install(*wheels)
     return made
 
 

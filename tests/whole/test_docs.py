@@ -15,7 +15,7 @@ import torch
 from iwm_bench.asked import read_arguments
 from iwm_cluster.asked import split
 from iwm_devkit.scaffold import parser
-from iwm_interop.importing.asked import TOLD, check_overrides
+from iwm_interop.importing.asked import TOLD, check_overrides, said
 from iwm_tasks.comparison.arguments import prefix_of, read_protocols, read_seeds
 from places import ROOT
 
@@ -255,9 +255,9 @@ def check_submit(words: list[str]) -> None:
 
 
 def check_import(words: list[str]) -> None:
-    file, run, *settings = words[1:]
+    of, file, run, *settings = words
     assert not any("=" in place for place in (file, run))
-    check_overrides([word for word in settings if word.partition("=")[0] not in TOLD])
+    check_overrides(of, said("recipe", settings), [word for word in settings if word.partition("=")[0] not in TOLD])
 
 
 def check_paths(words: list[str]) -> None:

@@ -18,7 +18,7 @@ ROOMS = ("interfaces", "plugins", "recipe", "process", "run", "data", "model", "
 
 OWNERS = {
     "hydra": {"iwm_core/recipe"},
-    "omegaconf": {"iwm_core/recipe", "iwm_core/run", "iwm_core/training", "iwm_core/cli", "iwm_devkit", "iwm_bench"},
+    "omegaconf": {"iwm_core/recipe", "iwm_core/run", "iwm_core/training", "iwm_core/cli", "iwm_devkit", "iwm_bench", "iwm_interop"},
     "accelerate": {"iwm_core/process"},
     "pluggy": {"iwm_core", "iwm_core/plugins", "iwm_tasks", "iwm_report"},
     "timm": {"iwm_vit", "iwm_tasks", "iwm_interop"},
@@ -48,7 +48,12 @@ PLATFORM = {
 }
 """Plugins that are a part of the platform, and what they may import besides: None for any room."""
 
-BUILT_ON = {"iwm_tasks": {"iwm_data"}, "iwm_interop": {"iwm_data", "iwm_vit"}, "iwm_bench": {"iwm_tasks", "iwm_vit"}, "iwm_recipes": set()}
+BUILT_ON = {
+    "iwm_tasks": {"iwm_data"},
+    "iwm_interop": {"iwm_data", "iwm_vit", "iwm_tasks"},
+    "iwm_bench": {"iwm_tasks", "iwm_vit"},
+    "iwm_recipes": set(),
+}
 """The plugins whose modules a plugin imports; its dependencies name them."""
 
 

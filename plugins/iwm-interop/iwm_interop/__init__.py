@@ -1,10 +1,29 @@
 """Into iwm and out of it: published weights become runs, encoders become files that others load."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from iwm_core import hookimpl
 from iwm_core.interfaces.commands import Command
 from iwm_core.interfaces.runs import ModelSource
+
+if TYPE_CHECKING:
+    from iwm_core.interfaces import EncoderComponent
+    from iwm_core.interfaces.events import TrainStart
+
+
+@hookimpl
+def iwm_encoders() -> "list[type[EncoderComponent]]":
+    from iwm_interop.published import Published
+
+    return [Published]
+
+
+@hookimpl
+def iwm_train_start(event: "TrainStart") -> None:
+    from iwm_interop.record import record
+
+    record(event)
 
 
 @hookimpl

@@ -7,10 +7,10 @@ def run_import(arguments: list[str]) -> int:
     from iwm_interop.importing.asked import read_arguments
 
     asked = read_arguments(arguments)
-    from iwm_interop.importing.work import import_ijepa
+    from iwm_interop.importing.work import import_weights
 
     tell_problems()
-    return import_ijepa(asked)
+    return import_weights(asked)
 
 
 def run_export(arguments: list[str]) -> int:

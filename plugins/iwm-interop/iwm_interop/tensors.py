@@ -1,4 +1,4 @@
-"""Reads a file of `torch.save` without running anything of it: tensors, numbers and texts, or it is refused.
+"""Reads a file of weights without running anything of it: tensors, numbers and texts, or it is refused.
 
 Decisions:
 - ``weights_only=True``: whatever a stranger's pickle would call is not called. The file is mapped into memory, so that an optimizer's
@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import Tensor
 
 from iwm_core.interfaces.errors import UserError
@@ -21,11 +23,18 @@ EXACT = (torch.float32, torch.float16, torch.bfloat16)
 
 
 def read_file(path: Path) -> dict[str, Any]:
-    """What a file of `torch.save` holds by its names.
+    """What a file of `torch.save`, or of safetensors, holds by its names.
 
     Raises:
         UserError: it is none, is damaged, or holds more than tensors, numbers and texts.
     """
+    if path.suffix == ".safetensors":
+        try:
+            return dict[str, Any](load_file(path))
+        except (OSError, SafetensorError, ValueError) as error:
+            raise UserError(
+                f"{path} is no file of safetensors, or is damaged ({' '.join(str(error).split())[:120]}); fetch it again"
+            ) from error
     try:
         content = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
     except Exception as error:  # a damaged or hostile pickle raises whatever it likes
@@ -51,14 +60,24 @@ def weights_of(content: dict[str, Any], part: str) -> dict[str, Tensor]:
     found = content[part]
     if not isinstance(found, Mapping) or not found:
         raise UserError(f"{part!r} of the file holds no weights by their names")
+    return checked(found, part)
+
+
+def checked(found: Mapping[Any, Any], part: str) -> dict[str, Tensor]:
+    """Weights by their keys, once they are found to be finite floats; ``part`` is where they lie in the file, or empty.
+
+    Raises:
+        UserError: a key holds what is no weight.
+    """
+    before = f"{part}." if part else ""
     bare = [key for key in found if not str(key).startswith("module.")]
     if bare and len(bare) < len(found):
-        raise UserError(f"{part}.{bare[0]} lacks the module. that other keys of it begin with")
+        raise UserError(f"{before}{bare[0]} lacks the module. that other keys of it begin with")
     weights = {str(key).removeprefix("module."): tensor for key, tensor in found.items()}
     for key, tensor in weights.items():
         if not isinstance(tensor, Tensor) or tensor.dtype not in EXACT or tensor.layout is not torch.strided:
             what = f"{tensor.dtype}, {tensor.layout}" if isinstance(tensor, Tensor) else type(tensor).__name__
-            raise UserError(f"{part}.{key} is no dense tensor of float32, float16 or bfloat16 ({what})")
+            raise UserError(f"{before}{key} is no dense tensor of float32, float16 or bfloat16 ({what})")
         if not tensor.is_meta and not tensor.isfinite().all():
-            raise UserError(f"{part}.{key} holds numbers that are not finite")
+            raise UserError(f"{before}{key} holds numbers that are not finite")
     return weights

@@ -8,27 +8,30 @@ VERBS = [
         run="iwm_interop.commands:run_import",
         forms={
             "import ijepa FILE RUN [key=value …]": "make a checkpoint of I-JEPA's reference code a run",
+            "import timm|transformers FILE|FOLDER RUN [key=value …]": "make a published encoder a run, beside a new predictor",
+            "import safetensors FOLDER RUN [key=value …]": "make an export of iwm a run again",
         },
         more=(
-            "What the weights do not tell comes from the recipe import/ijepa, and can be set: data=, evaluators=, train.KEY=, launch=.",
-            "encoder.heads=N where the encoder is none of the published sizes; its predictor has as many, or predictor.heads=N.",
+            "What the weights do not tell comes from the recipe import/ijepa or import/encoder and can be set: data=, train.KEY=, …",
+            "ijepa: encoder.heads=N where the encoder is none of the published sizes; its predictor has as many, or predictor.heads=N.",
+            "timm, transformers: encoder=NAME where no config.json lies beside the weights, and recipe=NAME for another recipe.",
             "licence=TEXT and source=TEXT are kept with the run; without them, those of the published files.",
             "RUN/import.json tells of every key of the file: what became of it, or why it was left out.",
         ),
         examples=(
             "iwm import ijepa IN1K-vit.h.14-300e.pth.tar runs/ijepa",
-            "iwm import ijepa IN1K-vit.h.14-300e.pth.tar runs/ijepa data=folder data.path=MY_IMAGES train.steps=5000",
+            "iwm import timm dinov2_vits14_pretrain.pth runs/dinov2 encoder=dinov2_vits14 data=folder data.path=MY_IMAGES",
         ),
     ),
     Command(
         name="export",
         run="iwm_interop.commands:run_export",
         forms={
-            "export RUN out=FOLDER --format timm|transformers|safetensors|torch|onnx": "write a run's encoder as files that others load",
+            "export RUN out=FOLDER --format timm|transformers|safetensors|torch|onnx": "write a run's model as files that others load",
         },
         more=(
-            "The teacher, or the student with --student; safetensors has the predictor, too.",
-            "What is written is read back and must give the run's tokens to 1e-5; README.md is a model card.",
+            "The teacher, or the student with --student; safetensors, torch and onnx have the predictor, too, or the heads of a tuned run.",
+            "What is written is read back and must give the run's outputs to 1e-5; README.md is a model card.",
             "licence=TEXT is for weights of your own; imported ones keep theirs. checkpoint=step_N uses an older checkpoint.",
         ),
         examples=(

@@ -1,10 +1,7 @@
 """What is exported gives the run's tokens in the libraries that it is for, says whose it is, and tells nothing of this machine."""
 
 import json
-import os
-import re
 import socket
-import subprocess
 import sys
 import zipfile
 from pathlib import Path
@@ -15,12 +12,17 @@ import torch
 import yaml
 from iwm_interop.exporting import work
 from iwm_interop.exporting.asked import FORMATS
+from iwm_interop.exporting.format import Exported
 from reference_ijepa import checkpoint, reference
 from safetensors.torch import load_file
 
 import iwm_core
 from iwm_core.cli.main import dispatch
 from iwm_core.interfaces.errors import UserError
+from iwm_core.model.frozen import FrozenModel
+from iwm_core.model.world_model import build_model
+from iwm_core.recipe.compose import compose
+from iwm_core.recipe.thaw import thaw
 
 SCENES = ["data=scenes", "data.train=64", "data.validation=32", "train.batch_size=16", "launch.device=cpu"]
 TRAINED = [*SCENES, "evaluators=[health]", "evaluators.health.images=16", "train.steps=3", "train.lr.warmup=1", "train.log_every=1"]
@@ -39,7 +41,6 @@ RUNS = {
     "class token": [*SMALL, "encoder.positions=model"],
     "registers, layer scale": [*SMALL, "encoder.positions=model", "encoder.model=vit_small_patch14_reg4_dinov2", "encoder.patch_size=8"],
 }
-EVERYWHERE = [(run, format) for run in RUNS for format in FORMATS if format != "transformers" or run in ("sincos", "stored")]
 
 
 @pytest.fixture(autouse=True)
@@ -63,52 +64,15 @@ def images(b=2, side=32):
     return torch.rand(b, 3, side, side, generator=torch.Generator().manual_seed(7))
 
 
-LOADED = """
-import os, sys
-class Absent:
-    def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0].startswith("iwm"):
-            raise ImportError(name)
-sys.meta_path.insert(0, Absent())
-import torch
-for place, patches in {places}.items():
-    os.chdir(place)
-    pictures = torch.load("images.pt")
-    images = {images}
-    told = {{"images": images, "pictures": pictures}}
-    with torch.no_grad():
-        exec(open("lines.py").read(), told)
-    tokens = torch.as_tensor(told["tokens"])
-    torch.save(tokens[:, tokens.shape[1] - patches:], "tokens.pt")
-"""
-FED = {
-    "timm": "(pictures - torch.tensor([0.485, 0.456, 0.406])[:, None, None]) / torch.tensor([0.229, 0.224, 0.225])[:, None, None]",
-    "transformers": "None; pictures = list((pictures * 255).to(torch.uint8))",
-    "torch": "pictures",
-    "onnx": "pictures.numpy()",
-}
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize("format", FED)
-def test_the_cards_three_lines_give_the_tokens_without_any_package_of_ours(format, runs, tmp_path):
-    """For every kind of encoder that the format takes; in one process, as each imports its library for seconds."""
-    pictures, expected = (images(5) * 255).round() / 255, {}
-    for name in (name for name, taken in EVERYWHERE if taken == format):
-        place = tmp_path / name
-        place.mkdir()
-        out = exported(runs(name), place / "model", format)
-        (lines,) = re.findall(r"```python\n(.*?)```", (out / "README.md").read_text(), re.DOTALL)
-        assert len(lines.splitlines()) == 3
-        expected[place] = iwm_core.load(runs(name), device="cpu").encode(pictures)
-        torch.save(pictures, place / "images.pt")
-        (place / "lines.py").write_text(lines)
-    code = LOADED.format(images=FED[format], places={str(place): tokens.shape[1] for place, tokens in expected.items()})
-    subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, "HF_HUB_OFFLINE": "1"})
-    for place, wanted in expected.items():
-        tokens = torch.load(place / "tokens.pt")
-        assert tokens.shape == wanted.shape, place.name
-        assert (tokens - wanted).abs().max() < 2e-5 * max(1, wanted.abs().max()), place.name
+def test_the_cards_lines_give_the_outputs_without_any_package_of_ours(tmp_path):
+    """A sample of `slow/fresh.py`, which has every format and kind of encoder."""
+    sys.path.append(str(Path(__file__).parent / "slow"))
+    from fresh import difference, fresh_environment
+
+    outside = fresh_environment(tmp_path / "environment", [])
+    for case in (("sincos", "torch"), ("tuned", "onnx")):
+        assert difference(*case, tmp_path, outside) < 1e-5
 
 
 @pytest.mark.parametrize("name", ["sincos", "class token", "registers, layer scale"])
@@ -153,6 +117,83 @@ def test_safetensors_holds_encoder_and_predictor_to_the_last_bit(runs, tmp_path)
     }
     assert weights.keys() == own.keys()
     assert all(torch.equal(weights[name], own[name]) for name in own)
+
+
+@pytest.fixture(scope="module")
+def tuned(runs, tmp_path_factory):
+    """A run tuned for two tasks, one of them dense."""
+    run, tasks = tmp_path_factory.mktemp("tuned") / "run", ["tasks=[classify,segment]", "tasks.classify.of=shape"]
+    budget = ["budget=cpu", "train.epochs=null", "train.steps=1", "train.batch_size=16", "launch.device=cpu", "train.lr.warmup=0"]
+    words = ["recipe=tune/predictor", *tasks, "heads=[attentive,segmentation]", *budget, "launch.workers=0", f"run={run}"]
+    assert dispatch(["tune", str(runs("sincos")), *words]) == 0
+    return run
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("format", ["torch", "safetensors"])  # onnx: in the sample of slow/fresh.py
+def test_a_tuned_model_is_exported_with_its_heads(format, tuned, tmp_path):
+    out = exported(tuned, tmp_path / "model", format)
+    model = iwm_core.load(tuned, device="cpu")
+    assert json.loads((out / "labels.json").read_text()) == {task: list(names) for task, names in model.outputs.items()}
+    expected = model.predict(images(3))
+    if format == "torch":
+        answers = torch.export.load(out / "model.pt2").module()(images(3))
+    else:
+        weights = load_file(out / "model.safetensors")
+        own = {f"model.{name}": tensor for name, tensor in model.model.state_dict().items()}
+        assert weights.keys() == own.keys()
+        assert all(torch.equal(weights[name], own[name]) for name in own)
+        answers = expected.values()
+    for answer, right in zip(answers, expected.values(), strict=True):
+        assert (torch.as_tensor(answer) - right).abs().max() < 1e-5
+    text = (out / "README.md").read_text()
+    assert "tuned for classify, segment, with its heads" in text
+    assert "classify: " in text
+    assert "pipeline_tag" not in text
+
+
+@pytest.mark.slow
+def test_where_heads_have_no_place_it_is_said(tuned, tmp_path):
+    for words, answer in (
+        (["--format", "timm"], "no place for heads"),
+        (["--format", "transformers"], "no place for heads"),
+        (["--format", "torch", "--student"], "a tuned model has one encoder"),
+    ):
+        with pytest.raises(UserError, match=answer):
+            dispatch(["export", str(tuned), f"out={tmp_path / 'model'}", *words])
+    with pytest.raises(UserError, match="is of a tuned model"):
+        dispatch(["import", "safetensors", str(exported(tuned, tmp_path / "own", "safetensors")), str(tmp_path / "run")])
+    assert [path.name for path in tmp_path.iterdir()] == ["own"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("predictor", ["sequence", "adaln", "none", "identity"])
+def test_every_predictor_is_a_program_of_its_own(predictor, tmp_path):
+    from iwm_interop.exporting.parts import predictor_part
+    from iwm_interop.exporting.programs import TorchExport
+
+    small = [word for word in SMALL if predictor != "identity" or not word.startswith("predictor.")]
+    recipe = thaw(compose("quickstart", [*small, f"predictor={predictor}"])[0])
+    model = build_model(recipe).eval()
+    with torch.no_grad():
+        for name, parameter in model.predictor.named_parameters():
+            parameter.add_(torch.randn(parameter.shape, generator=torch.Generator().manual_seed(len(name))) * 0.1)
+    labels = tuple(FrozenModel(recipe, model, None, 0, torch.device("cpu")).actions.labels)
+    parts = [predictor_part(model.predictor, model.teacher, labels, True)]
+    program, what = TorchExport(), Exported(config={}, recipe=recipe, parts=parts, encoder=model.teacher)
+    program.write(what, tmp_path)
+    assert work.compared(program, what, tmp_path) < 1e-6
+
+
+def test_what_cannot_be_traced_is_said_in_one_line(runs, tmp_path, monkeypatch):
+    def odd(self, images, keep=None):
+        return self.vit.norm(images.flatten(1).sum()[None].repeat(int(images.sum()), self.width))
+
+    monkeypatch.setattr(type(iwm_core.load(runs("sincos"), device="cpu").model.teacher), "forward", odd)
+    with pytest.raises(UserError, match="--format torch cannot make a program of the model .*; --format safetensors takes any") as refused:
+        exported(runs("sincos"), tmp_path / "model", "torch")
+    assert len(str(refused.value)) <= 400
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_student_by_choice(runs, tmp_path):
@@ -221,7 +262,7 @@ def test_imported_weights_keep_their_licence(runs, tmp_path):
     assert yaml.safe_load(text.split("---")[1])["license"] == "cc-by-nc-4.0"
     assert "imported from https://github.com/facebookresearch/ijepa" in text
     assert str(tmp_path) not in text
-    with pytest.raises(UserError, match="imported under CC BY-NC 4.0"):
+    with pytest.raises(UserError, match="came under CC BY-NC 4.0"):
         dispatch(["export", str(tmp_path / "run"), f"out={tmp_path / 'other'}", "--format", "timm", "licence=MIT"])
     assert not (tmp_path / "other").exists()
 
@@ -229,7 +270,7 @@ def test_imported_weights_keep_their_licence(runs, tmp_path):
 def test_what_reads_back_otherwise_is_not_kept(runs, tmp_path, monkeypatch):
     timm = work.made("timm")
     right = type(timm).read
-    monkeypatch.setattr(type(timm), "read", lambda *arguments: right(*arguments) + 1e-3)
+    monkeypatch.setattr(type(timm), "read", lambda *arguments: tuple(one + 1e-3 for one in right(*arguments)))
     with pytest.raises(UserError, match="more than 1e-05, and is not kept"):
         exported(runs("sincos"), tmp_path / "model", "timm")
     assert list(tmp_path.iterdir()) == []
@@ -261,6 +302,6 @@ def test_a_place_that_is_taken_is_left_alone(runs, tmp_path):
 
 
 def test_a_class_token_is_none_of_ijepas(runs, tmp_path):
-    with pytest.raises(UserError, match="--format torch takes any encoder"):
+    with pytest.raises(UserError, match="--format torch takes any model"):
         exported(runs("class token"), tmp_path / "model", "transformers")
     assert list(tmp_path.iterdir()) == []

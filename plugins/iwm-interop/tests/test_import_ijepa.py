@@ -8,7 +8,7 @@ import pytest
 import torch
 from iwm_interop.importing import work
 from iwm_interop.importing.ijepa import ratio
-from iwm_interop.importing.work import understood
+from iwm_interop.importing.reference import understood
 from reference_ijepa import ReferenceEncoder, ReferencePredictor, checkpoint, reference
 
 import iwm_core

@@ -34,7 +34,7 @@ class AttentiveHead(nn.Module):
 
     def pool(self, tokens: Float[Tensor, "b n d"]) -> Float[Tensor, "b d"]:
         """What the query saw."""
-        query = self.query.expand(len(tokens), -1, -1)
+        query = self.query.expand(tokens.shape[0], -1, -1)  # `len` would fix the size of batches of an exported program
         q = self.q(query).unflatten(-1, (self.heads, -1)).transpose(1, 2)
         k, v = self.kv(self.norm_tokens(tokens)).unflatten(-1, (2, self.heads, -1)).permute(2, 0, 3, 1, 4)
         pooled = query + self.out(F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2))

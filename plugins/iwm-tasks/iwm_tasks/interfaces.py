@@ -67,7 +67,7 @@ class Backbone(nn.Module, ABC):
 
 def numbered(images: Float[Tensor, "b 3 h w"], task: int) -> Int[Tensor, "b"]:
     """The number of a task, for each of the images."""
-    return torch.full((len(images),), task, device=images.device)
+    return torch.full((images.shape[0],), task, device=images.device)
 
 
 @dataclass(kw_only=True)

@@ -13,12 +13,10 @@ from iwm_core.evaluation.measured import Measured
 from iwm_core.evaluation.settings import flatten
 from iwm_core.interfaces.results import Metric
 from iwm_core.run.plain import written_yaml
-from iwm_interop.exporting.origin import Origin
+from iwm_interop.exporting.origin import HUB, Origin
 
 LOCAL = ("run", "launch", "kind", "evaluators")
 """Parts of a config that tell of a machine, or nothing of the weights."""
-HUB = {"CC BY-NC 4.0": "cc-by-nc-4.0", "Apache-2.0": "apache-2.0", "MIT": "mit", "CC0": "cc0-1.0", "CC BY 4.0": "cc-by-4.0"}
-"""What the Hub calls some licences; others are told by their names."""
 
 
 class CardFacts(NamedTuple):
@@ -26,21 +24,25 @@ class CardFacts(NamedTuple):
 
     Attributes:
         name: of the folder.
-        config: the run's, as plain data.
-        part: teacher or student.
+        config: the run's, as plain data that may leave this machine.
+        what, encodes: the model in words, and whether it gives features.
         step: of the checkpoint.
-        format, takes, lines: what is written, and how it is used.
+        format, takes: what is written, and what is fed to it.
+        loads: how each part is loaded and used, in lines of Python.
+        labels: what the numbers of an action, or of an answer, stand for.
         error: by how much outputs of what was written differ from the run's, at most.
         files: their SHA-256 by name.
     """
 
     name: str
     config: dict[str, Any]
-    part: str
+    what: str
+    encodes: bool
     step: int
     format: str
     takes: str
-    lines: list[str]
+    loads: list[list[str]]
+    labels: dict[str, list[str]]
     error: float
     files: dict[str, str]
     origin: Origin
@@ -52,32 +54,53 @@ def card(told: CardFacts) -> str:
     recipe = told.config.get("recipe", "a recipe")
     licence = told.origin.licence or "not stated: ask whoever gave you this model before you use it or pass it on"
     parts = [
-        front_matter(told),
+        front_matter(told.format, told.encodes, told.origin),
         f"# {told.name}",
-        f"The {told.part} encoder of an image world model, recipe `{recipe}` at step {told.step}{told.origin.words()}. "
-        f"Exported by iwm {__version__} as {told.format}.",
-        "## Load",
-        "\n".join(["```python", *told.lines, "```"]),
-        f"It takes {told.takes}. Its tokens are those of the run to {told.error:.1g}, compared when it was exported.",
+        f"{told.what}, recipe `{recipe}` at step {told.step}{told.origin.words()}. Exported by iwm {__version__} as {told.format}.",
+        *loading(told),
         "## Licence",
         licence + ".",
         "## Scorecard",
         scorecard(told.measured),
         "## Recipe",
-        "\n".join(["```yaml", *(f"{key}: {value}" for key, value in flatten(shareable(told.config)).items()), "```"]),
+        "\n".join(["```yaml", *(f"{key}: {value}" for key, value in flatten(told.config).items()), "```"]),
         "## Files",
         "\n".join(["| file | SHA-256 |", "|---|---|", *(f"| `{name}` | `{value}` |" for name, value in told.files.items())]),
     ]
     return "\n\n".join(parts) + "\n"
 
 
-def front_matter(told: CardFacts) -> str:
+def loading(told: CardFacts) -> list[str]:
+    """How to load it: three lines for the model, and three for what is beside it."""
+    first, *others = ["\n".join(["```python", *lines, "```"]) for lines in told.loads]
+    parts = [
+        "## Load",
+        first,
+        f"It takes {told.takes}. Its outputs are those of the run to {told.error:.1g}, compared at its export.",
+    ]
+    for lines in others:
+        parts += ["## Predict what an action does", lines, "Numbers of an action lie about in [-1, 1]; 0 is no change."]
+    if told.labels:
+        parts += [f"`labels.json` names numbers: {'; '.join(f'{of}: {few(names)}' for of, names in told.labels.items())}."]
+    return parts
+
+
+def few(names: list[str]) -> str:
+    """Some of many names."""
+    return ", ".join([*names[:12], *([f"and {len(names) - 12} more"] if names[12:] else [])])
+
+
+def front_matter(format: str, encodes: bool, origin: Origin) -> str:
     """What the Hub reads."""
-    library = told.format if told.format in ("timm", "transformers", "onnx") else "pytorch"
-    content: dict[str, Any] = {"library_name": library, "pipeline_tag": "image-feature-extraction", "tags": ["image-world-model", "jepa"]}
-    if told.origin.licence:
-        known = HUB.get(told.origin.licence)
-        content |= {"license": known} if known else {"license": "other", "license_name": told.origin.licence}
+    library = format if format in ("timm", "transformers", "onnx") else "pytorch"
+    content: dict[str, Any] = {"library_name": library, "tags": ["image-world-model", "jepa"]}
+    if encodes:
+        content["pipeline_tag"] = "image-feature-extraction"
+    if origin.licence:
+        known = HUB.get(origin.licence)
+        content |= {"license": known} if known else {"license": "other", "license_name": origin.licence}
+    if origin.imported:
+        content["source"] = origin.imported["source"]
     return f"---\n{written_yaml(content)}---"
 
 
@@ -105,7 +128,10 @@ def number(value: float) -> str:
 
 def shareable(config: dict[str, Any]) -> dict[str, Any]:
     """A run's config without what tells of a machine."""
-    return placeless({key: value for key, value in config.items() if key not in LOCAL})
+    kept = placeless({key: value for key, value in config.items() if key not in LOCAL})
+    if isinstance(source := config.get("world_model"), dict):  # that a tuned model began from, with a config of its own
+        kept["world_model"] = {"checkpoint": source.get("checkpoint"), "config": shareable(source.get("config") or {})}
+    return kept
 
 
 def placeless(value: Any) -> Any:

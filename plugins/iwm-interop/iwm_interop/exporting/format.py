@@ -1,17 +1,15 @@
-"""What a format of export is: it writes an encoder, and reads it back as its users will."""
+"""What a format of export is: it writes a model, and reads it back as its users will."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
-import torch
-from jaxtyping import Float
 from torch import Tensor
 
-from iwm_core.interfaces import Encoder, Predictor
+from iwm_core.interfaces import Encoder
 from iwm_core.interfaces.errors import UserError
-from iwm_core.recipe.config import Recipe
+from iwm_interop.exporting.parts import Part
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,23 +17,23 @@ class Exported:
     """What is exported.
 
     Attributes:
-        recipe: of its run.
-        encoder: on the CPU, in evaluation mode.
-        predictor: where a format has room for it.
+        config, recipe: of its run; the config as plain data that may leave this machine.
+        parts: the model, and what a format may have room for besides, such as a predictor.
+        encoder: of a world model, on the CPU, in evaluation mode; None of a model with heads, whose answers are not an encoder's tokens.
     """
 
-    recipe: Recipe
-    encoder: Encoder
-    predictor: Predictor
+    config: dict[str, Any]
+    recipe: Any
+    parts: list[Part]
+    encoder: Encoder | None = None
 
-    def images(self, count: int, seed: int = 0) -> Float[Tensor, "b 3 h w"]:
-        """Some input in [0, 1]."""
-        side = self.recipe.image_size
-        return torch.rand(count, 3, side, side, generator=torch.Generator().manual_seed(seed))
+    @property
+    def model(self) -> Part:
+        return self.parts[0]
 
 
 class Format(ABC):
-    """A way to write an encoder.
+    """A way to write a model.
 
     Attributes:
         name: as ``--format`` names it.
@@ -47,23 +45,31 @@ class Format(ABC):
     needs: ClassVar[tuple[str, ...]] = ()
     takes: ClassVar[str]
 
+    def parts(self, exported: Exported) -> list[Part]:
+        """What it has room for."""
+        return [exported.model]
+
     @abstractmethod
     def write(self, exported: Exported, folder: Path) -> None:
         """Write the files.
 
         Raises:
-            UserError: the format cannot represent this encoder.
+            UserError: the format cannot represent this model.
         """
 
     @abstractmethod
-    def read(self, exported: Exported, folder: Path, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b n d"]:
-        """The tokens of images in [0, 1] by what was written, in a way that its users have, too."""
+    def read(self, exported: Exported, folder: Path, part: Part, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """The outputs of a part by what was written, in a way that its users have, too; images are in [0, 1]."""
 
     @abstractmethod
-    def lines(self, exported: Exported, folder: str) -> list[str]:
-        """How to load it and use it, in three lines of Python, from beside the folder of this name."""
+    def lines(self, exported: Exported, folder: str, part: Part) -> list[str]:
+        """How to load a part and use it, in three lines of Python, from beside the folder of this name."""
+
+    def loads(self, exported: Exported, folder: str) -> list[list[str]]:
+        """The lines of the model, then those of what is beside it."""
+        return [self.lines(exported, folder, part) for part in self.parts(exported)]
 
 
 def refuse(format: str, why: str) -> UserError:
-    """The error for an encoder that a format cannot represent."""
-    return UserError(f"--format {format} {why}; --format torch takes any encoder")
+    """The error for a model that a format cannot represent."""
+    return UserError(f"--format {format} {why}; --format torch takes any model")

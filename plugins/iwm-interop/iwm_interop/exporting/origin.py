@@ -4,7 +4,16 @@ from pathlib import Path
 from typing import Any, NamedTuple, NotRequired, TypedDict
 
 from iwm_core.interfaces.errors import UserError
+from iwm_core.run.directory import is_run
+from iwm_core.run.saved import read_config
 from iwm_core.run.stored import read_record
+
+UNSTATED = "not stated"
+"""The licence, or the source, of weights of which nobody has said it."""
+HUB = {"CC BY-NC 4.0": "cc-by-nc-4.0", "Apache-2.0": "apache-2.0", "MIT": "mit", "CC0": "cc0-1.0", "CC BY 4.0": "cc-by-4.0"}
+"""What the Hub calls some licences; others are told by their names."""
+LICENCES = {name: licence for licence, name in HUB.items()}
+"""The same, from the Hub's names."""
 
 
 class Imported(TypedDict):
@@ -38,15 +47,32 @@ class Origin(NamedTuple):
         return told + (f", fetched from `{self.address}`" if self.address else "")
 
 
+def read_origin(run: Path) -> Imported | None:
+    """Where the weights of a run come from; None where they were trained here.
+
+    Raises:
+        UserError: the record cannot be read.
+    """
+    return read(run, "import.json", Imported)
+
+
+def inherited(run: Path) -> Imported | None:
+    """Where the weights come from that a tuning has begun with; None where that cannot be known any more."""
+    source: Any = read_config(run / "config.yaml").get("world_model")
+    began = Path(str(source.get("run"))) if isinstance(source, dict) else None
+    return read_origin(began) if began is not None and is_run(began) else None
+
+
 def origin_of(run: Path, licence: str | None) -> Origin:
     """What is known of the weights of a run; ``licence`` is what its owner says of them.
 
     Raises:
         UserError: imported or fetched weights have another licence; or the record cannot be read.
     """
-    imported: Imported | None = read(run, "import.json", Imported)
+    imported = read_origin(run) or inherited(run)
     fetched: Fetched | None = read(run, "fetched.json", Fetched)
-    known = imported["licence"] if imported else fetched["licence"] if fetched else None
+    stated = imported["licence"] if imported and imported["licence"] != UNSTATED else None
+    known = stated or (fetched["licence"] if fetched else None)
     if None not in (licence, known) and licence != known:
         raise UserError(
             f"these weights came under {known}, which is kept; leave licence= out, or correct it where they come from and take them anew"

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import timm
-from jaxtyping import Float
 from safetensors.torch import save_file
 from torch import Tensor
 
 from iwm_interop.exporting.format import Exported, Format
+from iwm_interop.exporting.parts import Part
 from iwm_interop.exporting.vit import ViT
 
 
@@ -50,12 +50,12 @@ class Timm(Format):
         (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
         save_file(vit.weights, folder / "model.safetensors", metadata={"format": "pt"})
 
-    def read(self, exported: Exported, folder: Path, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b n d"]:
+    def read(self, exported: Exported, folder: Path, part: Part, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         vit = ViT.of(exported, self.name)
         model: Any = timm.create_model(f"local-dir:{folder}", pretrained=True)
-        return model.eval().forward_features(vit.normalised(images))[:, model.num_prefix_tokens :]
+        return (model.eval().forward_features(vit.normalised(*inputs))[:, model.num_prefix_tokens :],)
 
-    def lines(self, exported: Exported, folder: str) -> list[str]:
+    def lines(self, exported: Exported, folder: str, part: Part) -> list[str]:
         return [
             "import timm",
             f'model = timm.create_model("local-dir:{folder}", pretrained=True).eval()',

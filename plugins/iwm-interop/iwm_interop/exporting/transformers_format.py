@@ -9,12 +9,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-from jaxtyping import Float
 from safetensors.torch import save_file
 from timm.models.vision_transformer import Block
 from torch import Tensor, nn
 
 from iwm_interop.exporting.format import Exported, Format, refuse
+from iwm_interop.exporting.parts import Part
 from iwm_interop.exporting.quiet import quiet
 from iwm_interop.exporting.vit import ViT
 
@@ -62,14 +62,14 @@ class Transformers(Format):
             (folder / name).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
         save_file(renamed(vit.weights), folder / "model.safetensors", metadata={"format": "pt"})
 
-    def read(self, exported: Exported, folder: Path, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b n d"]:
+    def read(self, exported: Exported, folder: Path, part: Part, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         from transformers import IJepaModel
 
         with quiet():
             model: Any = IJepaModel.from_pretrained(folder)
-        return model.eval()(ViT.of(exported, self.name).normalised(images)).last_hidden_state
+        return (model.eval()(ViT.of(exported, self.name).normalised(*inputs)).last_hidden_state,)
 
-    def lines(self, exported: Exported, folder: str) -> list[str]:
+    def lines(self, exported: Exported, folder: str, part: Part) -> list[str]:
         return [
             "from transformers import AutoImageProcessor, IJepaModel",
             f'model, processor = IJepaModel.from_pretrained("{folder}").eval(), AutoImageProcessor.from_pretrained("{folder}")',

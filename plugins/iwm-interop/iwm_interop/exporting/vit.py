@@ -5,7 +5,9 @@ from typing import Any, NamedTuple
 from iwm_vit.encoder import TimmViT, ViTEncoder
 from torch import Tensor
 
+from iwm_core.interfaces.errors import UserError
 from iwm_interop.exporting.format import Exported, refuse
+from iwm_interop.published import Published
 
 
 class ViT(NamedTuple):
@@ -28,7 +30,10 @@ class ViT(NamedTuple):
         Raises:
             UserError: it is another encoder.
         """
+        if exported.encoder is None:
+            raise UserError(f"--format {format} has no place for heads on tokens; write --format torch, onnx or safetensors")
         component, encoder = exported.recipe.encoder, exported.encoder
+        component = component.vit if isinstance(component, Published) else component
         if not isinstance(component, TimmViT) or not isinstance(encoder, ViTEncoder):
             raise refuse(format, f"takes encoder=vit, and this one is encoder={component.name}")
         weights = {name: tensor.detach().clone().contiguous() for name, tensor in encoder.vit.state_dict().items()}

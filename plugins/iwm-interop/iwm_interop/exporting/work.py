@@ -5,10 +5,12 @@ Decisions:
 - A difference counts against the largest number among the tokens, or 1: float32 adds up in another order in another library.
 """
 
+import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
+from itertools import product
 from pathlib import Path
 from pkgutil import resolve_name
 
@@ -17,15 +19,12 @@ from safetensors import SafetensorError
 
 import iwm_core
 from iwm_core.interfaces.errors import UserError
-from iwm_core.model.frozen import FrozenModel
-from iwm_core.model.loading import load_world_model
 from iwm_core.process.display import make_display
-from iwm_core.recipe.config import Recipe
-from iwm_core.recipe.thaw import thaw
 from iwm_core.run.files import cause, remedy, sync, write_atomically, writing
 from iwm_interop.exporting.asked import Asked
 from iwm_interop.exporting.card import CardFacts, card
 from iwm_interop.exporting.format import Exported, Format
+from iwm_interop.exporting.loaded import loaded
 from iwm_interop.exporting.origin import origin_of
 from iwm_interop.sums import sha256_of
 
@@ -44,38 +43,37 @@ def export(asked: Asked) -> int:
     """Write the folder; returns the exit status.
 
     Raises:
-        UserError: the run is no world model, the format cannot represent it, its outputs differ, or nothing can be written.
+        UserError: the run is of another kind, the format cannot represent it, its outputs differ, or nothing can be written.
     """
     display = make_display()
     origin = origin_of(asked.run.path, asked.licence)
     format = made(asked.format)
-    with asked.run.blamed():
-        recipe = thaw(asked.run.config())
-    if not isinstance(recipe, Recipe):
-        raise UserError(f"{asked.run.path} is tuned, and only world models are exported; name the run that it was tuned from")
-    model: FrozenModel = load_world_model(asked.run, recipe, "cpu")
-    part = "student" if asked.student else "teacher"
-    exported = Exported(recipe=recipe, encoder=getattr(model.model, part), predictor=model.model.predictor)
+    what, step, exported = loaded(asked.run, asked.student)
     with made_whole(asked.out) as folder:
         format.write(exported, folder)
         error = compared(format, exported, folder)
+        labels = {name: words for part in format.parts(exported) for name, words in part.labels.items()}
+        if labels:
+            write_atomically(folder / "labels.json", json.dumps(labels, indent=1, ensure_ascii=False) + "\n")
         files = {path.name: sha256_of(path) for path in sorted(folder.iterdir())}
         told = CardFacts(
             name=asked.out.name,
-            config=asked.run.plain_config(),
-            part=part,
-            step=model.step,
+            config=exported.config,
+            what=what,
+            encodes=exported.encoder is not None,
+            step=step,
             format=format.name,
             takes=format.takes,
-            lines=format.lines(exported, asked.out.name),
+            loads=format.loads(exported, asked.out.name),
+            labels=labels,
             error=error,
             files=files,
             origin=origin,
-            measured=[one for one in iwm_core.measured(asked.run.path) if one.step == model.step],
+            measured=[one for one in iwm_core.measured(asked.run.path) if one.step == step],
         )
         write_atomically(folder / "README.md", card(told))
     display.say(str(asked.out))
-    display.say(f"the {part} at step {model.step} as {format.name}: {', '.join(files)}; its tokens are the run's to {error:.1g}")
+    display.say(f"{what} at step {step} as {format.name}: {', '.join(files)}; outputs are the run's to {error:.1g}")
     display.say(f"licence: {origin.licence or 'not stated; say it with licence=TEXT'}; README.md is the model card")
     return 0
 
@@ -93,24 +91,24 @@ def made(name: str) -> Format:
 
 
 def compared(format: Format, exported: Exported, folder: Path) -> float:
-    """By how much tokens of what was written differ from the encoder's, for batches of two sizes.
+    """By how much outputs of what was written differ from the run's, for batches of two sizes.
 
     Raises:
         UserError: by more than `TOLERANCE`.
     """
     worst = 0.0
     with torch.no_grad():
-        for count in (2, 3):
-            images = exported.images(count, seed=count)
-            own, theirs = exported.encoder(images), format.read(exported, folder, images)
-            if own.shape != theirs.shape:
-                raise UserError(
-                    f"what was written as {format.name} gives tokens {tuple(theirs.shape)}, the run {tuple(own.shape)}; nothing is kept"
-                )
-            worst = max(worst, float((own - theirs).abs().max() / own.abs().max().clamp(min=1)))
+        for part, count in product(format.parts(exported), (2, 3)):
+            inputs = part.inputs(count, count)
+            for name, own, theirs in zip(part.gives, part.outputs(inputs), format.read(exported, folder, part, inputs), strict=True):
+                if own.shape != theirs.shape:
+                    raise UserError(
+                        f"what was written as {format.name} gives {name} {tuple(theirs.shape)}, the run {tuple(own.shape)}; nothing is kept"
+                    )
+                worst = max(worst, float((own - theirs).abs().max() / own.abs().max().clamp(min=1)))
     if not worst <= TOLERANCE:
         raise UserError(
-            f"what was written as {format.name} gives tokens that differ by {worst:.1g}, more than {TOLERANCE:g}, and is not kept; "
+            f"what was written as {format.name} gives outputs that differ by {worst:.1g}, more than {TOLERANCE:g}, and is not kept; "
             "please report it, with `iwm plugins` and the recipe"
         )
     return worst

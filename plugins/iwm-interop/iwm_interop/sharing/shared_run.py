@@ -25,7 +25,7 @@ from iwm_core.run.files import append, write_atomically, write_record
 from iwm_core.run.plain import written_yaml
 from iwm_core.run.saved import Logged, State, read_state
 from iwm_core.run.stored import FORMAT, SEALS, checksum, checksum_of_file, read_log
-from iwm_interop.exporting.card import CardFacts, front_matter, placeless, scorecard, shareable
+from iwm_interop.exporting.card import front_matter, placeless, scorecard, shareable
 from iwm_interop.exporting.origin import Origin
 from iwm_interop.sharing.manifest import MANIFEST, Manifest
 from iwm_interop.sums import sha256_of
@@ -103,11 +103,10 @@ def card(asked: Shared, folder: Path, step: int) -> str:
     config = asked.run.plain_config()
     lines = ["import iwm_core", "", f'model = iwm_core.load("{asked.address}")', "tokens = model.encode(images)  # [b, 3, h, w] in [0, 1]"]
     results = [one for one in iwm_core.measured(folder) if one.step == step]
-    told = CardFacts(folder.name, config, "teacher", step, "an iwm run", "images in [0, 1]", lines, 0.0, {}, asked.origin, results)
     licence = asked.origin.licence or "not stated: ask whoever gave you this model before you use it or pass it on"
     recipe = "\n".join(f"{key}: {value}" for key, value in flatten(shareable(config)).items())
     parts = [
-        front_matter(told),
+        front_matter("an iwm run", True, asked.origin),
         f"# {config.get('recipe', 'An image world model')}",
         f"An image world model, recipe `{config.get('recipe')}` at step {step}: student, teacher and predictor{asked.origin.words()}. "
         f"Shared by iwm {iwm_core.__version__}{', its weights rounded to 16 bits' if asked.half else ''}.",

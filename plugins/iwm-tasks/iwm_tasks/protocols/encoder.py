@@ -27,7 +27,9 @@ class EncoderBackbone(Backbone):
         self.width, self.grid = encoder.width, encoder.grid
 
     def forward(self, images: Float[Tensor, "b 3 h w"], task: Int[Tensor, "b"]) -> Float[Tensor, "b n d"]:
-        with torch.set_grad_enabled(self.trained and torch.is_grad_enabled()):
+        if self.trained or not torch.is_grad_enabled():
+            return self.encoder(images)
+        with torch.no_grad():  # only where it makes a difference: exported programs have no such blocks
             return self.encoder(images)
 
     def train(self, mode: bool = True) -> "EncoderBackbone":
