@@ -114,7 +114,8 @@ def checks_of_recipes(plugins: list[Plugin]) -> Iterator[Check]:
 
     owners = {(plugin.distribution, plugin.name): plugin for plugin in plugins}
     for name, files in files_by_name().items():
-        plugin = next((owners[key] for file in files if (key := (file.plugin.distribution, file.plugin.name)) in owners), None)
+        givers = [(file.plugin.distribution, file.plugin.name) for file in files if file.plugin]
+        plugin = next((owners[giver] for giver in givers if giver in owners), None)
         if plugin is not None:
             shared = is_shared(name)
             yield Check("choice" if shared else "recipe", name, plugin, lambda name=name, shared=shared: check_recipe(name, shared))

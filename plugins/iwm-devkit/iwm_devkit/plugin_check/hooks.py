@@ -146,5 +146,5 @@ def check_name(kind: ComponentKind, name: str) -> None:
     givers = plugins.clashing.get((kind.name, name))
     assert not givers, clash_text(kind.name, name, givers or [])
     files = files_by_name().get(f"{kind.group}/{name}", [])
-    whose = ", ".join(file.plugin.distribution for file in files)
+    whose = ", ".join(file.plugin.distribution for file in files if file.plugin)
     assert not files, f"{whose} brings the ready-made choice {files[0].name}, which recipes would take for it: choose another name"

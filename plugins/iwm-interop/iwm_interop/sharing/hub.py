@@ -78,7 +78,7 @@ def told(address: str, revision: str = "") -> Iterator[None]:
         off = "the Hub cannot be reached, or HF_HUB_OFFLINE is set"
         raise UserError(f"{off}, and {address} is not whole in the cache; go online once, and what is fetched is kept") from error
     except (HTTPError, ConnectionError, RuntimeError) as error:
-        cause = error if not isinstance(error, RuntimeError) else error.__cause__  # which uploads of weights are wrapped in
+        cause: Any = error if not isinstance(error, RuntimeError) else error.__cause__  # which uploads of weights are wrapped in
         if not isinstance(cause, (HTTPError, ConnectionError)):
             raise
         raise UserError(f"{address} {why(cause)}") from error
