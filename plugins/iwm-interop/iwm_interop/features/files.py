@@ -1,7 +1,8 @@
 """Tables of features, written row by row as they come: parquet, or a plain array with the rows' names beside it.
 
 Decisions:
-- Memory is bounded: rows go to disk about `BUFFER` bytes at a time.
+- Memory is bounded: rows go to disk about `BUFFER` bytes at a time. They wait in one block: many small arrays that live long would keep the
+  memory of the large ones between them from being given back.
 - A file has its own name from the start and is never one that was there. As long as it is not whole, no reader takes it: parquet has its
   index at its end, and an array says in its head how many rows it will have.
 - What cannot be finished is removed, unless it was the user who ended it: then the rows that are there are closed as a whole file.
@@ -109,22 +110,25 @@ class Parquet(Rows):
         self.schema = pa.schema(fields, metadata={"iwm": json.dumps({**self.about, "shape": self.shape})})
         columns: Any = {"use_dictionary": ["split", "label"], "write_statistics": ["name", "label"]}  # neither is of use for features
         self.writer = pq.ParquetWriter(self.files[0], self.schema, **columns)
-        self.waiting: list[pa.RecordBatch] = []
+        self.block = np.empty((max(BUFFER // (4 * width), 1), width), np.float32)
+        self.texts: tuple[list[str | None], ...] = ([], [], [])
 
     def put(self, names: Sequence[str], splits: Sequence[str], labels: Sequence[str | None], features: Float[np.ndarray, "b ..."]) -> None:
-        flat = pa.FixedSizeListArray.from_arrays(pa.array(features.reshape(-1)), type=self.schema.field("features").type)
-        self.waiting.append(
-            pa.record_batch([pa.array(names, pa.string()), pa.array(splits), pa.array(labels, pa.string()), flat], schema=self.schema)
-        )
-        if sum(batch.nbytes for batch in self.waiting) > BUFFER:
-            self.flush()
+        for row, *texts in zip(features.reshape(len(features), -1), names, splits, labels, strict=True):
+            self.block[len(self.texts[0])] = row
+            for column, text in zip(self.texts, texts, strict=True):
+                column.append(text)
+            if len(self.texts[0]) == len(self.block):
+                self.flush()
 
     def flush(self) -> None:
         """Write the rows that wait, as a group."""
-        if self.waiting:
-            table = pa.Table.from_batches(self.waiting)
-            self.writer.write_table(table, row_group_size=len(table))
-            self.waiting = []
+        count = len(self.texts[0])
+        if count:
+            features = pa.FixedSizeListArray.from_arrays(pa.array(self.block[:count].reshape(-1)), type=self.schema.field("features").type)
+            columns = [*(pa.array(column, pa.string()) for column in self.texts), features]
+            self.writer.write_table(pa.Table.from_arrays(columns, schema=self.schema), row_group_size=count)
+            self.texts = ([], [], [])
 
     def end(self) -> None:
         self.flush()

@@ -54,7 +54,7 @@ def largest_difference(model: object, photos: Path, names: list[str], features: 
     for place in range(0, len(names), every):
         tokens = model.encode(transform([str(photos / names[place])]))[0]
         expected = tokens if patch else tokens.mean(0)
-        worst = max(worst, float((torch.from_numpy(features[place]) - expected).abs().max()))
+        worst = max(worst, float((torch.from_numpy(features[place].copy()) - expected).abs().max()))
     return worst
 
 
