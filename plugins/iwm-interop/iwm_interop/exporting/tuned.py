@@ -15,9 +15,10 @@ class Answering(nn.Module):
         super().__init__()
         self.model, self.tasks = model, list(tasks.items())
 
-    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+    def forward(self, images: Tensor) -> Tensor | tuple[Tensor, ...]:
         given = self.model.outputs(images)
-        return tuple(task.answer(given[name]) for name, task in self.tasks)
+        answers = tuple(task.answer(given[name]) for name, task in self.tasks)
+        return answers if len(answers) > 1 else answers[0]  # as one would write a call for one task
 
 
 def tuned_part(tuned: Tuned) -> Part:
