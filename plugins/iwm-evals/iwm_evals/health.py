@@ -142,7 +142,7 @@ class Health(Evaluator):
             rankme=metrics["rankme"].value,
         )
         about = {measure: text for measure, text in ABOUT.items() if measure in metrics}
-        answer, better = of_health(verdict.word, metrics), better_of(metrics)
+        answer, better = of_health(verdict.word, verdict.reason, metrics), better_of(metrics)
         told = settings | {"verdict": verdict.word}
         return Evaluation(metrics, told, about, f"{verdict}{mark}", (spectrum,), answer=answer, better=better)
 

@@ -66,6 +66,14 @@ def test_a_good_model_is_told_from_a_blind_one(evaluator):
         assert answer.evidence.endswith(".")
 
 
+def test_a_difference_that_is_certain_and_too_small_to_be_of_use_is_left_open():
+    tiny = {"mrr": metric(0.095, 0.005, chance=0.07), "h1": metric(0.02, 0.001, chance=1 / 64)}
+    assert above(tiny["mrr"], *tiny["mrr"].controls.values()) is True
+    assert ANSWERS["mrr"](tiny).yes is None
+    assert ANSWERS["error"]({"error": metric(0.93, 0.01, null=0.96)}).yes is None
+    assert ANSWERS["error"]({"error": metric(0.83, 0.01, null=0.96)}).yes is True
+
+
 def test_what_is_open_is_neither():
     wide = {"mrr": metric(0.08, 0.05, chance=0.07)}
     assert ANSWERS["mrr"](wide).yes is None
@@ -74,11 +82,12 @@ def test_what_is_open_is_neither():
 
 
 @pytest.mark.parametrize(
-    ("word", "yes"), [("healthy", True), ("watch", None), ("not available", None), ("collapse", False), ("partial collapse", False)]
+    ("word", "yes"), [("healthy", True), ("watch", True), ("not available", None), ("collapse", False), ("partial collapse", False)]
 )
 def test_health_answers_as_its_verdict(word, yes):
-    answer = of_health(word, {"target_std": metric(0.8), "rankme.tokens": metric(19.0)})
+    answer = of_health(word, "predictions hardly depend on the image", {"target_std": metric(0.8), "rankme.tokens": metric(19.0)})
     assert (answer.question, answer.yes) == ("alive", yes)
+    assert ("but predictions hardly depend" in answer.evidence) == (word == "watch")
 
 
 def test_the_better_direction_is_known_of_every_measure_that_has_one():

@@ -1,7 +1,7 @@
 """What the evaluators of a run answer to a reader's questions, in a word each, with the evidence.
 
 Decisions:
-- The word is one of three, by all that answer: all yes, all no, or neither. What is open counts as neither.
+- The word is that of all that answer: all yes, all no, some yes, or none yes while some leave it open.
 - The evidence is the first answer, in the recipe's order, that says what the word says.
 - A run whose evaluators answer nothing, such as one of an earlier version, has no verdict: nothing is guessed from numbers.
 """
@@ -13,24 +13,30 @@ from iwm_core.interfaces.results import QUESTIONS, Answer
 from iwm_report.run_record import RunRecord
 
 WORDS = {
-    "alive": ("Yes", "No", "Unclear"),
-    "world_model": ("Yes", "No", "In part"),
-    "features": ("More than pixels", "No more than pixels", "In part more than pixels"),
+    "alive": ("Yes", "No", "In part", "Unclear"),
+    "world_model": ("Yes", "No", "In part", "Not shown"),
+    "features": ("More than pixels", "No more than pixels", "Some more than pixels", "Not shown"),
 }
-"""Of each question: all say yes, all say no, neither."""
+"""Of each question: all say yes, all say no, some say yes, none says yes and some leave it open."""
 
 CLAUSES = {
-    "alive": ("The encoder is alive", "The encoder has collapsed", "It is unclear whether the encoder is alive"),
-    "world_model": ("its predictor is a world model", "its predictor is no world model", "its predictor is a world model in part"),
+    "alive": ("the encoder is alive", "the encoder has collapsed", "the encoder is alive in part", "whether the encoder is alive is open"),
+    "world_model": (
+        "its predictor is a world model",
+        "its predictor is no world model",
+        "its predictor is a world model in part",
+        "its predictor is not shown to be a world model",
+    ),
     "features": (
         "its features tell more than pixels do",
         "its features tell no more than pixels do",
-        "its features tell more than pixels do in part",
+        "its features tell some things better than pixels do",
+        "its features are not shown to tell more than pixels do",
     ),
 }
 """The same as parts of a sentence."""
 
-LOOKS = ("yes", "no", "open")
+LOOKS = ("yes", "no", "open", "open")
 
 
 class Ruling(NamedTuple):
@@ -73,11 +79,11 @@ def rulings(run: RunRecord) -> list[Ruling]:
 def rule(key: str, answers: list[tuple[Measured, Answer]]) -> Ruling:
     """The answer to one question."""
     said = {answer.yes for _, answer in answers}
-    place = 0 if said == {True} else 1 if said == {False} else 2
-    wanted = (True, False, None)[place]
+    place = 0 if said == {True} else 1 if said == {False} else 2 if True in said else 3
+    wanted = (True, False, True, None)[place]
     same = [(one, answer) for one, answer in answers if answer.yes is wanted]
     one, answer = (same or answers or [(None, None)])[0]
-    agreeing = len(same) if place < 2 else sum(bool(answer.yes) for _, answer in answers)
+    agreeing = len(same) if place < 3 else 0
     return Ruling(key, QUESTIONS[key], place, answer.evidence if answer else "", one.name if one else "", agreeing, len(answers))
 
 

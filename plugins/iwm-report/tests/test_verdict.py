@@ -37,8 +37,9 @@ def answering(path, answers, **more):
     [
         ([True, True], "Yes", "m0 says so.", "2 of 2"),
         ([False, False], "No", "m0 says so.", "2 of 2"),
-        ([False, True, None], "In part", "m2 says so.", "1 of 3"),
-        ([None], "In part", "m0 says so.", "0 of 1"),
+        ([False, True, None], "In part", "m1 says so.", "1 of 3"),
+        ([None], "Not shown", "m0 says so.", "0 of 1"),
+        ([False, None], "Not shown", "m1 says so.", "0 of 2"),
     ],
 )
 def test_a_question_has_one_answer(here, answers, word, evidence, agreeing):

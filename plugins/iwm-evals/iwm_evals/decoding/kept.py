@@ -51,7 +51,7 @@ def decoder(model: Any, file: Path | str | None = None) -> Decoder:
             return read(path, model)
         except UserError as error:
             problems.append(str(error))
-    train = f"iwm eval {run} evaluators=[imagination]"
+    train = f'iwm eval {run} "evaluators=[imagination]"'
     raise UserError(problems[0] if problems else f"{run} holds no decoder; train one: {train}")
 
 
@@ -61,7 +61,7 @@ def read(path: Path, model: WorldModel) -> Decoder:
     Raises:
         UserError: there is none, it is damaged, or was trained on the tokens of another model.
     """
-    again = "train it again: iwm eval RUN evaluators=[imagination]"
+    again = 'train it again: iwm eval RUN "evaluators=[imagination]"'
     try:
         with safe_open(path, "pt") as opened:
             about, weights = opened.metadata() or {}, {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118

@@ -2,7 +2,8 @@
 
 Decisions:
 - Yes and no are said by intervals: yes where a metric's lies wholly beyond those of all that it is held against, no where no part of it
-  does, and nothing in between.
+  does, and nothing in between. What tells a world model must also be a tenth of the way (`CLEAR`) from its controls to perfect: with many
+  images, a difference too small to be of use is certain, too.
 - An evidence is a sentence that can be read alone, by one who does not know what the measure is called.
 """
 
@@ -21,6 +22,7 @@ LOWER = (
     *("imagined", "error", "unexplained", "undo", "dose_error", "compose", "planning", "planning_relative"),
     *("uniformity", "teacher_distance"),
 )
+CLEAR = 0.1
 BETTER = dict.fromkeys(HIGHER, "higher") | dict.fromkeys(LOWER, "lower")
 
 
@@ -46,6 +48,18 @@ def below(metric: Metric, *others: Metric) -> bool | None:
     return True if metric.high < least else False if metric.low >= least else None
 
 
+def clearly_above(metric: Metric, *others: Metric) -> bool | None:
+    """As `above`; what lies above by less than `CLEAR` of the way to 1 is left open."""
+    most = max(other.high for other in others)
+    return (metric.low > most + CLEAR * (1 - most) or None) if above(metric, *others) else above(metric, *others)
+
+
+def clearly_below(metric: Metric, *others: Metric) -> bool | None:
+    """As `below`; what lies below by less than `CLEAR` of the way to 0 is left open."""
+    least = min(other.low for other in others)
+    return (metric.high < (1 - CLEAR) * least or None) if below(metric, *others) else below(metric, *others)
+
+
 def percent(share: float) -> str:
     """A share as a reader says it."""
     return f"{100 * share:.3g} %" if share < 0.1 else f"{share:.0%}".replace("%", " %")
@@ -57,13 +71,17 @@ def of_mrr(metrics: Metrics) -> Answer:
     found, chance = metrics[name], metrics[name].controls["chance"].value
     how = f"{share} in {percent(found.value)} of cases" if name == "h1" else f"{share} of {found.value:.2f}"
     chance_told = percent(chance) if name == "h1" else f"{chance:.2f}"
-    return Answer("world_model", above(mrr, *mrr.controls.values()), f"Of many versions of an image, it {how}; chance is {chance_told}.")
+    return Answer(
+        "world_model", clearly_above(mrr, *mrr.controls.values()), f"Of many versions of an image, it {how}; chance is {chance_told}."
+    )
 
 
 def of_inverse(metrics: Metrics) -> Answer:
     found = metrics["inverse"]
     evidence = f"Asked which action led from one image to the other, it reaches a mean reciprocal rank of {found.value:.2f}"
-    return Answer("world_model", above(found, *found.controls.values()), f"{evidence}; chance is {found.controls['chance'].value:.2f}.")
+    return Answer(
+        "world_model", clearly_above(found, *found.controls.values()), f"{evidence}; chance is {found.controls['chance'].value:.2f}."
+    )
 
 
 def of_imagination(metrics: Metrics) -> Answer | None:
@@ -71,7 +89,7 @@ def of_imagination(metrics: Metrics) -> Answer | None:
         return None
     found, null = metrics["imagined"], metrics["imagined"].controls["null"]
     told = f"Images that it imagines lie {found.value:.2f} times as far from the true ones as the source does"
-    yes = below(found, null, Metric.constant(1.0, found.n))
+    yes = clearly_below(found, null, Metric.constant(1.0, found.n))
     return Answer("world_model", yes, f"{told}; with the action withheld, {null.value:.2f} times.")
 
 
@@ -79,25 +97,25 @@ def of_error(metrics: Metrics) -> Answer:
     error = metrics["error"]
     told = f"Its predictions have {error.value:.2f} times the error of leaving the image unchanged"
     null = error.controls["null"]
-    better = below(error, null, Metric.constant(1.0, error.n))
+    better = clearly_below(error, null, Metric.constant(1.0, error.n))
     return Answer("world_model", better, f"{told}; with the action withheld, {null.value:.2f} times.")
 
 
 def of_undo(metrics: Metrics) -> Answer:
     undo, null = metrics["undo"], metrics["undo"].controls["null"]
     evidence = f"Undoing a corruption leaves {undo.value:.2f} of its squared distance; with the action withheld, {null.value:.2f}."
-    return Answer("world_model", below(undo, null, Metric.constant(1.0, undo.n)), evidence)
+    return Answer("world_model", clearly_below(undo, null, Metric.constant(1.0, undo.n)), evidence)
 
 
 def of_dose(metrics: Metrics) -> Answer:
     dose, zero = metrics["dose"], Metric.constant(0.0, metrics["dose"].n)
-    return Answer("world_model", above(dose, zero), f"Where the truth moves by 1, its predictions move by {dose.value:z.2f}.")
+    return Answer("world_model", clearly_above(dose, zero), f"Where the truth moves by 1, its predictions move by {dose.value:z.2f}.")
 
 
 def of_compose(metrics: Metrics) -> Answer:
     twice = metrics["compose.twice"]
     evidence = f"Two imagined steps in a row have {twice.value:.2f} times the error of not moving; one step has "
-    better = below(twice, Metric.constant(1.0, twice.n))
+    better = clearly_below(twice, Metric.constant(1.0, twice.n))
     return Answer("world_model", better, f"{evidence}{metrics['compose.once'].value:.2f} times.")
 
 
@@ -106,16 +124,16 @@ def of_planning(metrics: Metrics) -> Answer:
     best = min(searches, key=lambda metric: metric.value)
     zeros = best.controls["null"]
     evidence = f"It finds the action between two images with {best.value:.2f} times a guess's error; answering that nothing was done "
-    better = below(best, zeros, Metric.constant(1.0, best.n))
+    better = clearly_below(best, zeros, Metric.constant(1.0, best.n))
     return Answer("world_model", better, f"{evidence}has {zeros.value:.2f} times.")
 
 
-def of_health(verdict: str, metrics: Metrics) -> Answer:
-    """``verdict``: the word of `iwm_core.training.health.judge`."""
-    yes = {"healthy": True, "watch": None, "not available": None}.get(verdict, False)
+def of_health(verdict: str, reason: str, metrics: Metrics) -> Answer:
+    """``verdict``, ``reason``: of `iwm_core.training.health.judge`; ``watch`` is alive, with something to be watched."""
+    yes = {"healthy": True, "watch": True, "not available": None}.get(verdict, False)
     std, rank = metrics["target_std"].value, metrics["rankme.tokens"].value
-    evidence = f"Its tokens differ between images by {std:.2f}, where 0 is a collapse, and span {rank:.0f} directions."
-    return Answer("alive", yes, evidence)
+    evidence = f"Its tokens differ between images by {std:.2f}, where 0 is a collapse, and span {rank:.0f} directions"
+    return Answer("alive", yes, f"{evidence}; but {reason}." if verdict == "watch" else f"{evidence}.")
 
 
 def of_classes(measure: str, how: str) -> Callable[[Metrics], Answer]:

@@ -15,4 +15,4 @@ def say_what_is_missing(page: Any) -> None:
                 f"{run.label} has no decoder, so that what it imagines cannot be shown. The pictures of {NEAREST} show the real image that "
                 "is nearest to each prediction. To train a decoder of its tokens, and see:"
             )
-            section.code(f"iwm eval {run.path} evaluators=[imagination]")
+            section.code(f'iwm eval {run.path} "evaluators=[imagination]"')
