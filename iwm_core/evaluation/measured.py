@@ -66,7 +66,7 @@ def attempt(read: Callable[[Path], Any], file: Path, otherwise: Any, problems: l
         problems.append(f"{file} is damaged and left out: it lacks {error}")
     except (TypeError, AttributeError, RecursionError):
         problems.append(f"{file} is damaged and left out: it is not of the form that iwm writes")
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, OverflowError) as error:
         problems.append(f"{file} is damaged and left out: {' '.join(str(error).split())}")
     return otherwise
 

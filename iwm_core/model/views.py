@@ -65,6 +65,8 @@ def make_views(
         ValueError: no images in [0, 1].
     """
     images = fitting(images, None, images.device if isinstance(images, Tensor) else torch.device("cpu"), "iwm_core.views")
+    if not isinstance(seed, int) or not len(images):
+        raise UserError(f"iwm_core.views takes images, at least one, and a whole number as seed=; got {len(images)} and {seed!r}")
     if source_from not in ("view", "target"):
         raise UserError(f"source_from={source_from!r} must be view or target")
     draws = Draws(seed, 0, torch.arange(len(images)))

@@ -25,7 +25,7 @@ from iwm_core.plugins.near import did_you_mean
 from iwm_core.plugins.recipe_files import ENDINGS, RecipeFile, find_recipe, find_recipes, is_shared
 from iwm_core.recipe.shapes import NAME
 
-SELF = "_self_"
+SELF, LARGEST = "_self_", 1_000_000  # bytes of a recipe's file
 RESOLVED = re.compile(r"\$\{[\w.]+:[^}\s]{0,40}")  # an interpolation that asks a resolver, such as ${oc.env:HOME}
 FROZEN = ("checksum", "format", "recipe", "run")  # what a run's config tells of that run
 
@@ -130,11 +130,7 @@ def lineage_of(file: RecipeFile) -> Lineage:
 
 
 def named(name: str, path: Path) -> Path:
-    """The file of a recipe that the defaults of a file name.
-
-    Raises:
-        UserError: there is none.
-    """
+    """The file of a recipe that the defaults of a file name; a `UserError` where there is none."""
     beside = path.parent / (name if name.endswith(ENDINGS) else f"{name}.yaml")
     if not name.endswith(ENDINGS) and name in find_recipes():
         return find_recipe(name).path
@@ -147,18 +143,20 @@ def named(name: str, path: Path) -> Path:
 
 
 def recipe_in(path: Path) -> dict[str, Any]:
-    """The content of a recipe's file.
-
-    Raises:
-        UserError: it is not YAML, or no recipe.
-    """
+    """The content of a recipe's file; a `UserError` where it is not YAML, or no recipe."""
     try:
+        if path.stat().st_size > LARGEST:
+            raise UserError(f"{path} has more than {LARGEST / 1e6:g} MB, which no recipe has; name a recipe's file")
         text = path.read_text(encoding="utf-8")
+        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, yaml.SafeLoader)):  # a few can stand for billions of values
+            raise UserError(f"{path} repeats values by aliases (*name), which a recipe may not; write them where they are used")
         held = yaml.safe_load(text)
         if reads := RESOLVED.search(text):
             raise UserError(f"{path} holds {reads[0]}…}}, which would read this machine; write the value itself")
         content: Any = OmegaConf.to_container(OmegaConf.create(text)) if isinstance(held, dict) else held
-    except (yaml.YAMLError, ValueError, OmegaConfBaseException, RecursionError) as error:
+    except RecursionError as error:
+        raise UserError(f"{path} is nested too deeply for a recipe") from error
+    except (yaml.YAMLError, ValueError, OmegaConfBaseException) as error:
         raise UserError(f"{path} is not valid YAML in UTF-8: {' '.join(str(error).split())[:200]}") from error
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}") from error

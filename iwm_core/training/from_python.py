@@ -6,7 +6,7 @@ Decisions:
 - Such images live as long as the call: nothing is kept of them, and a run that goes on is given them again.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from numbers import Number
 from pathlib import Path
@@ -17,23 +17,25 @@ from iwm_core.model.loading import load_run
 from iwm_core.plugins.kinds import kind_of
 from iwm_core.plugins.loader import load_plugins
 from iwm_core.process.display import make_display
+from iwm_core.process.launch import choose_device
 from iwm_core.recipe.overrides import quoted
 from iwm_core.recipe.thaw import thaw
 from iwm_core.training.course import begin, composed, resume
 
 
-def train_from_python(recipe: str | None, data: Any, overrides: Any, run: str | Path | None, device: str) -> Any:
+def train_from_python(recipe: Any, data: Any, overrides: Any, run: Any, device: str) -> Any:
     """Train, and load what came of it; see `iwm_core.train`."""
-    if (recipe is None) == (run is None):
+    if [isinstance(one, str | Path) for one in (recipe, run) if one is not None] != [True]:
         raise UserError('say what to train, a recipe or a run: iwm_core.train("quickstart"), or iwm_core.train(resume="runs/quickstart")')
     words = words_of(overrides)
+    choose_device(device)
     path = str(run or "")
     try:
         with taken(data) as chosen:
             if recipe is None:
                 status = resume(path, [*chosen, *words])
             else:
-                config, notes = composed(recipe, [*chosen, *words])
+                config, notes = composed(str(recipe), [*chosen, *words])
                 kind_of(config).check(thaw(config))
                 try:
                     status = begin(config, "train", notes, make_display())
@@ -51,11 +53,7 @@ def train_from_python(recipe: str | None, data: Any, overrides: Any, run: str | 
 
 @contextmanager
 def taken(data: Any) -> Iterator[list[str]]:
-    """Have a data source take images from Python; gives the overrides that choose it, none where there are no such images.
-
-    Raises:
-        UserError: no installed source takes them, or one that they are for finds them wrong.
-    """
+    """Have a data source take images from Python, or raise a `UserError`; gives the overrides that choose it, none where there are none."""
     if data is None:
         yield []
         return
@@ -78,7 +76,7 @@ def words_of(overrides: Any) -> list[str]:
     """Settings as the words of a command line."""
     if isinstance(overrides, Mapping):
         return [f"{key}={written(str(key), value)}" for key, value in overrides.items()]
-    words = [overrides] if isinstance(overrides, str) else list(overrides)
+    words = [overrides] if isinstance(overrides, str) or not isinstance(overrides, Iterable) else list(overrides)
     if wrong := [word for word in words if not isinstance(word, str)]:
         raise UserError(f'overrides are {{"train.steps": 200}} or ["train.steps=200"], and hold a {type(wrong[0]).__name__}')
     return words

@@ -1,6 +1,8 @@
 """Recipes as files of one's own: what `iwm show` prints, what changes another recipe, and every way in which they can be wrong."""
 
+from itertools import pairwise
 from pathlib import Path
+from string import ascii_lowercase
 
 import pytest
 from omegaconf import OmegaConf
@@ -126,7 +128,10 @@ WRONG = {
     "twice": ("defaults: [tiny, _self_]\nview: {}\nview: {}\n", "found duplicate key view"),
     "items": ("- a\n", "items.yaml holds a list"),
     "text": ("hello\n", "text.yaml holds a text"),
-    "endless": ("a: &a [*a]\n", "endless.yaml is not valid YAML"),
+    "endless": ("a: &a [*a]\n", "endless.yaml repeats values by aliases (*name)"),
+    "bomb": ("a: &a [x]\n" + "".join(f"{new}: &{new} [*{old},*{old}]\n" for old, new in pairwise(ascii_lowercase)), "by aliases"),
+    "deep": (f"train: {'[' * 5000}{']' * 5000}\n", "deep.yaml is nested too deeply"),
+    "huge": ("#" * 1_000_001, "huge.yaml has more than 1 MB"),
     "bare": ("train: {steps: 3}\n", "bare.yaml does not say what it changes: begin it with a line defaults: [quickstart, _self_]"),
     "single": ("defaults: tiny\n", "the defaults of single.yaml are no list"),
     "number": ("defaults: [3, _self_]\n", "the defaults of number.yaml hold 3"),

@@ -119,6 +119,9 @@ def asked(**words):
 WRONG = {
     "neither": (asked(), r"iwm_core.train\(\"quickstart\"\)"),
     "both": (asked(recipe="tiny", resume="runs/tiny"), "a recipe or a run"),
+    "of no kind": (asked(recipe=5), "a recipe or a run"),
+    "settings of no kind": (asked(recipe="tiny", data=BYTES, overrides=5), "hold a int"),
+    "no such device": (asked(recipe="tiny", data=BYTES, device="gpu9"), "gpu9"),
     "no such recipe": (asked(recipe="tinny"), "did you mean"),
     "a recipe that tunes": (asked(recipe="tune/predictor"), "iwm tune"),
     "no dataset": (asked(recipe="tiny", data=3), "without a length and items"),

@@ -52,6 +52,7 @@ WORDS = '"name": "c", "title": "t", "x": "x", "y": "y", "about": "a", '
         ('{"step": 6, "metrics": {}, "charts": [{' + WORDS.replace('"c"', '"../c"') + '"kind": "bars", "series": []}]}', "is not a name"),
         ("[]", "it is a list, not a mapping"),
         ('{"step": 6}', "it lacks 'metrics'"),
+        ('{"step": 1e999, "metrics": {}}', "cannot convert float infinity to integer"),
         ('{"step": 6, "metrics": {"x": {"value": 1}}}', "it lacks metrics.x.low"),
         ('{"step": 6, "metrics": {"x": 3}}', "not of the form"),
         ('{"step": 6, "metrics": {}, "charts": [{' + WORDS + '"kind": "pie", "series": []}]}', "unknown kind, 'pie'"),
