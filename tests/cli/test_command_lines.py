@@ -12,7 +12,7 @@ from random_lines import line_of
 def test_random_lines_are_carried_out_or_refused_in_one_line(tiny, tmp_path, monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)  # also where it is imported already: no line may push anything
-    lines = list(fuzz(seed=0, number=20, folder=tmp_path))
+    lines = list(fuzz(seed=0, number=40, folder=tmp_path))
     assert not any(wrong for _, wrong in lines), "\n".join(f"{line.words}: {wrong} {line.err[-300:]}" for line, wrong in lines if wrong)
     assert sum(line.began for line, _ in lines) >= 2
 

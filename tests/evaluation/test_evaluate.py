@@ -120,7 +120,8 @@ def test_all_that_was_found_is_written(evaluators, capsys):
     (chart,) = found["charts"]
     assert (chart["levels"], chart["series"][0]["y"], chart["series"][0]["high"]) == ({"chance": 0.1}, [0.5, None], [0.6, 0.6])
     (gallery,) = found["galleries"]
-    assert gallery["rows"] == [{"images": ["pair/00_0.png", "pair/00_1.png"], "numbers": {"a.b": 0.5}, "verdict": "good", "right": True}]
+    told = {"numbers": {"a.b": 0.5}, "verdict": "good", "right": True, "title": "", "captions": []}
+    assert gallery["rows"] == [{"images": ["pair/00_0.png", "pair/00_1.png"], **told}]
     for file, size, value in zip(gallery["rows"][0]["images"], [(7, 5), (5, 5)], [128, 255], strict=True):
         with Image.open(Path("r/eval") / file) as image:
             assert (image.size, image.getpixel((2, 2))) == (size, (value,) * 3)

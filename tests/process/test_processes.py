@@ -151,7 +151,7 @@ def test_ctrl_c_in_a_sweep_stops_its_job_with_a_checkpoint(tmp_path):
     assert error.startswith("iwm: stopped at step ")
     assert len(error.splitlines()) == 1
     assert "job 2" not in rest
-    assert latest_checkpoint(tmp_path / "runs/quickstart/checkpoints") is not None
+    assert latest_checkpoint(tmp_path / "runs/quickstart-seed-0/checkpoints") is not None
 
 
 @pytest.mark.slow

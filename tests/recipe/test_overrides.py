@@ -97,7 +97,7 @@ def test_a_sweep_runs_each_job_in_a_process_of_its_own(tiny, jobs):
     pairs = [(s, p) for s in ("train.seed=0", "train.seed=1") for p in ("predictor=shift", "predictor=identity")]
     named = [f"runs/tiny-seed-{s}-predictor-{p}" for s in (0, 1) for p in ("shift", "identity")]
     assert [job[6:] for job in jobs] == [[*pair, "train.lr.peak=2e-3", f"run='{name}'"] for pair, name in zip(pairs, named, strict=True)]
-    assert list(Path("runs").iterdir()) == [], "a directory that a job has not used is removed"
+    assert [path.name for path in Path("runs").iterdir()] == ["tiny-sweep"], "a directory that a job has not used is removed"
 
 
 @pytest.mark.slow
@@ -119,9 +119,9 @@ def test_a_sweep_checks_all_jobs_before_the_first_one_runs(tiny, jobs, capsys):
 
 
 @pytest.mark.slow
-def test_a_sweep_ends_at_a_job_that_fails(tiny, jobs):
+def test_a_sweep_goes_on_after_a_job_that_fails(tiny, jobs):
     assert guarded(lambda: dispatch(["train", "-m", "recipe=tiny", "train.seed=6,7,8"])) == 3
-    assert len(jobs) == 2
+    assert len(jobs) == 3
 
 
 @pytest.mark.parametrize(

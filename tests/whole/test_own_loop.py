@@ -75,7 +75,7 @@ def test_the_notebook_runs_shows_its_progress_and_a_picture(here):
     texts = [str(output.get("text", output.get("data", {}).get("text/plain", ""))) for output in outputs]
     assert any(text.startswith("runs/quickstart\n") for text in texts)
     (training,) = [text for text in texts if text.startswith("training: ")]
-    assert re.match(r"training: 200 of 200  loss [\d.]+  \d+ images/s", training), "one line, which has changed in its place"
+    assert re.match(r"training: 300 of 300  loss [\d.]+  \d+ images/s", training), "one line, which has changed in its place"
     assert any("image/png" in output.get("data", {}) for output in outputs)
     errors = next(eval(text) for text in texts if text.startswith("{'what happened'"))
     assert errors["what happened"] < 0.9 * min(errors["nothing"], errors["another's"]), errors

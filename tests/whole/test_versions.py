@@ -13,6 +13,7 @@ from versions import dependencies, known, lowest
 PROJECTS = sorted(path.parent for path in (ROOT / "pyproject.toml", *ROOT.glob("*/pyproject.toml"), *ROOT.glob("plugins/*/pyproject.toml")))
 BROUGHT = {
     **{"PIL": "pillow", "yaml": "pyyaml", "hydra": "hydra-core", "omegaconf": "hydra-core", "markupsafe": "jinja2"},
+    "umap": "umap-learn",
     **{"torch": "iwm-core", "jaxtyping": "iwm-core"},  # what interfaces are made of
 }
 """The distributions that bring modules of another name."""
@@ -36,7 +37,9 @@ def test_what_a_distribution_imports_it_requires(folder):
                     names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else [str(node.module)]
                     extra = (kit if path.parent.name == "kit" else set()) | (optional if node not in first else set())
                     imported |= {
-                        top: path.relative_to(folder) for name in names if (top := name.split(".")[0]).replace("_", "-") not in extra
+                        top: path.relative_to(folder)
+                        for name in names
+                        if BROUGHT.get(top := name.split(".")[0], top.replace("_", "-")) not in extra
                     }
     needed = {BROUGHT.get(name, name.replace("_", "-")): where for name, where in imported.items() if name not in sys.stdlib_module_names}
     assert {name: str(where) for name, where in needed.items() if name not in required} == {}

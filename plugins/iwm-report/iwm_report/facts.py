@@ -48,8 +48,11 @@ def parameters(run: Path) -> str:
     checkpoint = latest_checkpoint(run / "checkpoints")
     if checkpoint is None:
         return ""
+    weights = checkpoint / "model.safetensors"
+    if not weights.is_file():  # such as a pipe, which nobody may ever write to
+        return ""
     try:
-        with (checkpoint / "model.safetensors").open("rb") as file:
+        with weights.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
             shapes = json.loads(file.read(length)) if length <= LONGEST_HEADER else {}
         sizes: dict[str, int] = {}

@@ -4,6 +4,7 @@ import base64
 import csv
 import io
 import json
+import os
 import struct
 from pathlib import Path
 
@@ -108,6 +109,12 @@ SPOILT = [b"", b"\xff" * 8, struct.pack("<Q", 2) + b"[]", struct.pack("<Q", 9) +
 def test_weights_that_cannot_be_read_have_no_number(here, content):
     path = make_run("a", charts=(), logs=False)
     (path / "checkpoints/step_6/model.safetensors").write_bytes(content)
+    assert "parameters" not in facts(read_run(path, "a"))
+
+
+def test_a_pipe_in_the_place_of_weights_is_not_waited_for(here):
+    path = make_run("a", charts=(), logs=False)
+    os.mkfifo(path / "checkpoints/step_6/model.safetensors")
     assert "parameters" not in facts(read_run(path, "a"))
 
 

@@ -87,6 +87,10 @@ class Launches:
         """Whether a run is there, and whole."""
         return (self.folder / run / "checkpoints/step_20").exists()
 
+    def logged(self, run: str) -> list[str]:
+        """The lines that a run has logged."""
+        return (self.folder / run / "metrics.jsonl").read_text().splitlines()
+
     def differences(self, run: str, since: int) -> list[str]:
         """How a run differs from that of one process, from a step on."""
         expected, found = (
@@ -99,7 +103,7 @@ class Launches:
             for what, one, other in zip(("action", "context", "target"), expected[key], found[key], strict=True)
             if not np.array_equal(one, other)
         ]
-        losses = [np.array([json.loads(line)["loss"] for line in (self.folder / name / "metrics.jsonl").open()]) for name in (ONE, run)]
+        losses = [np.array([json.loads(line)["loss"] for line in lines]) for lines in map(self.logged, (ONE, run))]
         apart = float(np.abs(losses[0] - losses[1]).max()) if len(losses[0]) == len(losses[1]) else float("inf")
         print(f"{run:24} {len(found):4} samples seen, losses apart by {apart:.1e} at most", flush=True)
         return wrong + ([] if apart <= CLOSE else [f"{run}: losses differ by {apart:.2g}"])
