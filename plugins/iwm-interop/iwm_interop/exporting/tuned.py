@@ -17,8 +17,8 @@ class Answering(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor | tuple[Tensor, ...]:
         given = self.model.outputs(images)
-        answers = tuple(task.answer(given[name]) for name, task in self.tasks)
-        return answers if len(answers) > 1 else answers[0]  # as one would write a call for one task
+        answers = [task.answer(given[name]) for name, task in self.tasks]
+        return tuple(answers) if len(answers) > 1 else answers[0]  # as one would write a call for one task
 
 
 def tuned_part(tuned: Tuned) -> Part:

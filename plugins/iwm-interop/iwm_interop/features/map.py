@@ -108,7 +108,7 @@ def principal(features: Float[Tensor, "n d"]) -> tuple[Float[np.ndarray, "n 2"],
 
 def neighbours(features: Float[Tensor, "n d"]) -> Float[np.ndarray, "n 2"]:
     """Places by UMAP, which keeps neighbours together."""
-    import umap
+    import umap  # pyright: ignore[reportMissingImports]  # where it is installed
 
     count = min(15, len(features) - 1)
     return np.asarray(umap.UMAP(n_neighbors=count, random_state=0, n_jobs=1).fit_transform(features.numpy()), dtype=np.float64)
