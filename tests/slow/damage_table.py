@@ -58,6 +58,7 @@ SHOWN: Rows = [
     (r"(env|eval/mrr|eval/classify)\.json", "ASSSSSSSSS"),
     (r"eval/mrr/.*\.png", "SSSSSSSSSS"),
     (r"checkpoints/NEWEST/state\.json", "SSSSSSSSSS"),
+    (r"checkpoints/NEWEST/model\.safetensors", "AANNAANNAA"),  # of which the number of parameters is read
     (r"cost\.json", "ASSSSSSSSS"),
     (r"report\.html", "NRNNRRNNRR"),
     *PLACING,

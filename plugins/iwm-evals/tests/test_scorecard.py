@@ -95,7 +95,7 @@ def test_the_decoder_is_kept_in_the_run(run):
     kept = Path(run, "eval/imagination_decoder.safetensors")
     content = kept.read_bytes()
     kept.unlink()
-    with pytest.raises(UserError, match=rf"{run} holds no decoder; train one: iwm eval {run} evaluators=\[imagination\]"):
+    with pytest.raises(UserError, match=rf"{run} holds no decoder; train one: iwm eval {run} .evaluators=\[imagination\]."):
         iwm_evals.decoder(model)
     kept.write_bytes(content)
 
