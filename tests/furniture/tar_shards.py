@@ -9,6 +9,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 
+import pytest
 from PIL import Image
 
 
@@ -96,3 +97,13 @@ def served(folder: Path, handler: type = Parts) -> Iterator[tuple[str, type]]:
     finally:
         server.shutdown()
         server.server_close()
+
+
+def refusal(open_it) -> str:
+    """The one short line by which opening is refused."""
+    with pytest.raises(ValueError, match=r"\w") as caught:
+        open_it()
+    line = str(caught.value)
+    assert "\n" not in line
+    assert len(line) < 400
+    return line

@@ -70,7 +70,7 @@ def render_runs(runs: list[RunRecord], track: Track) -> tuple[str, list[str]]:
     sections, page = evaluator_sections(runs), Page(runs)
     load_plugins().tell("iwm_report_sections", page)
     draw_added(page)
-    led, firsts = leading(sections), headlines(sections)
+    led, firsts, ruled = leading(sections), headlines(sections), [rulings(run) for run in runs]
     training = figures_of(labels, [training_charts(run) for run in runs])
     history = history_figures(runs)
     every = [one for figures in (*(section.figures for section in sections), training, history) for one in figures]
@@ -84,11 +84,11 @@ def render_runs(runs: list[RunRecord], track: Track) -> tuple[str, list[str]]:
         title=title_of(labels),
         states=[state_of(run) for run in runs],
         facts=[facts(run) for run in runs],
-        rulings=[rulings(run) for run in runs],
-        sentences=[in_a_sentence(rulings(run)) for run in runs],
+        rulings=ruled,
+        sentences=[in_a_sentence(found) for found in ruled],
         leading=led,
         led=[name for name, _ in led],
-        folded=any(rulings(run) for run in runs) or len(sections) > FEW,
+        folded=any(ruled) or len(sections) > FEW,
         groups=by_question(sections),
         shown_controls={control for one in firsts for control in one.line.controls},
         CONTROLS=CONTROLS,
