@@ -13,11 +13,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from iwm_evals.statistics.bootstrap import bootstrap
+from iwm_evals.statistics.intervals import interval, ratio_interval
+from iwm_evals.statistics.jackknife import jackknife
 from torch import Tensor
 
-from iwm_core.evaluation.bootstrap import bootstrap
-from iwm_core.evaluation.intervals import interval, ratio_interval
-from iwm_core.evaluation.jackknife import jackknife
 from iwm_core.training.health import entropy_rank
 
 PAGE = Path(__file__).resolve().parent / "metrics.md"

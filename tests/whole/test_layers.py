@@ -37,7 +37,6 @@ OWNERS = {
 PUBLIC = {
     "iwm_core",
     *("iwm_core.interfaces", "iwm_core.interfaces.events"),
-    *("iwm_core.evaluation.intervals", "iwm_core.evaluation.bootstrap", "iwm_core.evaluation.jackknife"),
     *("iwm_core.data.resample", "iwm_core.training.health", "iwm_core.model.planning"),
 }
 """What plugins of components may import of the core: the interfaces, and building blocks."""
@@ -49,7 +48,7 @@ PLATFORM = {
 """Plugins that are a part of the platform, and what they may import besides: None for any room."""
 
 BUILT_ON = {
-    "iwm_tasks": {"iwm_data"},
+    "iwm_tasks": {"iwm_data", "iwm_evals"},
     "iwm_interop": {"iwm_data", "iwm_vit", "iwm_tasks"},
     "iwm_bench": {"iwm_tasks", "iwm_vit"},
     "iwm_recipes": set(),
@@ -180,7 +179,7 @@ def lines(folder: Path) -> int:
 
 def test_the_core_does_not_grow():
     """A ratchet: the design asks for 6,500 lines and 1,300 a room, and what is not there yet may only come nearer."""
-    assert lines(ROOT / "iwm_core") <= 11_157
+    assert lines(ROOT / "iwm_core") <= 10_895
     assert {room for room in ROOMS if lines(ROOT / "iwm_core" / room) > 1_300} == set()
 
 

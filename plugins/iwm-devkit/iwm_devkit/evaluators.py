@@ -62,7 +62,7 @@ def check_metric(name: str, metric: Metric) -> None:
     """Check a number and its interval."""
     assert metric.low <= metric.value <= metric.high, (
         f"{name} must lie in its interval: {metric.low:g} <= {metric.value:g} <= {metric.high:g} does not hold; "
-        "a statistic of the whole set has its interval by iwm_core.evaluation.jackknife, since resamples may all lie to one side of it"
+        "a statistic of the whole set has its interval by iwm_evals.statistics.jackknife, since resamples may all lie to one side of it"
     )
     assert metric.n > 0, f"{name} must say over how many images it is, got n = {metric.n}"
 

@@ -46,7 +46,7 @@ def test_the_changelog_has_the_table():
         ("from iwm_core.testing.known_model import SLIDE", "from iwm_devkit.known_model import SLIDE"),
         ("from iwm_core import testing", "import iwm_devkit as testing"),
         ("import iwm_core.testing", "import iwm_devkit"),
-        ("import iwm_core.intervals as i, torch", "import iwm_core.evaluation.intervals as i; import torch"),
+        ("import iwm_core.intervals as i, torch", "import iwm_evals.statistics.intervals as i; import torch"),
         ("from iwm_core.predictors.narrow_vit import NarrowViT", "from iwm_vit.predictors.narrow_vit import NarrowViT"),
         ("from iwm_core import health as h", "from iwm_core.training import health as h"),
         (

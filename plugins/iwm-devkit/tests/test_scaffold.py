@@ -28,7 +28,7 @@ NAMES = dict(zip(KINDS, ("gamma", "iwm-film-grain", "x", LONG, "zoom9", "stripes
 
 EACH = """
 import os, sys
-import pytest, torch._dynamo, iwm_devkit, iwm_vit.predictors.narrow_vit, iwm_core.evaluation.bootstrap  # once, for all packages
+import pytest, torch._dynamo, iwm_devkit, iwm_vit.predictors.narrow_vit, iwm_evals.statistics.bootstrap  # once, for all packages
 for folder in sys.argv[1:]:
     child = os.fork()
     if child == 0:

@@ -24,7 +24,6 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from iwm_core.evaluation.jackknife import jackknife
 from iwm_core.interfaces import (
     Chart,
     Draws,
@@ -42,6 +41,7 @@ from iwm_core.interfaces import (
 from iwm_core.training.health import ENOUGH, ROWS, bounded, effective_rank, judge, singular_values, target_std
 from iwm_evals.questions.views import draw_views
 from iwm_evals.scores.spread import lidar, relative_distance, uniformity
+from iwm_evals.statistics.jackknife import jackknife
 from iwm_evals.words.answers import better_of, of_health
 
 TOKENS = 16384  # kept of all images together, at least one of each

@@ -21,7 +21,6 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
-from iwm_core.evaluation.jackknife import GROUPS, interval_of
 from iwm_core.interfaces import (
     ActionParams,
     Chart,
@@ -42,6 +41,7 @@ from iwm_core.interfaces import (
 )
 from iwm_evals.probes.ridge import Moments, moments, total
 from iwm_evals.questions.views import draw_params, make_views
+from iwm_evals.statistics.jackknife import GROUPS, interval_of
 
 FIRST = (1, 3, 10)
 POINTS = 100  # of the curve

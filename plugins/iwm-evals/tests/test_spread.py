@@ -7,8 +7,8 @@ import pytest
 import torch
 from iwm_evals.scores import spread
 from iwm_evals.scores.spread import lidar, relative_distance, uniformity
+from iwm_evals.statistics.jackknife import jackknife
 
-from iwm_core.evaluation.jackknife import jackknife
 from iwm_core.interfaces import Metric
 
 

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from iwm_evals.statistics.bootstrap import bootstrap
 from iwm_tasks.comparison.interval import interval_over
 from iwm_tasks.tasks.classify import Classify
 from iwm_tasks.tasks.segment import Segment
@@ -16,7 +17,6 @@ from known_tasks import COUNT, BadMasks, Label, Mask, Patches, Shown
 
 from iwm_core.data.cache import Cache
 from iwm_core.data.reading import Reader
-from iwm_core.evaluation.bootstrap import bootstrap
 from iwm_core.interfaces import CorruptImage
 from iwm_core.interfaces.errors import UserError
 from iwm_core.run.directory import Run

@@ -16,8 +16,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn import functional as F
 
-from iwm_core.evaluation.jackknife import GROUPS, jackknife
 from iwm_core.interfaces import Metric
+from iwm_evals.statistics.jackknife import GROUPS, jackknife
 
 ROUNDING = 1e-5  # of the centre's length: features this close to it are at the centre
 

@@ -7,8 +7,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from iwm_core.evaluation.intervals import interval, ratio_interval, ratio_terms
 from iwm_core.interfaces import Metric
+from iwm_evals.statistics.intervals import interval, ratio_interval, ratio_terms
 
 
 def mean_metrics(values: Float[Tensor, "m v"], *, least: float = -math.inf, most: float = math.inf) -> list[Metric]:

@@ -15,11 +15,11 @@ import statistics
 from collections.abc import Callable, Sequence
 
 import torch
+from iwm_evals.statistics.bootstrap import bootstrap
+from iwm_evals.statistics.intervals import student
 from jaxtyping import Float
 from torch import Tensor
 
-from iwm_core.evaluation.bootstrap import bootstrap
-from iwm_core.evaluation.intervals import student
 from iwm_core.interfaces.results import Metric
 
 

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
+from iwm_evals.statistics.bootstrap import EVERYTHING
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from iwm_core.evaluation.bootstrap import EVERYTHING
 from iwm_core.evaluation.scorecard import MEASURED_WITH, last_measured, read_result, rows_of
 from iwm_core.evaluation.settings import Settings, against, settings_of
 from iwm_core.interfaces.errors import UserError

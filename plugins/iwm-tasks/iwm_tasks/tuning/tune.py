@@ -9,11 +9,11 @@ from functools import partial
 from pathlib import Path
 
 import torch
+from iwm_evals.statistics.bootstrap import bootstrap
 from safetensors.torch import save
 
 from iwm_core.data.quarantine import Corrupt, named
 from iwm_core.data.reading import open_split
-from iwm_core.evaluation.bootstrap import bootstrap
 from iwm_core.evaluation.scorecard import FORMAT, MEASURED_WITH, form, place_of, rows_of, tell_apart, title_of, write_result
 from iwm_core.evaluation.settings import digest, plain, settings_of
 from iwm_core.interfaces import Images, Metric

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from iwm_evals.statistics.intervals import interval
 from torch.nn import functional as F
 
-from iwm_core.evaluation.intervals import interval
 from iwm_core.interfaces import Draws, Evaluation, EvaluationData, Evaluator, Metric, NotApplicable, Track, WorldModel, option
 
 AT_ONCE = 16  # images in one pass: bounds the memory

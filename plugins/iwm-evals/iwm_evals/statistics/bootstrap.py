@@ -4,8 +4,8 @@ Decisions:
 - Resamples give the standard error (Efron & Tibshirani, "An Introduction to the Bootstrap", 1993, §6); the interval is Student's, or
   Wilson's where the ends of what is possible are known: percentiles of the resamples are too narrow for few images, and have no width
   where all images are right.
-- A mean, or a ratio of sums, needs no resampling: `iwm_core.evaluation.intervals`. A rank, or what else grows with the images that differ,
-  bears none: `iwm_core.evaluation.jackknife`.
+- A mean, or a ratio of sums, needs no resampling: `iwm_evals.statistics.intervals`. A rank, or what else grows with the images that differ,
+  bears none: `iwm_evals.statistics.jackknife`.
 """
 
 import math
@@ -15,9 +15,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from iwm_core.evaluation import intervals
-from iwm_core.interfaces.draws import Draws
-from iwm_core.interfaces.results import Metric, measure_and_part
+from iwm_core.interfaces import Draws, Metric
+from iwm_evals.statistics import intervals
 
 AT_ONCE = 50  # resamples drawn together
 EVERYTHING = (-math.inf, math.inf)
@@ -50,13 +49,13 @@ def bootstrap(
         numbers = torch.tensor([again[name] for again in found], dtype=torch.float64)
         numbers = numbers[~numbers.isnan()]
         error = unbiased * float(numbers.std()) if len(numbers) > 1 else math.nan
-        low, high = intervals.around(value, error, images, images - 1, *possible.get(measure_and_part(name)[0], EVERYTHING))
+        low, high = intervals.around(value, error, images, images - 1, *possible.get(name.partition(".")[0], EVERYTHING))
         metrics[name] = Metric(value, low, high, images)
     return metrics
 
 
 def interval(values: Float[Tensor, "m v"], seed: int = 0, resamples: int = 0) -> Float[Tensor, "2 v"]:  # noqa: ARG001
-    """`iwm_core.evaluation.intervals.interval`, as it was called when it resampled: ``seed`` and ``resamples`` are not used."""
+    """`iwm_evals.statistics.intervals.interval`, as it was called when it resampled: ``seed`` and ``resamples`` are not used."""
     return intervals.interval(values)
 
 
@@ -66,5 +65,5 @@ def ratio_interval(
     seed: int = 0,  # noqa: ARG001
     resamples: int = 0,  # noqa: ARG001
 ) -> Float[Tensor, "2 v"]:
-    """`iwm_core.evaluation.intervals.ratio_interval`, as it was called when it resampled: ``seed`` and ``resamples`` are not used."""
+    """`iwm_evals.statistics.intervals.ratio_interval`, as it was called when it resampled: ``seed`` and ``resamples`` are not used."""
     return intervals.ratio_interval(numerators, denominators)

@@ -17,8 +17,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from iwm_core.evaluation.intervals import student
-from iwm_core.interfaces.results import Metric
+from iwm_core.interfaces import Metric
+from iwm_evals.statistics.intervals import student
 
 GROUPS = 10
 

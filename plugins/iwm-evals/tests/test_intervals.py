@@ -6,12 +6,12 @@ import math
 import pytest
 import scipy.stats
 import torch
+from iwm_evals.statistics import bootstrap as resampling
+from iwm_evals.statistics.bootstrap import bootstrap
+from iwm_evals.statistics.intervals import around, interval, ratio_interval, ratio_terms, student, wilson
+from iwm_evals.statistics.jackknife import jackknife
 from places import ROOT
 
-from iwm_core.evaluation import bootstrap as resampling
-from iwm_core.evaluation.bootstrap import bootstrap
-from iwm_core.evaluation.intervals import around, interval, ratio_interval, ratio_terms, student, wilson
-from iwm_core.evaluation.jackknife import jackknife
 from iwm_core.interfaces import Draws, Metric
 from iwm_core.process.display import metrics_table
 
