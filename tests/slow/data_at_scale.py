@@ -8,6 +8,7 @@
 CPU time is that of all processes, in several turns: another's load slows what is timed by a clock.
 """
 
+import gc
 import io
 import json
 import os
@@ -96,12 +97,24 @@ def loop(images: Images, steps: int, workers: int) -> None:
         on_device(batch, torch.device("cpu"))
 
 
+def alone(images: Images, steps: int, workers: int) -> None:
+    """The same batches by as many processes at once, which hand nothing over: what decoding could feed."""
+    make, slices = DecodedViews(Reader(images), View(), VIEW, 0), list(Schedule(0, len(images), BATCH).slices(0, steps, 0, 1))
+    children = []
+    for worker in range(workers):
+        if (child := os.fork()) == 0:
+            for part in slices[worker::workers]:
+                make(part)
+            os._exit(0)
+        children.append(child)
+    assert not any(os.waitpid(child, 0)[1] for child in children)
+
+
 def feeding(count: int = 512, turns: int = 5) -> None:
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as name:
         write(Path(name), count)
         few, many = count // BATCH, 5 * count // BATCH
-        parts = list(Schedule(0, count, BATCH).slices(0, few, 0, 1))
         sources = {
             "files": Folder(path=f"{name}/files", holdout=0).open("train"),
             "shards": Shards(path=f"{name}/shards", holdout=0, index=f"{name}/index").open("train"),
@@ -109,23 +122,18 @@ def feeding(count: int = 512, turns: int = 5) -> None:
         found: dict[str, list[tuple[float, float]]] = {}
         for _ in range(turns):
             for kind, images in sources.items():
-                views = DecodedViews(Reader(images), View(), VIEW, 0)
-                short, long = (cost(lambda steps=steps, images=images: loop(images, steps, 2)) for steps in (few, many))
-                times = {
-                    "read and decoded": cost(lambda images=images: [list(images.images(part.index)) for part in parts]),
-                    "cropped and flipped, too": cost(lambda views=views: [views(part) for part in parts]),
-                    "the loop": tuple((b - a) / (many / few - 1) for a, b in zip(short, long, strict=True)),  # without the workers' start
-                }
-                for what, each in times.items():
-                    found.setdefault(f"{kind}: {what}", []).append(each)
+                for what, work in ("alone", alone), ("in the loop", loop):
+                    short, long = (cost(lambda steps=steps, images=images, work=work: work(images, steps, 2)) for steps in (few, many))
+                    each = tuple((b - a) / (many / few - 1) for a, b in zip(short, long, strict=True))  # without the workers' start
+                    found.setdefault(f"{kind}, {what}", []).append(each)
         ms = {what: [1000 * statistics.median(part) / count for part in zip(*each, strict=True)] for what, each in found.items()}
-        print(f"ms of CPU an image, {SIDE} px, views of {VIEW} px; median of {turns} turns")
+        print(f"ms of CPU an image, {SIDE} px to views of {VIEW} px by 2 processes at once; median of {turns} turns")
         for what, (own, workers) in ms.items():
-            print(f"  {what:36} {own + workers:6.3f}" + (f" ({workers:.3f} of workers)" if "loop" in what else ""))
+            print(f"  {what:20} {workers:6.3f} of the workers, {own:5.3f} of the main process")
         for kind in sources:
-            alone, workers = sum(ms[f"{kind}: cropped and flipped, too"]), ms[f"{kind}: the loop"][1]
-            print(f"  {kind}: in the loop, workers make {alone / workers:.1%} of the views that they could make alone")
-        print(f"  shards take {ms['shards: the loop'][1] / ms['files: the loop'][1]:.3f} times a worker's CPU of files")
+            rate = ms[f"{kind}, alone"][1] / ms[f"{kind}, in the loop"][1]
+            print(f"  {kind}: in the loop, workers make {rate:.1%} of the views that they could make alone")
+        print(f"  shards take {ms['shards, in the loop'][1] / ms['files, in the loop'][1]:.3f} times a worker's CPU of files")
 
 
 def grown(folder: str, count: int) -> ShardImages:
@@ -141,6 +149,20 @@ def grown(folder: str, count: int) -> ShardImages:
     return ShardImages(places, stamps, [Found(index.record, {**arrays, "block": block, "ends": ends})])
 
 
+def held_by(make: Callable[[], object], turns: int = 5) -> int:
+    """Bytes that something takes once it is made, the least of several turns: others' caches grow now and then, too."""
+    found = []
+    for _ in range(turns):
+        gc.collect()
+        tracemalloc.start()
+        made = make()
+        gc.collect()
+        found.append(tracemalloc.get_traced_memory()[0])
+        tracemalloc.stop()
+        del made
+    return min(found)
+
+
 def growth(turns: int = 7) -> None:
     torch.set_num_threads(1)
     sizes, steps = (10**3, 10**4, 10**5, 10**6), 8
@@ -149,12 +171,8 @@ def growth(turns: int = 7) -> None:
         grown(name, 64)  # what is made once is not any split's
         splits, memory, sent, times = {}, {}, {}, {size: [] for size in sizes}
         for size in sizes:
-            held = []
-            for count in 64, size:  # what any split takes is not its images'
-                tracemalloc.start()
-                splits[size] = grown(name, count)
-                held.append(tracemalloc.get_traced_memory()[0])
-                tracemalloc.stop()
+            held = [held_by(lambda count=count: grown(name, count)) for count in (64, size)]  # what any split takes is not its images'
+            splits[size] = grown(name, size)
             schedule = Schedule(0, size, BATCH)
             sent[size] = len(pickle.dumps(schedule.part(0, 0)))
             memory[size] = (held[1] - held[0]) * size / (size - 64) + schedule._order.nbytes
