@@ -23,8 +23,8 @@ FED = ("data", "feed", "decode")
 
 DEFAULT = ("model", "step", "data")
 """Those that train the model."""
-SWITCHES = ("--arms", "--repeats", "--seconds", "--compare", "--ijepa", "--json", "--profile")
-PLAIN = ("--json", "--profile")
+SWITCHES = ("--arms", "--repeats", "--seconds", "--compare", "--ijepa", "--lightly", "--json", "--profile")
+PLAIN = ("--json", "--profile", "--lightly")
 """The switches without a value."""
 
 
@@ -42,6 +42,7 @@ class Asked:
         earlier: the record that is compared with, and where it lies.
         out: where the record is written.
         ijepa: a checkout of I-JEPA's reference code, whose step is measured beside the model's.
+        lightly: whether lightly's I-JEPA is, too.
     """
 
     recipe: str
@@ -54,6 +55,7 @@ class Asked:
     earlier: tuple[Record, Path] | None = None
     out: Path | None = None
     ijepa: Path | None = None
+    lightly: bool = False
 
 
 def read_arguments(words: list[str]) -> Asked:
@@ -82,6 +84,8 @@ def read_arguments(words: list[str]) -> Asked:
     ijepa = Path(switches["--ijepa"]) if "--ijepa" in switches else None
     if ijepa and "model" not in arms:
         raise UserError("--ijepa stands beside the arm model; add it to --arms")
+    if "--lightly" in switches and "model" not in arms:
+        raise UserError("--lightly stands beside the arm model; add it to --arms")
     if ijepa and not (ijepa / "src/models/vision_transformer.py").is_file():
         raise UserError(f"{ijepa} is no checkout of I-JEPA's reference code: it has no src/models/vision_transformer.py")
     return Asked(
@@ -95,6 +99,7 @@ def read_arguments(words: list[str]) -> Asked:
         earlier=earlier,
         out=out,
         ijepa=ijepa,
+        lightly="--lightly" in switches,
     )
 
 

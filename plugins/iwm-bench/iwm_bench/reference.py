@@ -33,7 +33,29 @@ MODULES = "src.models.vision_transformer"
 """What is imported of a checkout."""
 
 
-class Reference(nn.Module):
+class Peer(nn.Module):
+    """Encoder, target encoder and predictor of somebody else's I-JEPA, and its loss; what differs is how the encoder is asked."""
+
+    encoder: nn.Module
+    predictor: nn.Module
+    teacher: nn.Module
+
+    def context(self, images: torch.Tensor, keep: torch.Tensor) -> torch.Tensor:
+        """The tokens of patches that are kept."""
+        raise NotImplementedError
+
+    def forward(self, views: Views, where: Targets) -> torch.Tensor:
+        """The loss."""
+        with torch.no_grad():
+            tokens = self.teacher(views.target)
+            tokens = F.layer_norm(tokens, tokens.shape[-1:])
+            index = where.target.transpose(0, 1).flatten(0, 1)[..., None].expand(-1, -1, tokens.shape[-1])
+            wanted = tokens.repeat(where.target.shape[1], 1, 1).gather(1, index)
+        context = self.context(views.source, where.context)
+        return F.smooth_l1_loss(self.predictor(context, [where.context], list(where.target.unbind(1))), wanted)
+
+
+class Reference(Peer):
     """The reference's encoder, target encoder and predictor in the sizes of a world model.
 
     Args:
@@ -47,47 +69,46 @@ class Reference(nn.Module):
 
     def __init__(self, checkout: Path, model: ImageWorldModel, side: int) -> None:
         super().__init__()
-        student, predictor = model.student, model.predictor
-        if not isinstance(student, ViTEncoder) or not isinstance(predictor, NarrowViT):
-            raise UserError("--ijepa measures encoder=vit and a narrow ViT as predictor; the reference has no other")
-        code, norm = imported(checkout), partial(nn.LayerNorm, eps=1e-6)
-        vit: Any = student.vit
-        block: Any = vit.blocks[0]
-        ratio, common = block.mlp.fc1.out_features / student.width, {"norm_layer": norm, "qkv_bias": True}
-        self.encoder = code.VisionTransformer(
-            img_size=[side],
-            patch_size=student.patch,
-            embed_dim=student.width,
-            depth=len(vit.blocks),
-            mlp_ratio=ratio,
-            **common,
-            num_heads=block.attn.num_heads,
-        )
-        narrow: Any = predictor.blocks[0]
-        width = predictor.embed.out_features
-        self.predictor = code.VisionTransformerPredictor(
-            num_patches=student.grid[0] * student.grid[1],
-            embed_dim=student.width,
-            predictor_embed_dim=width,
-            depth=len(predictor.blocks),
-            num_heads=narrow.attention.heads,
-            mlp_ratio=narrow.mlp[0].out_features / width,
-            **common,
-        )
+        encoder, predictor = sizes_of(model, "--ijepa")
+        code = imported(checkout)
+        self.encoder = code.VisionTransformer(img_size=[side], **encoder)
+        self.predictor = code.VisionTransformerPredictor(num_patches=model.student.grid[0] * model.student.grid[1], **predictor)
         self.teacher = copy.deepcopy(self.encoder).requires_grad_(False)
 
-    def forward(self, views: Views, where: Targets) -> torch.Tensor:
-        """The loss."""
-        with torch.no_grad():
-            tokens = self.teacher(views.target)
-            tokens = F.layer_norm(tokens, tokens.shape[-1:])
-            index = where.target.transpose(0, 1).flatten(0, 1)[..., None].expand(-1, -1, tokens.shape[-1])
-            wanted = tokens.repeat(where.target.shape[1], 1, 1).gather(1, index)
-        context = self.encoder(views.source, [where.context])
-        return F.smooth_l1_loss(self.predictor(context, [where.context], list(where.target.unbind(1))), wanted)
+    def context(self, images: torch.Tensor, keep: torch.Tensor) -> torch.Tensor:
+        return self.encoder(images, [keep])
 
 
-def reference_step(model: Reference, views: Views, where: Targets, precision: torch.dtype) -> Callable[[], None]:
+def sizes_of(model: ImageWorldModel, switch: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What a ViT and a narrow ViT are built of, by the names that the reference gives it.
+
+    Raises:
+        UserError: the model is of something else; the text names the ``switch`` that asked.
+    """
+    student, predictor = model.student, model.predictor
+    if not isinstance(student, ViTEncoder) or not isinstance(predictor, NarrowViT):
+        raise UserError(f"{switch} measures encoder=vit and a narrow ViT as predictor; I-JEPA has no other")
+    block: Any = student.vit.blocks[0]
+    narrow: Any = predictor.blocks[0]
+    width, common = predictor.embed.out_features, {"norm_layer": partial(nn.LayerNorm, eps=1e-6), "qkv_bias": True}
+    encoder = {
+        "patch_size": student.patch,
+        "embed_dim": student.width,
+        "depth": len(student.vit.blocks),
+        "num_heads": block.attn.num_heads,
+        "mlp_ratio": block.mlp.fc1.out_features / student.width,
+    }
+    narrows = {
+        "embed_dim": student.width,
+        "predictor_embed_dim": width,
+        "depth": len(predictor.blocks),
+        "num_heads": narrow.attention.heads,
+        "mlp_ratio": narrow.mlp[0].out_features / width,
+    }
+    return encoder | common, narrows | common
+
+
+def peer_step(model: Peer, views: Views, where: Targets, precision: torch.dtype) -> Callable[[], None]:
     """A step: forward and backward pass, AdamW, the teacher's average."""
     optimizer = torch.optim.AdamW([parameter for parameter in model.parameters() if parameter.requires_grad])
 
@@ -104,11 +125,11 @@ def reference_step(model: Reference, views: Views, where: Targets, precision: to
     return once
 
 
-def gflop_of_reference(model: Reference, views: Views, where: Targets) -> float:
+def gflop_of_peer(model: Peer, views: Views, where: Targets) -> float:
     """10⁹ operations an image, forward and backward, counted as those of our model are."""
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     with counting() as counter:
-        torch.autograd.grad(model(Views(*(part[:2] for part in views)), Targets(*(part[:2] for part in where))), trained)
+        torch.autograd.grad(model(Views(*(part[:2] for part in views)), Targets(*(part[:2] for part in where))), trained, allow_unused=True)
     return counter.get_total_flops() / min(2, len(views.source)) / 1e9
 
 

@@ -14,7 +14,8 @@ VERBS = [
             "and step on fixed tensors; step: with draws, views and target selection; data: fed by the recipe's data; feed: the data\n"
             "alone, without a model; decode: what its workers make, unsent, the most that they could feed; actions: the actions alone,\n"
             "against torchvision and kornia where they are installed.",
-            "--ijepa FOLDER adds a row: the step of I-JEPA's reference code, of the same sizes and tokens, from a checkout of it.",
+            "--ijepa FOLDER adds a row: the step of I-JEPA's reference code, of the same sizes and tokens, from a checkout of it;\n"
+            "--lightly that of lightly's, where it is installed.",
             "--repeats 5, --seconds 1: blocks of each arm, which take turns, and how long each lasts at least.",
             "--json prints the record in place of the table, out=FILE.json writes it; --compare FILE.json adds ratios to an earlier one.",
             "--profile writes a trace of one step an arm, for ui.perfetto.dev: FILE.trace.json, or bench.trace.json here.",

@@ -14,11 +14,12 @@ from iwm_tasks.tuning.counting import device_name
 from omegaconf import OmegaConf
 
 from iwm_bench.asked import DEFAULT, FED, Asked
+from iwm_bench.by_lightly import Lightly
 from iwm_bench.counting import gflop_of, tokens_of
 from iwm_bench.course import Course
 from iwm_bench.peers import peers
 from iwm_bench.record import KIND, Arm, Record, Spread, write
-from iwm_bench.reference import Reference, gflop_of_reference, reference_step
+from iwm_bench.reference import Peer, Reference, gflop_of_peer, peer_step
 from iwm_bench.table import compared, table
 from iwm_bench.timing import Timed, Work, timed
 from iwm_core.interfaces.errors import UserError
@@ -79,10 +80,15 @@ def measure(asked: Asked, display: Display) -> Record:
         works = works_of(course, asked.arms, display)
         gflop = gflop_of(Pass(course.model, recipe.train.loss).train(), course.views, course.where)
         counted: dict[str, float] = {**dict.fromkeys(DEFAULT, gflop)}
+        side, others = recipe.image_size, dict[str, Peer]()
         if asked.ijepa:
-            beside, count = beside_model(course, asked.ijepa)
+            others["ijepa"] = Reference(asked.ijepa, course.model, side)
+        if asked.lightly:
+            others["lightly"] = Lightly(course.model, side)
+        for name, other in others.items():
+            beside, count = beside_model(course, name, other)
             works, counted = works | beside, counted | dict.fromkeys(beside, count)
-        arms, side, rates = timed(works, asked.repeats, asked.seconds, course.device, PRECISIONS[recipe.launch.precision], display.track)
+        arms, product, rates = timed(works, asked.repeats, asked.seconds, course.device, PRECISIONS[recipe.launch.precision], display.track)
         if asked.trace:
             write_trace(works, asked.trace)
     plain: Any = OmegaConf.to_container(config, resolve=True)
@@ -99,7 +105,7 @@ def measure(asked: Asked, display: Display) -> Record:
         images=images,
         tokens=tokens,
         gflop=gflop,
-        product_side=side,
+        product_side=product,
         product_tflops=Spread.of([rate / 1e12 for rate in rates]),
         arms={name: figures(arm, images, tokens.total, counted.get(name, 0), rates) for name, arm in arms.items()},
         versions={name: version(name) for name in ("iwm-core", "torch")} | {"python": platform.python_version()},
@@ -132,19 +138,19 @@ def works_of(course: Course, names: Sequence[str], display: Display) -> dict[str
     return works
 
 
-def beside_model(course: Course, checkout: Path) -> tuple[dict[str, Work], float]:
-    """The step of I-JEPA's reference code in the recipe's precision, and in fp32 where that is another; and its GFLOP an image.
+def beside_model(course: Course, name: str, peer: Peer) -> tuple[dict[str, Work], float]:
+    """A peer's step in the recipe's precision, and in fp32 where that is another; and its GFLOP an image.
 
     Raises:
-        UserError: the checkout or the recipe has no such step.
+        UserError: the recipe's step is of several micro-batches.
     """
     if course.recipe.launch.accumulate > 1:
-        raise UserError("--ijepa measures a step of one micro-batch; use launch.accumulate=1")
+        raise UserError(f"--{name} measures a step of one micro-batch; use launch.accumulate=1")
     precision = course.recipe.launch.precision
-    model = Reference(checkout, course.model, course.recipe.image_size).to(course.device).train()
-    names = {"ijepa": precision} | ({"ijepa fp32": "fp32"} if precision != "fp32" else {})
-    steps = {name: reference_step(model, course.views, course.where, PRECISIONS[kept]) for name, kept in names.items()}
-    return {name: Work(once=step) for name, step in steps.items()}, gflop_of_reference(model, course.views, course.where)
+    peer = peer.to(course.device).train()
+    names = {name: precision} | ({f"{name} fp32": "fp32"} if precision != "fp32" else {})
+    steps = {row: peer_step(peer, course.views, course.where, PRECISIONS[kept]) for row, kept in names.items()}
+    return {row: Work(once=step) for row, step in steps.items()}, gflop_of_peer(peer, course.views, course.where)
 
 
 def figures(arm: Timed, images: int, tokens: int, gflop: float, rates: list[float]) -> Arm:
