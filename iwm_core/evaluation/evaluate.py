@@ -165,9 +165,9 @@ def write(run: Run, name: str, place: Place, settings: Settings, model: FrozenMo
 
 
 def evaluate_in_training(
-    names: list[str], run: Run, recipe: Recipe, model: ImageWorldModel, step: int, device: torch.device, display: Display
+    names: list[str], run: Run, recipe: Recipe, model: ImageWorldModel, step: int, device: torch.device, display: Display, track: Any
 ) -> None:
-    """Measure a model in training with some of its evaluators and append what they find to ``evaluations.jsonl``.
+    """Measure a model in training with some of its evaluators, append what they find to ``evaluations.jsonl`` and ``track`` its values.
 
     One that cannot measure is told, and training goes on.
     """
@@ -184,6 +184,7 @@ def evaluate_in_training(
             continue
         kept = {"settings": digest(settings_of(plain(recipe), name)), "metrics": form(result.metrics)}
         run.log_evaluation({"format": FORMAT, "step": step, "evaluator": name, **kept})
+        track({f"{name}/{key}": metric.value for key, metric in result.metrics.items()}, step=step)
         if result.summary:
             display.say(f"step {step}  {name}: {result.summary}")
     model.train()

@@ -158,7 +158,7 @@ def train(run: Run, recipe: Recipe, checkpoint: Path | None, display: Display) -
                 with loop.tally.paused():
                     measured = gathered(model, recipe, loop.leads, accelerator.device) if loop.divided else model
                     if loop.leads:
-                        evaluate_in_training(due, run, recipe, measured, loop.done, accelerator.device, display)
+                        evaluate_in_training(due, run, recipe, measured, loop.done, accelerator.device, display, accelerator.log)
 
 
 def select(recipe: Recipe, draws: Draws, grid: tuple[int, int]) -> Targets:

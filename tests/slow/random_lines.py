@@ -89,6 +89,8 @@ SUBMIT = (
     "--jobs 2",
     "--cluster slurm",
 )
+SERVERS = ("watch", "explore")
+"""Verbs that last until Ctrl-C."""
 KINDS = ("action", "predictor", "task", "actoin", "evaluator", "data_source", "head")
 
 
@@ -113,8 +115,8 @@ def plausible(draw: random.Random) -> list[str]:
 
 
 def verbs() -> list[str]:
-    """The first words of all verbs."""
-    return list(dict.fromkeys(name.split()[0] for name in load_plugins().commands))
+    """The first words of all verbs that come to an end."""
+    return list(dict.fromkeys(name.split()[0] for name in load_plugins().commands if name not in SERVERS))
 
 
 def right(draw: random.Random) -> list[str]:

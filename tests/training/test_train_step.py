@@ -199,9 +199,15 @@ def test_collapse_is_said_in_words(train, monkeypatch, capsys):
 def test_tensorboard_gets_every_number(train):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    logged = train("launch.trackers=[tensorboard]")
-    (file,) = Path("run").rglob("events.out.tfevents.*")
-    events = EventAccumulator(str(file)).Reload()
-    assert set(events.Tags()["scalars"]) == KEYS - {"step"}
+    evaluators = ("evaluators=[mrr,health]", "evaluators.mrr.bank=8", "evaluators.health.every=2")
+    logged = train("launch.trackers=[tensorboard]", *evaluators)
+    events = EventAccumulator("run/iwm").Reload()
+    measured = {name: json.loads(Path(f"run/eval/{name}.json").read_text())["metrics"] for name in ("mrr", "health")}
+    found = {f"{name}/{key}": metric for name, metrics in measured.items() for key, metric in metrics.items()}
+    assert set(events.Tags()["scalars"]) == KEYS - {"step"} | found.keys()
+    assert events.Tags()["images"] == ["mrr/mrr"]
+    assert events.Images("mrr/mrr")[0].encoded_image_string[1:4] == b"PNG"
+    assert [e.step for e in events.Scalars("health/rankme")] == [2, 4, 6], "during training, and after it"
+    assert events.Scalars("health/rankme")[-1].value == pytest.approx(found["health/rankme"]["value"], rel=1e-5)
     for key in KEYS - {"step"}:
         assert [(e.step, pytest.approx(e.value, rel=1e-5)) for e in events.Scalars(key)] == [(line["step"], line[key]) for line in logged]

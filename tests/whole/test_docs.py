@@ -229,6 +229,7 @@ CHECKS = {
     "recipes": lambda words: dispatch(["recipes", *words]),
     "components": lambda words: dispatch(["components", *words]),
     "report": lambda words: check_paths(words),
+    "watch": lambda words: check_paths(words),
     "predict": lambda words: check_paths(words),
     "bench": lambda words: check_bench(words),
     "submit": lambda words: check_submit(words),

@@ -25,8 +25,10 @@ def iwm_commands() -> list[Command]:
 @hookimpl
 def iwm_evaluated(event: Evaluated) -> None:
     from iwm_report.gallery import draw_galleries
+    from iwm_report.trackers import track
 
     draw_galleries(event)
+    track(event)
 
 
 @hookimpl

@@ -1,6 +1,6 @@
 """How templates are read.
 
-The page's script is the one that lies here: its digest stands in the page's policy, so that a browser runs no other.
+The page's scripts are those that lie here: their digests stand in the page's policy, so that a browser runs no other.
 """
 
 import re
@@ -14,8 +14,12 @@ from markupsafe import Markup, escape
 TEMPLATES = Path(__file__).parent / "templates"
 
 
-def make_environment() -> Environment:
-    """The templates: all that is put into them is escaped, and a name not given is an error."""
+def make_environment(live: str = "") -> Environment:
+    """The templates: all that is put into them is escaped, and a name not given is an error.
+
+    Args:
+        live: tells the page from others, where it is one that `iwm watch` serves and that keeps itself up to date.
+    """
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -24,9 +28,11 @@ def make_environment() -> Environment:
         undefined=StrictUndefined,
     )
     environment.filters["breakable"] = breakable
-    script = (TEMPLATES / "page.js").read_text(encoding="utf-8")
-    environment.globals["script"] = Markup(script)
-    environment.globals["script_hash"] = Markup(f"sha256-{b64encode(sha256(script.encode()).digest()).decode()}")
+    environment.globals["live"] = live
+    for name, file in (("script", "page.js"), *([("live_script", "live.js")] if live else [])):
+        script = (TEMPLATES / file).read_text(encoding="utf-8")
+        environment.globals[name] = Markup(script)
+        environment.globals[f"{name}_hash"] = Markup(f"sha256-{b64encode(sha256(script.encode()).digest()).decode()}")
     return environment
 
 

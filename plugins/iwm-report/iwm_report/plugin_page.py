@@ -28,9 +28,9 @@ def write_page(wanted: Wanted) -> None:
         write_atomically(wanted.path.with_suffix(".png"), thumbnails_picture(part))
 
 
-def render_own(page: OwnPage) -> str:
-    """The page, as text."""
+def render_own(page: OwnPage, live: str = "") -> str:
+    """The page, as text; ``live`` as of `make_environment`."""
     draw_added(page)
     for part in (part for section in page.sections for part in section.parts if isinstance(part, Thumbnails)):
         part.drawn = draw_thumbnails(part)
-    return shown(make_environment().get_template("plugin_page.html").render(page=page), keep="\n")
+    return shown(make_environment(live).get_template("plugin_page.html").render(page=page), keep="\n")

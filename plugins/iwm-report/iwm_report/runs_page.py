@@ -8,7 +8,7 @@ Decisions:
   that it answers. Where nothing is answered and evaluators are few (`FEW`), nothing is folded.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ from iwm_report.numbers import ZERO, interval, shown_numbers
 from iwm_report.reproduce import commands, report_command
 from iwm_report.run_record import RunRecord
 from iwm_report.sections import by_question, evaluator_sections, figures_of, headlines, history_figures, leading
+from iwm_report.standing import standing
 from iwm_report.tiles import Album
 from iwm_report.verdict import in_a_sentence, rulings
 
@@ -39,8 +40,14 @@ COLUMNS = 6  # runs that the table at the top has side by side; more stand below
 FEW = 3  # sections of evaluators that are shown unfolded
 
 
-def render_runs(runs: list[RunRecord], track: Track) -> tuple[str, list[str]]:
-    """The page, as text, and a line for each picture that could not be shown; ``track`` shows progress."""
+def render_runs(runs: list[RunRecord], track: Track, live: str = "", gone: Sequence[str] = ()) -> tuple[str, list[str]]:
+    """The page, as text, and a line for each picture that could not be shown.
+
+    Args:
+        track: shows progress.
+        live: as of `make_environment`: then, the page says how each run stands.
+        gone: what is to be said of other runs, which cannot be shown.
+    """
     numbers = count(1)
     problems: list[str] = []
 
@@ -56,7 +63,7 @@ def render_runs(runs: list[RunRecord], track: Track) -> tuple[str, list[str]]:
 
         return one
 
-    environment, album = make_environment(), Album([run.path for run in runs], checksums(runs))
+    environment, album = make_environment(live), Album([run.path for run in runs], checksums(runs))
     environment.filters |= {"written": three_digits, "interval": interval, "signed": signed}
     environment.filters |= {"shown_numbers": shown_numbers, "word": as_word}
     environment.globals |= {
@@ -82,7 +89,8 @@ def render_runs(runs: list[RunRecord], track: Track) -> tuple[str, list[str]]:
         many=len(runs) > MANY,
         columns=COLUMNS,
         title=title_of(labels),
-        states=[state_of(run) for run in runs],
+        states=[standing(run) if live else state_of(run) for run in runs],
+        gone=gone,
         facts=[facts(run) for run in runs],
         rulings=ruled,
         sentences=[in_a_sentence(found) for found in ruled],

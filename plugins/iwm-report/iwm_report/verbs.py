@@ -1,4 +1,4 @@
-"""The verb ``report``: what its help says, and where it is carried out."""
+"""The verbs: what their help says, and where each is carried out."""
 
 from iwm_core.interfaces.commands import Command
 
@@ -13,6 +13,21 @@ VERBS = [
         examples=(
             "iwm report runs/quickstart",
             "iwm report runs/quickstart runs/quickstart-2 out=both.html",
+        ),
+    ),
+    Command(
+        name="watch",
+        run="iwm_report.watching:run_watch",
+        forms={
+            "watch RUN [RUN …]": "the report of runs as they train, in a browser",
+        },
+        more=(
+            "It tells its address on the first line, and keeps the page up to date until Ctrl-C. It reads, and writes nothing.",
+            "--port 8642: another where that is taken, 0 for any. From another machine: ssh -L 8642:127.0.0.1:8642 MACHINE.",
+        ),
+        examples=(
+            "iwm watch runs/quickstart",
+            "iwm watch runs/quickstart runs/quickstart-2 --port 8643",
         ),
     ),
 ]

@@ -1,34 +1,37 @@
 "use strict";
 // Without this, everything can be read: it hides and shows curves, enlarges pictures, and opens what a link leads to.
-for (const key of document.querySelectorAll(".legend li")) {
-  const button = document.createElement("button");
-  button.type = "button";
-  button.setAttribute("aria-pressed", "true");
-  button.append(...key.childNodes);
-  key.append(button);
-  button.addEventListener("click", () => {
-    const shown = button.getAttribute("aria-pressed") !== "true";
-    button.setAttribute("aria-pressed", String(shown));
-    for (const part of key.closest(".chart").querySelectorAll(`.plot .series-${key.dataset.series}`)) part.style.display = shown ? "" : "none";
-  });
-}
 const dialog = document.querySelector("dialog");
-for (const image of document.querySelectorAll("main img")) {
-  image.tabIndex = 0;
-  image.setAttribute("role", "button");
-  const enlarge = () => {
-    const large = image.cloneNode();
-    for (const name of ["tabindex", "role"]) large.removeAttribute(name);
-    const words = document.createElement("p");
-    words.textContent = image.alt;
-    dialog.querySelector("div").replaceChildren(large, words);
-    dialog.showModal();
-  };
-  image.addEventListener("click", enlarge);
-  image.addEventListener("keydown", (event) => {
-    if (event.key === "Enter" || event.key === " ") { event.preventDefault(); enlarge(); }
-  });
-}
+const enliven = () => {
+  for (const key of document.querySelectorAll(".legend li")) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.setAttribute("aria-pressed", "true");
+    button.append(...key.childNodes);
+    key.append(button);
+    button.addEventListener("click", () => {
+      const shown = button.getAttribute("aria-pressed") !== "true";
+      button.setAttribute("aria-pressed", String(shown));
+      for (const part of key.closest(".chart").querySelectorAll(`.plot .series-${key.dataset.series}`)) part.style.display = shown ? "" : "none";
+    });
+  }
+  for (const image of document.querySelectorAll("main img")) {
+    image.tabIndex = 0;
+    image.setAttribute("role", "button");
+    const enlarge = () => {
+      const large = image.cloneNode();
+      for (const name of ["tabindex", "role"]) large.removeAttribute(name);
+      const words = document.createElement("p");
+      words.textContent = image.alt;
+      dialog.querySelector("div").replaceChildren(large, words);
+      dialog.showModal();
+    };
+    image.addEventListener("click", enlarge);
+    image.addEventListener("keydown", (event) => {
+      if (event.key === "Enter" || event.key === " ") { event.preventDefault(); enlarge(); }
+    });
+  }
+};
+enliven();
 dialog.addEventListener("click", () => dialog.close());
 const open = () => {
   const place = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
