@@ -7,7 +7,8 @@ import sys
 from iwm_core.interfaces.errors import UserError
 from iwm_core.plugins.distributions import Plugin
 from iwm_core.plugins.near import did_you_mean
-from iwm_core.process.shown import shown, tell
+from iwm_core.process.shown import tell
+from iwm_core.process.tables import room, tabulated
 
 
 def run_recipes(arguments: list[str]) -> int:
@@ -77,13 +78,12 @@ def listing_options(arguments: list[str], verb: str, most: int) -> argparse.Name
 
 
 def show_rows(rows: list[dict[str, str]], as_json: bool, columns: tuple[str, ...]) -> None:
-    """Rows as JSON or as aligned columns."""
+    """Rows as JSON or as a table."""
     if as_json:
         tell(json.dumps(rows, indent=1, ensure_ascii=False), keep="\n")
         return
-    width = {c: max([len(c), *(len(shown(str(row[c]))) for row in rows)]) for c in columns}
-    for row in [{c: c.upper() for c in columns}, *rows]:
-        tell("  ".join(shown(str(row[c])).ljust(width[c]) for c in columns).rstrip())
+    for line in tabulated([column.upper() for column in columns], [[str(row[column]) for column in columns] for row in rows], room()):
+        tell(line)
 
 
 def tell_problems() -> None:

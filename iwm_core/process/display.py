@@ -9,11 +9,11 @@ from typing import Any
 
 from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from rich.table import Table
 from rich.text import Text
 
 from iwm_core.interfaces.results import CONTROLS, Metric
 from iwm_core.process.shown import shown, tell
+from iwm_core.process.tables import room, tabulated
 
 QUIET = 5.0
 """Seconds that work may last before plain lines speak of it, and between them."""
@@ -46,6 +46,9 @@ class Display:
 
     def table(self, title: str, metrics: dict[str, Metric]) -> None:
         """An evaluator's numbers, each with its controls beside it."""
+        self.say(title)
+        for line in tabulated(*metrics_table(metrics), room(), keep=3, numbers=True):
+            self.say(line)
 
 
 class Recurring:
@@ -114,9 +117,6 @@ class PlainDisplay(Display):
         left = (time.perf_counter() - self.since) / max(step - self.first, 1) * (self.stop - step)
         return f"{summary(line)}  ETA {clock(left)}"
 
-    def table(self, title: str, metrics: dict[str, Metric]) -> None:
-        table_console().print(metrics_table(title, metrics))
-
 
 class NotebookDisplay(PlainDisplay):
     """Lines in a notebook cell's output that change in place, one of a training and one of all else: no widgets, and saved with it."""
@@ -180,9 +180,6 @@ class TerminalDisplay(Display):
         if self.progress is not None:
             self.progress.note = summary(line)
 
-    def table(self, title: str, metrics: dict[str, Metric]) -> None:
-        self.console.print(metrics_table(title, metrics))
-
 
 class NotedProgress(Progress):
     """Progress bars with a line of numbers below."""
@@ -225,17 +222,14 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
 
 
-def metrics_table(title: str, metrics: dict[str, Metric]) -> Table:
-    """An evaluator's numbers as a table: a line for each measure, its controls beside it."""
-    table = Table(title=title, title_justify="left", title_style="bold")
-    table.add_column("metric", overflow="fold")
+def metrics_table(metrics: dict[str, Metric]) -> tuple[list[str], list[list[str]]]:
+    """The head and the rows of an evaluator's numbers: one for each measure, its controls beside it."""
     controls = [control for control in CONTROLS if any(control in metric.controls for metric in metrics.values())]
-    for column in ("value", "95 % interval", *controls, "images"):
-        table.add_column(column, justify="right")
+    rows = []
     for name, metric in metrics.items():
         values = [readable(metric.controls[control].value) if control in metric.controls else "" for control in controls]
-        table.add_row(name, readable(metric.value), interval_of(metric), *values, str(metric.n))
-    return table
+        rows.append([name, readable(metric.value), interval_of(metric), *values, str(metric.n)])
+    return ["metric", "value", "95 % interval", *controls, "images"], rows
 
 
 def readable(value: float) -> str:

@@ -274,9 +274,18 @@ def test_the_page_of_several_tasks_and_hostile_names_is_sound(tasks, tmp_path):
     assert "49" not in page.each("title")
 
 
-def test_the_terminal_shows_every_table(tasks, tmp_path, capsys):
+@pytest.mark.parametrize("columns", [None, 80])
+def test_the_terminal_shows_every_table(tasks, tmp_path, capsys, monkeypatch, columns):
+    monkeypatch.setattr("iwm_tasks.comparison.presentation.room", lambda: columns)
     show_tables(gathered(tmp_path, SHAPES))
     out = capsys.readouterr().out
+    _, head, *rows = out.partition("Made")[0].splitlines()
+    if columns:
+        assert head.split() == ["protocol", "accuracy", "(95", "%)"]
+        assert "    trained parameters 1 k · trained share 25 % · " in rows[1]
+        assert max(map(len, rows[:4])) <= columns
+    else:
+        assert head.split()[4:8] == ["trained", "parameters", "trained", "share"]
     assert "pets: shape" in out
     assert "0.810 (0.7" in out
     assert "2 of 3" in out

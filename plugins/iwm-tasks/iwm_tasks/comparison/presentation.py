@@ -4,14 +4,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-from rich.table import Table as RichTable
-
-from iwm_core.process.display import table_console
-from iwm_core.process.shown import shown
+from iwm_core.process.shown import shown, tell
+from iwm_core.process.tables import room, tabulated
 from iwm_core.run.directory import finite
 from iwm_core.run.files import write_atomically
 from iwm_tasks.comparison.comparison_page import can_write_page, have_page_written
-from iwm_tasks.comparison.records import Comparison, ProtocolResult, TaskTable, headings, held_against, how_far, row_cells, what_is_in_it
+from iwm_tasks.comparison.records import Comparison, ProtocolResult, headings, held_against, how_far, row_cells, what_is_in_it
 
 
 def write_comparison(comparison: Comparison, folder: Path) -> list[Path]:
@@ -62,20 +60,10 @@ def row_of(texts: list[str]) -> str:
 
 def show_tables(comparison: Comparison) -> None:
     """Print the tables."""
-    console = table_console()
     for table in comparison.tables:
-        console.print(as_rich(table, comparison))
-        for text in (*held_against(table), what_is_in_it(table)):
-            console.print(text, soft_wrap=True)
+        tell(f"{comparison.name}: {table.task}")
+        rows = [row_cells(entry, comparison) for entry in table.entries]
+        for text in (*tabulated(headings(table), rows, room(), keep=2, numbers=True), *held_against(table), what_is_in_it(table)):
+            tell(text)
     if comparison.missing:
-        console.print(how_far(comparison), soft_wrap=True)
-
-
-def as_rich(table: TaskTable, comparison: Comparison) -> RichTable:
-    """A table for the terminal."""
-    made = RichTable(title=f"{comparison.name}: {table.task}", title_justify="left", title_style="bold")
-    for number, name in enumerate(headings(table)):
-        made.add_column(name, justify="right" if number else "left", overflow="fold")
-    for entry in table.entries:
-        made.add_row(*row_cells(entry, comparison))
-    return made
+        tell(how_far(comparison))
