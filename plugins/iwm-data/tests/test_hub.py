@@ -3,6 +3,8 @@ import multiprocessing
 import pickle
 import re
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import datasets
@@ -372,3 +374,10 @@ def test_pictures_do_not_travel_with_the_table(tmp_path):
     Dataset.from_dict({"image": [file.getvalue()] * 50}).to_parquet(tmp_path / "a.parquet")
     images = Hub(path=str(tmp_path), holdout=0.0).open("train")
     assert len(pickle.dumps(images)) < len(file.getvalue())
+
+
+@pytest.mark.slow
+def test_only_who_opens_it_waits_for_its_library():
+    """Half a second of every command's start."""
+    code = "import sys, iwm_data\niwm_data.iwm_data_sources()\nassert not {'datasets', 'pandas', 'pyarrow'} & {*sys.modules}"
+    subprocess.run([sys.executable, "-c", code], check=True)
