@@ -17,7 +17,10 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 
 pytest_plugins = ["given", "marks"]
 
-PLUGINS = ["vit", "data", "scenes", "masking", "photometric", "crop", "evals", "tasks", "report", "devkit", "interop", "bench", "cluster"]
+PLUGINS = [
+    *("vit", "data", "scenes", "masking", "photometric", "crop", "evals", "tasks", "report", "devkit"),
+    *("interop", "bench", "cluster", "repro"),
+]
 PACKAGES = ["iwm_core", *(f"iwm_{name}" for name in PLUGINS)]
 install_import_hook(PACKAGES, "shape_checker.check")
 

@@ -23,7 +23,8 @@ RECIPES = find_recipes()
 NAMES = sorted(RECIPES)
 TUNINGS = [name for name in NAMES if lineage_of(RECIPES[name]).kind.name == "tuning"]
 TRAININGS = [name for name in NAMES if name not in TUNINGS]
-SIZED = [name for name in TRAININGS if name.startswith("repro/") and name != "repro/scenes"]  # which is for CPUs alone
+FOR_CPUS = ("repro/scenes", "repro/claims")
+SIZED = [name for name in TRAININGS if name.startswith("repro/") and name not in FOR_CPUS]
 EPOCH = 625
 """Steps of an epoch of ImageNet-1k at the paper's batch size, rounded: 1,281,167 / 2048."""
 
@@ -36,7 +37,7 @@ def header(name: str) -> dict[str, str]:
 def test_the_recipes_of_the_checkout_are_found():
     """By their paths; the folders of shared groups hold no recipes."""
     folder = ROOT / "recipes/iwm_recipes"
-    shared = {"data", "launch", "size"}
+    shared = {"data", "launch", "size", "budget"}
     files = {p.relative_to(folder).with_suffix("").as_posix() for p in folder.rglob("*.yaml") if p.parent.name not in shared}
     assert files == {name for name, recipe in RECIPES.items() if recipe.plugin.distribution == "iwm"}
     assert "quickstart" in files

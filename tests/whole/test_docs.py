@@ -16,6 +16,7 @@ from iwm_bench.asked import read_arguments
 from iwm_cluster.asked import split
 from iwm_devkit.scaffold import parser
 from iwm_interop.importing.asked import TOLD, check_overrides, said
+from iwm_repro.asked import read_arguments as read_claims
 from iwm_tasks.comparison.arguments import prefix_of, read_protocols, read_seeds
 from places import ROOT
 
@@ -233,6 +234,7 @@ CHECKS = {
     "predict": lambda words: check_paths(words),
     "bench": lambda words: check_bench(words),
     "submit": lambda words: check_submit(words),
+    "reproduce": lambda words: read_claims(words),
     "export": lambda words: check_paths(words),
     "features": lambda words: check_paths(words),
     "import": lambda words: check_import(words),

@@ -20,7 +20,7 @@ OWNERS = {
     "hydra": {"iwm_core/recipe"},
     "omegaconf": {"iwm_core/recipe", "iwm_core/run", "iwm_core/training", "iwm_core/cli", "iwm_devkit", "iwm_bench", "iwm_interop"},
     "accelerate": {"iwm_core/process"},
-    "pluggy": {"iwm_core", "iwm_core/plugins", "iwm_tasks", "iwm_report"},
+    "pluggy": {"iwm_core", "iwm_core/plugins", "iwm_tasks", "iwm_report", "iwm_repro"},
     "timm": {"iwm_vit", "iwm_tasks", "iwm_interop"},
     "transformers": {"iwm_interop"},
     "onnxruntime": {"iwm_interop"},
@@ -43,7 +43,7 @@ PUBLIC = {
 
 PLATFORM = {
     "iwm_data": {"iwm_core.run.files", "iwm_core.process.shown", "iwm_core.data.view"},
-    **dict.fromkeys(("iwm_tasks", "iwm_report", "iwm_devkit", "iwm_interop", "iwm_bench", "iwm_cluster")),
+    **dict.fromkeys(("iwm_tasks", "iwm_report", "iwm_devkit", "iwm_interop", "iwm_bench", "iwm_cluster", "iwm_repro")),
 }
 """Plugins that are a part of the platform, and what they may import besides: None for any room."""
 
@@ -51,6 +51,7 @@ BUILT_ON = {
     "iwm_tasks": {"iwm_data", "iwm_evals"},
     "iwm_interop": {"iwm_data", "iwm_vit", "iwm_tasks"},
     "iwm_bench": {"iwm_tasks", "iwm_vit"},
+    "iwm_repro": {"iwm_evals", "iwm_tasks"},
     "iwm_recipes": set(),
 }
 """The plugins whose modules a plugin imports; its dependencies name them."""

@@ -22,7 +22,7 @@ PLAIN = ("array", "wait")
 """Options without a value."""
 OPTIONS = (*PASSED, *COUNTS, "time", "setup", "logs", "cluster", *PLAIN)
 CLUSTERS = ("slurm", "local")
-HAVE_JOBS = ("train -m", "compare")
+HAVE_JOBS = ("train -m", "compare", "reproduce")
 """Commands whose jobs can be an array."""
 
 

@@ -1,0 +1,17 @@
+"""What carries out the verb: words are checked as far as can be before torch is imported, which takes seconds."""
+
+from iwm_core.cli.listing import tell_problems
+
+
+def run_reproduce(arguments: list[str]) -> int:
+    from iwm_repro.asked import read_arguments
+
+    asked = read_arguments(arguments)
+    if not asked.claims:
+        from iwm_repro.listing import list_claims
+
+        return list_claims(asked)
+    from iwm_repro.reproduce import reproduce
+
+    tell_problems()
+    return reproduce(asked)

@@ -1,0 +1,146 @@
+"""``iwm reproduce CLAIM``: train, tune and measure what a claim lacks, then rule on it.
+
+Decisions:
+- The cost is printed before anything begins. All recipes that are to be trained are composed and checked first.
+- Every run is a process of its own. All trainings come before the tunings of what they train, so that either can be a scheduler's array,
+  and all runs of one seed before the next seed's: a claim that is stopped can be ruled on by the seeds that there are.
+- It can be stopped and asked for again: finished runs are kept, unfinished ones go on where they are. One that fails is named, and does
+  not stop the others but those that tune it. The record is written in any case, with what has not been run.
+- Other seeds than the claim's own are held against the record, and do not replace it.
+"""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+from iwm_core.interfaces.errors import UserError
+from iwm_core.process.display import Display, make_display
+from iwm_core.process.jobs import Job as Command
+from iwm_core.process.jobs import go_on, run_jobs
+from iwm_core.process.launch import places
+from iwm_core.recipe.thaw import thaw
+from iwm_core.run.files import writing
+from iwm_core.run.lock import writer
+from iwm_core.training.course import composed
+from iwm_repro.asked import Asked
+from iwm_repro.claim import SCALES, Claim
+from iwm_repro.inside import tell_inside
+from iwm_repro.places import RUNS, Job, finished, jobs_of, minutes_of
+from iwm_repro.record import Record, file_of, read_if_there, write
+from iwm_repro.ruling import rule_on
+from iwm_repro.shown import tell_record
+
+HERE = "start from a folder that can be written"
+
+
+def reproduce(asked: Asked) -> int:
+    """Run what is left of the claims, and rule on them; returns the first status that is not 0."""
+    display, beside = make_display(), places(asked.at_once)
+    jobs = list(
+        dict.fromkeys(job for claim in asked.claims for job in jobs_of(claim.sizes[asked.scale], seeds_of(asked, claim), asked.scale))
+    )
+    jobs.sort(key=lambda job: (job.source is not None, job.seed))  # stable: a claim's order is kept
+    missing = [job for job in jobs if not finished(job.path)]
+    display.say(cost_of(jobs, missing, asked.scale))
+    check_recipes([job for job in missing if not job.path.is_dir()])
+    folder = RUNS / asked.scale
+    with ExitStack() as lock:
+        if missing:
+            with writing(folder, "make the folder", HERE):
+                folder.mkdir(parents=True, exist_ok=True)
+            lock.enter_context(writer(folder, "reproduce", display.warn, HERE))
+        status, failed = run_all(missing, beside, display) if missing else (0, {})
+    for claim in asked.claims:
+        close(claim, asked, display)
+    for line in go_on(asked.words, failed):
+        display.say(line)
+    return status
+
+
+def seeds_of(asked: Asked, claim: Claim) -> tuple[int, ...]:
+    """The seeds that a claim is run with."""
+    return asked.seeds or claim.sizes[asked.scale].seeds
+
+
+def cost_of(jobs: list[Job], missing: list[Job], scale: str) -> str:
+    """What is to come, in a line."""
+    there = len(jobs) - len(missing)
+    if not missing:
+        return f"all {len(jobs)} runs are there"
+    kept = f", {there} are there" if there else ""
+    return f"{len(missing)} of {len(jobs)} runs to do{kept}: about {minutes_of(missing):.0f} minutes on {SCALES[scale]}"
+
+
+def check_recipes(jobs: list[Job]) -> None:
+    """Compose the recipes that are to be trained.
+
+    Raises:
+        UserError: one cannot be composed.
+    """
+    for work in dict.fromkeys(job.work for job in jobs if job.source is None):
+        thaw(composed(work.recipe, list(work.overrides))[0])
+
+
+def run_all(jobs: list[Job], beside: list[dict[str, str]], display: Display) -> tuple[int, dict[str, str]]:
+    """Run jobs, trainings before tunings; the first status that is not 0, and what has not finished, and why."""
+    status, failed = 0, dict[str, str]()
+    named = {job.path.name: job for job in jobs}
+    for tunings in (False, True):
+        stage = [(number, job) for number, job in enumerate(jobs, 1) if (job.source is not None) == tunings]
+        for command, ended in run_jobs(left(stage, len(jobs), display), beside):
+            job = named[command.name]
+            status = 128 + ended.received if ended.received else status or ended.status
+            if ended.status or not finished(job.path):
+                failed[str(job.path)] = f"status {ended.status}" + (f"; it says why in {command.log}" if command.log else "")
+            if ended.received:
+                return status, failed | {"what comes after": "not begun"}
+        for job in (job for _, job in stage if job.source and not finished(job.source)):
+            failed[str(job.path)], status = f"not begun, as {job.source} has not finished", status or 1
+    return status, failed
+
+
+def left(jobs: list[tuple[int, Job]], total: int, display: Display) -> Iterator[Command]:
+    """The jobs of a stage, each once its turn comes; tunings of what has not finished are left out."""
+    for number, job in jobs:
+        if job.source is None or finished(job.source):
+            display.say(f"run {number} of {total}: {job.path}")
+            yield Command(job.path.name, job.words, job.path.with_name(f"{job.path.name}.log"))
+
+
+def close(claim: Claim, asked: Asked, display: Display) -> None:
+    """Rule on a claim, write its record, and show it; of other seeds than its own, show how they lie to the record.
+
+    Raises:
+        UserError: the record cannot be read or written.
+    """
+    seeds = seeds_of(asked, claim)
+    own = seeds == claim.sizes[asked.scale].seeds
+    shown = f"iwm reproduce {claim.name} --scale {asked.scale}" + ("" if own else f" --seeds {','.join(map(str, seeds))}")
+    found = rule_on(claim, asked.scale, seeds, shown)
+    tell_record(found)
+    kept = file_of(claim.results, claim.name, asked.scale)
+    file = file_of(asked.out or place_of(claim), claim.name, asked.scale)
+    if own:
+        written(found, file, display)
+        return
+    if record := read_if_there(kept):
+        tell_inside(found, record)
+    if asked.out:
+        written(found, file.with_stem(f"{file.stem}-seeds-{'-'.join(map(str, seeds))}"), display)
+
+
+def place_of(claim: Claim) -> Path:
+    """Where a claim's record is written: beside its others in a checkout, and here where that is an installed package."""
+    return RUNS if "site-packages" in claim.results.parts else claim.results
+
+
+def written(record: Record, file: Path, display: Display) -> None:
+    """Write a record, unless there is nothing in it, or the one that is there has more."""
+    if not record.cost.runs:
+        display.say("nothing has finished, so that there is nothing to write yet")
+        return
+    before = read_if_there(file)
+    if before and before.cost.runs > record.cost.runs and not set(before.seeds) < set(record.seeds):
+        raise UserError(f"{file} holds {before.cost.runs} runs, and here are {record.cost.runs}; it is left: write out=FOLDER")
+    write(record, file)
+    display.say(f"wrote {file}")

@@ -1,0 +1,70 @@
+"""The command line of `iwm reproduce`: what it means, and one line for each mistake."""
+
+from pathlib import Path
+
+import pytest
+from claimed import Bringing, claim
+from iwm_repro.asked import read_arguments
+from iwm_repro.registered import all_claims
+from one_line import assert_one_line
+
+
+@pytest.fixture
+def brought(tiny, tmp_path, monkeypatch):
+    """The tiny plugin, and one that brings a claim besides those that are installed."""
+    monkeypatch.chdir(tmp_path)
+    plugin = Bringing(claim(tmp_path / "results"))
+    tiny.manager.register(plugin, name="dist-of-mine:mine")
+    all_claims.cache_clear()
+    yield plugin
+    all_claims.cache_clear()
+
+
+@pytest.mark.usefixtures("brought")
+def test_what_is_asked_for():
+    asked = read_arguments(["alike", "--seeds", "3,4,5", "--jobs=2", "out=there", "--scale=cpu"])
+    assert (asked.name, asked.seeds, asked.out, asked.at_once, asked.scale) == ("alike", (3, 4, 5), Path("there"), 2, "cpu")
+    assert read_arguments(asked.words[1:]) == asked
+    assert [one.name for one in asked.claims] == ["alike"]
+    assert {"alike", "conditioning"} <= {one.name for one in read_arguments(["all"]).claims}
+    assert "alike" not in {one.name for one in read_arguments(["all", "--scale", "gpu"]).claims}
+    assert read_arguments([]).claims == ()
+
+
+@pytest.mark.usefixtures("brought")
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("alik", "did you mean alike?"),
+        ("alike --scale gpu", "alike has no --scale gpu; it has cpu"),
+        ("alike --scale cpus", "there is no --scale cpus; did you mean cpu?"),
+        ("alike --seeds", "--seeds needs a value"),
+        ("alike --seeds x", "write --seeds 3,4,5"),
+        ("alike --seeds 3,3", "each once"),
+        ("alike --seeds -1", "write --seeds 3,4,5"),
+        ("alike --seeds 3 --seeds 4", "--seeds is given twice"),
+        ("alike --seed 3", "did you mean --seeds?"),
+        ("alike train.steps=3", "takes no settings"),
+        ("alike out=", "out= names one folder"),
+        ("alike out=file", "out=file is a file"),
+        ("alike conditioning", "takes one claim, or all"),
+        ("out=there", "say which claim"),
+        ("alike --jobs 0", "write --jobs 2"),
+    ],
+)
+def test_mistakes_are_one_line(iwm, words, told):
+    Path("file").touch()
+    assert_one_line(iwm("reproduce", *words.split()), told)
+
+
+def test_a_claim_that_two_plugins_bring_is_told(iwm, brought, tiny):
+    tiny.manager.register(Bringing(*brought.claims), name="other:theirs")
+    all_claims.cache_clear()
+    assert_one_line(iwm("reproduce"), "dist-of-mine", "other", "the claim 'alike'; remove one of the two")
+
+
+@pytest.mark.parametrize(("given", "told"), [(["x"], "gives str in iwm_claims"), (3, "failed in iwm_claims: TypeError")])
+def test_a_plugin_that_brings_something_else_is_told(iwm, brought, given, told):
+    brought.claims = given
+    all_claims.cache_clear()
+    assert_one_line(iwm("reproduce"), "dist-of-mine", told, "IWM_DISABLED_PLUGINS=mine")

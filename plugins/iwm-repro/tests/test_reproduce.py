@@ -1,0 +1,187 @@
+"""Claims that are run: each run once, gone on with, named where it fails, ruled on; other seeds held against the record."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from claimed import MISSING, MODELS, Bringing, claim
+from iwm_repro.claim import Correlation, Rule
+from iwm_repro.places import job_of, name_of
+from iwm_repro.record import HOLDS, NOT, OPEN, read
+from iwm_repro.record import MISSING as NOT_RUN
+from iwm_repro.registered import all_claims
+from iwm_repro.ruling import verdict_of
+from one_line import assert_one_line
+
+from iwm_core.cli.main import dispatch, guarded
+from iwm_core.process.jobs import Ended, elsewhere
+
+RESULT = Path("results/alike-cpu.json")
+
+
+@pytest.fixture
+def bring(kept, tiny, tmp_path):
+    """Bring a claim, in the place of the one before; what is trained for it is a copy of one run, ``trained``."""
+    kept("train", "recipe=tiny", "evaluators=[error]", "run=trained")
+
+    def brought(**changes):
+        for plugin in [one for one in tiny.manager.get_plugins() if isinstance(one, Bringing)]:
+            tiny.manager.unregister(plugin)
+        tiny.manager.register(Bringing(claim(tmp_path / "results", **changes)), name="mine:mine")
+        all_claims.cache_clear()
+
+    yield brought
+    all_claims.cache_clear()
+
+
+@pytest.fixture
+def reproduce(tmp_path, capsys):
+    """`iwm reproduce alike`, with what it began, its status, and what it printed; ``ending`` may say how a job ends in place of well."""
+
+    def asked(*words, ending=lambda words: None):
+        begun = []
+
+        def run(jobs):
+            for job in jobs:
+                begun.append(job.words)
+                ended = ending(job.words)
+                if not ended:
+                    shutil.copytree(tmp_path / "trained", place_of(job.words), dirs_exist_ok=True)
+                yield job, ended or Ended(0, 0)
+                if ended and ended.received:
+                    return
+
+        with elsewhere(run):
+            status = guarded(lambda: dispatch(["reproduce", "alike", *words]))
+        return begun, status, "".join(capsys.readouterr())
+
+    return asked
+
+
+def place_of(words):
+    """Where a job's words have it write."""
+    return words[1] if words[0] == "resume" else next(word for word in words if word.startswith("run=")).removeprefix("run=").strip("'")
+
+
+def test_each_run_is_made_once_and_ruled_on(bring, reproduce):
+    bring()
+    begun, status, said = reproduce()
+    assert status == 0
+    assert "4 of 4 runs to do: about 0 minutes on two CPU cores" in said
+    assert [words[:2] for words in begun] == [["train", "recipe=tiny"]] * 4
+    assert [word for words in begun for word in words if word.startswith("train.seed")] == ["train.seed=0"] * 2 + ["train.seed=1"] * 2
+    record = read(RESULT)
+    assert (record.verdict, record.missing, record.seeds, record.cost.runs) == (HOLDS, 0, [0, 1], 4)
+    told = json.loads((job_of(MODELS["shift"], 1, "cpu").path / "eval/error.json").read_text())["metrics"]["error"]
+    assert record.rows[0].numbers["error"].values["1"] == told["value"]
+
+    begun, status, said = reproduce()
+    assert (begun, status) == ([], 0)
+    assert "all 4 runs are there" in said
+    assert f"verdict: {HOLDS}" in said
+    assert max(map(len, said.partition("wrote")[0].splitlines())) <= 80
+
+    begun, status, said = reproduce("--seeds", "0,2")
+    assert status == 0
+    assert len(begun) == 2, "seed 0 is there"
+    assert "seeds 0, 2: 2 of 2 values lie inside of the intervals on record (seeds 0, 1)" in " ".join(said.split())
+    assert read(RESULT) == record, "other seeds do not replace it"
+
+
+def test_it_goes_on_where_it_was_stopped(bring, reproduce):
+    bring(seeds=(0,))
+    begun, status, said = reproduce(ending=lambda words: Ended(130, 2) if "predictor=none" in words else None)
+    assert status == 130
+    assert len(begun) == 2
+    assert "go on with: iwm reproduce alike --scale cpu" in said
+    record = read(RESULT)
+    assert (record.verdict, record.missing) == (NOT_RUN, 1)
+    assert record.rows[1].numbers == {}, "what was not run is no figure"
+    run = job_of(MODELS["none"], 0, "cpu").path
+    shutil.copytree("trained", run)
+    (run / "eval/error.json").unlink()  # trained, and stopped before it was measured
+    begun, status, said = reproduce()
+    assert begun == [["resume", str(run)]]
+    assert "1 of 2 runs to do, 1 are there" in said
+    assert read(RESULT).verdict == HOLDS
+
+
+def test_what_fails_is_named_and_the_rest_goes_on(bring, reproduce):
+    bring(tuned=True, seeds=(0,))
+    begun, status, said = reproduce(ending=lambda words: Ended(7, 0) if "predictor=none" in words else None)
+    assert status == 7
+    assert len(begun) == 2, "what the failed model would be tuned for is not begun"
+    assert f"not finished: runs/repro/cpu/{name_of(MODELS['none'])}-s0: status 7" in said
+    assert f"{name_of(MISSING)}-s0: not begun, as" in said
+
+
+RULES = {
+    HOLDS: Rule(says="", left=("shift", "error"), right=0.0, low=0.0),
+    NOT: Rule(says="", left=("shift", "error"), right=0.0, low=1e6),
+    OPEN: Rule(says="", left=("shift", "error"), right=("none", "error"), low=-1e-9, high=1e-9),
+    NOT_RUN: Rule(says="", left=("tuned", "accuracy"), right=0.0),
+}
+
+
+def test_verdicts(bring, reproduce):
+    """Of one seed: the interval over images has a width. One rule that does not hold is enough, and nothing holds that is not run."""
+    bring(rules=(*RULES.values(), Correlation(says="", x="error", y="error")), seeds=(0,))
+    reproduce()
+    record = read(RESULT)
+    assert [rule.verdict for rule in record.rules] == [*RULES, NOT_RUN], "two rows correlate with nothing"
+    assert record.verdict == NOT
+    assert verdict_of([HOLDS, OPEN, NOT_RUN]) == NOT_RUN
+    assert verdict_of([HOLDS, OPEN]) == OPEN
+    assert verdict_of([HOLDS, HOLDS]) == HOLDS
+
+
+def test_a_record_is_not_replaced_by_less(bring, reproduce, monkeypatch, tmp_path):
+    bring()
+    reproduce()
+    record = read(RESULT)
+    Path("other").mkdir()
+    monkeypatch.chdir("other")
+    _, status, said = reproduce(ending=lambda words: Ended(7, 0) if "train.seed=1" in words else None)
+    assert status == 2
+    assert "holds 4 runs, and here are 2; it is left: write out=FOLDER" in said
+    assert read(tmp_path / RESULT) == record
+
+
+def test_a_damaged_record_is_told(iwm, bring, reproduce):
+    bring(seeds=(0,))
+    reproduce()
+    RESULT.write_text(RESULT.read_text().replace('"value": ', '"value": 1'))
+    assert_one_line(iwm("reproduce"), "alike-cpu.json is damaged", "`iwm reproduce CLAIM` writes it anew")
+    RESULT.write_text("{}")
+    assert_one_line(iwm("reproduce"), "is no record of iwm reproduce")
+
+
+def test_a_number_that_is_not_measured_is_told(bring, reproduce):
+    bring(seeds=(0,))
+    reproduce()
+    run = job_of(MODELS["none"], 0, "cpu").path
+    held = json.loads((run / "eval/error.json").read_text())
+    del held["metrics"]["error"], held["checksum"]
+    (run / "eval/error.json").write_text(json.dumps(held))
+    _, status, said = reproduce()
+    assert status == 2
+    assert "eval/error.json tells no error; the claim asks for a number" in said
+
+
+def test_the_list_tells_what_is_there(bring, reproduce, capsys):
+    def line():
+        assert dispatch(["reproduce"]) == 0
+        return next(line for line in capsys.readouterr().out.splitlines() if line.startswith("alike"))
+
+    bring(seeds=(0,))
+    assert "0 of 2" in line()
+    reproduce()
+    assert "2 of 2" in line()
+    assert HOLDS in line()
+
+
+def test_names_of_runs_tell_what_is_run_and_no_two_alike():
+    assert name_of(MODELS["none"]).startswith("tiny-predictor-none-evaluators-error-")
+    assert name_of(MISSING).startswith("predictor-none-evaluators-error-recipe-") or "probe_linear" in name_of(MISSING)
+    assert len({name_of(work) for work in (*MODELS.values(), MISSING)}) == 3

@@ -1,0 +1,31 @@
+"""A claim of the tiny recipe, and a plugin that brings it."""
+
+from pathlib import Path
+
+from iwm_repro.claim import Claim, Correlation, Measure, Row, Rule, Size, Work
+
+from iwm_core import hookimpl
+
+MODELS = {name: Work(recipe="tiny", overrides=(f"predictor={name}", "evaluators=[error]"), minutes=0.1) for name in ("shift", "none")}
+MISSING = Work(recipe="tune/probe_linear", overrides=("budget=cpu",), of=MODELS["none"], minutes=0.1)
+
+
+def claim(results: Path, rules: tuple[Rule | Correlation, ...] = (), tuned: bool = False, seeds: tuple[int, ...] = (0, 1)) -> Claim:
+    """That two tiny models err alike, by far; ``tuned``: with a tuning, whose number the rule does not need."""
+    rows = {name: Row(measures={"error": Measure(model, "error", "error")}, paper={"error": 0.5}) for name, model in MODELS.items()}
+    if tuned:
+        rows["tuned"] = Row(measures={"accuracy": Measure(MISSING, "classify", "accuracy")})
+    alike = Rule(says="they err alike", left=("shift", "error"), right=("none", "error"), low=-100.0, high=100.0)
+    size = Size(data="noise at 16 px", rows=rows, rules=rules or (alike,), seeds=seeds)
+    return Claim(name="alike", says="tiny models err alike", sizes={"cpu": size}, results=results)
+
+
+class Bringing:
+    """A plugin with claims."""
+
+    def __init__(self, *claims) -> None:
+        self.claims = claims
+
+    @hookimpl
+    def iwm_claims(self) -> list:
+        return list(self.claims)
