@@ -9,10 +9,10 @@ import shlex
 
 from iwm_core.interfaces.errors import UserError
 from iwm_core.plugins.kinds import kind_of, schemas
+from iwm_core.plugins.lineage import dotted
 from iwm_core.plugins.near import did_you_mean
-from iwm_core.plugins.recipe_files import ENDINGS, find_recipes
-from iwm_core.plugins.sources import fetched
-from iwm_core.recipe.lineage import dotted
+from iwm_core.plugins.recipe_files import find_recipes, is_file
+from iwm_core.plugins.sources import fetched, is_address
 from iwm_core.recipe.overrides import allowed_to, check_recipe, checkpoint_in, parse_changes
 from iwm_core.recipe.own_settings import check_settings, keys_of
 from iwm_core.run.directory import Run, is_run
@@ -45,6 +45,8 @@ def read_run(words: list[str], verb: str, rest: str = "[key=value …]") -> tupl
 
 def read_changes(words: list[str], verb: str) -> tuple[str, list[str]]:
     """The run's directory and the overrides of ``iwm resume`` and ``iwm eval``, which may change what they override."""
+    if verb == "resume" and words and is_address(words[0]):
+        raise UserError(f"{words[0]} is shared without its optimizer, and cannot go on; train a recipe, or tune it: iwm tune {words[0]} …")
     path, overrides = read_run(words, verb)
     check_words(overrides)
     named, overrides = checkpoint_in(overrides)
@@ -106,7 +108,7 @@ def meaning(word: str, before: str, after: str) -> str:
         return shlex.quote(f"{key}={value}")
     keys = [typed if "." in key else key for own in map(keys_of, schemas()) for key, typed in own.items() if f".{key}".endswith(f".{bare}")]
     bare = keys[0] if bare and keys else bare
-    if bare.endswith(ENDINGS):  # mine.yaml
+    if is_file(bare):  # mine.yaml
         return shlex.quote(f"recipe={bare}")
     if keys or "." in bare[1:-1] or bare in ("recipe", "checkpoint"):  # recipe quickstart, train.steps 3, --steps 3
         return shlex.quote(f"{bare}={'VALUE' if '=' in after or not after else after}")

@@ -5,7 +5,7 @@ Numbers that are not finite are null in JSON and NaN here.
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NotRequired, TypedDict
 
 from iwm_core.evaluation.scorecard import MEASURED_WITH, kept_otherwise, read_result
 from iwm_core.evaluation.settings import Settings, in_words, otherwise, settings_of
@@ -14,6 +14,22 @@ from iwm_core.recipe.shapes import check_name, fitting
 from iwm_core.run.stored import Damaged
 
 KINDS = ("lines", "bars", "points")
+
+
+class Kept(TypedDict):
+    """The file; what earlier versions did not write may be missing."""
+
+    step: int
+    metrics: dict[str, Metric]
+    settings: NotRequired[dict[str, Any]]
+    summary: NotRequired[str]
+    about: NotRequired[dict[str, str]]
+    better: NotRequired[dict[str, str]]
+    answer: NotRequired[Answer | None]
+    charts: NotRequired[list[Chart]]
+    galleries: NotRequired[list[Gallery]]
+    pictures: NotRequired[list[dict[str, str]]]
+    files: NotRequired[dict[str, str]]
 
 
 class Measured(NamedTuple):
@@ -74,31 +90,31 @@ def attempt(read: Callable[[Path], Any], file: Path, otherwise: Any, problems: l
 def read_measured(path: Path, name: str, config: dict[str, Any]) -> Measured:
     """An evaluator's file; those of earlier versions have metrics and settings only, and a picture of the evaluator's name."""
     content = read_result(path)
-    folder = path.parent
-    pictures = [(folder / picture["file"], picture["about"]) for picture in content.get("pictures", [])]
+    folder, kept = path.parent, fitting(content, Kept)
+    pictures = [(folder / picture["file"], picture["about"]) for picture in kept.get("pictures", [])]
     own = folder / f"{path.stem}.png"
-    if "galleries" not in content and own.exists():
+    if "galleries" not in kept and own.exists():
         pictures.append((own, f"the picture of {path.stem}"))
-    settings = dict(content.get("settings", {}))
+    settings = kept.get("settings", {})
     usual = settings_of(config, name)
     asked = settings.pop(MEASURED_WITH, None) or presumed(usual, settings)
     return Measured(
         name=name,
         own=path.stem == name,
-        step=int(content["step"]),
-        metrics=fitting(content["metrics"], dict[str, Metric], "metrics"),
+        step=kept["step"],
+        metrics=kept["metrics"],
         settings=settings,
-        asked=asked,
+        asked=fitting(asked, dict[str, Any], MEASURED_WITH),
         old=content["format"] == 1,
         differing=in_words(otherwise(asked, usual)),
-        summary=content.get("summary", ""),
-        about=dict(content.get("about", {})),
-        better=fitting(content.get("better", {}), dict[str, str], "better"),
-        answer=fitting(content["answer"], Answer, "answer") if content.get("answer") else None,
-        charts={chart["name"]: read_chart(chart) for chart in content.get("charts", [])},
-        galleries={gallery["name"]: read_gallery(gallery, folder) for gallery in content.get("galleries", [])},
+        summary=kept.get("summary", ""),
+        about=kept.get("about", {}),
+        better=kept.get("better", {}),
+        answer=kept.get("answer"),
+        charts={chart.name: checked(chart) for chart in kept.get("charts", [])},
+        galleries={gallery.name: placed(gallery, folder) for gallery in kept.get("galleries", [])},
         pictures=pictures,
-        checksums={folder / file: value for file, value in fitting(content.get("files", {}), dict[str, str], "files").items()},
+        checksums={folder / file: value for file, value in kept.get("files", {}).items()},
     )
 
 
@@ -108,9 +124,8 @@ def presumed(usual: Settings, told: dict[str, Any]) -> Settings:
     return {**usual, "evaluator": options}
 
 
-def read_chart(content: dict[str, Any]) -> Chart:
-    """A chart that can be drawn."""
-    chart: Chart = fitting(content, Chart, "chart")
+def checked(chart: Chart) -> Chart:
+    """A chart, once it is found that it can be drawn."""
     check_name(chart.name, "the chart's name")
     if chart.kind not in KINDS:
         raise ValueError(f"chart {chart.name} is of an unknown kind, {chart.kind!r}")
@@ -120,8 +135,7 @@ def read_chart(content: dict[str, Any]) -> Chart:
     return chart
 
 
-def read_gallery(content: dict[str, Any], folder: Path) -> Gallery:
+def placed(kept: Gallery, folder: Path) -> Gallery:
     """A gallery, its files with their folder."""
-    kept = fitting(content, Gallery, "gallery")
     check_name(kept.name, "the gallery's name")
     return kept._replace(rows=tuple(row._replace(images=tuple(folder / file for file in row.images)) for row in kept.rows))

@@ -67,6 +67,9 @@ def make_views(
     images = fitting(images, None, images.device if isinstance(images, Tensor) else torch.device("cpu"), "iwm_core.views")
     if not isinstance(seed, int) or not len(images):
         raise UserError(f"iwm_core.views takes images, at least one, and a whole number as seed=; got {len(images)} and {seed!r}")
+    whole = isinstance(grid, list | tuple) and len(grid) == 2 and all(isinstance(side, int) and side > 0 for side in grid)
+    if not (grid is None or whole) or not 0 <= seed < 2**32:
+        raise UserError(f"seed={seed} is in [0, 2^32), and grid={grid} is the rows and columns of patches, such as (14, 14)")
     if source_from not in ("view", "target"):
         raise UserError(f"source_from={source_from!r} must be view or target")
     draws = Draws(seed, 0, torch.arange(len(images)))

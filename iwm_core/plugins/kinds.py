@@ -47,7 +47,7 @@ def kind_of(config: Any) -> RunKind:
     name = config.get("kind")
     if name is None:  # written before there were kinds, by hand, or damaged
         return next((kind for kind in kinds() if kind.recognises(config)), load_plugins().run_kinds[USUAL])
-    if name not in load_plugins().run_kinds:
+    if not isinstance(name, str) or name not in load_plugins().run_kinds:
         hint = did_you_mean(str(name), load_plugins().run_kinds)
         raise UserError(
             f"no installed plugin gives runs of the kind {str(name)!r}; {hint}installed: {', '.join(load_plugins().run_kinds)}; "

@@ -6,7 +6,10 @@ Decisions:
 - A recipe that two plugins bring is left out and told; the others work. So is a ready-made choice (``size/cpu``), of which Hydra
   would silently take whichever lies first.
 - Files are read when they are asked for: one that is not YAML hurts nobody else.
+- Of a name, `os.path` tells what is there: a Path raises for one that is too long, or has a user that is not there.
 """
+
+# ruff: noqa: PTH110, PTH111, PTH112, PTH113, PTH114, PTH115
 
 import os
 from dataclasses import dataclass
@@ -58,16 +61,23 @@ def find_recipe(name: str) -> RecipeFile:
         UserError: no plugin brings it, or two do; there is no such file.
     """
     recipes = find_recipes()
-    if name.endswith(ENDINGS):
+    if is_file(name):
         return own_file(name)
     if name in recipes:
         return recipes[name]
     if givers := recipe_clashes().get(name):
         raise UserError(clash_text("recipe", name, givers))
-    file = next((f"{name}{ending}" for ending in ENDINGS if os.path.isfile(f"{name}{ending}")), None)  # noqa: PTH113
+    if os.path.isdir(os.path.expanduser(name)):
+        raise UserError(f"recipe={name} is a folder; {in_folder(name)}")
+    file = next((f"{name}{ending}" for ending in ENDINGS if os.path.isfile(f"{name}{ending}")), None)
     if file or name.startswith((".", "/", "~")):
         raise UserError(f"the name of a recipe's file ends with .yaml: recipe={file or f'{name}.yaml'}")
     raise UserError(f"there is no recipe {name!r}; {did_you_mean(name, recipes, 'recipe={}')}`iwm recipes` lists all")
+
+
+def is_file(name: str) -> bool:
+    """Whether a recipe is given by a file, as its ending tells."""
+    return name.lower().endswith(ENDINGS)
 
 
 def own_file(name: str) -> RecipeFile:
@@ -76,14 +86,36 @@ def own_file(name: str) -> RecipeFile:
     Raises:
         UserError: there is none, or its name cannot be a recipe's.
     """
-    path = Path(os.path.expanduser(name))  # noqa: PTH111 - a Path raises where there is no such user
-    if not os.path.isfile(path):  # noqa: PTH113 - a Path raises for a name that is too long
-        beside = sorted(file.as_posix() for file in path.parent.glob("*.y*ml") if file.is_file()) if os.path.isdir(path.parent) else []  # noqa: PTH112
-        what = "is no file" if os.path.lexists(path) else "does not exist"
-        raise UserError(f"recipe={name} {what}; {did_you_mean(path.as_posix(), beside, 'recipe={}')}`iwm recipes` lists installed ones")
+    path = Path(os.path.expanduser(name))
+    if not os.path.isfile(path):
+        beside = [file.as_posix() for file in yaml_files(path.parent)]
+        near = f"{did_you_mean(path.as_posix(), beside, 'recipe={}')}`iwm recipes` lists installed ones"
+        raise UserError(f"recipe={name} {what_instead(path)}; {in_folder(name) if os.path.isdir(path) else near}")
     if path.stem in find_recipes():
         raise UserError(f"recipe={name} has the name of an installed recipe, from which nobody could tell its runs; call it otherwise")
     return RecipeFile(path.stem, path)
+
+
+def what_instead(path: Path) -> str:
+    """What a path is that is no file, in words."""
+    if os.path.isdir(path):
+        return "is a folder"
+    if os.path.exists(path):
+        return "is no file of text, but a pipe or a device"
+    if os.path.islink(path):
+        return f"is a link to {os.readlink(path)}, which is not there"
+    return "does not exist, nor does such a user" if path.parts[0].startswith("~") else "does not exist"
+
+
+def in_folder(name: str) -> str:
+    """What to name in the place of a folder, which may be a run's."""
+    files = yaml_files(Path(os.path.expanduser(name)))
+    return f"name a file in it, such as recipe={files[0]}" if files else "name a recipe's file; this has none"
+
+
+def yaml_files(folder: Path) -> list[Path]:
+    """The files that may be recipes in a folder, if it is one."""
+    return sorted(file for file in folder.glob("*") if is_file(file.name) and file.is_file()) if os.path.isdir(folder) else []
 
 
 def recipe_clashes() -> dict[str, list[Plugin]]:
@@ -133,3 +165,8 @@ def refuse_hiding(folders: list[Path]) -> None:
 def is_shared(name: str) -> bool:
     """Whether a file holds settings that recipes share."""
     return bool(set(Path(name).parts[:-1]) & (SHARED | set(groups())))
+
+
+def shared_folders() -> set[str]:
+    """The folders of ready-made choices in recipe dirs, such as ``size``."""
+    return {path.name for folder, _ in load_plugins().recipe_dirs() for path in folder.iterdir() if path.is_dir()}

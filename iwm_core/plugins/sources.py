@@ -7,15 +7,21 @@ from iwm_core.plugins.loader import load_plugins
 from iwm_core.plugins.near import did_you_mean
 
 
+def is_address(text: str) -> bool:
+    """Whether a word names a run that lies elsewhere, and not a path or a setting."""
+    scheme, colon, _ = text.partition("://")
+    return bool(colon) and "=" not in scheme
+
+
 def fetched(address: str) -> str:
     """The folder of a run that an address such as ``hf://NAME`` names, brought here by the plugin that knows the scheme; a path as it is.
 
     Raises:
         UserError: no installed plugin knows the scheme.
     """
-    scheme, colon, _ = address.partition("://")
-    if not colon or "=" in scheme:  # a path, or a setting
+    if not is_address(address):
         return address
+    scheme = address.partition("://")[0]
     sources = load_plugins().model_sources
     if scheme not in sources:
         raise UserError(

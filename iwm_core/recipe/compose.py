@@ -1,7 +1,7 @@
 """Composes a recipe and overrides with Hydra into one plain config.
 
 Decisions:
-- `iwm_core.recipe.lineage` lists what a recipe is made of; Hydra composes that list, with the settings of each file in their place.
+- `iwm_core.plugins.lineage` lists what a recipe is made of; Hydra composes that list, with the settings of each file in their place.
 - Components enter the ConfigStore as their fields' defaults plus their ``name``; `iwm_core.recipe.thaw` merges them into the component's
   own structured config, which validates every field. Only installed components can be named.
 - A recipe may set options of a component that the command line then replaces: those the new one does not know are left out,
@@ -24,20 +24,21 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.types import Override
 from hydra.core.plugins import Plugins as HydraPlugins
-from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException
+from hydra.errors import ConfigCompositionException, HydraException
 from hydra.plugins.search_path_plugin import SearchPathPlugin
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from iwm_core.interfaces.errors import UserError
 from iwm_core.plugins.kinds import empty, groups, kind_of, kinds, several, single
+from iwm_core.plugins.lineage import Choice, Lineage, Settings, dotted, lineage_of
 from iwm_core.plugins.loader import load_plugins
 from iwm_core.plugins.near import did_you_mean
-from iwm_core.plugins.recipe_files import find_recipe, ready_made, refuse_hiding
+from iwm_core.plugins.recipe_files import find_recipe, ready_made, refuse_hiding, shared_folders
 from iwm_core.recipe.length import measured_quickly
-from iwm_core.recipe.lineage import Choice, Lineage, Settings, dotted, lineage_of
 from iwm_core.recipe.overrides import check_recipe
 from iwm_core.recipe.own_settings import instead
+from iwm_core.recipe.parts import check_parts, check_resolved
 
 LISTED = "iwm_recipe"
 """What Hydra knows a recipe by."""
@@ -96,8 +97,9 @@ def compose(name: str, overrides: list[str], choices: Choices | None = None) -> 
     file = find_recipe(name)
     path, lineage = file.path, lineage_of(file)
     parsed = check_recipe(name, overrides)
-    for override in parsed:
-        check_group(override)
+    check_choices(parsed, lineage)
+    anew = {*lineage.replaced, *(override.key_or_group for override in parsed)}
+    check_parts(lineage, anew)
     register(choices or {})
     listed(lineage)
     refuse_hiding([path.parent, *(folder for folder, _ in load_plugins().recipe_dirs())])
@@ -106,8 +108,6 @@ def compose(name: str, overrides: list[str], choices: Choices | None = None) -> 
     try:
         with initialize_config_dir(str(path.parent.resolve()), "iwm", "1.3"):
             config = hydra_compose(LISTED, overrides=overrides)
-    except MissingConfigException as error:
-        raise UserError(missing_config(name, lineage, error, parsed)) from error
     except ConfigCompositionException as error:
         raise UserError(bad_override(error, name, path, parsed)) from error
     except (HydraException, OmegaConfBaseException) as error:
@@ -119,6 +119,7 @@ def compose(name: str, overrides: list[str], choices: Choices | None = None) -> 
     OmegaConf.set_struct(config, False)
     config.recipe = file.name
     notes = [*prune(config, parsed, lineage.replaced), *lineage.notes, *measured_quickly(config, parsed, lineage)]
+    check_resolved(lineage, anew, config)
     # Hydra leaves chosen groups last; a reader expects the recipe's own order.
     fields = (f.name for f in dataclasses.fields(kind_of(config).schema().recipe) if f.name in config)
     order = dict.fromkeys(["recipe", "kind", *fields, *config])
@@ -142,24 +143,40 @@ def left_open(config: DictConfig) -> str | None:
     return next((group for group in single() if config.get(group) and OmegaConf.is_missing(config[group], "name")), None)
 
 
-def check_group(override: Override) -> None:
-    """Check that an override which chooses components names installed ones, and several only where there may be."""
-    kind = groups().get(override.key_or_group)
-    if kind is None or override.is_delete():
-        return
-    value = override.value()
+def check_choices(overrides: list[Override], lineage: Lineage) -> None:
+    """Check that choices name what is installed, and several only where there may be; what those of a command line set counts last."""
+    for part in lineage.parts:
+        if isinstance(part, Choice):
+            check_choice(part.group, part.value, lineage, f"the defaults of {part.path} have {part.group}: ")
+    for override in overrides:
+        group = override.key_or_group
+        if override.is_delete() or not (group in groups() or group in shared_folders()) or isinstance(override.value(), dict):
+            continue
+        check_choice(group, override.value(), lineage)
+        lineage.set_by(group, override.value())
+
+
+def check_choice(group: str, value: Any, lineage: Lineage, where: str = "") -> None:
+    """Check one choice; ``where`` tells who makes it."""
+    kind = groups().get(group)
     names = value if isinstance(value, list) else [value]
-    if override.key_or_group in single() and isinstance(value, list):
-        raise UserError(f"{override.key_or_group} takes one component: {override.key_or_group}=NAME")
-    ready = sorted(ready_made(override.key_or_group))  # such as data=imagenette, which Hydra resolves
+    if group in single() and isinstance(value, list):
+        raise UserError(f"{where}{group} takes one component: {group}=NAME")
+    ready = sorted({*ready_made(group), *lineage.kind.schema().choices.get(group, ())})  # such as data=imagenette, which Hydra resolves
     for name in names:
-        if name is None or isinstance(name, dict):
-            raise UserError(f"choose {override.key_or_group} by name; `iwm components {kind}` lists what is installed")
-        if str(name) not in ready:
-            load_plugins().component(kind, str(name), ready)
+        if kind and (name is None or isinstance(name, dict)):
+            raise UserError(f"{where}choose {group} by name; `iwm components {kind}` lists what is installed")
+        if str(name) not in ready and kind:
+            try:
+                load_plugins().component(kind, str(name), ready)
+            except UserError as error:
+                raise UserError(f"{where}{error}") from error
+        elif str(name) not in ready:
+            hint = did_you_mean(str(name), ready) or f"choose one of: {', '.join(ready) or 'none'}"
+            raise UserError(f"{where}there is no {f'{group}/{name}'!r}; {hint.rstrip()}")
     twice = next((name for place, name in enumerate(names) if name in names[:place]), None)
     if twice is not None:
-        raise UserError(f"{override.key_or_group} names {twice} twice; name it once")
+        raise UserError(f"{where}{group} names {twice} twice; name it once")
 
 
 def prune(config: DictConfig, overrides: list[Override], changed: Mapping[str, set[str]] = MappingProxyType({})) -> list[str]:
@@ -192,26 +209,11 @@ def field_names(kind: str, name: str) -> list[str]:
     return [f.name for f in dataclasses.fields(load_plugins().component(kind, name))]
 
 
-def missing_config(name: str, lineage: Lineage, error: MissingConfigException, overrides: list[Override]) -> str:
-    """One line for a choice that Hydra could not find, which names the file that makes it, if one does."""
-    missing = str(error.missing_cfg_file)
-    group, _, choice = missing.partition("/")
-    if group in groups():
-        try:
-            load_plugins().component(groups()[group], choice)
-        except UserError as cause:
-            return f"recipe {name!r} asks for {missing}: {cause}"
-    hint = did_you_mean(choice, error.options or []) or f"choose one of: {', '.join(error.options or ['none'])}"
-    asking = next((part.path for part in lineage.parts if isinstance(part, Choice) and part.group == group), None)
-    where = (
-        "" if asking is None or any(override.key_or_group == group for override in overrides) else f", which the defaults of {asking} name"
-    )
-    return f"recipe {name!r}: there is no {missing!r}{where}; {hint.rstrip()}"
-
-
 def bad_override(error: ConfigCompositionException, name: str, path: Path, overrides: list[Override]) -> str:
     """One line for an override that Hydra could not apply."""
     first = str(error).splitlines()[0]
+    if "raised while composing" in first:
+        return f"recipe {name!r} ({path}) chooses a file that does not fit: {one_line(error)[:200]}"
     if "Could not override" in first:
         key = first.split("'")[1]
         with initialize_config_dir(str(path.parent.resolve()), version_base="1.3", job_name="iwm"):

@@ -76,8 +76,8 @@ class Ramp(Section):
 class Optimisation(Section):
     """What the loop reads of the section ``train`` (PAPER §5), whatever is trained; a kind of run derives its own section from it."""
 
-    steps: int | None = option(None, "length of the run in optimizer steps; this or epochs", low=1)
-    epochs: float | None = option(None, "length of the run in epochs; this or steps", low=0)
+    steps: int | None = option(None, "length of the run in optimizer steps; this or epochs", low=1, high=1e12)
+    epochs: float | None = option(None, "length of the run in epochs; this or steps", low=0, high=1e9)
     batch_size: int = option(128, "images a step, over all processes", low=1)
     lr: LearningRate = field(default_factory=LearningRate)
     betas: list[float] = option([0.9, 0.999], "AdamW's moments", low=0, high=1)
@@ -164,6 +164,8 @@ def steps_of(duration: str, epoch: int, label: str, at_least: int = 0) -> int:
     epochs = bool(match and match[2] and match[2].startswith("ep"))
     if not match or (not epochs and "." in match[1]):
         raise ValueError(f'{label} is a duration, such as 500 (steps) or "15 epochs", got {duration!r}')
+    if len(match[1].partition(".")[0]) > 12:
+        raise ValueError(f"{label} is longer than any run, got {str(duration)[:40]}; a run has at most 10^12 steps")
     steps = round(float(match[1]) * epoch) if epochs else int(match[1])
     if epochs and float(match[1]) > 0:
         steps = max(steps, 1)

@@ -13,8 +13,9 @@ from omegaconf import DictConfig
 
 from iwm_core.interfaces.errors import UserError
 from iwm_core.plugins.kinds import groups
+from iwm_core.plugins.lineage import Choice, Lineage, Settings
 from iwm_core.plugins.recipe_files import ready_made
-from iwm_core.recipe.lineage import Choice, Lineage, Settings, recipe_in
+from iwm_core.plugins.recipe_text import recipe_in
 from iwm_core.recipe.typed import as_typed
 
 TRIAL = 100  # steps of the longest run that is taken for a trial

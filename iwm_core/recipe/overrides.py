@@ -8,7 +8,7 @@ import itertools
 import math
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Glob, Override, Sweep, ValueType
@@ -18,10 +18,11 @@ from omegaconf.errors import OmegaConfBaseException
 from iwm_core.interfaces.errors import UserError
 from iwm_core.interfaces.runs import RunKind, Schema
 from iwm_core.plugins.kinds import single
+from iwm_core.plugins.lineage import lineage_of
 from iwm_core.plugins.recipe_files import find_recipe
 from iwm_core.recipe.length import check_length
-from iwm_core.recipe.lineage import lineage_of
 from iwm_core.recipe.own_settings import check_settings, instead
+from iwm_core.recipe.shapes import NAME
 
 MANY = 10_000
 """Jobs of a sweep."""
@@ -38,7 +39,11 @@ def check_recipe(name: str, overrides: list[str], many: bool = False) -> list[Ov
     Raises:
         UserError: there is no such recipe, or an override that can be known to be wrong without components.
     """
-    lineage = lineage_of(find_recipe(name))
+    file = find_recipe(name)
+    if file.plugin is None and not NAME.fullmatch(file.name):
+        rule = "letters, digits, _, - and ., at most 100, not beginning with - or ."
+        raise UserError(f"runs take the name of their recipe, and {file.name[:60]!r} is not a name; call the file by {rule}")
+    lineage = lineage_of(file)
     parsed, schema = parse(checkpoint_in(overrides)[1]), lineage.kind.schema()
     if not many:
         trained = lineage.kind.begun_by == RunKind.begun_by
@@ -53,7 +58,7 @@ def allowed_to(verb: str, schema: Schema) -> tuple[str, ...]:
     return ("evaluators", *ON_RESUME) if verb == "eval" and "evaluators" in schema.groups else ON_RESUME
 
 
-def parse_changes(overrides: list[str], allowed: Sequence[str], verb: str, known: Sequence[str] = ()) -> list[Override]:
+def parse_changes(overrides: list[str], allowed: Sequence[str], verb: str, known: Iterable[str] = ()) -> list[Override]:
     """Overrides on the config of a run, by Hydra's grammar; ``known`` are its keys.
 
     Raises:

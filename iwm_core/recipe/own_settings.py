@@ -16,9 +16,8 @@ from omegaconf import OmegaConf
 from iwm_core.interfaces.errors import UserError
 from iwm_core.interfaces.runs import Schema
 from iwm_core.plugins.kinds import groups, several, single
-from iwm_core.plugins.loader import load_plugins
 from iwm_core.plugins.near import did_you_mean
-from iwm_core.plugins.recipe_files import ready_made
+from iwm_core.plugins.recipe_files import ready_made, shared_folders
 from iwm_core.recipe.typed import as_typed, main_of, may_be, plain_keys, to_type, typed
 
 
@@ -105,8 +104,3 @@ def keys_below(parts: Any, prefix: str = "") -> dict[str, str]:
     for name, kind in named.items():
         found |= keys_below(kind, f"{prefix}{name}.") if dataclasses.is_dataclass(kind) else {}
     return found
-
-
-def shared_folders() -> set[str]:
-    """The folders of ready-made choices in recipe dirs, such as ``size``."""
-    return {path.name for folder, _ in load_plugins().recipe_dirs() for path in folder.iterdir() if path.is_dir()}

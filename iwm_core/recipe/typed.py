@@ -1,6 +1,7 @@
 """A part of a config merged into its dataclass, which knows its keys, types and ranges; what is wrong becomes one line."""
 
 import dataclasses
+import sys
 import types
 import typing
 from typing import Any
@@ -119,6 +120,8 @@ def check_ranges(node: DictConfig, prefix: str) -> None:
         else:
             plain: Any = OmegaConf.to_container(value) if OmegaConf.is_list(value) else value
             plain = [part for part in plain if "${" not in str(part)] if isinstance(plain, list) else plain
+            if any(isinstance(part, int) and abs(part) > sys.maxsize for part in (plain if isinstance(plain, list) else [plain])):
+                raise ValueError(f"{prefix}{field.name} has a number that is too large; write a smaller one, at most {sys.maxsize:.1g}")
             check_option(f"{prefix}{field.name}", plain, field.metadata)
 
 
@@ -143,7 +146,7 @@ def wrong_type(cls: Any, key: str, node: Any, prefix: str) -> str:
 def example(key: str, field: Any, value: Any) -> str:
     """A line to type: the value as a whole number or a list where it can be one, else the default."""
     default = field.default_factory() if callable(field.default_factory) else field.default
-    if isinstance(value, float) and value.is_integer() and not isinstance(default, list):  # such as 1e3
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15 and not isinstance(default, list):  # such as 1e3
         return f"{key}={int(value)}"
     if isinstance(default, list):
         default = default or [value]

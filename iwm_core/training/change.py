@@ -9,6 +9,7 @@ from iwm_core.interfaces.errors import UserError
 from iwm_core.plugins.kinds import groups, kind_of, several
 from iwm_core.plugins.loader import load_plugins
 from iwm_core.plugins.recipe_files import ready_made
+from iwm_core.plugins.recipe_text import settings_of, stands_for
 from iwm_core.recipe.compose import component_defaults, prune
 from iwm_core.recipe.overrides import parse_changes
 from iwm_core.recipe.own_settings import check_settings, settings_file
@@ -55,5 +56,7 @@ def choose(config: DictConfig, override: Any) -> None:
         parts = [str(part) for name in names for part in (OmegaConf.load(sets[name]).defaults if name in sets else [name])]  # pyright: ignore[reportAttributeAccessIssue]
         chosen = {name: component_defaults(load_plugins().component(kind, name)) for name in parts}
         config[group] = chosen | {name: node for name, node in config[group].items() if name in chosen}
-    elif config[group].name != value:
-        config[group] = component_defaults(load_plugins().component(kind, str(value)))
+    else:
+        if config[group].name != (name := stands_for(group, str(value))):
+            config[group] = component_defaults(load_plugins().component(kind, name, [*ready_made(group)]))
+        config.merge_with(settings_of(group, str(value)))

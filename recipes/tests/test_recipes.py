@@ -9,11 +9,11 @@ import torch
 from places import ROOT
 
 from iwm_core.model.world_model import build_model
+from iwm_core.plugins.lineage import lineage_of
 from iwm_core.plugins.loader import load_plugins
 from iwm_core.plugins.recipe_files import find_recipes
 from iwm_core.recipe.compose import compose
 from iwm_core.recipe.config import steps_of
-from iwm_core.recipe.lineage import lineage_of
 from iwm_core.recipe.thaw import thaw
 from iwm_core.training.fits import check_fit
 from iwm_core.training.schedules import Durations

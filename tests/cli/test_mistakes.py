@@ -84,7 +84,7 @@ def test_missing_plugin_in_a_recipe(iwm, tmp_path):
     module = SimpleNamespace(iwm_recipe_dirs=hookimpl(lambda: [recipe.parent]))
     load_plugins().plugins.append(Plugin("needs", "needs-plugin", "0", module))
     load_plugins().manager.register(module)
-    assert_one_line(iwm("train", "recipe=needs"), "'needs' asks for actions/relight", "no installed plugin gives the action 'relight'")
+    assert_one_line(iwm("train", "recipe=needs"), "needs.yaml have actions: no installed plugin gives the action 'relight'")
 
 
 def test_empty_folder_and_folder_without_images(iwm, tmp_path):

@@ -1,5 +1,6 @@
 """Recipes as files of one's own: what `iwm show` prints, what changes another recipe, and every way in which they can be wrong."""
 
+import os
 from itertools import pairwise
 from pathlib import Path
 from string import ascii_lowercase
@@ -10,6 +11,10 @@ from places import FURNITURE
 
 from iwm_core.cli.main import dispatch, guarded
 from iwm_core.interfaces.errors import UserError
+from iwm_core.plugins.kinds import groups, several
+from iwm_core.plugins.lineage import dotted
+from iwm_core.plugins.recipe_files import ready_made
+from iwm_core.plugins.recipe_text import settings_of
 from iwm_core.recipe.compose import compose
 from iwm_core.recipe.thaw import thaw
 from iwm_core.run.directory import frozen
@@ -143,12 +148,48 @@ WRONG = {
     "key": ("defaults: [tiny, _self_]\ntrian: {steps: 3}\n", "unknown key 'trian' in the recipe; did you mean train?"),
     "option": ("defaults: [tiny, _self_]\nencoder: {dpeth: 3}\n", "unknown key 'encoder.dpeth'; did you mean encoder.depth=3?"),
     "choice": ("defaults: [tiny, encoder: vti, _self_]\n", "no installed plugin gives the encoder 'vti'; did you mean vit?"),
-    "size": ("defaults: [tiny, size: cup, _self_]\n", "there is no 'size/cup', which the defaults of size.yaml name; did you mean cpu?"),
+    "size": ("defaults: [tiny, size: cup, _self_]\n", "the defaults of size.yaml have size: there is no 'size/cup'; did you mean cpu?"),
     "kind": ("kind: pretrainning\n", "no installed plugin gives runs of the kind 'pretrainning'; did you mean pretraining?"),
     "reads": ("defaults: [tiny, _self_]\nrun: ${oc.env:HOME}\n", "reads.yaml holds ${oc.env:HOME…}, which would read this machine"),
+    "listed": ("defaults: [tiny, _self_]\ntrain: [1, 2]\n", "listed.yaml, line 2: train is a section with the keys"),
+    "nested": ("defaults: [tiny, _self_]\ntrain: {lr: [1]}\n", "nested.yaml, line 2: train.lr is a section with the keys"),
+    "chosen": ("defaults: [tiny, _self_]\n\nencoder: vit\n", "chosen.yaml, line 3: write encoder: {OPTION: VALUE} to set options"),
+    "acts": ("defaults: [tiny, _self_]\nactions: [gain]\n", "acts.yaml, line 2: write actions: {NAME: {OPTION: VALUE}}"),
+    "form": ("defaults: [tiny, _self_]\nactions:\n  gain: [1]\n", "form.yaml, line 3: actions.gain is a section"),
+    "typo": ("defaults: [tiny, _self_]\nactions:\n  gian: {}\n", "typo.yaml, line 3: no installed plugin gives the action 'gian'"),
+    "below": ("defaults: [tiny, _self_]\ntrain:\n  seed: 1\n  steps: -3\n", "below.yaml, line 4: train.steps must be at least 1"),
+    "named": ("defaults: [tiny, _self_]\nencoder: {name: vit}\n", "chosen among the defaults: encoder: NAME"),
+    "open": ("defaults: [tiny, _self_]\nimage_size: ???\n", "open.yaml, line 2: image_size is left open, ???"),
+    "flow": ("defaults: [tiny, _self_]\ntrain: {steps: ???}\n", "quote it: '???'"),
+    "many": (
+        "defaults: [tiny, _self_]\ntrain: {steps: 100000000000000000000000000}\n",
+        "line 2: train.steps has a number that is",
+    ),
+    "ages": ("defaults: [tiny, _self_]\ntrain: {steps: null, epochs: 1.0e+26}\n", "ages.yaml, line 2: train.epochs must be at most 1e+09"),
+    "side": (
+        "defaults: [tiny, _self_]\nimage_size: 99999999999999999999\n",
+        "line 2: image_size has a number that is",
+    ),
+    "never": (f"defaults: [tiny, _self_]\ntrain: {{log_every: {10**26}}}\n", "never.yaml, line 2: train.log_every is longer than any run"),
+    "hydra": ("defaults: [tiny, _self_]\nhydra: {run: {dir: x}}\n", "hydra.yaml, line 2: unknown key 'hydra' in the recipe"),
+    "group": ("defaults: [tiny, hydra/launcher: x, _self_]\n", "there is no group 'hydra/launcher'; did you mean launch?"),
+    "package": ("# mine\n# @package encoder\ndefaults: [tiny, _self_]\n", "package.yaml has a line '# @package encoder'"),
+    "refers": ("defaults: [tiny, _self_]\nimage_size: ${train.sed}\n", "refers.yaml, line 2: image_size: Interpolation key 'train.sed'"),
+    "zero": (
+        "defaults: [tiny, _self_]\ntrain: {seed: 0}\nimage_size: ${train.seed}\n",
+        "line 3: image_size must be at least 1, got 0",
+    ),
+    "dots": ("defaults: [tiny, _self_]\ntrain.steps: 3\n", "write train: {steps: …}"),
+    "again": ("defaults: [tiny, tiny, _self_]\n", "the defaults of again.yaml have 'tiny' twice"),
+    "both": ("defaults: [tiny, encoder: vit, encoder: tiny, _self_]\n", "the defaults of both.yaml have 'encoder:' twice"),
+    "null": ("defaults: [tiny, encoder: null, _self_]\n", "the defaults of null.yaml have encoder: None; write encoder: NAME"),
+    "pair": ("defaults: [tiny, encoder: [vit], _self_]\n", "have encoder: ['vit']; write encoder: NAME"),
+    "missing": ("defaults: [tiny, data: world_model, _self_]\n", "no installed plugin gives the data source 'world_model'"),
+    "listing": ("kind: [a]\n", "no installed plugin gives runs of the kind"),
+    "long": (f"defaults: [{'x' * 400}, _self_]\n", "which the defaults of long.yaml name"),
     "tiny": (CHILD.format("tiny"), "recipe=tiny.yaml has the name of an installed recipe"),
     "a b": (CHILD.format("tiny"), "'a b' is not a name"),
-    "folder": (None, "recipe=folder.yaml is no file"),
+    "folder": (None, "recipe=folder.yaml is a folder; name a file in it, such as recipe=folder.yaml/inner.yaml"),
     "absent": (None, "recipe=absent.yaml does not exist"),
 }
 
@@ -159,12 +200,83 @@ def test_a_file_that_is_wrong_gets_one_line(tiny, capsys, name):
     written(two=CHILD.format("one"), **({name: text} if text is not None else {}))
     if name == "folder":
         Path("folder.yaml").mkdir()
+        Path("folder.yaml/inner.yaml").touch()
     assert guarded(lambda: dispatch(["show", f"recipe={name}.yaml"])) == 2
     out, err = capsys.readouterr()
     assert out == ""
     (line,) = err.splitlines()
     assert told in line
     assert len(line) <= 400
+
+
+NO_FILE = {
+    ".": "recipe=. is a folder; name a file in it, such as recipe=mine.YAML",
+    "~": "recipe=~ is a folder; name a file in it",
+    "dangling.yaml": "is a link to nowhere, which is not there",
+    "pipe.yaml": "is no file of text, but a pipe or a device",
+    "~nobody-here/mine.yaml": "does not exist, nor does such a user",
+    "mine.yaml": "did you mean recipe=mine.YAML?",
+    f"{'x' * 300}.yaml": "does not exist",
+}
+
+
+@pytest.mark.parametrize("name", NO_FILE)
+def test_what_is_no_file_is_said_to_be_what_it_is(tiny, capsys, monkeypatch, name):
+    monkeypatch.setenv("HOME", str(Path.cwd()))
+    Path("mine.YAML").write_text(CHILD.format("tiny"))
+    Path("dangling.yaml").symlink_to("nowhere")
+    os.mkfifo("pipe.yaml")
+    assert guarded(lambda: dispatch(["show", f"recipe={name}"])) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert NO_FILE[name] in line
+    assert compose("mine.YAML", [])[0].train.seed == 3
+
+
+def readymade():
+    """Every ready-made choice of a group or a section, but for those upon which recipes are made, such as ``size``."""
+    return [(group, name) for group in [*groups(), "launch"] for name in ready_made(group) if settings_of(group, name)]
+
+
+def other(value):
+    """Another value of the same form."""
+    if isinstance(value, dict):
+        return {key: other(one) for key, one in value.items()}
+    if isinstance(value, bool):
+        return not value
+    return value + 1 if isinstance(value, int | float) else [] if isinstance(value, list) else f"{value}-other"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", ["command line", "recipe"])
+def test_what_a_choice_sets_wins_over_the_recipe_that_it_changes(tiny, way, monkeypatch):
+    """``data=cifar10`` is CIFAR-10, whatever path the recipe has; for every choice that is installed."""
+    monkeypatch.setattr("iwm_core.recipe.compose.check_parts", lambda *_: None)  # the other values need not mean anything
+    assert {group for group, _ in readymade()} >= {"data", "encoder", "launch", "tasks"}
+    for group, name in readymade():
+        own = settings_of(group, name)
+        base = "tune/predictor" if group == "tasks" else "quickstart"
+        choice = f"[{name}]" if group in several() else name
+        before = {"defaults": [base, {group: [name] if group in several() else name}, "_self_"], **other(own)}
+        Path("before.yaml").write_text(OmegaConf.to_yaml(before))
+        Path("after.yaml").write_text(f"defaults: [before.yaml, {group}: {choice}, _self_]\n")
+        config = compose("before.yaml", [f"{group}={choice}"])[0] if way == "command line" else compose("after.yaml", [])[0]
+        for key, value in dotted(own).items():
+            if not isinstance(value, dict):
+                assert OmegaConf.select(config, key) == value, (group, name, key)
+
+
+def test_what_is_said_last_wins_over_a_choice_and_size_is_what_recipes_are_made_upon(tiny):
+    assert compose("import/encoder", ["data=cifar10"])[0].data.path == "uoft-cs/cifar10"
+    written(mine="defaults: [import/encoder, data: cifar10, _self_]\ndata: {path: mine}\n")
+    assert compose("mine.yaml", [])[0].data.path == "mine"
+    assert compose("tune/encoder", ["budget=cpu"])[0].train.lr.peak == 2e-3, "the recipe's own, whatever its budget"
+
+
+def test_recipes_that_change_the_same_one_can_be_named_together(tiny):
+    written(a="defaults: [tiny, _self_]\ntrain: {seed: 1}\n", b="defaults: [tiny, _self_]\ntrain: {steps: 4}\n")
+    written(mine="defaults: [a.yaml, b.yaml, _self_]\n")
+    config = compose("mine.yaml", [])[0]
+    assert (config.train.seed, config.train.steps) == (1, 4)
 
 
 def test_show_checks_what_training_checks_wherever_it_runs(tiny, capsys):

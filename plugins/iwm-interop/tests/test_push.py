@@ -124,7 +124,9 @@ def test_what_was_fetched_is_there_offline(hub, run, capsys, monkeypatch):
     for place in ("hf://me/small", address):
         assert torch.equal(iwm_core.load(place, device="cpu").encode(images()), before)
     assert "go online once" in line(capsys, "eval", "hf://me/another")
-    assert "the Hub cannot be reached, or HF_HUB_OFFLINE is set" in line(capsys, "push", run, "me/small")
+    told = line(capsys, "push", run, "me/small")
+    assert "HF_HUB_OFFLINE is set, and nothing was pushed to hf://me/small: go online, then the same command again" in told
+    assert "cache" not in told
     assert len(hub.asked) == asked, "nobody was asked"
 
 
@@ -143,6 +145,38 @@ def test_a_public_repository_is_pushed_to_only_as_one(hub, run, capsys):
     assert hub.private == {"me/open": False}
     assert "hf://me/open is public: add --public" in line(capsys, "push", run, "me/open")
     pushed(capsys, run, "me/open", "--public")
+
+
+NO_ADDRESSES = [
+    "a",
+    "x/y@../..",
+    "x/y@",
+    "x/y@a b",
+    "x/y@a//b",
+    "x/../y",
+    "../x/y",
+    "x/y/z",
+    "x/.y",
+    "x--y/z",
+    "x/y.git",
+    "x/y?z",
+    "é/y",
+    "x/" + "y" * 99,
+]
+NO_ADDRESSES += ["@main", "/x/y", "x/y@-f", "x\\y/z", "x/y#z"]
+
+
+@pytest.mark.parametrize("address", NO_ADDRESSES)
+def test_nobody_is_asked_for_what_is_no_address(hub, capsys, address):
+    for verb in ("eval", "report", "features"):
+        assert "is no address of the Hub: write hf://OWNER/NAME" in line(capsys, verb, f"hf://{address}")
+    assert hub.asked == []
+
+
+@pytest.mark.parametrize("name", [name for name in NO_ADDRESSES if "@" not in name])
+def test_nothing_is_pushed_to_what_is_no_name(hub, run, capsys, name):
+    assert "say as what, once, with the owner before it" in line(capsys, "push", run, name)
+    assert hub.asked == []
 
 
 def test_mistakes_get_one_line(hub, run, capsys, monkeypatch):

@@ -64,6 +64,17 @@ def test_the_verb_lists_and_shows(capsys):
     assert [one["name"] for one in json.loads(capsys.readouterr().out)] == NAMES
 
 
+def test_the_report_of_an_address_is_written_here():
+    from iwm_report.report import read_arguments
+
+    for words, out in (
+        (["zoo://quickstart"], "quickstart.html"),
+        (["zoo://quickstart", "zoo://quickstart"], "report.html"),
+        (["zoo://quickstart", "out=a.html"], "a.html"),
+    ):
+        assert str(read_arguments(words)[1]) == out
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [
@@ -71,6 +82,7 @@ def test_the_verb_lists_and_shows(capsys):
         (["zoo", "a", "b"], "cannot read 'b'"),
         (["report", "zoo://quikstart"], "did you mean quickstart?"),
         (["report", "zooo://quickstart"], "did you mean zoo://?"),
+        (["resume", "zoo://quickstart"], "zoo://quickstart is shared without its optimizer, and cannot go on; train a recipe, or tune it"),
     ],
 )
 def test_mistakes_get_one_line(capsys, words, told):

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from iwm_core.interfaces.errors import UserError
 from iwm_core.interfaces.events import SweepEnd
-from iwm_core.plugins.sources import fetched
+from iwm_core.plugins.sources import fetched, is_address
 from iwm_core.process.display import make_display
 from iwm_core.process.shown import tell
 from iwm_core.run.files import exists, numbered, write_atomically, writing
@@ -37,6 +37,9 @@ def read_arguments(arguments: list[str]) -> tuple[list[Path], Path | None]:
     runs = [text for text in words if not (exists(text) and Path(text).is_file() and begins_as_report(Path(text)))]
     if not runs or wrong or len(places) > 1 or "" in places:
         raise UserError(f"{f'cannot read {wrong[0]!r}; ' if wrong else ''}say which runs: iwm report RUN [RUN …] [out=FILE]")
+    if not places and any(map(is_address, runs)):  # nobody would look for the page in the cache of what was fetched
+        name = runs[0].partition("://")[2].partition("@")[0].rpartition("/")[2] if len(runs) == 1 else "report"
+        places = [f"{name}.html"]
     return [Path(fetched(text)) for text in runs], Path(places[0]) if places else None
 
 

@@ -9,7 +9,10 @@ VERBS = [
         forms={
             "report RUN [RUN …] [out=FILE]": "one HTML file about a run, or several side by side",
         },
-        more=("Without out=, it is report.html in the run's directory or, of several, in the folder that holds them all.",),
+        more=(
+            "Without out=, it is report.html in the run's directory or, of several, in the folder that holds them all.",
+            "Of an address, such as hf://me/mine, it is mine.html here.",
+        ),
         examples=(
             "iwm report runs/quickstart",
             "iwm report runs/quickstart runs/quickstart-2 out=both.html",

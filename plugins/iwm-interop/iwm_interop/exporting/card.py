@@ -76,6 +76,7 @@ def loading(told: CardFacts) -> list[str]:
     parts = [
         "## Load",
         first,
+        f"`{told.name}` is this folder, seen from beside it; from elsewhere, give its path.",
         f"It takes {told.takes}. Its outputs are those of the run to {told.error:.1g}, compared at its export.",
     ]
     for lines in others:

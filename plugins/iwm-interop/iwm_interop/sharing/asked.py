@@ -10,7 +10,22 @@ from iwm_core.recipe.overrides import checkpoint_in
 from iwm_core.run.directory import Run
 
 REST = "OWNER/NAME [--public] [licence=TEXT] [checkpoint=step_N]"
-NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*/[A-Za-z0-9][A-Za-z0-9_.-]*")
+REVISION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./-]*")
+LONGEST = 96
+"""Signs of a name on the Hub."""
+
+
+def is_name(name: str) -> bool:
+    """Whether the Hub takes a name, OWNER/NAME."""
+    return (
+        bool(NAME.fullmatch(name)) and len(name) <= LONGEST and not any(part in name for part in ("--", "..")) and not name.endswith(".git")
+    )
+
+
+def is_revision(name: str) -> bool:
+    """Whether a name may be that of a branch, a tag or a commit."""
+    return bool(REVISION.fullmatch(name)) and ".." not in name and "//" not in name
 
 
 class Asked(NamedTuple):
@@ -41,6 +56,6 @@ def read_arguments(arguments: list[str]) -> Asked:
             raise UserError(f"cannot read {word!r}; {did_you_mean(key, ('--public', 'licence', 'checkpoint'))}write iwm push RUN {REST}")
         else:
             names.append(word.removeprefix("hf://"))
-    if len(names) != 1 or not NAME.fullmatch(names[0]):
+    if len(names) != 1 or not is_name(names[0]):
         raise UserError(f"say as what, once, with the owner before it: iwm push RUN {REST}")
     return Asked(Run.open(path, checkpoint), names[0], public, licence)

@@ -21,11 +21,13 @@ from huggingface_hub import HfApi, errors, snapshot_download
 from huggingface_hub.utils import disable_progress_bars
 
 from iwm_core.interfaces.errors import UserError
+from iwm_interop.sharing.asked import is_name, is_revision
 from iwm_interop.sharing.cache import cached, kept
 
 HTTPError: Any = errors.HTTPError  # pyright: ignore[reportPrivateImportUsage] - of requests or httpx, by the library's version
 SCHEME = "hf://"
 PATTERNS = ["iwm.json", "config.yaml", "import.json", "metrics.jsonl", "README.md", "eval/*.json", "checkpoints/step_*/*"]
+WRITTEN = f"write {SCHEME}OWNER/NAME, or {SCHEME}OWNER/NAME@REVISION: a branch, a tag or a commit"
 LOGIN = "log in with `hf auth login`, or set HF_TOKEN"
 
 
@@ -35,7 +37,9 @@ def fetch(address: str) -> Path:
     Raises:
         UserError: it cannot be fetched, or is no run.
     """
-    name, _, revision = address.removeprefix(SCHEME).partition("@")
+    name, pinned, revision = address.removeprefix(SCHEME).partition("@")
+    if not is_name(name) or (pinned and not is_revision(revision)):  # nobody is asked for what cannot be there
+        raise UserError(f"{address[:120]} is no address of the Hub: {WRITTEN}")
     if (known := kept(f"hf--{name}", revision)) is not None:  # a commit, which stays what it is
         return known
     with told(f"{SCHEME}{name}", revision):
@@ -50,7 +54,7 @@ def upload(folder: Path, name: str, public: bool, message: str) -> str:
         UserError: it cannot be pushed, or the repository is public and ``public`` does not say so.
     """
     hub = HfApi(library_name="iwm")
-    with told(f"{SCHEME}{name}"):
+    with told(f"{SCHEME}{name}", pushing=True):
         hub.create_repo(name, private=not public, exist_ok=True)
         if not public and hub.model_info(name).private is False:
             raise UserError(f"{SCHEME}{name} is public: add --public to push to it, or choose another name")
@@ -59,7 +63,7 @@ def upload(folder: Path, name: str, public: bool, message: str) -> str:
 
 
 @contextmanager
-def told(address: str, revision: str = "") -> Iterator[None]:
+def told(address: str, revision: str = "", pushing: bool = False) -> Iterator[None]:
     """Turn the library's exceptions into one line that tells what to do."""
     logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
     if not sys.stderr.isatty():
@@ -69,14 +73,16 @@ def told(address: str, revision: str = "") -> Iterator[None]:
             warnings.simplefilter("ignore", DeprecationWarning)  # of its own use of its own libraries
             yield
     except errors.HFValidationError as error:
-        raise UserError(f"{address} is no address of the Hub: write {SCHEME}OWNER/NAME, or {SCHEME}OWNER/NAME@REVISION") from error
+        raise UserError(f"{address} is no address of the Hub: {WRITTEN}") from error
     except errors.RevisionNotFoundError as error:
         raise UserError(f"{address} has no revision {revision!r}: name a branch, a tag or a commit") from error
     except (errors.RepositoryNotFoundError, errors.LocalTokenNotFoundError) as error:
         raise UserError(f"{address} is not there, or is private and you may not see it: check the name, or {LOGIN}") from error
     except (errors.OfflineModeIsEnabled, errors.LocalEntryNotFoundError) as error:
         off = "the Hub cannot be reached, or HF_HUB_OFFLINE is set"
-        raise UserError(f"{off}, and {address} is not whole in the cache; go online once, and what is fetched is kept") from error
+        read = f"{off}, and {address} is not whole in the cache; go online once, and what is fetched is kept"
+        pushed = f"{off}, and nothing was pushed to {address}: go online, then the same command again"
+        raise UserError(pushed if pushing else read) from error
     except (HTTPError, ConnectionError, RuntimeError) as error:
         cause: Any = error if not isinstance(error, RuntimeError) else error.__cause__  # which uploads of weights are wrapped in
         if not isinstance(cause, (HTTPError, ConnectionError)):

@@ -2,12 +2,16 @@
 
     python plugins/iwm-interop/tests/slow/fresh.py            # all cases, in the versions installed here; about two minutes on one core
     python plugins/iwm-interop/tests/slow/fresh.py timm       # one format
+    python plugins/iwm-interop/tests/slow/fresh.py transformers --with "transformers<5"    # in another version, which pip fetches
 
-Each row: the run, the format, and by how much the outputs that the card's lines give differ from the run's.
+Each row: the run, the format, and by how much the outputs that the card's lines give differ from the run's. What transformers then
+saves, by the names of its files and by those that it has in memory, is imported and exported again: to the last byte what it was given.
 """
 
 import argparse
+import os
 import re
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -58,7 +62,19 @@ images, action = given["images"], given["action"]
 with torch.no_grad():
 {lines}
 torch.save({{name: torch.as_tensor(value) for name, value in list(locals().items()) if name in {outputs}}}, "outputs.pt")
+{after}
 """
+
+SAVED = """
+import pathlib, safetensors.torch, shutil, transformers
+model.save_pretrained("saved")
+pathlib.Path("held").mkdir()
+safetensors.torch.save_file({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, "held/model.safetensors")
+for name in ("config.json", "preprocessor_config.json"):
+    shutil.copy("model/" + name, "held"), shutil.copy("model/" + name, "saved")
+print(transformers.__version__, "names", next(name for name in model.state_dict() if "attention" in name))
+"""
+"""What users of transformers keep of a model: what it saves, and its state dict, whose names depend on the version."""
 
 
 def made(name: str, folder: Path) -> Path:
@@ -84,12 +100,25 @@ def difference(name: str, format: str, folder: Path, environment: Environment) -
     lines = [line for block in blocks for line in block.splitlines()]
     assert len(lines) == 3 * len(blocks), "three lines for each part"
     body = "\n".join(f"    {line}" for line in lines)
-    program = PROGRAM.format(before=BEFORE[format], lines=body, outputs=repr([*expected]))
+    after = SAVED if format == "transformers" else ""
+    program = PROGRAM.format(before=BEFORE[format], lines=body, outputs=repr([*expected]), after=after)
     (place / "program.py").write_text(program)
-    environment.run("python", "program.py", cwd=place, env={"HF_HUB_OFFLINE": "1"})
+    told = environment.run("python", "program.py", cwd=place, env={"HF_HUB_OFFLINE": "1"}).stdout
     outputs = torch.load(place / "outputs.pt")
     assert outputs.keys() == expected.keys()
+    if after:
+        print("transformers", told.strip())
+        for kept in ("saved", "held"):
+            assert returned(place / kept, place / f"{kept}-again") == (place / "model/model.safetensors").read_bytes()
     return max(far(outputs[key], expected[key]) for key in expected)
+
+
+def returned(kept: Path, place: Path) -> bytes:
+    """The weights of what a version of transformers has kept, imported and exported again."""
+    small = ["predictor.width=16", "predictor.depth=1", "predictor.heads=2", "data=scenes", "evaluators=[]"]
+    assert dispatch(["import", "transformers", str(kept), str(place / "run"), *small]) == 0
+    assert dispatch(["export", str(place / "run"), f"out={place / 'model'}", "--format", "transformers"]) == 0
+    return (place / "model/model.safetensors").read_bytes()
 
 
 def expected_of(run: Path, images: torch.Tensor, predicts: bool) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
@@ -113,9 +142,14 @@ def far(own: torch.Tensor, other: torch.Tensor) -> float:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("formats", nargs="*", choices=[*FORMATS, []], help="all where none is named")
-    asked = parser.parse_args().formats or FORMATS
+    parser.add_argument("--with", dest="other", metavar="SPEC", help="of a package, another version than the one that is installed here")
+    options = parser.parse_args()
+    asked = options.formats or FORMATS
     with tempfile.TemporaryDirectory() as folder:
         outside = fresh_environment(Path(folder) / "environment", [])
+        if options.other:  # beside what is linked into the environment, which nothing may take away
+            command = [outside.folder / "bin/python", "-m", "pip", "install", "-q", "--ignore-installed", options.other]
+            subprocess.run(command, env={**os.environ, "VIRTUAL_ENV": str(outside.folder)}, check=True)
         for name, format in CASES:
             if format in asked:
                 print(f"{name:12} {format:14} {difference(name, format, Path(folder), outside):.1e}", flush=True)

@@ -1,0 +1,104 @@
+"""Reads the files that recipes are made of: YAML that is data alone, or one line that names the file, and the line in it.
+
+Decisions:
+- A recipe may be a stranger's: it reads nothing of the machine where it is composed, and is small.
+- What ``iwm show`` prints, and a run's config.yaml, are recipes: the components' names in them are choices.
+- A ready-made choice, such as ``data/cifar10.yaml``, stands for a component with some of its options.
+"""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from iwm_core.interfaces.errors import UserError
+from iwm_core.plugins.kinds import kind_of, of, several, single
+from iwm_core.plugins.recipe_files import ready_made
+
+SELF, LARGEST = "_self_", 1_000_000  # bytes of a file
+RESOLVED = re.compile(r"\$\{[\w.]+:[^}\s]{0,40}")  # an interpolation that asks a resolver, such as ${oc.env:HOME}
+PACKAGE = re.compile(r"^#\s*@package\s+(\S+)", re.MULTILINE)
+FROZEN = ("checksum", "format", "recipe", "run")  # what a run's config tells of that run
+
+
+def recipe_in(path: Path) -> dict[str, Any]:
+    """The content of a recipe's file; a `UserError` where it is not YAML, or no recipe."""
+    try:
+        if path.stat().st_size > LARGEST:
+            raise UserError(f"{path} has more than {LARGEST / 1e6:g} MB, which no recipe has; name a recipe's file")
+        text = path.read_text(encoding="utf-8-sig")
+        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, yaml.SafeLoader)):  # a few can stand for billions of values
+            raise UserError(f"{path} repeats values by aliases (*name), which a recipe may not; write them where they are used")
+        held = yaml.safe_load(text)
+        if reads := RESOLVED.search(text):
+            raise UserError(f"{path} holds {reads[0]}…}}, which would read this machine; write the value itself")
+        content: Any = OmegaConf.to_container(OmegaConf.create(text)) if isinstance(held, dict) else held
+    except RecursionError as error:
+        raise UserError(f"{path} is nested too deeply for a recipe") from error
+    except (yaml.YAMLError, ValueError, OmegaConfBaseException) as error:
+        hint = "; quote it: '???'" if "found '?'" in str(error) else ""
+        why = " ".join(str(error).replace('in "<unicode string>", ', "at ").split())
+        raise UserError(f"{path} is not valid YAML in UTF-8: {why[:200]}{hint}") from error
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}") from error
+    if not isinstance(content, dict):
+        what = "is empty" if content is None else f"holds a {'list' if isinstance(content, list) else 'text'}"
+        raise UserError(f"{path} {what}, and a recipe is keys with values; begin it with a line defaults: [quickstart, {SELF}]")
+    return as_choices(content) if "kind" in content and "defaults" not in content else content
+
+
+def as_choices(config: dict[str, Any]) -> dict[str, Any]:
+    """A composed config as a recipe: what it names is chosen, and its options are set."""
+    schema = kind_of(config).schema()
+    defaults: list[Any] = [schema.base]
+    settings = {key: value for key, value in config.items() if key not in (*FROZEN, "kind")}
+    for group in [group for group in of(schema, single()) if isinstance(settings.get(group), dict)]:
+        left_open = next((name for name, node in schema.choices.get(group, {}).items() if node.get("name") == "???"), "???")
+        name = settings[group].pop("name", None)
+        defaults.append({group: left_open if name == "???" else name})
+    for group in [group for group in of(schema, several()) if isinstance(settings.get(group), dict)]:
+        nodes = settings[group]
+        if all(isinstance(node, dict) and node.get("name") == key for key, node in nodes.items()):  # else the order would be another
+            settings[group] = {key: {option: value for option, value in node.items() if option != "name"} for key, node in nodes.items()}
+            defaults.append({group: list(nodes)})
+    return {"defaults": [*defaults, SELF], **settings}
+
+
+def stands_for(group: str, name: str) -> str:
+    """The component that a choice of a group stands for."""
+    content = recipe_in(file) if (file := ready_made(group).get(name)) else {}
+    below = [entry for entry in content.get("defaults") or [] if isinstance(entry, str) and entry not in (name, SELF)]
+    return stands_for(group, below[0]) if below else str(content.get("name", name))
+
+
+def settings_of(group: str, name: str) -> dict[str, Any]:
+    """What a ready-made choice sets besides its component, as a recipe would; nothing where it is none.
+
+    Nor where it sets what is not of its group (``# @package _global_``), as ``size`` does: recipes are made upon that.
+    """
+    file = ready_made(group).get(name)
+    package = PACKAGE.search(file.read_text(encoding="utf-8")) if file else None
+    if file is None or (package and package[1] == "_global_"):
+        return {}
+    content = recipe_in(file)
+    below = [str(entry) for entry in content.pop("defaults", None) or [] if entry not in (name, SELF)]
+    content.pop("name", None)
+    for key in reversed((package[1] if package else group).split(".")):
+        content = {key: content} if content else {}
+    return OmegaConf.to_container(OmegaConf.merge(*(settings_of(group, one) for one in below), content))  # pyright: ignore[reportReturnType]
+
+
+def place(path: Path, key: str) -> str:
+    """Where a file sets a key, or else what is around it, as far as can be told: ``mine.yaml, line 3``."""
+    node: Any = yaml.compose(path.read_text(encoding="utf-8-sig"), yaml.SafeLoader)
+    line = 0
+    for part in key.split("."):
+        pairs = node.value if isinstance(node, yaml.MappingNode) else []
+        found = next(((name, value) for name, value in pairs if name.value == part), None)
+        if found is None:
+            break
+        line, node = found[0].start_mark.line + 1, found[1]
+    return f"{path}, line {line}" if line else str(path)
