@@ -133,7 +133,7 @@ def right(draw: random.Random) -> list[str]:
         "show": lambda: ["recipe=" + draw.choice(["tiny", "quickstart", "paper/ijepa_vitb16"]), *chosen(draw, TRAIN)],
         "bench": lambda: ["recipe=tiny", *ONCE, *chosen(draw, BENCH)],
         "submit": lambda: [*chosen(draw, SUBMIT), draw.choice(["train recipe=tiny", "resume half", "eval world", "submit"])],
-        "reproduce": lambda: draw.choice([[], ["--scale", "gpu"], ["ours", "--seeds", "x"]]),  # no claim is cheap
+        "reproduce": lambda: draw.choice([[], ["--json"], ["--scale", "gpu"], ["ours", "--seeds", "x"]]),  # no claim is cheap
         "features": lambda: ["world", *draw.choice([[], ["images"]]), f"out=features.{draw.choice(['npy', 'parquet'])}"],
         "export": lambda: ["world", "out=exported", "--format", draw.choice(["safetensors", "torch", "timm"])],
         "push": lambda: draw.choice([["world", "me"], ["world"], ["tuned", "me/tuned"]]),  # refused before a hub is asked

@@ -67,7 +67,7 @@ def test_help_of_every_verb_fits(terminal, columns):
             assert words_of(text) in words_of(seen)
 
 
-LISTINGS = [["plugins"], ["recipes"], ["components"], ["zoo"]]
+LISTINGS = [["plugins"], ["recipes"], ["components"], ["zoo"], ["reproduce"]]
 
 
 @pytest.mark.parametrize("words", LISTINGS, ids=" ".join)

@@ -24,6 +24,7 @@ class Asked:
         seeds: in place of the claims' own; None: those.
         out: the folder of records; None: each claim's own.
         at_once: jobs that run at a time.
+        json: list them for programs.
     """
 
     name: str = ""
@@ -32,6 +33,7 @@ class Asked:
     seeds: tuple[int, ...] | None = None
     out: Path | None = None
     at_once: int = 1
+    json: bool = False
 
     @property
     def words(self) -> list[str]:
@@ -48,6 +50,7 @@ def read_arguments(words: list[str]) -> Asked:
         UserError: there is no such claim, scale or seed, or a word that means nothing here.
     """
     at_once, words = take_jobs(words)
+    as_json, words = "--json" in words, [word for word in words if word != "--json"]
     switches, rest = split(words)
     scale = switches.get("--scale", "cpu")
     if scale not in SCALES:
@@ -60,6 +63,8 @@ def read_arguments(words: list[str]) -> Asked:
         raise UserError(f"iwm reproduce takes one claim, or all, got {' '.join(named)!r}; write iwm reproduce {named[0]}")
     if not named and (places or "--seeds" in switches):
         raise UserError("say which claim: iwm reproduce CLAIM, or all; `iwm reproduce` lists them")
+    if named and as_json:
+        raise UserError("--json lists claims; a claim's record is written as JSON in any case: leave --json out")
     out = Path(places[0]) if places else None
     if out is not None and out.exists() and not out.is_dir():
         raise UserError(f"out={out} is a file, and records go into a folder; write out=FOLDER")
@@ -70,6 +75,7 @@ def read_arguments(words: list[str]) -> Asked:
         seeds=read_seeds(switches["--seeds"]) if "--seeds" in switches else None,
         out=out,
         at_once=at_once,
+        json=as_json,
     )
 
 
@@ -85,7 +91,7 @@ def split(words: list[str]) -> tuple[dict[str, str], list[str]]:
             rest.append(word)
             continue
         if name not in SWITCHES:
-            known = (*SWITCHES, "--jobs")
+            known = (*SWITCHES, "--jobs", "--json")
             raise UserError(f"iwm reproduce has no {name}; {did_you_mean(name, known)}there are {', '.join(known)}")
         if name in switches:
             raise UserError(f"{name} is given twice; give it once")
@@ -97,7 +103,7 @@ def split(words: list[str]) -> tuple[dict[str, str], list[str]]:
 
 def find(name: str, scale: str) -> tuple[Claim, ...]:
     """The claims that a name stands for, which have the scale."""
-    claims = all_claims()
+    claims = {name: one.claim for name, one in all_claims().items()}
     if not claims:
         raise UserError("no installed plugin brings claims; `pip install iwm` brings the paper's")
     if name == "all":

@@ -1,11 +1,9 @@
 """Whether values of other seeds lie inside of the intervals that are on record. Needs no torch."""
 
-from rich.table import Table
-
-from iwm_core.process.display import NamesConsole
-from iwm_core.process.shown import three_digits
+from iwm_core.process.shown import tell, three_digits
+from iwm_core.process.tables import room, tabulated
 from iwm_repro.record import Number, Record
-from iwm_repro.shown import WIDTH, number_of
+from iwm_repro.shown import number_of
 
 
 def pairs(found: Record, record: Record) -> list[tuple[str, str, Number, Number]]:
@@ -27,14 +25,13 @@ def is_inside(number: Number, recorded: Number) -> bool:
 
 def tell_inside(found: Record, record: Record) -> None:
     """Print each number beside the interval on record, and how many lie inside."""
-    console, table = NamesConsole(width=WIDTH, no_color=True), Table(box=None, pad_edge=False)
-    for name in ("", "number", "these seeds", "on record", "inside"):
-        table.add_column(name, overflow="fold")
     both = pairs(found, record)
-    for label, column, number, recorded in both:
-        inside = "yes" if is_inside(number, recorded) else "no"
-        table.add_row(label, column, three_digits(number.value), number_of(recorded, column), inside)
-    console.print(table)
+    rows = [
+        [label, column, three_digits(number.value), number_of(recorded, column), "yes" if is_inside(number, recorded) else "no"]
+        for label, column, number, recorded in both
+    ]
+    for line in tabulated(["model", "number", "these seeds", "on record", "inside"], rows, room(), keep=1):
+        tell(line)
     count = sum(is_inside(number, recorded) for _, _, number, recorded in both)
     told = f"seeds {', '.join(map(str, found.seeds))}: {count} of {len(both)} values lie inside of the intervals on record"
-    console.print(f"{told} (seeds {', '.join(map(str, record.seeds))})")
+    tell(f"{told} (seeds {', '.join(map(str, record.seeds))})")

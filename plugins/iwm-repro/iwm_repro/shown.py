@@ -1,53 +1,40 @@
-"""What is shown of a record: its table and rules, for a terminal of 80 columns and as Markdown. Needs no torch."""
+"""What is shown of a record: its table and rules, on a terminal or in a pipe, and as Markdown. Needs no torch."""
 
-from rich.table import Table
-
-from iwm_core.process.display import NamesConsole
-from iwm_core.process.shown import three_digits
+from iwm_core.process.shown import tell, three_digits
+from iwm_core.process.tables import room, tabulated
 from iwm_repro.record import Line, Number, Record, Ruled
 
-WIDTH = 80
 COUNTS = ("parameters",)
 """Columns of large whole numbers, by how their names end."""
 
 
 def tell_record(record: Record) -> None:
     """Print a record."""
-    console = NamesConsole(width=WIDTH, no_color=True)
-    console.print(f"{record.claim} ({record.scale}): {record.says}")
-    console.print(f"on {record.data}; {seeds_in_words(record)}")
-    console.print(as_table(record))
+    tell(f"{record.claim} ({record.scale}): {record.says}")
+    tell(f"on {record.data}; {seeds_in_words(record)}")
+    for line in tabulated(["model", *record.columns], [cells(line, record.columns) for line in record.rows], room(), keep=1):
+        tell(line)
     for rule in record.rules:
-        console.print(f"  {rule.verdict}: {rule.says}: {interval_of(rule)}")
-    console.print(f"verdict: {record.verdict}{lacking(record)}")
+        tell(f"{rule.verdict}: {rule.says}: {interval_of(rule)}")
+    tell(f"verdict: {record.verdict}{lacking(record)}")
 
 
-def as_table(record: Record) -> Table:
-    """The table of a record for a terminal."""
-    made = Table(box=None, pad_edge=False)
-    for place, name in enumerate(["", *record.columns]):
-        made.add_column(name, justify="right" if place else "left", overflow="fold")
-    for line in record.rows:
-        made.add_row(*cells(line, record.columns, narrow=True))
-    return made
-
-
-def cells(line: Line, columns: list[str], narrow: bool = False) -> list[str]:
-    """A row as texts: each number with its interval, in a line below where it must be ``narrow``, and the paper's figure."""
+def cells(line: Line, columns: list[str]) -> list[str]:
+    """A row as texts: each number with its interval, and the paper's figure in square brackets."""
     texts = [line.label]
     for column in columns:
         found = line.numbers.get(column)
-        text = number_of(found, column, "\n" if narrow else " ") if found else "not run"
-        texts.append(f"{text}{f' [{line.paper[column]:g}]' if column in line.paper and not narrow else ''}")
+        paper = f" [{line.paper[column]:g}]" if column in line.paper else ""
+        texts.append(f"{number_of(found, column) if found else 'not run'}{paper}")
     return texts
 
 
-def number_of(found: Number, column: str, between: str = " ") -> str:
+def number_of(found: Number, column: str) -> str:
     """A number with its interval, if it has one: ``0.651 (0.585–0.707)``."""
     if column.endswith(COUNTS):
         return f"{found.value / 1000:,.0f} k" if found.value >= 1000 else f"{found.value:,.0f}"
     value = three_digits(found.value)
-    return value if found.low == found.high else f"{value}{between}({three_digits(found.low)}–{three_digits(found.high)})"
+    return value if found.low == found.high else f"{value} ({three_digits(found.low)}–{three_digits(found.high)})"
 
 
 def interval_of(rule: Ruled) -> str:

@@ -7,10 +7,11 @@ VERBS = [
         name="reproduce",
         run="iwm_repro.commands:run_reproduce",
         forms={
-            "reproduce [--scale cpu|gpu]": "list claims: what they cost, which runs are there, the verdict",
+            "reproduce [--scale cpu|gpu] [--json]": "list claims: what they cost, which runs are there, the verdict",
             "reproduce CLAIM|all [--scale cpu|gpu] [--seeds 3,4,5]": "run what a claim lacks, and rule on it",
         },
         more=(
+            "The list tells how many of a claim's runs are there, the minutes of those to run, and the verdict on record.",
             "The cost is printed first. Runs lie in runs/repro/SCALE; claims share them, and the same command goes on after a stop.",
             "--scale cpu, the default, is made for two cores; --scale gpu for one modern GPU.",
             "--seeds 3,4,5 trains with other seeds, and says which values lie inside of the intervals that are on record.",

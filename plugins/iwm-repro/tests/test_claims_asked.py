@@ -1,5 +1,6 @@
 """The command line of `iwm reproduce`: what it means, and one line for each mistake."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -8,13 +9,17 @@ from iwm_repro.asked import read_arguments
 from iwm_repro.registered import all_claims
 from one_line import assert_one_line
 
+from iwm_core.cli.main import dispatch
+from iwm_core.plugins.loader import Plugin
+
 
 @pytest.fixture
 def brought(tiny, tmp_path, monkeypatch):
     """The tiny plugin, and one that brings a claim besides those that are installed."""
     monkeypatch.chdir(tmp_path)
     plugin = Bringing(claim(tmp_path / "results"))
-    tiny.manager.register(plugin, name="dist-of-mine:mine")
+    tiny.plugins.append(Plugin("mine", "dist-of-mine", "0", plugin))
+    tiny.manager.register(plugin)
     all_claims.cache_clear()
     yield plugin
     all_claims.cache_clear()
@@ -50,6 +55,7 @@ def test_what_is_asked_for():
         ("alike conditioning", "takes one claim, or all"),
         ("out=there", "say which claim"),
         ("alike --jobs 0", "write --jobs 2"),
+        ("alike --json", "--json lists claims"),
     ],
 )
 def test_mistakes_are_one_line(iwm, words, told):
@@ -58,7 +64,9 @@ def test_mistakes_are_one_line(iwm, words, told):
 
 
 def test_a_claim_that_two_plugins_bring_is_told(iwm, brought, tiny):
-    tiny.manager.register(Bringing(*brought.claims), name="other:theirs")
+    other = Bringing(*brought.claims)
+    tiny.plugins.append(Plugin("theirs", "other", "0", other))
+    tiny.manager.register(other)
     all_claims.cache_clear()
     assert_one_line(iwm("reproduce"), "dist-of-mine", "other", "the claim 'alike'; remove one of the two")
 
@@ -68,3 +76,10 @@ def test_a_plugin_that_brings_something_else_is_told(iwm, brought, given, told):
     brought.claims = given
     all_claims.cache_clear()
     assert_one_line(iwm("reproduce"), "dist-of-mine", told, "IWM_DISABLED_PLUGINS=mine")
+
+
+@pytest.mark.usefixtures("brought")
+def test_the_list_is_for_programs_too(capsys):
+    assert dispatch(["reproduce", "--json"]) == 0
+    (mine,) = (one for one in json.loads(capsys.readouterr().out) if one["name"] == "alike")
+    assert mine.items() >= {"kind": "claim", "distribution": "dist-of-mine", "version": "0", "runs": "0 of 4", "verdict": "not run"}.items()

@@ -20,10 +20,9 @@ def size_of(setting: Setting) -> Size:
     columns = {task: f"{task}, {metric}" for task, metric in tasks.items()}
     rows = {}
     for protocol, label in PROTOCOLS.items():
-        tunings = {task: setting.tuned(model, protocol, (task,)) for task in tasks}
-        first = next(iter(tunings.values()))
-        measures = {columns[task]: setting.reached(tuning, task) for task, tuning in tunings.items()}
-        costs = {"trained parameters": Measure(first, "cost", "trained"), "GFLOPs/image": Measure(first, "cost", "gflops_inference")}
+        tuning = setting.tuned(model, protocol)
+        measures = {columns[task]: setting.reached(tuning, task) for task in tasks}
+        costs = {"trained parameters": Measure(tuning, "cost", "trained"), "GFLOPs/image": Measure(tuning, "cost", "gflops_inference")}
         paper = {columns["classify"]: PAPER[protocol]} if "classify" in tasks else {}
         rows[label] = Row(measures=measures | costs, paper=paper)
     kept, random, encoder = (PROTOCOLS[name] for name in ("predictor", "predictor_random", "encoder"))

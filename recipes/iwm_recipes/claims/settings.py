@@ -4,8 +4,8 @@ Decisions:
 - At CPU size a model is small enough for dozens of trainings: scenes, nine patches. It has
   ``targets.whole``, beyond the paper: without it, such a predictor is of no use to a tuning (claim ``ours``).
 - The reference is conditioned by ``adaln``, which learns most in few steps; the paper's is ``feature``.
-- Tunings read an object's place, size and colours (``factors``), and name the sextant of its hue (``colour``): an encoder of this size
-  learns no shapes.
+- A tuning learns two tasks at once, by any protocol: it reads an object's place, size and colours (``factors``), and names the sextant of
+  its hue (``colour``). An encoder of this size learns no shapes.
 """
 
 from dataclasses import dataclass
@@ -49,8 +49,8 @@ class Setting:
         return Work(recipe=recipe, overrides=(*choices, *overrides), minutes=self.minutes[0])
 
     def tuned(self, model: Work, protocol: str, tasks: tuple[str, ...] = (), *overrides: str) -> Work:
-        """A tuning of a world model, for the usual task where none is named."""
-        named = f"tasks=[{','.join(tasks or [*self.tasks][:1])}]"
+        """A tuning of a world model, for all tasks at once where none is named."""
+        named = f"tasks=[{','.join(tasks or self.tasks)}]"
         still = () if protocol == "probe_linear" else ("protocol.drop_path=0",)  # few steps: it would slow learning down
         return Work(recipe=f"tune/{protocol}", overrides=(*self.tuning, named, *still, *overrides), of=model, minutes=self.minutes[1])
 
@@ -70,7 +70,7 @@ CPU = Setting(
     bank=64,
     tuning=("budget=claims",),
     tasks={"factors": "r2", "colour": "accuracy"},
-    minutes=(2.0, 0.7),
+    minutes=(1.0, 0.6),
     depths=(1, 3, 6),
     whole=(),
     masked=("targets.whole=false",),
