@@ -87,7 +87,7 @@ def evaluate(
             display.table(title_of(name, model.step, place), result.metrics)
             for text in [*([result.summary] if result.summary else []), *(f"wrote {path}" for path in written)]:
                 display.say(text)
-        tell_apart(folder, name, place, display)
+        tell_apart(folder, name, place, display, f' "evaluators=[{name}]"')  # which its recipe may lack, as a trial's does
     if corrupt := sorted(data.corrupt - known(run)):
         display.warn(f"cannot read {named(corrupt)}; left out, as data.max_corrupt allows")
     if quiet and measured:

@@ -165,9 +165,9 @@ def title_of(name: str, step: int, place: Place) -> str:
     return f"{name} at step {step}" + ("" if place.own else f", measured otherwise: {place.differing}")
 
 
-def tell_apart(folder: Path, name: str, place: Place, display: Display) -> None:
-    """Say that what other settings measured has not touched the recipe's result."""
+def tell_apart(folder: Path, name: str, place: Place, display: Display, chosen: str = "") -> None:
+    """Say that what other settings measured has not touched the recipe's result, or how to measure that: `iwm eval` with ``chosen``."""
     recipes = folder / f"{name}.json"
     if not place.own:
-        state = f"{recipes}, is as it was" if recipes.exists() else f"is not measured yet: iwm eval {as_word(folder.parent)}"
+        state = f"{recipes}, is as it was" if recipes.exists() else f"is not measured yet: iwm eval {as_word(folder.parent)}{chosen}"
         display.say(f"measured with {place.differing}: kept apart; what the recipe's own settings measure, {state}")

@@ -201,6 +201,15 @@ def test_it_is_said_what_is_the_recipes(dial, capsys):
     assert page.row("dial", table=2)[1] == "2.000"
 
 
+def test_what_a_recipe_lacks_is_measured_by_its_name(dial, capsys):
+    assert dispatch(["eval", "r", "evaluators=[health]", "evaluators.health.images=3"]) == 0
+    out = capsys.readouterr().out
+    (line,) = (line for line in out.splitlines() if "kept apart" in line)
+    assert line.endswith('kept apart; what the recipe\'s own settings measure, is not measured yet: iwm eval r "evaluators=[health]"')
+    assert dial("eval", "r", "evaluators=[health]") == (0, "")
+    assert Path("r/eval/health.json").exists()
+
+
 def test_a_newer_checkpoint_replaces_the_same_settings_alone(dial):
     assert dial("eval", "r", "evaluators.dial.at=2") == (0, "")
     (other,) = Path("r/eval/dial").glob("*.json")
@@ -342,6 +351,14 @@ def test_what_was_measured_otherwise_is_not_ranked(here, change, reason):
     assert page.text.count(reason) == 2, "at a glance, and with the evaluator"
     labels = [a["aria-label"] for a in page.each("div") if a.get("class") == "plot"]
     assert sum("Chart of curve" in label for label in labels) == 2, "they are not drawn into one chart"
+
+
+def test_three_runs_of_different_settings_and_data_are_not_ranked(here):
+    runs = [rank_of("a", best=0.9), rank_of("b", best=0.2, bank=16), rank_of("c", best=0.5, data="folder")]
+    page = report(*runs, out="x.html")
+    assert not {"▲", "▼"} & {*"".join(cell for table in page.tables for row in table for cell in row)}
+    for reason in ("bank 64 against 16", "data.name noise against folder"):
+        assert page.text.count(f"{reason}") == 2, "at a glance, and with the evaluator"
 
 
 def test_old_and_new_results_are_not_ranked(here):

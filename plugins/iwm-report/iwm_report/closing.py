@@ -5,7 +5,7 @@ from iwm_core.process.shown import three_digits
 from iwm_core.process.tables import FIXED, folded, width
 from iwm_report.numbers import interval
 from iwm_report.run_record import read_run
-from iwm_report.sections import evaluator_sections, headlines
+from iwm_report.score_table import first_metric
 from iwm_report.verdict import rulings
 
 
@@ -16,10 +16,8 @@ def sum_up(event: RunMeasured) -> None:
         for line in folded(f"{one.question} {one.word}. {one.evidence}".strip(), width(), 2):
             event.say(line)
     told = []
-    for one in headlines(evaluator_sections([run])):
-        metric = one.line.values[0]
-        if metric and one.section.name in event.evaluators:
-            bounds = interval(metric).replace(" to ", "–")
-            told.append(f"{one.name} {three_digits(metric.value)}{f' ({bounds})' if bounds else ''}".replace(" ", FIXED))
+    for name, metric in (first for one in run.measured.values() if one.name in event.evaluators for first in first_metric(one)):
+        bounds = interval(metric).replace(" to ", "–")
+        told.append(f"{name} {three_digits(metric.value)}{f' ({bounds})' if bounds else ''}".replace(" ", FIXED))
     for line in folded(", ".join(told), width()):
         event.say(line)

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from iwm_core.evaluation.settings import flatten
 
 ABSENT = "–"
+MOST = 60
 
 
 class Difference(NamedTuple):
@@ -35,10 +36,11 @@ def config_differences(configs: Sequence[Mapping[str, Any]]) -> list[Difference]
     return [d for d in differences_between(configs) if not d.same and d.key != "run"]
 
 
-def in_short(differences: list[Difference], run: int, most: int = 4) -> str:
-    """What sets a run apart, in a few words: components' own options are left out where another component is chosen."""
+def in_short(differences: list[Difference], run: int) -> str:
+    """What sets a run apart, in `MOST` letters or so: components' own options are left out where another component is chosen."""
     chosen = {d.key.removesuffix(".name") for d in differences if d.key.endswith(".name")}
     told = [d for d in differences if d.key.endswith(".name") or not any(d.key.startswith(f"{group}.") for group in chosen)]
     told = [d for d in told if d.key != "recipe"]  # which is always told
-    words = [f"{d.key.removesuffix('.name')}={d.values[run]}" for d in told[:most] if d.values[run] != ABSENT]
-    return ", ".join(words) + (f" and {len(told) - most} more" if len(told) > most else "")
+    words = [f"{d.key.removesuffix('.name')}={d.values[run]}" for d in told if d.values[run] != ABSENT]
+    count = next((n for n in range(len(words), 1, -1) if len(", ".join(words[:n])) <= MOST), 1)
+    return ", ".join(words[:count]) + (f" and {len(words) - count} more" if len(words) > count else "")

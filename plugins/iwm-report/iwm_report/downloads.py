@@ -53,7 +53,7 @@ def rows_of_table(card: ScoreTable, labels: Sequence[str]) -> list[dict[str, Any
     rows = []
     for group in [*card.groups, *card.details]:
         for line in group.lines:
-            name = f"{group.measure}.{line.part}" if line.part else group.measure
+            name = group.name_of(line)
             for control, values in {"": line.values, **line.controls}.items():
                 rows += [
                     {"run": label, "metric": name, "control": control, **numbers(metric)}

@@ -5,9 +5,9 @@ import math
 from datetime import datetime
 from pathlib import Path
 
-from iwm_core.run.saved import latest_checkpoint
 from iwm_report.run_record import RunRecord
 
+TRIAL = 100  # steps of the longest run that `iwm_core.recipe.length` takes for a trial
 LONGEST_HEADER = 16_000_000  # bytes of the list of tensors in front of a file of weights
 
 
@@ -18,12 +18,17 @@ def facts(run: RunRecord) -> dict[str, str]:
         "started": started(run.environment.get("started")),
         "trained for": duration(run.state.get("seconds")),
         "device": {"cpu": "CPU"}.get(run.state.get("device", ""), run.state.get("device", "")),
-        "parameters": parameters(run.path),
+        "parameters": parameters(run.checkpoint),
         "training images": f"{run.state['images']:,}" if "images" in run.state else "",
         "seed": str(run.environment.get("seed", train.get("seed", ""))),
         "commit": (run.environment.get("git_commit") or "")[:10],
     }
     return {name: text for name, text in known.items() if text}
+
+
+def trial(run: RunRecord) -> bool:
+    """Whether a run is too short to judge a model by."""
+    return bool(run.steps) and run.steps <= TRIAL and "world_model" not in run.config
 
 
 def started(text: str | None) -> str:
@@ -43,9 +48,8 @@ def duration(seconds: float | None) -> str:
     return f"{seconds / 60:.3g} min" if seconds < 90 * 60 else f"{seconds / 3600:.3g} h"
 
 
-def parameters(run: Path) -> str:
+def parameters(checkpoint: Path | None) -> str:
     """How many parameters each part of a model has, from the list of tensors in front of its weights; empty where that cannot be read."""
-    checkpoint = latest_checkpoint(run / "checkpoints")
     if checkpoint is None:
         return ""
     weights = checkpoint / "model.safetensors"

@@ -3,7 +3,7 @@
 Decisions:
 - Charts with one series each become one chart with a series a run; others stand side by side under their runs' names.
 - A level that all of these runs share is drawn; one that differs is written beside each run's name.
-- Charts of one name share their axes, so that what lies side by side can be compared.
+- Charts of one name share their axes, so that what lies side by side can be compared. A bar's begins at 0, and that of a few points.
 """
 
 import math
@@ -15,6 +15,7 @@ from iwm_core.process.shown import three_digits
 
 MARGIN = 0.05  # of the axis, beyond what is drawn
 POINTS_TOLD = 8  # of a series, in alternative texts
+FEW = 4  # points of a line; of fewer, the axis begins at 0, as any step would else seem to be from bottom to top
 
 
 class Axes(NamedTuple):
@@ -69,7 +70,7 @@ def own_levels(chart: Chart, joined: Chart) -> str:
 
 
 def axes_of(charts: Sequence[Chart]) -> Axes:
-    """Axes that hold all of some charts; a bar begins at 0."""
+    """Axes that hold all of some charts."""
     series = [one for chart in charts for one in chart.series]
     every = [x for one in series for x in one.x]
     bars = any(chart.kind == "bars" for chart in charts)
@@ -79,7 +80,8 @@ def axes_of(charts: Sequence[Chart]) -> Axes:
     up = [v for one in series for values in (one.y, one.low or [], one.high or []) for v in values]
     up = [cut(value, chart) for chart in charts[:1] for value in up]
     up += [level for chart in charts for level in chart.levels.values()]
-    return Axes(across, span([*up, 0.0] if bars else up), places)
+    few = bool(series) and max(len(one.x) for one in series) < FEW and charts[0].kind == "lines"
+    return Axes(across, span([*up, 0.0] if bars or few else up), places)
 
 
 def cut(value: float, chart: Chart) -> float:

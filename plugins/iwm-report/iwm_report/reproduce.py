@@ -1,5 +1,6 @@
 """The commands that make a run and its report again."""
 
+import os
 import shlex
 
 from iwm_core.process.shown import as_word
@@ -7,28 +8,35 @@ from iwm_report.run_record import RunRecord
 
 
 def commands(run: RunRecord) -> list[str]:
-    """Train and measure again, in a directory of its own."""
-    return [train_command(run), eval_command(run)]
+    """Train and measure again, in a directory of its own: what the recipe measures is measured by its training."""
+    again = again_of(run)
+    return [train_command(run, again), *measure_commands(run, again)]
 
 
-def train_command(run: RunRecord) -> str:
-    """The command that the run was started with, without its directory, which exists.
+def again_of(run: RunRecord) -> str:
+    """The directory of what is made again, beside the run's."""
+    return os.path.normpath(run.path / ".." / f"{run.path.resolve().name}-again")
+
+
+def train_command(run: RunRecord, again: str) -> str:
+    """The command that the run was started with, in another directory.
 
     A run that was started otherwise, such as from Python, is trained again from its frozen config, which is complete.
     """
     words = run.environment.get("command") or []
     if words[1:2] in (["train"], ["tune"]) and any(word.startswith("recipe=") for word in words):
-        return shlex.join(["iwm", *(word for word in words[1:] if not word.startswith("run="))])
-    again, config = as_word(f"{run.path}-again"), as_word(run.path / "config.yaml")
-    return f"mkdir {again} && cp {config} {again} && iwm resume {again}"
+        return shlex.join(["iwm", *(word for word in words[1:] if not word.startswith("run=")), f"run={again}"])
+    folder, config = as_word(again), as_word(run.path / "config.yaml")
+    return f"mkdir {folder} && cp {config} {folder} && iwm resume {folder}"
 
 
-def eval_command(run: RunRecord) -> str:
-    """The command that measures what the report shows: the recipe's evaluators or tasks, or evaluators that have measured besides."""
-    recipe = list(run.config.get("evaluators") or {})
-    names = list(run.measured)
-    extra = [f"evaluators=[{','.join(names)}]"] if set(names) - set(recipe) and "world_model" not in run.config else []
-    return " ".join(["iwm eval", as_word(run.path), *map(shlex.quote, extra)])
+def measure_commands(run: RunRecord, again: str) -> list[str]:
+    """The command that measures what the report shows besides, by evaluators that the recipe lacks."""
+    extra = [name for name in run.measured if name not in (run.config.get("evaluators") or {})]
+    if not extra or "world_model" in run.config:
+        return []
+    chosen = shlex.quote(f"evaluators=[{','.join(extra)}]")
+    return [f"iwm eval {as_word(again)} {chosen}"]
 
 
 def report_command(runs: list[RunRecord]) -> str:

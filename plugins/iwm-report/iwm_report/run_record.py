@@ -47,7 +47,7 @@ class RunRecord:
         measured: by evaluator, in the order of the recipe: what its settings measured.
         others: by evaluator, what other settings measured.
         step, steps: of the newest checkpoint, and of a whole training; None where that is not known.
-        state: state.json of the newest checkpoint.
+        checkpoint, state: the newest checkpoint, and its state.json.
         problems: what could not be read, a line each.
     """
 
@@ -62,6 +62,7 @@ class RunRecord:
     others: dict[str, list[Measured]]
     step: int | None
     steps: int | None
+    checkpoint: Path | None = None
     state: dict[str, Any] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
 
@@ -115,6 +116,7 @@ def read_run(path: Path, label: str) -> RunRecord:
         others=others,
         step=state.get("step"),
         steps=state.get("steps"),
+        checkpoint=newest,
         state=state,
         problems=problems,
     )

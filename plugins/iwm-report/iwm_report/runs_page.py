@@ -23,8 +23,9 @@ from iwm_report.curves import mishaps, training_charts
 from iwm_report.differences import config_differences, differences_between, in_short
 from iwm_report.drawing import draw_chart, draw_key
 from iwm_report.environment import make_environment
-from iwm_report.facts import facts
+from iwm_report.facts import facts, trial
 from iwm_report.joined_charts import alternative
+from iwm_report.known_best import known_best
 from iwm_report.named_points import draw_added
 from iwm_report.numbers import ZERO, interval, shown_numbers
 from iwm_report.reproduce import commands, report_command
@@ -37,6 +38,7 @@ from iwm_report.verdict import in_a_sentence, rulings
 Track = Callable[[Iterable[Any], str, int], Iterable[Any]]
 MANY = 3
 COLUMNS = 6  # runs that the table at the top has side by side; more stand below each other
+HEADING = 32  # letters of what a run is named by in the table at the top
 FEW = 3  # sections of evaluators that are shown unfolded
 
 
@@ -78,6 +80,7 @@ def render_runs(runs: list[RunRecord], track: Track, live: str = "", gone: Seque
     load_plugins().tell("iwm_report_sections", page)
     draw_added(page)
     led, firsts, ruled = leading(sections), headlines(sections), [rulings(run) for run in runs]
+    shared = [one for one in firsts if sum(metric is not None for metric in one.line.values) > 1] or firsts
     training = figures_of(labels, [training_charts(run) for run in runs])
     history = history_figures(runs)
     every = [one for figures in (*(section.figures for section in sections), training, history) for one in figures]
@@ -94,6 +97,8 @@ def render_runs(runs: list[RunRecord], track: Track, live: str = "", gone: Seque
         facts=[facts(run) for run in runs],
         rulings=ruled,
         sentences=[in_a_sentence(found) for found in ruled],
+        known=[known_best(run) for run in runs],
+        trials=[run.label for run in runs if trial(run)],
         leading=led,
         led=[name for name, _ in led],
         folded=any(ruled) or len(sections) > FEW,
@@ -103,6 +108,9 @@ def render_runs(runs: list[RunRecord], track: Track, live: str = "", gone: Seque
         QUESTIONS=QUESTIONS,
         short=[in_short(differences, place) for place in range(len(runs))],
         headlines=firsts,
+        shared=shared,
+        alone=[one for one in firsts if one not in shared],
+        HEADING=HEADING,
         sections=sections,
         added=page.sections,
         training=training,
@@ -131,7 +139,8 @@ def state_of(run: RunRecord) -> str:
     """How far a run has come, in words."""
     if run.step is None:
         return "no checkpoint yet"
-    return f"step {run.step:,}" + (f" of {run.steps:,}" if run.steps and run.steps > run.step else "")
+    done = f"step {run.step:,}" + (f" of {run.steps:,}" if run.steps and run.steps > run.step else "")
+    return f"{done}, a trial" if trial(run) else done
 
 
 def signed(value: float) -> str:

@@ -71,6 +71,10 @@ class Group:
     lines: list[Line] = field(default_factory=list)
     scale: tuple[float, float] = (0.0, 1.0)
 
+    def name_of(self, line: Line) -> str:
+        """The metric's name of a line."""
+        return f"{self.measure}.{line.part}" if line.part else self.measure
+
 
 @dataclass
 class ScoreTable:
@@ -130,6 +134,12 @@ def make_score_table(found: list[Measured | None]) -> ScoreTable:
             line.span = group.scale[1] - group.scale[0]
             line.marks = [mark_of(line, run, group.scale) for run in range(len(found))]
     return ScoreTable(heads, details, controls, any(sign for line in lines for sign in line.signs), apart)
+
+
+def first_metric(one: Measured) -> list[tuple[str, Metric]]:
+    """The first metric of an evaluator with its name, as in the first line of its table, where parts come last; none where it has none."""
+    card = make_score_table([one])
+    return [(group.name_of(group.lines[0]), metric) for group in [*card.groups, *card.details][:1] if (metric := group.lines[0].values[0])]
 
 
 def chances_differ(chances: list[Metric | None]) -> str:

@@ -150,7 +150,7 @@ class Headline(NamedTuple):
     @property
     def name(self) -> str:
         """Of the metric."""
-        return f"{self.group.measure}.{self.line.part}" if self.line.part else self.group.measure
+        return self.group.name_of(self.line)
 
 
 def headlines(sections: list[EvaluatorSection]) -> list[Headline]:

@@ -51,7 +51,7 @@ def test_a_run_is_told_whole(here):
     assert page.text.count("depth: 3") == 1, "config.yaml"
     assert len(page.each("img")) == 5
     commands = page.text.partition("Reproduce With")[2]
-    assert "iwm train recipe=quickstart train.seed=0 iwm eval 'runs/a & b' This report: iwm report 'runs/a & b'" in commands
+    assert "iwm train recipe=quickstart train.seed=0 'run=runs/a & b-again' This report: iwm report 'runs/a & b'" in commands
 
 
 def test_pictures_go_in_as_they_are_or_smaller(here):
@@ -75,7 +75,7 @@ def test_several_runs_stand_side_by_side(here):
     runs = [make_run("runs/one", best=0.7), make_run("runs/two", best=0.3, seed=5, words="it does not")]
     assert guarded(lambda: dispatch(["report", *map(str, runs)])) == 0
     page = read(Path("runs/report.html").read_text())
-    told = ["train.seed=0 one · recipe quickstart · step 6 of 8", "train.seed=5 two · recipe quickstart · step 6 of 8"]
+    told = ["train.seed=0 one · recipe quickstart · step 6 of 8, a trial", "train.seed=5 two · recipe quickstart · step 6 of 8, a trial"]
     assert page.row("measure", table=0) == ["measure", *told]
     assert page.row("hit", table=0) == ["hit", "0.700 ▲ 0.650 to 0.750", "0.300 ▼ 0.250 to 0.350"]
     assert page.row("measure", table=1) == ["measure", "one", "two"]

@@ -1,17 +1,19 @@
 """The parts of a report: names, numbers, marks, axes and colours."""
 
 import math
+import os
 import re
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from iwm_report.differences import config_differences, in_short
 from iwm_report.drawing import draw_chart, spread, style
-from iwm_report.joined_charts import alternative, panels
+from iwm_report.joined_charts import alternative, axes_of, panels
 from iwm_report.naming import common_folder
 from iwm_report.numbers import interval
-from iwm_report.reproduce import eval_command, report_command
+from iwm_report.reproduce import commands, report_command
 from iwm_report.run_record import read_run
 from iwm_report.score_table import make_score_table, signs_of
 from places import ROOT
@@ -133,16 +135,18 @@ def test_charts_side_by_side_share_their_axes():
     assert only.chart.series[0].label == "b"
 
 
-def test_evaluators_that_the_recipe_does_not_name_are_asked_for(here):
-    path = make_run("a", charts=(), logs=False)
-    assert eval_command(read_run(path, "a")) == "iwm eval a"
+def test_what_is_made_again_lies_beside_and_is_measured_as_the_report_shows(here):
+    path = make_run("runs/a", charts=(), logs=False)
+    assert commands(read_run(path, "a")) == ["iwm train recipe=quickstart train.seed=0 run=runs/a-again"]
     evaluation(path / "eval", name="own")
-    assert eval_command(read_run(path, "a")) == "iwm eval a 'evaluators=[rank,own]'"
+    assert commands(read_run(path, "a"))[1:] == ["iwm eval runs/a-again 'evaluators=[own]'"]
+    os.chdir(path)
+    assert commands(read_run(Path(), "a"))[0].endswith(" run=../a-again")
 
 
 def test_a_run_called_like_a_switch_is_told_as_one_types_it(here):
     run = read_run(make_run("-x y", charts=(), logs=False), "x")
-    assert eval_command(run) == "iwm eval './-x y'"
+    assert commands(run)[0].endswith(" 'run=-x y-again'")
     assert report_command([run, run]) == "iwm report './-x y' './-x y'"
     page = report("./-x y")
     assert "iwm resume './-x y'" in page.text
@@ -250,3 +254,19 @@ def test_bars_are_labelled_with_their_values(values, longest):
             tiny = 0 < abs(value) < 0.0005 and span < 1  # two digits, as in 2.1e-5; else three decimals, or three digits
             near = pytest.approx(value, rel=0.051, abs=0) if tiny else pytest.approx(value, rel=6e-3, abs=6e-4)
             assert said == near, "rounded, not cut"
+
+
+@pytest.mark.parametrize(("points", "first"), [(1, 0.0), (3, 0.0), (4, 10.0)])
+def test_a_line_of_few_points_begins_at_0(points, first):
+    """Any step between two points would else go from the bottom to the top."""
+    line = Series("a", list(range(points)), [10.0 + 0.1 * place for place in range(points)])
+    low, high = axes_of([Chart("c", "t", "x", "y", "lines", (line,), "")]).y
+    assert low <= first <= high
+    assert (low < 1) == (first == 0.0)
+
+
+def test_names_of_what_differs_are_short():
+    configs = [{"data": {"name": name, "path": "a" * 50}, **{f"key{place}": f"{name}{place}" for place in range(9)}} for name in "xy"]
+    told = in_short(config_differences(configs), 0)
+    assert told == "data=x, key0=x0, key1=x1, key2=x2, key3=x3, key4=x4, key5=x5 and 3 more"
+    assert in_short(config_differences([{"path": "a" * 99}, {"path": "b"}]), 0) == f"path={'a' * 99}", "one is told, however long"

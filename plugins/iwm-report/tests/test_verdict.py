@@ -10,12 +10,15 @@ from pathlib import Path
 
 import pytest
 from iwm_report.downloads import downloads, guarded
-from iwm_report.facts import duration, facts, in_short
+from iwm_report.facts import TRIAL, duration, facts, in_short
+from iwm_report.known_best import known_best
 from iwm_report.run_record import read_run
 from iwm_report.score_table import Mark, Tick
 from iwm_report.verdict import in_a_sentence, rulings
 from report_page import report
-from report_runs import HOSTILE, evaluation, make_run
+from report_runs import HOSTILE, evaluation, make_run, metric
+
+from iwm_core.recipe import length
 
 
 def answering(path, answers, **more):
@@ -67,6 +70,59 @@ def test_a_reader_meets_verdict_pictures_and_curves_first(here):
     assert places == sorted(places)
     assert main.index("mrr says so.") < main.index("What it imagines")
     assert page.row("hit")[0].startswith("hit ↑ higher is better")
+
+
+BEST = "best (hit 0.400, 0.300 to 0.500) and blur least (0.900, 0.800 to 1.000)"
+HIGH = "best (hit 2.900, 1.800 to 3.000) and a least (1.400, 1.300 to 1.500)"
+
+
+def knowing(path, parts, better="lower", yes=True):
+    """A run whose evaluator has parts of a measure: value, low, high, and those of not acting."""
+    answering(path, {"seen": ("world_model", yes)}, better={"hit": better}, galleries=[])
+    file = Path(path) / "eval/seen.json"
+    content = json.loads(file.read_text())
+    content["metrics"] = {"hit": metric(0.5)} | {
+        f"hit.{name}": metric(*numbers) | {"controls": {"null": metric(1.0)}} for name, numbers in parts.items()
+    }
+    content["format"] = 2
+    file.write_text(json.dumps(content))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("parts", "better", "told"),
+    [
+        ({"hue": (0.4, 0.3, 0.5), "blur": (0.9, 0.8, 1.0)}, "lower", f"hue {BEST}"),
+        ({"a": (1.4, 1.3, 1.5), "b": (2.9, 1.8, 3), "c": (2, 1, 3)}, "higher", f"b {HIGH}"),
+        ({"hue": (0.4, 0.3, 0.85), "blur": (0.9, 0.8, 1.0)}, "lower", ""),
+        ({"hue": (1.4, 1.3, 1.5), "blur": (1.9, 1.8, 2.0)}, "lower", ""),
+        ({"hue": (0.4, 0.3, 0.5)}, "lower", ""),
+    ],
+    ids=["lower", "higher", "intervals meet", "no better than not acting", "one part"],
+)
+def test_what_is_known_best_is_told_where_intervals_tell_it(here, parts, better, told):
+    known = known_best(read_run(knowing(Path("a"), parts, better), "a"))
+    assert (known.told() if known else "") == (told and f"It knows {told}.")
+
+
+def test_the_page_tells_what_is_known_best_of_a_world_model_alone(here):
+    parts = {"hue": (0.4, 0.3, 0.5), "blur": (0.9, 0.8, 1.0)}
+    knowing(Path("a"), parts), knowing(Path("b"), parts, yes=False)
+    assert "It knows hue best (hit 0.400" in report("a").text
+    assert "It knows" not in report("b").text
+    assert report("a", "b", out="x.html").row("Knows best")[1:] == ["hue hit 0.400", "–"]
+
+
+def test_a_trial_is_told(here):
+    make_run("a", charts=(), logs=False)
+    assert "a trial of at most 100 steps" in report("a").text
+    assert "step 6 of 8, a trial" in report("a").text
+    make_run("b", charts=(), logs=False)
+    (Path("b") / "checkpoints/step_6/state.json").write_text('{"step": 6, "steps": 101}')
+    assert "a trial" not in report("b").text
+    page = report("a", "b", out="x.html")
+    assert "a : a trial of at most 100 steps tells that all works" in page.text
+    assert TRIAL == length.TRIAL, "what the core takes for one"
 
 
 def test_galleries_that_ask_for_it_lead(here):

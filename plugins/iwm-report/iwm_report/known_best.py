@@ -1,0 +1,63 @@
+"""What a world model knows best, and what least, by the parts of a measure, such as its actions.
+
+Decisions:
+- It is told where an evaluator says that the predictor is a world model, of the first of its measures with several parts and a better end.
+- A part is best where it is better than its control and than the least one, by intervals: else none is named.
+"""
+
+import math
+from typing import NamedTuple
+
+from iwm_core.evaluation.measured import Measured
+from iwm_core.interfaces.results import Metric, measure_and_part
+from iwm_core.process.shown import three_digits
+from iwm_report.numbers import interval
+from iwm_report.run_record import RunRecord
+
+
+class Known(NamedTuple):
+    """The best known part of a measure, and the least known one."""
+
+    measure: str
+    best: tuple[str, Metric]
+    least: tuple[str, Metric]
+
+    def told(self) -> str:
+        """A sentence."""
+        (best, high), (least, low) = self.best, self.least
+        return f"It knows {best} best ({self.measure} {in_words(high)}) and {least} least ({in_words(low)})."
+
+
+def in_words(metric: Metric) -> str:
+    """A value with its interval."""
+    return f"{three_digits(metric.value)}, {interval(metric)}"
+
+
+def known_best(run: RunRecord) -> Known | None:
+    """What a run's model knows best; None where nothing stands out."""
+    for one in run.measured.values():
+        if one.answer and one.answer.question == "world_model" and one.answer.yes:
+            for measure, better in one.better.items():
+                if len(parts := parts_of(one, measure)) > 1:
+                    return extremes(measure, parts, 1 if better == "higher" else -1)
+    return None
+
+
+def parts_of(one: Measured, measure: str) -> dict[str, Metric]:
+    """The parts of a measure that have intervals, by their names."""
+    named = {measure_and_part(name): metric for name, metric in one.metrics.items()}
+    return {part: m for (of, part), m in named.items() if of == measure and part and math.isfinite(m.low + m.value + m.high)}
+
+
+def extremes(measure: str, parts: dict[str, Metric], sign: int) -> Known | None:
+    """The ends of a measure's parts, of which higher is better where ``sign`` is 1."""
+    order = sorted(parts.items(), key=lambda item: sign * item[1].value)
+    least, best = order[0], order[-1]
+    controls = best[1].controls
+    against = [least[1], *(controls[name] for name in ("chance", "null") if name in controls)]
+    return Known(measure, best, least) if all(clear(best[1], other, sign) for other in against) else None
+
+
+def clear(one: Metric, other: Metric, sign: int) -> bool:
+    """Whether one is better than the other by their intervals."""
+    return min(sign * one.low, sign * one.high) > max(sign * other.low, sign * other.high)
