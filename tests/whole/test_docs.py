@@ -14,6 +14,7 @@ import pytest
 import torch
 from iwm_bench.asked import read_arguments
 from iwm_cluster.asked import split
+from iwm_devkit.completion.asked import SHELLS
 from iwm_devkit.scaffold import parser
 from iwm_interop.importing.asked import TOLD, check_overrides, said
 from iwm_repro.asked import read_arguments as read_claims
@@ -241,6 +242,7 @@ CHECKS = {
     "push": lambda words: check_paths(words),
     "zoo": lambda words: dispatch(["zoo", *words]),
     "plugins": lambda words: dispatch(["plugins", *words]),
+    "completion": lambda words: check_shell(*words),
     "plugins new": lambda words: parser().parse_args(words),
     "plugins check": lambda words: None,  # of a plugin that is not installed here
 }
@@ -261,6 +263,10 @@ def check_import(words: list[str]) -> None:
     of, file, run, *settings = words
     assert not any("=" in place for place in (file, run))
     check_overrides(of, said("recipe", settings), [word for word in settings if word.partition("=")[0] not in TOLD])
+
+
+def check_shell(shell: str) -> None:
+    assert shell in SHELLS
 
 
 def check_paths(words: list[str]) -> None:

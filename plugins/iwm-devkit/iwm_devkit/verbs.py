@@ -1,4 +1,4 @@
-"""The verbs for authors of plugins: what their help says, and where each is carried out."""
+"""The verbs for authors of plugins and users of shells: what their help says, and where each is carried out."""
 
 from iwm_core.interfaces.commands import Command
 
@@ -21,6 +21,21 @@ VERBS = [
         examples=(
             "iwm plugins check iwm-gamma",
             "iwm plugins check iwm-gamma --json",
+        ),
+    ),
+    Command(
+        name="completion",
+        run="iwm_devkit.completion:run_completion",
+        forms={
+            "completion bash|zsh|fish": "print a script by which your shell completes command lines",
+        },
+        more=(
+            "Verbs, switches, recipes, components, keys and their values, of all installed plugins; print it again when these change.",
+            "bash: ~/.local/share/bash-completion/completions/iwm; zsh: a file _iwm in a folder of $fpath; fish: the example.",
+        ),
+        examples=(
+            "iwm completion bash > ~/.local/share/bash-completion/completions/iwm",
+            "iwm completion fish > ~/.config/fish/completions/iwm.fish",
         ),
     ),
 ]
