@@ -19,7 +19,7 @@ pytest_plugins = ["given", "marks"]
 
 PLUGINS = [
     *("vit", "data", "scenes", "masking", "photometric", "crop", "evals", "tasks", "report", "devkit"),
-    *("interop", "bench", "cluster", "repro"),
+    *("interop", "bench", "cluster", "repro", "explore"),
 ]
 PACKAGES = ["iwm_core", *(f"iwm_{name}" for name in PLUGINS)]
 install_import_hook(PACKAGES, "shape_checker.check")

@@ -30,6 +30,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "furniture"))
 
 from furnished import contents, furnish, put_back
 from iwm_cluster import submit as cluster
+from iwm_explore import work as exploring
 from iwm_report import runs_page
 from iwm_tasks.comparison import compare as comparison
 from iwm_tasks.prediction import predict as prediction
@@ -102,6 +103,7 @@ def short_work() -> Iterator[None]:
     stand_ins: list[tuple[Any, str, Callable]] = [
         *((course, "train_here", train_here), (course, "spawn", lambda *_: 3)),
         (cluster, "send", lambda *_: cut(None, None)),
+        (exploring, "show", lambda *_: None),
         *((module, "run_jobs", lambda jobs, _: ((job, Ended(3, 0)) for job in jobs)) for module in (sweep, comparison)),
         *((kind, "measure", measured(kind.measure)) for kind in load_plugins().run_kinds.values()),
         *((prediction, "predict", prediction.predict), (runs_page, "render_runs", runs_page.render_runs)),

@@ -135,6 +135,7 @@ def right(draw: random.Random) -> list[str]:
         "submit": lambda: [*chosen(draw, SUBMIT), draw.choice(["train recipe=tiny", "resume half", "eval world", "submit"])],
         "reproduce": lambda: draw.choice([[], ["--json"], ["--scale", "gpu"], ["ours", "--seeds", "x"]]),  # no claim is cheap
         "features": lambda: ["world", *draw.choice([[], ["images"]]), f"out=features.{draw.choice(['npy', 'parquet'])}"],
+        "explore": lambda: ["world", "--port 0", *chosen(draw, LAUNCH)],
         "export": lambda: ["world", "out=exported", "--format", draw.choice(["safetensors", "torch", "timm"])],
         "push": lambda: draw.choice([["world", "me"], ["world"], ["tuned", "me/tuned"]]),  # refused before a hub is asked
         "zoo": lambda: draw.choice([[], ["--json"], ["quickstart"]]),

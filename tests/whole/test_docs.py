@@ -236,6 +236,7 @@ CHECKS = {
     "bench": lambda words: check_bench(words),
     "submit": lambda words: check_submit(words),
     "reproduce": lambda words: read_claims(words),
+    "explore": lambda words: check_paths(words),
     "export": lambda words: check_paths(words),
     "features": lambda words: check_paths(words),
     "import": lambda words: check_import(words),

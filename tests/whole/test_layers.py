@@ -34,12 +34,15 @@ OWNERS = {
     "transformers": {"iwm_interop"},
     "onnxruntime": {"iwm_interop"},
     "submitit": {"iwm_cluster"},
+    "gradio": {"iwm_explore"},
+    "fastapi": {"iwm_explore"},
+    "uvicorn": {"iwm_explore"},
     "datasets": {"iwm_data"},
     "fsspec": {"iwm_data"},
     "huggingface_hub": {"iwm_interop"},
     "matplotlib": {"iwm_report"},
     "jinja2": {"iwm_report"},
-    "PIL": {"iwm_data", "iwm_report", "iwm_tasks", "iwm_devkit", "iwm_scenes"},
+    "PIL": {"iwm_data", "iwm_report", "iwm_tasks", "iwm_devkit", "iwm_scenes", "iwm_explore"},
 }
 """The rooms and plugins that may import each library."""
 
@@ -52,7 +55,7 @@ PUBLIC = {
 
 PLATFORM = {
     "iwm_data": {"iwm_core.run.files", "iwm_core.process.shown", "iwm_core.data.view"},
-    **dict.fromkeys(("iwm_tasks", "iwm_report", "iwm_devkit", "iwm_interop", "iwm_bench", "iwm_cluster", "iwm_repro")),
+    **dict.fromkeys(("iwm_tasks", "iwm_report", "iwm_devkit", "iwm_interop", "iwm_bench", "iwm_cluster", "iwm_repro", "iwm_explore")),
 }
 """Plugins that are a part of the platform, and what they may import besides: None for any room."""
 
@@ -61,6 +64,7 @@ BUILT_ON = {
     "iwm_interop": {"iwm_data", "iwm_vit", "iwm_tasks"},
     "iwm_bench": {"iwm_tasks", "iwm_vit"},
     "iwm_repro": {"iwm_evals", "iwm_tasks"},
+    "iwm_explore": {"iwm_data", "iwm_evals"},
     "iwm_recipes": set(),
 }
 """The plugins whose modules a plugin imports; its dependencies name them."""
@@ -164,7 +168,7 @@ def test_help_and_plugins_do_not_import_torch():
         "import sys\nfrom iwm_core.cli.main import dispatch\nfrom iwm_core.plugins.loader import load_plugins\n"
         "for words in (['--help'], *([*verb.split(), '--help'] for verb in load_plugins().commands), ['plugins'], ['plugins', '--json']):\n"
         "    assert dispatch(words) == 0\n"
-        "assert not {'torch', 'hydra', 'timm', 'datasets', 'accelerate', 'submitit'} & set(sys.modules), sorted(sys.modules)\n"
+        "assert not {'torch', 'hydra', 'timm', 'datasets', 'accelerate', 'submitit', 'gradio'} & set(sys.modules), sorted(sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
 

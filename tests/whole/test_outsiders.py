@@ -99,7 +99,7 @@ def test_without_one_of_our_plugins_the_rest_works(iwm, monkeypatch, missing):
 
 VERBS = {
     **{"iwm-report": "report", "iwm-tasks": "tune", "iwm-devkit": "plugins new", "iwm-bench": "bench", "iwm-interop": "export"},
-    **{"iwm-cluster": "submit", "iwm-repro": "reproduce"},
+    **{"iwm-cluster": "submit", "iwm-repro": "reproduce", "iwm-explore": "explore"},
 }
 """For each of our plugins of verbs, one of them."""
 

@@ -266,7 +266,7 @@ def test_a_verb_works(site, monkeypatch):
 @pytest.mark.slow
 def test_ours_pass():
     """First-party plugins, as far as they give more than components; components are tried elsewhere."""
-    for name in ("iwm-core", "iwm-tasks", "iwm-report", "iwm-devkit", "iwm-bench", "iwm-cluster", "iwm-repro"):
+    for name in ("iwm-core", "iwm-tasks", "iwm-report", "iwm-devkit", "iwm-bench", "iwm-cluster", "iwm-repro", "iwm-explore"):
         checks = [check for check in checks_of(name) if check.kind in ("command", "component_kind", "run_kind", "hook", "hooks", "imports")]
         assert len(checks) > 3
         assert {check.name: check.result().problem for check in checks if not check.result().passed} == {}
