@@ -172,6 +172,17 @@ def test_commands_in_help_compose(verb, capsys):
     capsys.readouterr()
 
 
+def test_the_gallery_shows_every_plugin_and_component():
+    text = (DOCS / "plugins/index.md").read_text(encoding="utf-8")
+    for folder in [*(ROOT / "plugins").iterdir(), Path("iwm")]:
+        assert f"| [{folder.name}]({folder.name}.md) |" in text
+    for plugin in (plugin for plugin in load_plugins().plugins if plugin.distribution.startswith("iwm-")):
+        row = next((line for line in text.splitlines() if line.startswith(f"| [{plugin.distribution}]")), "")
+        for kind in load_plugins().kinds:
+            for name, entry in load_plugins().entries(kind).items():
+                assert entry.plugin.distribution != plugin.distribution or f"`{name}`" in row, name
+
+
 def check_train(words: list[str]) -> None:
     many = "-m" in words
     words = take_jobs(words)[1] if many else words
