@@ -27,6 +27,7 @@ OWNERS = {
         "iwm_devkit",
         "iwm_bench",
         "iwm_interop",
+        "iwm_repro",
     },
     "accelerate": {"iwm_core/process"},
     "pluggy": {"iwm_core", "iwm_core/plugins", "iwm_tasks", "iwm_report", "iwm_repro"},

@@ -1,7 +1,8 @@
 """``iwm reproduce CLAIM``: train, tune and measure what a claim lacks, then rule on it.
 
 Decisions:
-- The cost is printed before anything begins. All recipes that are to be trained are composed and checked first.
+- The cost is printed before anything begins. All recipes that are to be trained are composed and checked first, and runs that are there
+  must be what their recipes say now.
 - Every run is a process of its own. All trainings come before the tunings of what they train, so that either can be a scheduler's array,
   and all runs of one seed before the next seed's: a claim that is stopped can be ruled on by the seeds that there are.
 - It can be stopped and asked for again: finished runs are kept, unfinished ones go on where they are. One that fails is named, and does
@@ -28,6 +29,7 @@ from iwm_repro.inside import tell_inside
 from iwm_repro.places import RUNS, Job, finished, jobs_of, minutes_of
 from iwm_repro.record import Record, file_of, read_if_there, write
 from iwm_repro.ruling import rule_on
+from iwm_repro.same import refuse_others
 from iwm_repro.shown import tell_record
 
 HERE = "start from a folder that can be written"
@@ -43,6 +45,7 @@ def reproduce(asked: Asked) -> int:
     missing = [job for job in jobs if not finished(job.path)]
     display.say(cost_of(jobs, missing, asked.scale))
     check_recipes([job for job in missing if not job.path.is_dir()])
+    refuse_others(jobs)
     folder = RUNS / asked.scale
     with ExitStack() as lock:
         if missing:

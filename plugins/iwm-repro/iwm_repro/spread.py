@@ -18,6 +18,9 @@ from typing import NamedTuple
 
 from iwm_evals.statistics.intervals import NORMAL, student
 
+FEWEST = 8
+"""Models below which a correlation over models is not told."""
+
 
 class Measured(NamedTuple):
     """A value of one run, with its interval over images."""
@@ -77,8 +80,8 @@ def difference(left: Found, right: Found | float) -> Interval:
 
 
 def correlation(x: Sequence[float], y: Sequence[float]) -> Interval | None:
-    """Pearson's correlation of at least four pairs; None where there are fewer, or one side does not vary."""
-    if len(x) < 4 or len(set(x)) == 1 or len(set(y)) == 1:
+    """Pearson's correlation of at least `FEWEST` pairs; None where there are fewer, or one side does not vary."""
+    if len(x) < FEWEST or len(set(x)) == 1 or len(set(y)) == 1:
         return None
     value = statistics.correlation(x, y)
     turned, half = math.atanh(max(-1 + 1e-12, min(1 - 1e-12, value))), NORMAL / math.sqrt(len(x) - 3)

@@ -23,8 +23,9 @@ RESULT = Path("results/alike-cpu.json")
 
 @pytest.fixture
 def bring(kept, tiny, tmp_path):
-    """Bring a claim, in the place of the one before; what is trained for it is a copy of one run, ``trained``."""
-    kept("train", "recipe=tiny", "evaluators=[error]", "run=trained")
+    """Bring a claim, in the place of the one before; what is trained for it is a copy of one of two runs."""
+    for name in MODELS:
+        kept("train", "recipe=tiny", f"predictor={name}", "evaluators=[error]", f"run=trained/{name}")
 
     def brought(**changes):
         for plugin in [one for one in tiny.manager.get_plugins() if isinstance(one, Bringing)]:
@@ -50,7 +51,8 @@ def reproduce(tmp_path, capsys):
                 begun.append(job.words)
                 ended = ending(job.words)
                 if not ended:
-                    shutil.copytree(tmp_path / "trained", place_of(job.words), dirs_exist_ok=True)
+                    model = "none" if "predictor-none" in place_of(job.words) else "shift"
+                    shutil.copytree(tmp_path / "trained" / model, place_of(job.words), dirs_exist_ok=True)
                 yield job, ended or Ended(0, 0)
                 if ended and ended.received:
                     return
@@ -101,7 +103,7 @@ def test_it_goes_on_where_it_was_stopped(bring, reproduce):
     assert (record.verdict, record.missing) == (NOT_RUN, 1)
     assert record.rows[1].numbers == {}, "what was not run is no figure"
     run = job_of(MODELS["none"], 0, "cpu").path
-    shutil.copytree("trained", run)
+    shutil.copytree("trained/none", run)
     (run / "eval/error.json").unlink()  # trained, and stopped before it was measured
     begun, status, said = reproduce()
     assert begun == [["resume", str(run)]]
@@ -169,6 +171,16 @@ def test_a_number_that_is_not_measured_is_told(bring, reproduce):
     _, status, said = reproduce()
     assert status == 2
     assert "eval/error.json tells no error; the claim asks for a number" in said
+
+
+def test_a_run_of_another_recipe_is_refused(bring, reproduce):
+    bring(seeds=(0,))
+    run = job_of(MODELS["none"], 0, "cpu").path
+    shutil.copytree("trained/shift", run)
+    _, status, said = reproduce()
+    assert status == 2
+    assert f"{run} was made with predictor.name=shift, and recipe=tiny has none now; move it away" in said
+    assert (run / "config.yaml").exists()
 
 
 def test_the_list_tells_what_is_there(bring, reproduce, capsys):

@@ -55,8 +55,9 @@ def test_a_correlation_is_pearsons_with_fishers_interval():
     scale = math.sqrt(sum(a * a for a in x) / sum(b * b for b in rest)) * math.sqrt(1 / 0.25 - 1)
     found = correlation(x, [a + scale * b for a, b in zip(x, rest, strict=True)])
     assert found == pytest.approx((0.5, 0.170, 0.729), abs=0.001)
-    assert correlation([1.0, 2.0, 3.0], [1.0, 2.0, 3.0]) is None
-    assert correlation([1.0] * 5, [1.0, 2.0, 3.0, 4.0, 5.0]) is None
+    few = [float(value) for value in range(7)]
+    assert correlation(few, few) is None
+    assert correlation([1.0] * 8, [*few, 9.0]) is None
 
 
 def test_intervals_of_three_seeds_hold_the_truth_at_least_as_often_as_they_say():
