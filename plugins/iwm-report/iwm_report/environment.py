@@ -37,5 +37,5 @@ def make_environment(live: str = "") -> Environment:
 
 
 def breakable(name: str) -> Markup:
-    """A name that may go on in the next line after a dot or underscore."""
-    return Markup(re.sub(r"([._])", r"\1<wbr>", str(escape(name))))
+    """A name that may go on in the next line after a dot, an underscore or a sign of equality."""
+    return Markup(re.sub(r"([._=])", r"\1<wbr>", str(escape(name))))

@@ -11,7 +11,6 @@ from typing import NamedTuple
 from iwm_core.evaluation.measured import Measured
 from iwm_core.interfaces.results import Metric, measure_and_part
 from iwm_core.process.shown import three_digits
-from iwm_report.numbers import interval
 from iwm_report.run_record import RunRecord
 
 
@@ -25,12 +24,7 @@ class Known(NamedTuple):
     def told(self) -> str:
         """A sentence."""
         (best, high), (least, low) = self.best, self.least
-        return f"It knows {best} best ({self.measure} {in_words(high)}) and {least} least ({in_words(low)})."
-
-
-def in_words(metric: Metric) -> str:
-    """A value with its interval."""
-    return f"{three_digits(metric.value)}, {interval(metric)}"
+        return f"It knows {best} best ({self.measure} {three_digits(high.value)}), {least} least ({three_digits(low.value)})."
 
 
 def known_best(run: RunRecord) -> Known | None:
