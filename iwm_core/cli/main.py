@@ -80,7 +80,13 @@ def dispatch(arguments: list[str]) -> int:
     if {"-h", "--help"} & set(rest):
         tell(about(command for other, command in commands.items() if f"{other} ".startswith(f"{name} ")), keep="\n")
         return 0
-    return resolve_name(commands[name].run)(rest)
+    return resolve_name(commands[name].run)([at_home(word) for word in rest])
+
+
+def at_home(word: str) -> str:
+    """A word whose place of output is below ``~``, which shells leave as it is behind an equals sign, with the folder that is meant."""
+    key, _, value = word.partition("=")
+    return f"{key}={os.path.expanduser(value)}" if key in ("run", "out", "map") and value.startswith("~") else word  # noqa: PTH111
 
 
 def unknown(verb: str, commands: Iterable[str]) -> str:

@@ -138,4 +138,4 @@ def checked(chart: Chart) -> Chart:
 def placed(kept: Gallery, folder: Path) -> Gallery:
     """A gallery, its files with their folder."""
     check_name(kept.name, "the gallery's name")
-    return kept._replace(rows=tuple(row._replace(images=tuple(folder / file for file in row.images)) for row in kept.rows))
+    return kept._replace(rows=tuple(row._replace(images=tuple(folder / str(file) for file in row.images)) for row in kept.rows))

@@ -141,7 +141,7 @@ class FrozenModel(WorldModel):
                 raise ValueError(f"numbers of an action lie about in [-1, 1], got {', '.join(far)} of {name}; give at most {FARTHEST:g}")
             for asked in [f"{name}.{label}" for label in values] if name in self.names else [name]:
                 if asked not in places:
-                    hint = did_you_mean(asked, [*self.names, *places])
+                    hint = did_you_mean(str(asked), [*self.names, *places])
                     raise ValueError(f"this model knows no action number {asked}; {hint}it knows: {', '.join(places) or 'none'}")
             for label, value in values.items():
                 told[places.index(f"{name}.{label}")] = float(value)

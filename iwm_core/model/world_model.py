@@ -65,6 +65,11 @@ def build_model(recipe: Recipe, restored: bool = False) -> ImageWorldModel:
         predictor = recipe.predictor.build(encoder.width, encoder.grid, len(actions.labels))
     except ValueError as error:
         raise UserError(str(error)) from error
+    except RuntimeError as error:
+        if torch.get_default_device().type != "meta":
+            raise
+        why = str(error).splitlines()[0][:120]  # it is tried without memory: a tensor has more numbers than can be counted
+        raise UserError(f"no such model can be made ({why}); choose smaller sizes of encoder and predictor") from error
     finally:
         torch.set_default_dtype(default)
     return ImageWorldModel(encoder, predictor, recipe.train.normalise_targets)

@@ -31,6 +31,16 @@ def duration(default: str, doc: str, at_least: int = 0) -> Any:
     return field(default=default, metadata={**option(default, f'{doc}: steps or "N epochs"').metadata, **checked})
 
 
+def place(doc: str) -> Any:
+    """An option that names a directory to be made."""
+
+    def check(label: str, value: str) -> None:
+        if not value.strip() or "\0" in value or any("\ud800" <= sign <= "\udfff" for sign in value):
+            raise ValueError(f"{label}={value[:60]!r} can be no directory; leave it out, or write {label}=runs/NAME")
+
+    return field(default=None, metadata={**option(None, doc).metadata, "check": check})
+
+
 @dataclass(kw_only=True)
 class View(Section):
     """The shared view from which source and target are made (PAPER §2)."""
@@ -38,7 +48,7 @@ class View(Section):
     scale: list[float] = option([0.3, 1.0], "area of the random crop, share of the image, low and high", low=0.01, high=1)
     ratio: list[float] = option([0.75, 4 / 3], "width over height of the crop, low and high", low=0.1, high=10)
     flip: float = option(0.5, "probability of a horizontal flip", low=0, high=1)
-    canvas: int | None = option(None, "side of the view in pixels, where an action crops from it; null: image_size", low=1)
+    canvas: int | None = option(None, "side of the view in pixels, where an action crops from it; null: image_size", low=1, high=2**14)
     source_from: str = option(
         "view", "make the source from the shared view, or from the target (the main text's version)", choices=("view", "target")
     )
@@ -141,7 +151,7 @@ class Recipe:
     """All that a run is made of. Component groups hold instances once a recipe is thawed."""
 
     recipe: str = "???"
-    image_size: int = option(224, "pixels of the square input", low=1)
+    image_size: int = option(224, "pixels of the square input", low=1, high=2**14)
     encoder: "EncoderComponent" = option()
     predictor: "PredictorComponent" = option()
     targets: "TargetSelector" = option()
@@ -151,7 +161,7 @@ class Recipe:
     view: View = field(default_factory=View)
     train: Train = option()
     launch: Launch = field(default_factory=Launch)
-    run: str | None = None
+    run: str | None = place("the run's directory; null: the next free runs/NAME")
 
 
 def steps_of(duration: str, epoch: int, label: str, at_least: int = 0) -> int:

@@ -7,6 +7,7 @@ Decisions:
 - Without ``run``, ``runs/<recipe>``, with a number where that is taken; whoever makes the directory first has it.
 """
 
+import os
 import platform
 import shutil
 import subprocess
@@ -47,7 +48,7 @@ def new_run(config: DictConfig, verb: str, warn: Callable[[str], None], fill: Ca
     """
     anchor(config)
     with ExitStack() as lock:
-        path = Path(str(config.run)) if config.run is not None else None  # a number, in run=7
+        path = Path(os.path.expanduser(str(config.run))) if config.run is not None else None  # noqa: PTH111 - a number, in run=7
         if path is not None:
             refuse_taken(path)
             with writing(path, "make the run directory", ELSEWHERE):

@@ -5,13 +5,14 @@ import json
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from omegaconf import OmegaConf
 from places import FURNITURE
 
 from iwm_core import __version__
-from iwm_core.cli.main import dispatch, guarded
+from iwm_core.cli.main import at_home, dispatch, guarded
 from iwm_core.plugins.loader import load_plugins
 from iwm_core.recipe.compose import compose
 from iwm_core.recipe.thaw import thaw
@@ -133,6 +134,25 @@ def test_a_reader_that_leaves_early_is_no_error(words, monkeypatch):
         _, error = process.communicate("", timeout=60)
     assert error == ""
     assert process.returncode == 0
+
+
+@pytest.mark.slow
+def test_a_place_below_home_is_there_and_no_folder_of_that_sign(tiny, monkeypatch, tmp_path):
+    """Shells leave ``run=~/mine`` as it is."""
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    assert dispatch(["train", "recipe=tiny", "run=~/mine", "evaluators=[]", "train.steps=1"]) == 0
+    assert dispatch(["report", str(tmp_path / "home/mine"), "out=~/page.html"]) == 0
+    assert {path.name for path in (tmp_path / "home").iterdir()} >= {"mine", "page.html"}
+    Path("below.yaml").write_text("defaults: [tiny, _self_]\nrun: ~/from-file\n")
+    assert dispatch(["train", "recipe=below.yaml", "evaluators=[]", "train.steps=1"]) == 0
+    assert (tmp_path / "home/from-file/config.yaml").is_file()
+    assert not Path("~").exists()
+
+
+def test_only_places_of_output_are_looked_for_at_home(monkeypatch):
+    monkeypatch.setenv("HOME", "/h")
+    words = ["run=~/r", "out=~/o", "map=~/m", "data.path=~/d", "~/x", "a=~", "run=a~", "run=r"]
+    assert [at_home(word) for word in words] == ["run=/h/r", "out=/h/o", "map=/h/m", *words[3:]]
 
 
 def test_train_and_resume_print_the_runs_directory_on_their_first_line(tiny, capsys):

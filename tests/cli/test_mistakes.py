@@ -87,6 +87,22 @@ def test_missing_plugin_in_a_recipe(iwm, tmp_path):
     assert_one_line(iwm("train", "recipe=needs"), "needs.yaml have actions: no installed plugin gives the action 'relight'")
 
 
+@pytest.mark.parametrize(
+    ("word", "told"),
+    [
+        ("run=", "run='' can be no directory; leave it out"),
+        ("run='a\0b'", "can be no directory"),
+        ("run='\ud800'", "can be no directory"),
+        ("image_size=1000000000000000", "image_size must be at most 16384"),
+        ("encoder.width=1000000000000", "no such model can be made"),
+        ("train.steps=10000000000000", "train.steps must be at most 1e+12"),
+    ],
+)
+def test_what_cannot_be_is_said_before_anything_is_made(iwm, tmp_path, word, told):
+    assert_one_line(iwm("train", "recipe=quickstart", word), told)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_empty_folder_and_folder_without_images(iwm, tmp_path):
     (tmp_path / "empty").mkdir()
     assert_one_line(iwm(*TRAIN, "data=folder", "data.path=empty"), "empty")

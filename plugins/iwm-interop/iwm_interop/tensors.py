@@ -63,6 +63,13 @@ def weights_of(content: dict[str, Any], part: str) -> dict[str, Tensor]:
     return checked(found, part)
 
 
+def repeated(tensor: Tensor) -> bool:
+    """Whether a tensor has more numbers than its file: a few bytes would stand for as much memory as somebody likes."""
+    return (
+        not tensor.is_meta and tensor.layout is torch.strided and tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes()
+    )
+
+
 def checked(found: Mapping[Any, Any], part: str) -> dict[str, Tensor]:
     """Weights by their keys, once they are found to be finite floats; ``part`` is where they lie in the file, or empty.
 
@@ -75,8 +82,9 @@ def checked(found: Mapping[Any, Any], part: str) -> dict[str, Tensor]:
         raise UserError(f"{before}{bare[0]} lacks the module. that other keys of it begin with")
     weights = {str(key).removeprefix("module."): tensor for key, tensor in found.items()}
     for key, tensor in weights.items():
-        if not isinstance(tensor, Tensor) or tensor.dtype not in EXACT or tensor.layout is not torch.strided:
-            what = f"{tensor.dtype}, {tensor.layout}" if isinstance(tensor, Tensor) else type(tensor).__name__
+        if not isinstance(tensor, Tensor) or tensor.dtype not in EXACT or tensor.layout is not torch.strided or repeated(tensor):
+            more = ", a few numbers repeated" if isinstance(tensor, Tensor) and repeated(tensor) else ""
+            what = f"{tensor.dtype}, {tensor.layout}{more}" if isinstance(tensor, Tensor) else type(tensor).__name__
             raise UserError(f"{before}{key} is no dense tensor of float32, float16 or bfloat16 ({what})")
         if not tensor.is_meta and not tensor.isfinite().all():
             raise UserError(f"{before}{key} holds numbers that are not finite")

@@ -160,6 +160,7 @@ REFUSED = {
     "extra": (lambda w: w | {"blocks.7.norm1.bias": torch.zeros(32)}, ("has blocks.7.norm1.bias", "2 blocks")),
     "another shape": (lambda w: w | {"norm.bias": torch.zeros(31)}, ("norm.bias is of shape (31,)", "(32,)")),
     "no square of positions": (lambda w: w | {"pos_embed": torch.zeros(1, 12, 32)}, ("pos_embed is of shape (1, 12, 32)",)),
+    "a few numbers repeated": (lambda w: w | {"norm.bias": torch.zeros(1).expand(32)}, ("norm.bias", "a few numbers repeated")),
     "not finite": (lambda w: w | {"norm.bias": torch.full((32,), torch.inf)}, ("norm.bias", "finite")),
     "beside the weights": (lambda w: {"model": w, "ema": {}}, ("'ema'",)),
     "another model": (lambda w: {"conv1.weight": torch.zeros(3)}, ("names of no known encoder", "conv1.weight")),

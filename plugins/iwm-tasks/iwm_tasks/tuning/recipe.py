@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from iwm_core.interfaces.component import option
-from iwm_core.recipe.config import Launch, Optimisation, Section, View, duration
+from iwm_core.recipe.config import Launch, Optimisation, Section, View, duration, place
 
 if TYPE_CHECKING:
     from iwm_core.interfaces import DataSource
@@ -48,4 +48,4 @@ class TuneRecipe:
     augment: Augment = field(default_factory=Augment)
     train: Tune = option()
     launch: Launch = field(default_factory=Launch)
-    run: str | None = None
+    run: str | None = place("the run's directory; null: the next free runs/NAME")
