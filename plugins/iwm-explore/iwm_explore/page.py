@@ -75,7 +75,7 @@ def build(handlers: Handlers, header: str, title: str) -> gr.Blocks:
                         "<p>A is the image you chose. Shown A and B, the model looks for an action that leads from one to the other.</p>"
                     )
                     how = gr.Radio([MADE, ANOTHER], value=MADE, label="B is")
-                    with gr.Group(visible=False) as other:
+                    with gr.Column(visible=False) as other:
                         goal_gallery, goal_more, goal_file, goal_said = images_of(handlers, "Image B")
                     go = gr.Button("Let the model plan", variant="primary")
                     planned = gr.HTML(elem_id="planned")
@@ -118,7 +118,7 @@ def build(handlers: Handlers, header: str, title: str) -> gr.Blocks:
         reset.click(lambda one: (*values, handlers.see(one, values)), chosen, [*inputs, seen], **QUICK)
         draw.click(lambda one: (*(new := handlers.draw()), handlers.see(one, new)), chosen, [*inputs, seen], **QUICK)
 
-        how.change(lambda word: gr.Group(visible=word == ANOTHER), how, other, **QUICK)
+        how.change(lambda word: gr.Column(visible=word == ANOTHER), how, other, **QUICK)
         goal_turn = gr.State(0)
         goal_gallery.select(pick_goal, goal_turn, [goal, goal_said], **QUICK)
         goal_more.click(turn_over, goal_turn, [goal_turn, goal_gallery], **QUICK)

@@ -52,10 +52,9 @@ def bound(port: int) -> socket.socket:
         found.listen(128)
     except OSError as error:
         found.close()
-        why = "is busy" if error.errno == errno.EADDRINUSE else f"cannot be used: {error.strerror}"
-        raise UserError(
-            f"port {port} {why}; write --port {port + 1 if port < 65535 else 7861}, or --port 0 for any that is free"
-        ) from error
+        busy = error.errno == errno.EADDRINUSE
+        why, other = ("is busy", port + 1 if port < 65535 else 7861) if busy else (f"cannot be used: {error.strerror}", 7861)
+        raise UserError(f"port {port} {why}; write --port {other}, or --port 0 for any that is free") from error
     return found
 
 

@@ -140,8 +140,19 @@ def look(browser: Any, run: Path, faults: list[str]) -> None:
                     page.get_by_role("tab", name="Plan").click()
                     page.get_by_role("button", name="Let the model plan").click()
                     page.wait_for_selector("#planned figure", timeout=60_000)
+                    page.wait_for_timeout(500)  # what is new fades in
                     faults += readable(page, f"{width} px, {scheme}, plan")
                     page.screenshot(path=f"explore-plan-{width}-{scheme}.png")
+                    page.get_by_label("another image").check()
+                    goals = page.locator("#answer .thumbnails button")
+                    goals.nth(2).click()
+                    page.wait_for_timeout(500)
+                    before = page.locator("#planned img").last.get_attribute("src")
+                    page.get_by_role("button", name="Let the model plan").click()
+                    changed = "before => [...document.querySelectorAll('#planned img')].at(-1).src !== before"
+                    page.wait_for_function(changed, arg=before, timeout=60_000)
+                    page.wait_for_timeout(500)
+                    faults += readable(page, f"{width} px, {scheme}, plan to another image")
 
 
 def third_party(browser: Any, folder: Path, faults: list[str]) -> None:
