@@ -29,9 +29,8 @@ class Lightly(Peer):
             from lightly.models.modules.ijepa_timm import IJEPAPredictorTIMM  # pyright: ignore[reportMissingImports]
         except ImportError as error:
             raise UserError(f"this lightly has no I-JEPA that can be imported ({error}); --lightly was measured with 1.6") from error
-        from timm.models.vision_transformer import VisionTransformer
-
-        vit: Any = VisionTransformer(img_size=side, class_token=False, global_pool="", num_classes=0, **encoder)
+        student: Any = model.student
+        vit: Any = type(student.vit)(img_size=side, class_token=False, global_pool="", num_classes=0, **encoder)
         width, ratio = predictor.pop("predictor_embed_dim"), predictor.pop("mlp_ratio")
         tokens = math.prod(model.student.grid)
         self.encoder = MaskedVisionTransformerTIMM(vit=vit)
