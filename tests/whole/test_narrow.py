@@ -145,7 +145,7 @@ def test_the_version_is_a_line(terminal, capsys):
 CELLS = st.text("abcdefghij-./ äß", max_size=70).map(str.strip)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.integers(1, 7).flatmap(lambda n: st.lists(st.lists(CELLS, min_size=n, max_size=n), min_size=1, max_size=4)), st.booleans())
 def test_any_table_fits_and_holds_all(rows, numbers):
     head = [f"column {place}" for place in range(len(rows[0]))]
