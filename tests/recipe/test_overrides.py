@@ -22,7 +22,7 @@ from iwm_core.plugins.loader import Plugin
 from iwm_core.process.jobs import python
 from iwm_core.process.signals import Children
 from iwm_core.recipe.compose import compose
-from iwm_core.recipe.overrides import parse, quoted
+from iwm_core.recipe.overrides import ON_RESUME, parse, quoted
 from iwm_core.recipe.own_settings import check_settings, keys_below
 from iwm_core.recipe.thaw import thaw
 from iwm_core.run.anchor import anchor_words
@@ -174,6 +174,15 @@ class Noted(Evaluator):
 def settings(file="r/eval/noted.json"):
     told = json.loads(Path(file).read_text())["settings"]
     return {key: told[key] for key in ("x", "y", "seed")}
+
+
+def test_a_run_takes_ready_made_data_by_their_name(tiny):
+    config = compose("tiny", [])[0]
+    changed = change(config, ["data=cifar10", "data.folder=mine"], ON_RESUME, "resume").data
+    assert (changed.name, changed.path, changed.folder) == ("hub", "uoft-cs/cifar10", "mine")
+    assert change(config, ["data=cifar10", "data.path=mine"], ON_RESUME, "resume").data.path == "mine"
+    with pytest.raises(UserError, match="no installed plugin gives the data source 'cifar11'; did you mean cifar10"):
+        change(config, ["data=cifar11"], ON_RESUME, "resume")
 
 
 def test_eval_changes_what_is_asked_and_nothing_else(tiny, capsys):
