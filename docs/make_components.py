@@ -24,6 +24,7 @@ KINDS = {
     "action": ("Actions", "`actions=[NAME,…]`, in the order in which they are applied"),
     "data_source": ("Data sources", "`data=NAME`"),
     "evaluator": ("Evaluators", "`evaluators=[NAME,…]`"),
+    "search": ("Searches", "`model.plan(source, goal, 'NAME')` in Python: which action leads from one image to another"),
     "task": ("Tasks", "`tasks=[NAME,…]` in `iwm tune`"),
     "protocol": ("Protocols", "`protocol=NAME` in `iwm tune`; each has a recipe `tune/…`"),
     "head": ("Heads", "`heads=[NAME,…]` in `iwm tune`; each task takes the first that fits it"),
@@ -69,7 +70,7 @@ def of_kind(kind: str, rows: list[dict[str, str]]) -> Iterator[str]:
     linked = {name: f"[`{name}`](#{anchor(kind, name)})" if options[name] else f"`{name}`" for name in options}
     yield from table(("name", "from", "what it is"), [(linked[r["name"]], r["distribution"], prose(r["about"])) for r in rows])
     for name in [name for name in options if options[name]]:
-        yield from (f"### {title.removesuffix('s')} `{name}`", "")
+        yield from (f"### {kind.replace('_', ' ').capitalize()} `{name}`", "")
         cells = [(code(o["name"]), code(o["type"]), code(o["default"]), prose(o["range"]), prose(o["doc"])) for o in options[name]]
         yield from table(("option", "type", "default", "values", "what it is"), cells)
 

@@ -1,55 +1,9 @@
-"""One of several processes of a run, as `iwm_core.process.launch.spawn` starts it: ``python -m iwm_core.worker RUN [launch.key=value …]``.
+"""``torchrun -m iwm_core.worker RUN``: ``iwm resume RUN``, by the name that it had in earlier versions."""
 
-``torchrun -m iwm_core.worker RUN`` is ``iwm resume RUN``, which torchrun may start as well.
-
-Decisions:
-- A process says how it ended in the file that IWM_OUTCOME names, and `spawn` tells the user, once for all.
-- One that has met a user's mistake then waits to be killed: were it gone, the others would end in tracebacks about a lost connection.
-- It ends with its parent: two trainings must never write to one run.
-"""
-
-import json
-import os
-import signal
 import sys
-from pathlib import Path
 
-from iwm_core.cli.main import main as iwm
-from iwm_core.interfaces.errors import Stopped, UserError
-from iwm_core.process.output import outlive_readers
-from iwm_core.process.signals import end_with_parent
-from iwm_core.run.files import write_atomically
-
-
-def main() -> None:
-    if "IWM_OUTCOME" not in os.environ:
-        sys.argv[1:1] = ["resume"]
-        iwm()
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # until training handles it: silent, as the parent speaks
-    end_with_parent()
-    outlive_readers()
-    try:
-        sys.exit(work())
-    except Stopped as stopped:
-        tell(stopped.status, str(stopped))
-        sys.exit(stopped.status)
-    except UserError as error:
-        tell(2, str(error))
-        signal.pause()
-
-
-def work() -> int:
-    """This process's part of the training."""
-    from iwm_core.training.course import work_here  # takes seconds, in which a signal may come
-
-    folder, *overrides = sys.argv[1:]
-    return work_here(folder, overrides, quiet=os.environ["RANK"] != "0")
-
-
-def tell(status: int, text: str) -> None:
-    """Leave the outcome to the parent, whole or not at all."""
-    write_atomically(Path(os.environ["IWM_OUTCOME"]), json.dumps([status, text]))
-
+from iwm_core.cli.main import main
 
 if __name__ == "__main__":
+    sys.argv[1:1] = ["resume"]
     main()

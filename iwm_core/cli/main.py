@@ -6,6 +6,7 @@ A user's mistake ends in one line on standard error and status 2; Ctrl-C in stat
 import os
 import sys
 from collections.abc import Callable, Iterable
+from functools import partial
 from pkgutil import resolve_name
 
 from iwm_core import __version__
@@ -14,23 +15,31 @@ from iwm_core.cli.usage import about, overview
 from iwm_core.interfaces.errors import Stopped, UserError
 from iwm_core.plugins.loader import load_plugins
 from iwm_core.plugins.near import did_you_mean
-from iwm_core.process.group import together
 from iwm_core.process.output import outlive_readers, refused
 from iwm_core.process.shown import tell
-from iwm_core.process.signals import end_with_parent, ending_in_a_line
+from iwm_core.process.signals import ending_in_a_line
 from iwm_core.run.files import OF_THE_MACHINE, cause, remedy
 
 
 def main() -> None:
     """Entry point of the command ``iwm``."""
-    if os.environ.pop("IWM_JOB", ""):  # of a sweep or a comparison
-        end_with_parent()
     sys.exit(command(sys.argv[1:]))
 
 
 def command(words: list[str]) -> int:
     """Carry out a command line, in one process or in several that a launcher has started; returns the exit status."""
-    return guarded(lambda: together(lambda: dispatch(words), take_part))
+    return guarded(lambda: together(words))
+
+
+def together(words: list[str]) -> int:
+    """Carry out a command line as the plugins do that know launchers; without one, several processes would each do all of it."""
+    launchers = load_plugins().modules("iwm_launchers")
+    if not launchers and int(os.environ.get("WORLD_SIZE", 1)) > 1:
+        raise UserError("no installed plugin knows what has started several processes: `pip install iwm`")
+    action: Callable[[], int] = partial(dispatch, words)
+    for launcher in launchers:
+        action = partial(launcher.together, action, take_part)
+    return action()
 
 
 def take_part(run: str, overrides: list[str]) -> int:

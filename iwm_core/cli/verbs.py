@@ -5,9 +5,11 @@ Words are checked as far as can be before torch is imported, which takes seconds
 
 import sys
 from pathlib import Path
+from pkgutil import resolve_name
 
 from iwm_core.cli.listing import tell_problems
 from iwm_core.interfaces.commands import Command
+from iwm_core.interfaces.errors import UserError
 from iwm_core.process.shown import tell
 
 CHECKPOINT = "checkpoint=step_N uses an older checkpoint."
@@ -18,18 +20,15 @@ VERBS = [
         run="iwm_core.cli.verbs:run_train",
         forms={
             "train recipe=NAME [key=value …]": "train and measure a recipe in a new run directory",
-            "train -m recipe=NAME key=a,b …": "a sweep: one run for each combination",
         },
         more=(
             "NAME is one of `iwm recipes`, or a file: recipe=./mine.yaml, which may name the recipe that it changes.",
             "run=PATH names the directory; without it, the next free runs/NAME. It is printed alone on the first line.",
-            "-m --jobs 4 runs four jobs at a time, each on a device of its own. What has not finished goes on by the same command.",
             "`iwm show recipe=NAME` lists all keys; `iwm components` what can be named, such as predictor=NAME and actions=[NAME,…].",
         ),
         examples=(
             "iwm train recipe=quickstart",
             "iwm train recipe=quickstart data=folder data.path=MY_IMAGES image_size=96",
-            "iwm train -m recipe=quickstart predictor=feature,none",
         ),
     ),
     Command(
@@ -119,20 +118,28 @@ VERBS = [
 
 
 def run_train(arguments: list[str]) -> int:
-    many = {"-m", "--multirun"} & set(arguments)
-    from iwm_core.cli.words import read_recipe, take_jobs
+    if {"-m", "--multirun"} & set(arguments):
+        return run_many(arguments)
+    from iwm_core.cli.words import read_recipe
 
-    at_once, arguments = take_jobs(arguments) if many else (1, arguments)
-    name, overrides = read_recipe([a for a in arguments if a not in many], bool(many))
+    name, overrides = read_recipe(arguments)
     from iwm_core.run.new_run import refuse_named
 
-    if not many:
-        refuse_named(overrides)
-    from iwm_core.cli.sweep import sweep
+    refuse_named(overrides)
     from iwm_core.training.course import start
 
     tell_problems()
-    return sweep(name, overrides, at_once) if many else start(name, overrides)
+    return start(name, overrides)
+
+
+def run_many(arguments: list[str]) -> int:
+    """A sweep, which is a verb of a plugin's, wherever its switch stands."""
+    from iwm_core.plugins.loader import load_plugins
+
+    verb = load_plugins().commands.get("train -m")
+    if verb is None:
+        raise UserError("no installed plugin runs sweeps: `pip install iwm` brings all first-party verbs, or train without -m")
+    return resolve_name(verb.run)(arguments)
 
 
 def run_resume(arguments: list[str]) -> int:

@@ -58,20 +58,6 @@ def read_changes(words: list[str], verb: str) -> tuple[str, list[str]]:
     return path, words[1:]
 
 
-def take_jobs(words: list[str]) -> tuple[int, list[str]]:
-    """How many jobs run at a time (``--jobs N``, 1 where nothing is said), and the other words."""
-    count, rest, left = "1", [], iter(words)
-    for word in left:
-        name, equals, value = word.partition("=")
-        if name == "--jobs":
-            count = value if equals else next(left, "")
-        else:
-            rest.append(word)
-    if not count.isdecimal() or not 1 <= int(count) <= 1000:
-        raise UserError(f"--jobs is how many jobs run at a time, got {count!r}; write --jobs 2")
-    return int(count), rest
-
-
 def check_words(words: list[str]) -> None:
     """Check that each word can be an override: ``key=value``, or Hydra's ``+key=value`` and ``~key``."""
     for place, (before, word, after) in enumerate(zip(["", *words], words, [*words[1:], ""], strict=False)):

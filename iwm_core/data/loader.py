@@ -1,27 +1,28 @@
 """Batches of training views, as a pure function of the recipe, the seed and the slice that is asked for (DESIGN §5).
 
 Decisions:
-- ``cache: none``: workers decode, crop and flip, and send uint8. ``ram`` and ``device``: all images are decoded once
-  (`iwm_core.data.cache`), and crops are made on the device for a whole batch at once.
+- ``cache: none``: workers decode, crop and flip, and send uint8. Of ``ram`` and ``device``, where all images are decoded once, a plugin
+  makes the batches (`iwm_caches`).
 - What a GPU needs from the host is copied from pinned memory, without waiting: the time that a batch takes to come is the data's own.
 - Random numbers are the host's (`Draws`): a batch tells its samples' numbers there, and boxes are the same to the pixel on every device.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float, Int, Shaped, UInt8
 from torch import Tensor
 
-from iwm_core.data.cache import OF_THE_HOST, Cache
 from iwm_core.data.order import Slice
 from iwm_core.data.quarantine import Corrupt
 from iwm_core.data.reading import Reader
-from iwm_core.data.resample import crop_resize, flip
-from iwm_core.data.view import mirror_actions, random_boxes, random_views
+from iwm_core.data.view import mirror_actions, random_views
 from iwm_core.interfaces import Draws, Observed, Sample
 from iwm_core.recipe.config import View
+
+OF_THE_HOST = ("cpu", "mps")
+"""Devices that share the host's memory: nothing is pinned for them."""
 
 
 class Batch(NamedTuple):
@@ -84,33 +85,3 @@ class DecodedViews:
         views, _, flips = random_views(read.samples, Draws(self.seed, part.epoch, part.index), self.view, self.size)
         images, target, action = stacked(views, self.size, self.reader.observed)
         return Batch(images, target, mirror_actions(action, flips, self.reader.observed), part.index, part.epoch, read.corrupt)
-
-
-class CachedViews:
-    """The same, cropped on the device from images that are kept at one size; the next readable one takes a corrupt one's place."""
-
-    def __init__(self, cache: Cache, view: View, size: int, seed: int, device: torch.device) -> None:
-        assert cache.side is not None, "kept for crops of a whole batch"
-        self.cache, self.view, self.size, self.seed, self.device = cache, view, size, seed, device
-        self.shown = cache.readable()
-        self.sizes, self.actions = cache.sizes[self.shown], cache.actions[self.shown]
-        self.scale = torch.tensor(cache.side) / self.sizes
-
-    def __call__(self, slices: Iterator[Slice]) -> Iterator[Batch]:
-        for part in slices:
-            index, device = part.index, self.device
-            boxes, flips = random_boxes(Draws(self.seed, part.epoch, index), self.sizes[index], self.view)
-            action = mirror_actions(self.actions[index], flips, self.cache.observed)
-            boxes, flips, action = (sent(one, device) for one in (boxes * self.scale[index].repeat(1, 2), flips, action))
-            kept = self.gathered([self.shown[i] for i in index.tolist()]).flatten(1, 2).float().div_(255)
-            views = crop_resize(kept, boxes, self.size).clamp_(0, 1)
-            sides = flip(views, flips).unflatten(1, (-1, 3)).unbind(1)
-            yield Batch(sides[0], sides[1] if self.cache.observed else None, action, index, part.epoch, [])
-
-    def gathered(self, places: list[int]) -> UInt8[Tensor, "b m 3 h w"]:
-        """Kept images on the device; out of host memory through pinned memory: from there they go to a GPU while the host goes on."""
-        kept = [self.cache.kept(i) for i in places]
-        if kept[0].device.type == self.device.type:
-            return torch.stack(kept)
-        pinned = torch.empty(len(kept), *kept[0].shape, dtype=torch.uint8, pin_memory=self.device.type not in OF_THE_HOST)
-        return torch.stack(kept, out=pinned).to(self.device, non_blocking=True)

@@ -13,7 +13,6 @@ import torch
 from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 
-from iwm_core.data.order import spread
 from iwm_core.data.quarantine import Corrupt
 from iwm_core.interfaces import CorruptImage, DataSource, Images, Observed, Sample
 from iwm_core.interfaces.errors import UserError
@@ -169,8 +168,3 @@ class Part(Images):
 
     def mask(self, index: int) -> UInt8[Tensor, "h w"] | None:
         return self.whole.mask(int(self.chosen[index]))
-
-
-def part_of(images: Images, count: int) -> Images:
-    """``count`` images spread evenly over a split; all of them where ``count`` is 0 or no fewer."""
-    return Part(images, spread(len(images), count)) if 0 < count < len(images) else images

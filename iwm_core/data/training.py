@@ -6,13 +6,13 @@ from typing import Any
 
 import torch
 
-from iwm_core.data.cache import Cache, common_side
-from iwm_core.data.loader import Batch, CachedViews, DecodedViews, on_device
+from iwm_core.data.loader import Batch, DecodedViews, on_device
 from iwm_core.data.order import Slice
 from iwm_core.data.quarantine import Corrupt, Quarantine, named
 from iwm_core.data.reading import Reader, open_split
 from iwm_core.data.workers import made_in_order
 from iwm_core.interfaces import DataSource, Images
+from iwm_core.plugins.loader import load_plugins
 from iwm_core.process.display import Display, Recurring
 from iwm_core.run.directory import Run
 
@@ -61,11 +61,11 @@ class WatchedData(ABC):
         self.quarantine.take_over()
         return len(self.quarantine)
 
-    def cached(self, reader: Reader, side: tuple[int, int] | None = None, device: torch.device | None = None) -> Cache:
+    def cached(self, reader: Reader) -> Images:
         """All images, read once."""
-        cache = Cache(reader, self.workers, self.display.track, side, device)
-        self.note(cache.corrupt)
-        return cache
+        kept = keeper().kept(reader, self.workers, self.display.track)
+        self.note(kept.corrupt)
+        return kept
 
     def made(self, make: Callable[[Slice], Any], slices: Iterator[Slice]) -> Iterator[Any]:
         """What workers make of slices, on the device but for the samples' numbers, the corrupt images noted that they met."""
@@ -90,16 +90,36 @@ class TrainingData(WatchedData):
     `launch.workers`."""
 
     def __init__(self, recipe: Any, run: Run, device: torch.device, display: Display, quiet: bool) -> None:
-        source, images = recipe.data, open_split(recipe.data, "train")
+        source, images = recipe.data, open_training(recipe.data)
         super().__init__(images, source, run, recipe.launch.workers, device, display, quiet)
         reader = Reader(images, source.observed, known=self.quarantine.found)
         how = recipe.view, recipe.view.canvas or recipe.image_size, recipe.train.seed
         if source.cache == "none":
-            self.views = DecodedViews(reader, *how)
+            self.views: Any = DecodedViews(reader, *how)
         else:
-            cache = self.cached(reader, common_side(reader), device if source.cache == "device" else None)
-            self.views = CachedViews(cache, *how, device)
+            self.views = keeper().views(reader, self.workers, display.track, how, device, source.cache == "device")
+            self.note(self.views.cache.corrupt)
 
     def batches(self, slices: Iterator[Slice]) -> Iterator[Batch]:
         """The micro-batches of a schedule's slices."""
-        return self.views(slices) if isinstance(self.views, CachedViews) else self.made(self.views, slices)
+        return self.made(self.views, slices) if isinstance(self.views, DecodedViews) else self.views(slices)
+
+
+def open_training(source: DataSource) -> Images:
+    """The split that is trained on.
+
+    Raises:
+        UserError: it cannot be opened, or nothing is installed that keeps its images as is asked for.
+    """
+    if source.cache != "none":
+        keeper()
+    return open_split(source, "train")
+
+
+def keeper() -> Any:
+    """What decodes all images once and keeps them, for ``data.cache=ram`` and ``device``: the module of a plugin.
+
+    Raises:
+        UserError: no installed plugin does that, or several do.
+    """
+    return load_plugins().only("iwm_caches", "data.cache other than none keeps decoded images")

@@ -6,7 +6,7 @@ from contextlib import suppress
 from functools import cached_property
 from numbers import Real
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -15,11 +15,9 @@ from torch import Tensor
 from iwm_core.interfaces import ActionParams, Encoder, Targets, Views, WorldModel
 from iwm_core.model.actions import recipe_actions
 from iwm_core.model.world_model import ImageWorldModel, build_model
+from iwm_core.plugins.loader import load_plugins
 from iwm_core.plugins.near import did_you_mean
 from iwm_core.recipe.config import Recipe
-
-if TYPE_CHECKING:
-    from iwm_core.model.planning import Plan, Search
 
 OVERSHOOT = 0.1
 """How far outside [0, 1] the values of images may lie."""
@@ -153,12 +151,12 @@ class FrozenModel(WorldModel):
         self,
         source: Float[Tensor, "b 3 h w"],
         goal: Float[Tensor, "_ 3 _ _"],
-        search: "str | Search" = "cem",
+        search: Any = "cem",
         seed: int = 0,
         candidates: int = 256,
         chunk: int = 64,
-    ) -> "Plan":
-        """The actions that lead from source images to goal images, found by searching through the world model.
+    ) -> Any:
+        """The actions that lead from source images to goal images, found by a plugin's search through the world model.
 
         ::
 
@@ -169,8 +167,8 @@ class FrozenModel(WorldModel):
 
         Args:
             source, goal: in [0, 1], of ``image_size`` pixels, as many of both.
-            search: ``bank`` (256 predictions an image), ``cem`` (640), ``gradient`` (560), or one with fields of its own from
-                `iwm_core.model.planning`, such as ``CEM(rounds=10)``; each says there what it costs.
+            search: one of `iwm components search`, such as ``bank`` (256 predictions an image), ``cem`` (640) or ``gradient`` (560); or
+                one with options of its own, such as ``installed("search", "cem")(rounds=10)``.
             seed: of all that is drawn; the same call gives the same plan.
             candidates: drawn for each image from the recipe's own distribution; every search begins with them.
             chunk: predictions in one pass: bounds the memory.
@@ -178,9 +176,13 @@ class FrozenModel(WorldModel):
         Raises:
             ValueError: an unknown search, no action that ever changes a target, images of another size, or latents that are not finite.
         """
-        from iwm_core.model.planning import plan
-
-        return plan(self, self._checked(source), self._checked(goal), search, seed, candidates, chunk)
+        source, goal, known = self._checked(source), self._checked(goal), load_plugins().entries("search")
+        if isinstance(search, str) and search not in known:
+            raise ValueError(f"plan knows no search {search!r}; it knows: {', '.join(known) or 'none (pip install iwm)'}")
+        search = known[search].component() if isinstance(search, str) else search
+        if not hasattr(search, "plan"):
+            raise ValueError(f"plan takes a search and whole numbers, got {search!r}, seed {seed}, candidates {candidates}, chunk {chunk}")
+        return search.plan(self, source, goal, seed, candidates, chunk)
 
     def _checked(self, images: Any) -> Tensor:
         canvas = self.recipe.view.canvas or self.image_size

@@ -77,6 +77,33 @@ def iwm_model_sources() -> "list[ModelSource]":  # pyright: ignore[reportReturnT
 
 
 @hookspec
+def iwm_launchers() -> list[str]:  # pyright: ignore[reportReturnType]
+    """Modules by their names, imported for every command, that know how several processes compute one run.
+
+    Each has ``together(lead, take_part)``, which carries a command out wherever a launcher such as torchrun has started it several times
+    (``lead`` does it in one process, ``take_part(run, overrides)`` is another's part in a training; see `iwm_core.process.launched`), and
+    ``spawn(run, overrides, processes)``, which starts processes of this machine that take part. Both return the exit status.
+    """
+
+
+@hookspec
+def iwm_caches() -> list[str]:  # pyright: ignore[reportReturnType]
+    """Modules by their names, one in all, that decode images once and keep them (``data.cache``).
+
+    Each has ``kept(reader, workers, track)``, the images of a split, and ``views(reader, workers, track, how, device, there)``, which makes
+    batches of slices as `iwm_core.data.loader.DecodedViews` does; both name the ``corrupt`` ones, the second in its ``cache``.
+    """
+
+
+@hookspec
+def iwm_displays() -> list[str]:  # pyright: ignore[reportReturnType]
+    """Modules by their names whose ``display()`` gives what shows progress on this standard output, or None (`iwm_core.process.display`).
+
+    Where two have one for it, plain lines are shown.
+    """
+
+
+@hookspec
 def iwm_hookspecs() -> list[ModuleType]:  # pyright: ignore[reportReturnType]
     """Modules with hooks of a plugin's own, which others may then implement; each is marked with ``pluggy.HookspecMarker("iwm")``."""
 

@@ -8,6 +8,7 @@ Decisions:
 """
 
 import functools
+import importlib
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -72,9 +73,11 @@ class Plugins:
 
     @functools.cached_property
     def commands(self) -> dict[str, Command]:
-        """The verbs by name, the core's first."""
-        found = self._named("verb", "iwm_commands", fault_of(Command)).items()
-        return {name: entry.component for name, entry in sorted(found, key=lambda one: one[1].plugin.distribution != CORE)}
+        """The verbs by name, the core's first; behind each those that begin with it."""
+        found = self._named("verb", "iwm_commands", fault_of(Command))
+        order = sorted(found, key=lambda name: found[name].plugin.distribution != CORE)
+        words = [name.partition(" ")[0] for name in order]
+        return {name: found[name].component for name in sorted(order, key=lambda name: words.index(name.partition(" ")[0]))}
 
     @functools.cached_property
     def kinds(self) -> dict[str, ComponentKind]:
@@ -93,6 +96,22 @@ class Plugins:
         """Where models come from, by scheme."""
         found = self._named("model source", "iwm_model_sources", fault_of(ModelSource), "scheme")
         return {scheme: entry.component for scheme, entry in found.items()}
+
+    def modules(self, hook: str) -> list[Any]:
+        """The modules whose names a hook gives; one that cannot be imported is its plugin's problem."""
+        found = list[Any]()
+        for plugin, given in self._returns(hook):
+            with recorded(plugin):
+                found += map(importlib.import_module, given)
+        return found
+
+    def only(self, hook: str, asked: str) -> Any:
+        """The one module whose name a hook gives, or a `UserError`; ``asked`` says in words what for."""
+        found = self.modules(hook)
+        if len(found) != 1:
+            what = "several installed plugins do; uninstall all but one" if found else "no installed plugin does: `pip install iwm`"
+            raise UserError(f"{asked}, which {what}; see `iwm plugins`")
+        return found[0]
 
     def entries(self, kind: str) -> dict[str, Entry]:
         """Components of a kind by name, sorted; none of a kind that no plugin declares. Names that clash are left out."""

@@ -1,1 +1,1 @@
-"""What this process is on: its signals, children and devices, and what it shows meanwhile."""
+"""What this process is on: its signals, its device, and what it shows meanwhile."""

@@ -1,20 +1,12 @@
-"""Where a run is computed: the device, the Accelerator, and one process or several.
+"""Where a run is computed: the device, the Accelerator, and one process or several, which a plugin has started (`iwm_launchers`).
 
-Decisions:
-- A process knows of its run only the directory and the overrides: it reads ``config.yaml`` there, as a resume does.
-- Several processes of one machine meet by a file and speak by the loopback interface: torch's usual meeting place listens to the network.
-- They are started here with the environment that torchrun would give them, not by torchrun: so a signal reaches the
-  training, which ends with a checkpoint, and a user's mistake ends in one line.
+A process knows of its run only the directory and the overrides: it reads ``config.yaml`` there, as a resume does.
 """
 
 import importlib.util
-import json
 import os
-import signal
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from subprocess import PIPE
 from typing import Any
 
 import torch
@@ -22,12 +14,9 @@ from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from accelerate.utils import InitProcessGroupKwargs, ProjectConfiguration, gather_object
 
-from iwm_core.interfaces.errors import Stopped, UserError
-from iwm_core.process.group import loopback
-from iwm_core.process.jobs import python
+from iwm_core.interfaces.errors import UserError
+from iwm_core.plugins.loader import load_plugins
 from iwm_core.process.memory import keep_freed_memory
-from iwm_core.process.shown import as_word
-from iwm_core.process.signals import Children, named
 from iwm_core.recipe.config import Launch
 
 
@@ -80,7 +69,7 @@ def make_accelerator(launch: Launch, folder: Path) -> Accelerator:
 
 
 def meeting_place(device: torch.device) -> str:
-    """The file by which the processes that `spawn` starts find each other, as torch names it."""
+    """The file by which processes find each other that were started with its name, as torch names it."""
     place = Path(os.environ["IWM_MEETING"]).as_uri()  # on CPUs, Accelerate itself adds who is asking
     return place if device.type == "cpu" else f"{place}?rank={os.environ['RANK']}&world_size={os.environ['WORLD_SIZE']}"
 
@@ -107,65 +96,6 @@ def first_reason(text: str) -> str:
     return next(filter(None, gather_object([text])), "")
 
 
-def spawn(folder: Path, overrides: list[str], processes: int) -> int:
-    """Run the training of ``folder`` in several processes; when one fails, so do all.
-
-    Returns:
-        The exit status: 0, or that of a process that has crashed and shown why.
-
-    Raises:
-        Stopped: a signal or a user's mistake ended the training.
-    """
-    environment = {**os.environ, **loopback(), "WORLD_SIZE": str(processes), "LOCAL_WORLD_SIZE": str(processes)}
-    environment.setdefault("OMP_NUM_THREADS", str(max((os.cpu_count() or 1) // processes, 1)))
-    with tempfile.TemporaryDirectory() as temporary, Children() as children:
-        files = [Path(temporary) / str(rank) for rank in range(processes)]
-        for rank, file in enumerate(files):
-            own = {"RANK": str(rank), "LOCAL_RANK": str(rank), "IWM_OUTCOME": str(file), "IWM_MEETING": f"{temporary}/meeting"}
-            children.start([*python("iwm_core.worker"), str(folder), *overrides], env=environment | own, stdin=PIPE)
-        while True:
-            running, statuses = children.watch(), children.statuses()
-            told = outcomes(files)  # after the statuses: a process tells first, then ends
-            crashes = [status for rank, status in enumerate(statuses) if status and rank not in told]
-            if not running or crashes or any(status == 2 for status, _ in told.values()):
-                break
-    if crashes:
-        return crashed(folder, crashes[0], children.received)
-    if told:
-        status, text = min(told.values())  # a mistake, 2, before a stop, 130 or 143
-        raise Stopped(text, status)
-    return 0
-
-
-def outcomes(files: list[Path]) -> dict[int, tuple[int, str]]:
-    """Status and text of the processes that have told how they ended, by rank."""
-    return {rank: tuple(json.loads(file.read_text(encoding="utf-8"))) for rank, file in enumerate(files) if file.exists()}
-
-
-def crashed(folder: Path, status: int, received: int) -> int:
-    """The exit status where a process has not told how it ended; a signal leaves no traceback, so it gets a line."""
-    if status > 0:
-        return status
-    what = f"interrupted by {named(received)}" if received else f"a process was killed by {signal.Signals(-status).name}"
-    raise Stopped(f"{what}; continue with `iwm resume {as_word(folder)}`", 128 + (received or -status))
-
-
-def places(count: int) -> list[dict[str, str]]:
-    """What jobs that run at a time add to their environments: each has a device of its own, or its share of the processor's cores.
-
-    Raises:
-        UserError: there are fewer devices.
-    """
-    if count == 1:
-        return [{}]
-    if not torch.cuda.is_available():
-        return [{"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", str(max((os.cpu_count() or 1) // count, 1)))}] * count
-    there = os.environ.get("CUDA_VISIBLE_DEVICES", ",".join(map(str, range(torch.cuda.device_count())))).split(",")
-    if count > len(there):
-        raise UserError(f"--jobs {count} needs a device for each, but there are {len(there)}; use --jobs {len(there)}")
-    return [{"CUDA_VISIBLE_DEVICES": one} for one in there[:count]]
-
-
 def processes_of(launch: Launch) -> int:
     """How many processes compute a run: as many as a launcher has started, or else as are asked for.
 
@@ -178,9 +108,20 @@ def processes_of(launch: Launch) -> int:
     return max(started, launch.processes)
 
 
+def starter() -> Any:
+    """What starts several processes, of the one plugin that does.
+
+    Raises:
+        UserError: no installed plugin does, or several do.
+    """
+    return load_plugins().only("iwm_launchers", "launch.processes has several processes started")
+
+
 def check_devices(launch: Launch) -> None:
-    """Check that there is the device that is asked for, or one for each process of this machine."""
+    """Check that there is the device that is asked for, or one for each process of this machine, and what starts these."""
     device, processes = choose_device(launch.device), int(os.environ.get("LOCAL_WORLD_SIZE", processes_of(launch)))
+    if "WORLD_SIZE" not in os.environ and processes > 1:
+        starter()
     if device.type == "cpu":
         return
     there = torch.accelerator.device_count()

@@ -5,7 +5,7 @@ Decisions:
   signs that turn the direction of writing: all of these are shown as JSON writes them, such as ``\\u001b``. So a line stays a line and a
   name can say nothing but itself.
 - A line on standard error is bounded in length.
-- Nothing else in the core prints: a test looks for it. Tables go through `iwm_core.process.display.NamesConsole`.
+- Nothing else in the core prints: a test looks for it. Consoles of rich go through `NamesConsole` of the plugin that shows progress.
 """
 
 import json

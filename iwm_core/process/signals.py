@@ -1,13 +1,7 @@
-"""Ending early without losing anything: a training, and the processes it runs in.
-
-Decisions:
-- Child processes get sessions of their own: Ctrl-C in a terminal would else reach them twice, from the terminal and from their parent.
-- A handler only notes its signal. What follows is done where the program waits anyway: after a step, or between two looks at the children.
-"""
+"""Ending early without losing anything: a handler only notes its signal, and what follows is done where a training may stop."""
 
 import os
 import signal
-import subprocess
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -70,65 +64,9 @@ def ending_in_a_line(remedy: str = "the same command starts again") -> Iterator[
         restore(previous)
 
 
-def end_with_parent() -> None:
-    """End this process and its data workers when the process that started it, by `Children.start`, does, even by SIGKILL.
-
-    Standard input is a pipe that the parent never writes to: it ends when the parent does.
-    """
-
-    def wait() -> None:
-        os.read(0, 1)
-        os.killpg(0, signal.SIGKILL)
-
-    threading.Thread(target=wait, daemon=True).start()
-
-
 def named(number: int) -> str:
     """What a user calls a signal."""
     return "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
-
-
-class Children:
-    """While entered, signals are passed on to the child processes started here; on leaving, those that still run are killed."""
-
-    def __init__(self) -> None:
-        self.all: list[subprocess.Popen[Any]] = []
-        self.received = 0
-        """The signal that came last, 0 for none."""
-        self.waiting: list[int] = []
-        self.previous: dict[int, Any] = {}
-
-    def __enter__(self) -> "Children":
-        self.previous = handle(self.note)
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        for child in self.all:
-            with child:
-                if child.poll() is None:
-                    os.killpg(child.pid, signal.SIGKILL)  # with its data workers
-        restore(self.previous)
-
-    def start(self, command: list[str], **settings: Any) -> None:
-        """Start a child; ``settings`` as of `subprocess.Popen`."""
-        self.all.append(subprocess.Popen(command, start_new_session=True, **settings))
-
-    def watch(self) -> bool:
-        """Wait a moment and pass signals on; whether a child still runs."""
-        time.sleep(0.05)
-        while self.waiting:
-            number = self.waiting.pop(0)
-            for child in self.all:
-                child.send_signal(number)
-        return None in self.statuses()
-
-    def statuses(self) -> list[int | None]:
-        """Each child's exit status; negative: killed by that signal; None: it runs."""
-        return [child.poll() for child in self.all]
-
-    def note(self, number: int, frame: FrameType | None) -> None:
-        self.received = number
-        self.waiting.append(number)
 
 
 def handle(handler: Any, numbers: Sequence[int] = ENDING) -> dict[int, Any]:

@@ -1,11 +1,9 @@
-"""Overrides by Hydra's grammar, on a recipe or on the config of a run: what may be set, and the jobs of a sweep.
+"""Overrides by Hydra's grammar, on a recipe or on the config of a run: what may be set.
 
 What needs no component is checked before any is loaded: components import torch, which takes seconds, and most slips are slips of the
 grammar or of the core's own settings (`iwm_core.recipe.own_settings`).
 """
 
-import itertools
-import math
 import re
 import shlex
 from collections.abc import Iterable, Sequence
@@ -24,8 +22,6 @@ from iwm_core.recipe.length import check_length
 from iwm_core.recipe.own_settings import check_settings, instead
 from iwm_core.recipe.shapes import NAME
 
-MANY = 10_000
-"""Jobs of a sweep."""
 ENDLESS = (ValueType.GLOB_CHOICE_SWEEP, ValueType.INTERVAL_SWEEP)
 """Sweeps whose values only an optimiser, or whoever knows the choices, could list."""
 
@@ -118,26 +114,6 @@ def is_plain(value: object) -> bool:
 def quoted(text: str) -> str:
     """A text as an override's value, whatever signs are in it: in Hydra's grammar, backslashes count only before a quote."""
     return "'" + re.sub(r"(\\*)('|$)", lambda found: found[1] * 2 + (f"\\{found[2]}" if found[2] else ""), text) + "'"
-
-
-def expand(overrides: list[str]) -> list[list[str]]:
-    """The overrides of each job of a sweep: one for each combination of ``key=a,b`` values.
-
-    Raises:
-        UserError: an override cannot be parsed, or its values are not written out.
-    """
-    choices = []
-    for override in parse(overrides):
-        if override.value_type in ENDLESS:
-            raise UserError(f"cannot sweep {override.input_line!r}: write the values out, key=a,b")
-        if override.is_sweep_override():
-            values = itertools.islice(override.sweep_string_iterator(), MANY + 1)
-            choices.append([f"{override.get_key_element()}={value}" for value in values])
-        else:
-            choices.append([override.input_line])
-    if math.prod(map(len, choices)) > MANY:
-        raise UserError(f"that sweep has over {MANY:,} jobs; write fewer values")
-    return [list(job) for job in itertools.product(*choices)]
 
 
 def refuse_sweeps(overrides: list[Override], many: str = "", schema: Schema | None = None) -> None:

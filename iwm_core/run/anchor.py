@@ -11,7 +11,6 @@ from omegaconf import DictConfig
 from iwm_core.interfaces.errors import UserError
 from iwm_core.plugins.kinds import groups, kind_of, of, several, single
 from iwm_core.plugins.loader import load_plugins
-from iwm_core.recipe.overrides import parse, quoted
 
 
 def anchor(config: DictConfig, chosen: Container[str] | None = None) -> None:
@@ -25,20 +24,6 @@ def anchor(config: DictConfig, chosen: Container[str] | None = None) -> None:
         for option in dataclasses.fields(load_plugins().component(kind, node.name)):
             if option.metadata.get("path") and (there := found(node.get(option.name))):
                 node[option.name] = absolute(there)
-
-
-def anchor_words(words: list[str]) -> list[str]:
-    """Overrides of ``key=value`` with components' paths made absolute as `anchor` does, so that they mean the same from every folder."""
-    anchored = []
-    for word, override in zip(words, parse(words), strict=True):
-        group, _, name = override.key_or_group.rpartition(".")
-        kind, value = groups().get(group.partition(".")[0]), override.value()
-        if kind and isinstance(value, str) and (there := found(value)):
-            options = [option for entry in load_plugins().entries(kind).values() for option in dataclasses.fields(entry.component)]
-            if any(option.name == name and option.metadata.get("path") for option in options):
-                word = f"{word.partition('=')[0]}={quoted(absolute(there))}"
-        anchored.append(word)
-    return anchored
 
 
 def found(value: object) -> str:

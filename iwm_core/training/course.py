@@ -17,8 +17,8 @@ from iwm_core.interfaces.errors import UserError
 from iwm_core.interfaces.runs import RunKind
 from iwm_core.plugins.kinds import kind_of, kind_with
 from iwm_core.process.display import Display, make_display
-from iwm_core.process.group import announce, groups
-from iwm_core.process.launch import choose_device, spawn
+from iwm_core.process.launch import choose_device, starter
+from iwm_core.process.launched import led
 from iwm_core.process.precision import faster_precision
 from iwm_core.process.shown import as_word
 from iwm_core.process.signals import ending_in_a_line
@@ -88,7 +88,7 @@ def resume(path: str, overrides: list[str]) -> int:
     """``iwm resume``: go on with a run where its newest checkpoint is, or the one that is named; a finished run is left as it is."""
     display = make_display()
     named, overrides = checkpoint_in(overrides)
-    overrides = [*(f"launch.processes={group.size}" for group in groups), *overrides]  # a launcher's, not those of before
+    overrides = [*(f"launch.processes={group.size}" for group in led), *overrides]  # a launcher's, not those of before
     run = Run.open(path)
     config = run.config()
     kind = kind_of(config)
@@ -150,14 +150,12 @@ def carry_on(run: Run, recipe: Any, checkpoint: Path | None, overrides: list[str
     kind = kind_with(recipe)
     if not finished(run, kind, checkpoint):
         words = [*overrides, *([f"checkpoint={checkpoint.name}"] if checkpoint else [])]
-        if announce(str(run.path.absolute()), words):
+        for group in led:
+            group.announce(str(run.path.absolute()), words)
+        if led or recipe.launch.processes == 1:
             train_here(run, recipe, checkpoint, display)
-        elif recipe.launch.processes > 1:
-            status = spawn(run.path, words, recipe.launch.processes)
-            if status:
-                return status
-        else:
-            train_here(run, recipe, checkpoint, display)
+        elif status := starter().spawn(run.path, words, recipe.launch.processes):
+            return status
         checkpoint = run.newest()
     assert checkpoint is not None, "training ends with one"
     if missing := missing_evaluations(run, recipe, checkpoint):

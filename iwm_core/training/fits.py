@@ -6,6 +6,7 @@ import torch
 
 from iwm_core.data.order import Schedule, parts_of
 from iwm_core.data.reading import open_split
+from iwm_core.data.training import open_training
 from iwm_core.interfaces import Draws
 from iwm_core.interfaces.errors import UserError
 from iwm_core.model.actions import check_views, recipe_actions
@@ -47,7 +48,7 @@ def check_data(recipe: Recipe) -> None:
     Raises:
         UserError: a split cannot be opened, or is smaller than a batch.
     """
-    images = open_split(recipe.data, "train")
+    images = open_training(recipe.data)
     if recipe.evaluators:
         open_split(recipe.data, "validation")
     Schedule(recipe.train.seed, len(images), recipe.train.batch_size, processes_of(recipe.launch) * recipe.launch.accumulate)

@@ -7,12 +7,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from iwm_tasks.comparison.anchored import anchor_words
 from one_line import assert_one_line
 
 from iwm_core.process.shown import LONGEST
 from iwm_core.recipe.compose import compose
 from iwm_core.recipe.overrides import quoted
-from iwm_core.run.anchor import anchor, anchor_words
+from iwm_core.run.anchor import anchor
 from iwm_core.run.directory import Run
 
 QUICK = [

@@ -4,16 +4,19 @@ import pickle
 
 import pytest
 import torch
+from iwm_data.cache import Cache, common_side
+from iwm_data.cached_views import CachedViews
+from one_line import assert_one_line
 from torch.nn import functional as F
 
-from iwm_core.data.cache import Cache, common_side
-from iwm_core.data.loader import CachedViews, DecodedViews, on_device
+from iwm_core.data.loader import DecodedViews, on_device
 from iwm_core.data.order import Schedule
 from iwm_core.data.quarantine import Corrupt
 from iwm_core.data.reading import Reader
 from iwm_core.data.workers import made_in_order
 from iwm_core.interfaces import CorruptImage, Draws, Images
 from iwm_core.interfaces.errors import UserError
+from iwm_core.plugins.loader import load_plugins
 from iwm_core.recipe.config import View
 
 CPU = torch.device("cpu")
@@ -207,3 +210,11 @@ def test_cached_corrupt_images_are_replaced_likewise_and_told_once():
 def test_a_cache_of_which_nothing_can_be_read():
     with pytest.raises(UserError, match=r"not one of 24 images tried can be read, such as image 0"):
         stored(equal_sizes(corrupt=range(24)))
+
+
+def test_without_a_plugin_that_keeps_images_a_cache_is_refused_before_a_run_has_a_directory(iwm, monkeypatch, here):
+    monkeypatch.setattr(load_plugins(), "modules", lambda hook: [])
+    assert_one_line(
+        iwm("train", "recipe=tiny", "data.cache=ram", "run=r"), "data.cache", "which no installed plugin does: `pip install iwm`"
+    )
+    assert not (here / "r").exists()

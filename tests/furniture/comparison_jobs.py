@@ -5,11 +5,11 @@ from types import SimpleNamespace
 
 import comparison_runs
 from comparison_runs import write_tuned, write_world_model
+from iwm_cluster.jobs import Ended
 from iwm_tasks.comparison.compare import compare
 
 from iwm_core.cli.main import guarded
 from iwm_core.plugins.loader import Plugin
-from iwm_core.process.jobs import Ended
 
 USUAL = ["probe_linear", "probe_attentive", "encoder", "predictor", "predictor_random", "end_to_end"]
 TWO = ["protocols=[predictor,encoder]", "seeds=2"]

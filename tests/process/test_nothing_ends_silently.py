@@ -130,7 +130,7 @@ def test_a_lasting_stream_takes_all_that_it_is_given():
 def test_jobs_end_with_their_parent():
     """With their data workers, by SIGKILL to the parent alone."""
     code = (
-        "import sys\nfrom pathlib import Path\nfrom iwm_core.process import jobs\njobs.python = lambda module: [sys.executable, '-c']\n"
+        "import sys\nfrom pathlib import Path\nfrom iwm_cluster import jobs\njobs.python = lambda module: [sys.executable, '-c']\n"
         "list(jobs.run_jobs([jobs.Job('one', [sys.argv[1]], Path('log'))], [{}]))"
     )
     job = (

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import psutil
 import pytest
+from iwm_cluster.children import python
 from PIL import Image
 from places import ROOT
 
 from iwm_core.cli.main import dispatch
 from iwm_core.interfaces.errors import UserError
-from iwm_core.process.jobs import python
 from iwm_core.recipe.compose import compose
 from iwm_core.recipe.thaw import thaw
 from iwm_core.run.saved import latest_checkpoint
@@ -171,7 +171,7 @@ OURS = [*ROOT.glob("iwm_core/**/*.py"), *ROOT.glob("plugins/*/iwm_*/**/*.py")]
 
 def test_no_other_place_starts_python():
     started = {path.name for path in OURS if re.search(r'sys\.executable, "-[mc]"', path.read_text(encoding="utf-8"))}
-    assert started == set(), "use iwm_core.process.jobs.python, or -P"
+    assert started == set(), "use iwm_cluster.children.python, or -P"
 
 
 def test_more_processes_than_devices_are_refused(monkeypatch):

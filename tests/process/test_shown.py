@@ -10,6 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from iwm_cluster.jobs import at
+from iwm_report.displays import NamesConsole, TerminalDisplay
 from places import ROOT
 from predicting import RED, asker, picture
 from rich.console import Console
@@ -17,8 +19,7 @@ from rich.table import Table
 
 from iwm_core.cli.main import dispatch, guarded
 from iwm_core.interfaces.results import Metric
-from iwm_core.process.display import Display, NamesConsole, PlainDisplay, Recurring, TerminalDisplay
-from iwm_core.process.jobs import at
+from iwm_core.process.display import Display, PlainDisplay, Recurring
 from iwm_core.process.shown import as_word, shown
 
 CORE = ROOT / "iwm_core"
@@ -63,7 +64,7 @@ def test_nothing_else_prints():
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             called = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
             assert called not in ("print", "sys.stdout.write", "sys.stderr.write") or inside == "process/shown.py", f"{inside}: use tell()"
-            assert called != "Console", f"{inside}: use iwm_core.process.display.NamesConsole"
+            assert called != "Console", f"{inside}: use iwm_report.displays.NamesConsole"
 
 
 @pytest.mark.parametrize("display", [PlainDisplay, TerminalDisplay, Display])

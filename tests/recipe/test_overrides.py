@@ -9,6 +9,8 @@ from types import SimpleNamespace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from iwm_cluster.children import Children, python
+from iwm_tasks.comparison.anchored import anchor_words
 from omegaconf import OmegaConf
 from places import FURNITURE
 
@@ -19,13 +21,10 @@ from iwm_core.interfaces import Evaluation, Evaluator, Metric, option
 from iwm_core.interfaces.errors import UserError
 from iwm_core.plugins.kinds import schemas
 from iwm_core.plugins.loader import Plugin
-from iwm_core.process.jobs import python
-from iwm_core.process.signals import Children
 from iwm_core.recipe.compose import compose
 from iwm_core.recipe.overrides import ON_RESUME, parse, quoted
 from iwm_core.recipe.own_settings import check_settings, keys_below
 from iwm_core.recipe.thaw import thaw
-from iwm_core.run.anchor import anchor_words
 from iwm_core.run.directory import Run
 from iwm_core.run.new_run import new_run
 from iwm_core.training.change import change
@@ -85,7 +84,7 @@ def jobs(monkeypatch):
         def statuses(self):
             return [3 if "train.seed=7" in done[-1] else 0]
 
-    monkeypatch.setattr("iwm_core.process.jobs.Children", Recorded)
+    monkeypatch.setattr("iwm_cluster.jobs.Children", Recorded)
     return done
 
 

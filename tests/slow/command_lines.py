@@ -30,17 +30,17 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "furniture"))
 
 from furnished import contents, furnish, put_back
 from iwm_cluster import submit as cluster
+from iwm_cluster import sweep
+from iwm_cluster.jobs import Ended
 from iwm_explore import work as exploring
 from iwm_report import runs_page
 from iwm_tasks.comparison import compare as comparison
 from iwm_tasks.prediction import predict as prediction
 from random_lines import line_of
 
-from iwm_core.cli import sweep
 from iwm_core.cli.main import dispatch, guarded
 from iwm_core.interfaces.errors import Stopped
 from iwm_core.plugins.loader import load_plugins
-from iwm_core.process.jobs import Ended
 from iwm_core.process.shown import LONGEST
 from iwm_core.training import course
 

@@ -5,13 +5,13 @@ A step's tensors are fakes on the device `GPU` (`NoWaits`): shapes and devices a
 
 import pytest
 import torch
+from iwm_data.cache import Cache, common_side
+from iwm_data.cached_views import CachedViews
 from iwm_devkit.conduct import GPU, NoWaits, Waits
 from iwm_vit.encoder import TimmViT
 from torch._subclasses.fake_tensor import DataDependentOutputException, DynamicOutputShapeException
 from torch.func import functional_call
 
-from iwm_core.data.cache import Cache, common_side
-from iwm_core.data.loader import CachedViews
 from iwm_core.data.order import Schedule
 from iwm_core.data.reading import Reader
 from iwm_core.interfaces import Draws, Images, Observed, Views

@@ -2,11 +2,14 @@
 
 import inspect
 import signal
+import sys
+import time
 from types import SimpleNamespace
 
 import pytest
 import torch
 from iwm_data import python
+from iwm_report.displays import NotebookDisplay
 from one_line import assert_one_line
 from PIL import Image
 from safetensors.torch import load_file
@@ -15,7 +18,8 @@ from torch.utils.data import DataLoader, IterableDataset, Subset, TensorDataset
 import iwm_core
 from iwm_core import hookimpl
 from iwm_core.interfaces.errors import UserError
-from iwm_core.process import display
+from iwm_core.plugins.loader import load_plugins
+from iwm_core.process.display import PlainDisplay, make_display
 from iwm_core.recipe.overrides import parse
 from iwm_core.training.from_python import words_of
 
@@ -194,10 +198,10 @@ def test_in_a_notebook_progress_changes_in_its_place(monkeypatch, capsys):
         return shown[-1]
 
     shell = SimpleNamespace(get_ipython=lambda: SimpleNamespace(kernel=1), display=SimpleNamespace(display=show))
-    monkeypatch.setitem(display.sys.modules, "IPython", shell)
-    monkeypatch.setattr(display.time, "perf_counter", iter(range(10**6)).__next__)
-    made = display.make_display()
-    assert isinstance(made, display.NotebookDisplay)
+    monkeypatch.setitem(sys.modules, "IPython", shell)
+    monkeypatch.setattr(time, "perf_counter", iter(range(10**6)).__next__)
+    made = make_display()
+    assert isinstance(made, NotebookDisplay)
     made.say("runs/x")
     line = {"loss": 0.5, "images_per_s": 100.0, "data_wait": 0.0}
     for step in made.steps(0, 3, "training"):
@@ -207,3 +211,12 @@ def test_in_a_notebook_progress_changes_in_its_place(monkeypatch, capsys):
     assert [one.texts[-1].split("  ")[0] for one in shown] == ["training: 3 of 3", "measuring: 2 of 2"]
     assert "loss 0.5000" in shown[0].texts[-1]
     assert len(shown[0].texts) == 4
+
+
+def test_without_one_plugin_that_shows_progress_there_are_plain_lines(monkeypatch):
+    class Shows:
+        display = staticmethod(NotebookDisplay)
+
+    for modules in ([], [Shows, Shows]):
+        monkeypatch.setattr(load_plugins(), "modules", lambda hook, modules=modules: modules)
+        assert type(make_display()) is PlainDisplay

@@ -14,6 +14,8 @@ import pytest
 import torch
 from iwm_bench.asked import read_arguments
 from iwm_cluster.asked import split
+from iwm_cluster.commands import take_jobs
+from iwm_cluster.sweep import expand
 from iwm_devkit.completion.asked import SHELLS
 from iwm_devkit.scaffold import parser
 from iwm_interop.importing.asked import TOLD, check_overrides, said
@@ -24,12 +26,12 @@ from places import ROOT
 import iwm_core
 from iwm_core import interfaces
 from iwm_core.cli.main import dispatch
-from iwm_core.cli.words import read_recipe, take_jobs
+from iwm_core.cli.words import read_recipe
 from iwm_core.model.frozen import FrozenModel
 from iwm_core.model.world_model import build_model
 from iwm_core.plugins.loader import Plugin, load_plugins
 from iwm_core.recipe.compose import compose, left_open
-from iwm_core.recipe.overrides import ON_RESUME, checkpoint_in, expand
+from iwm_core.recipe.overrides import ON_RESUME, checkpoint_in
 from iwm_core.recipe.thaw import thaw
 from iwm_core.training.change import change
 
@@ -234,6 +236,7 @@ def quickstart():
 
 CHECKS = {
     "train": check_train,
+    "train -m": lambda words: check_train(["-m", *words]),
     "show": lambda words: check_recipe(*read_recipe(words)),
     "tune": check_tune,
     "compare": check_compare,

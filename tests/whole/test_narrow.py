@@ -12,12 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from iwm_interop.zoo.entry import entries
+from iwm_report.displays import TerminalDisplay
 
 from iwm_core import __version__
 from iwm_core.cli.main import dispatch, guarded
 from iwm_core.interfaces.results import Metric
 from iwm_core.plugins.loader import load_plugins
-from iwm_core.process.display import PlainDisplay, TerminalDisplay, metrics_table
+from iwm_core.process.display import PlainDisplay, metrics_table
 from iwm_core.process.tables import tabulated
 
 COLOUR = re.compile(r"\x1b\[[\d;]*m")

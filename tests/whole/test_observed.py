@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from iwm_data.cache import Cache, common_side
+from iwm_data.cached_views import CachedViews
 from iwm_devkit.actions import check_transformation
 from seen_pairs import FAULTY, Seen, SeenImages
 from tiny_plugin import Gain
 
 import iwm_core
-from iwm_core.data.cache import Cache, common_side
-from iwm_core.data.loader import CachedViews, DecodedViews, on_device
+from iwm_core.data.loader import DecodedViews, on_device
 from iwm_core.data.order import Schedule
 from iwm_core.data.reading import Reader
 from iwm_core.data.view import random_boxes
@@ -249,7 +250,7 @@ def test_pairs_and_single_images_meet_the_same_actions(source_from):
 
 
 def test_the_images_of_a_part_keep_their_pairs():
-    from iwm_core.data.reading import part_of
+    from iwm_tasks.tuning.batches import part_of
 
     images, part = SeenImages(20, 0), part_of(SeenImages(20, 0), 5)
     assert torch.equal(part.target(2), images.target(8))

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from iwm_report.displays import table_console
 from iwm_tasks.tuning.counting import device_name
 from omegaconf import OmegaConf
 
@@ -24,7 +25,7 @@ from iwm_bench.table import compared, table
 from iwm_bench.timing import Timed, Work, timed
 from iwm_core.interfaces.errors import UserError
 from iwm_core.plugins.kinds import kind_of
-from iwm_core.process.display import Display, make_display, table_console
+from iwm_core.process.display import Display, make_display
 from iwm_core.process.launch import processes_of
 from iwm_core.process.shown import tell
 from iwm_core.recipe.thaw import thaw

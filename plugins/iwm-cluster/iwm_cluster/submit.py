@@ -17,13 +17,13 @@ import submitit
 from submitit.core.utils import FailedJobError, FailedSubmissionError
 
 from iwm_cluster.asked import Asked
+from iwm_cluster.jobs import Ended, Job, at, elsewhere
 from iwm_cluster.task import Task, run_of, status_file
 from iwm_core.cli.main import dispatch
 from iwm_core.cli.words import read_changes, read_recipe, read_run
 from iwm_core.data.order import parts_of
 from iwm_core.interfaces.errors import Stopped, UserError
 from iwm_core.plugins.recipe_files import find_recipe
-from iwm_core.process.jobs import Ended, Job, at, elsewhere
 from iwm_core.process.shown import shortened, tell
 from iwm_core.recipe.overrides import checkpoint_in
 from iwm_core.recipe.thaw import thaw

@@ -17,8 +17,8 @@ from pathlib import Path
 import submitit
 from submitit.core.utils import UncompletedJobError
 
+from iwm_cluster.children import loopback
 from iwm_core.cli.main import command
-from iwm_core.process.group import loopback
 from iwm_core.process.shown import tell
 from iwm_core.recipe.overrides import parse
 from iwm_core.run.files import write_atomically

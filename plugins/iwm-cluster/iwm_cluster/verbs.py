@@ -1,8 +1,17 @@
-"""The verb ``submit``: what its help says, and where it is carried out."""
+"""The verbs ``train -m`` and ``submit``: what their help says, and where they are carried out."""
 
 from iwm_core.interfaces.commands import Command
 
 VERBS = [
+    Command(
+        name="train -m",
+        run="iwm_cluster.commands:run_sweep",
+        forms={
+            "train -m recipe=NAME key=a,b …": "a sweep: one run for each combination",
+        },
+        more=("-m --jobs 4 runs four jobs at a time, each on a device of its own. What has not finished goes on by the same command.",),
+        examples=("iwm train -m recipe=quickstart predictor=feature,none",),
+    ),
     Command(
         name="submit",
         run="iwm_cluster.commands:run_submit",

@@ -7,13 +7,13 @@ from types import SimpleNamespace
 import pytest
 import submitit
 from iwm_cluster.asked import read_arguments, read_minutes
+from iwm_cluster.jobs import Ended, Job, run_jobs
 from iwm_cluster.submit import executor
 from iwm_cluster.task import Task, going_on
 from one_line import assert_one_line
 from submitit.core.utils import FailedJobError, UncompletedJobError
 
 from iwm_core.cli.main import dispatch, guarded
-from iwm_core.process.jobs import Ended, Job, run_jobs
 
 
 @pytest.fixture

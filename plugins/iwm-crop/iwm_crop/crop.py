@@ -17,8 +17,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from iwm_core.data.resample import crop_resize
 from iwm_core.interfaces import Action, ActionParams, Draws, option
+from iwm_crop.resample import crop_resize
 
 
 @dataclass(kw_only=True)

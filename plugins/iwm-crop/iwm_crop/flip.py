@@ -9,8 +9,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from iwm_core.data.resample import flip
 from iwm_core.interfaces import Action, ActionParams, Draws, option
+from iwm_crop.resample import flip
 
 
 @dataclass(kw_only=True)

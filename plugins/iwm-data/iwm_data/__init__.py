@@ -1,4 +1,4 @@
-"""Data sources for images that you have: folders, shards, datasets of the hub or of Python; what decodes them; `transform`."""
+"""Data sources for images that you have: folders, shards, datasets of the hub or of Python; what decodes and keeps them; `transform`."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,11 @@ def iwm_data_sources() -> list[type]:
     from iwm_data.shards import Shards
 
     return [Folder, Hub, Python, Shards]
+
+
+@hookimpl
+def iwm_caches() -> list[str]:
+    return ["iwm_data.keeping"]
 
 
 def transform(model: Any) -> "Transform":

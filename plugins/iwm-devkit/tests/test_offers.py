@@ -18,6 +18,7 @@ from iwm_core.interfaces.commands import Command
 def iwm_commands():
     return [Command(name="greet", run="{module}.gain:run", forms={"greet NAME": "say hello"}, examples=("iwm greet me",))]
 """
+LAUNCH = "def together(lead, take_part):\n    return lead()\n\n\ndef spawn(run, overrides, processes):\n    return 0\n"
 RUN = "def run(words):\n    return 0\n\n\ndef both(words, more):\n    return 0\n"
 
 KIND = """
@@ -86,6 +87,14 @@ from iwm_core.interfaces.runs import ModelSource
 def iwm_model_sources():
     return [ModelSource(scheme="try", fetch="{module}.gain:run")]
 """
+LAUNCHER = """
+from iwm_core import hookimpl
+
+
+@hookimpl
+def iwm_launchers():
+    return ["{module}.gain"]
+"""
 RUN_KIND = """
 from dataclasses import dataclass, field
 
@@ -125,6 +134,7 @@ BROUGHT = {
     "verb": {"hooks": VERB, "gain__py": RUN},
     "kind": {"hooks": KIND, "gain__py": SHADE, "hooks__py": HOOKSPECS},
     "source": {"hooks": SOURCE, "gain__py": RUN},
+    "launcher": {"hooks": LAUNCHER, "gain__py": LAUNCH},
     "run": {"hooks": RUN_KIND},
 }
 
@@ -163,6 +173,7 @@ def found(site, monkeypatch):
             ],
         ),
         ("source", [("hook", "more.iwm_model_sources"), ("model_source", "try"), ("name", "try")]),
+        ("launcher", [("hook", "more.iwm_launchers"), ("launcher", "iwm_try_more.gain"), ("name", "iwm_try_more.gain")]),
         ("run", [("hook", "more.iwm_run_kinds"), ("run_kind", "distilling"), ("name", "distilling")]),
     ],
 )
@@ -220,6 +231,8 @@ def test_what_is_right_passes(found, which, checked):
         ("kind", "hooks", ("return [hooks]", "return [ModuleType('empty')]"), "hook", "more.iwm_hookspecs", "empty declares no hooks"),
         ("kind", "gain__py", ("depth: int = option(3", "depth: int = option(10"), "shade", "dark", "too dark: set depth to 3"),
         ("source", "hooks", ('"try"', '"try://"'), "model_source", "try://", "without ://"),
+        ("launcher", "gain__py", ("lead, take_part", "lead"), "launcher", "iwm_try_more.gain", "must take what carries a command out"),
+        ("launcher", "gain__py", ("def spawn", "def start"), "launcher", "iwm_try_more.gain", "gain:spawn, is not there"),
         ("run", "hooks", ('name = "distilling"', 'name = "Distilling"'), "run_kind", "Distilling", "must be called in lower-case letters"),
         ("run", "hooks", ("return Schema(", "return dict("), "run_kind", "distilling", "must return an iwm_core.interfaces.Schema"),
         ("run", "hooks", ('{"part": Section}', '{"part": 3}'), "run_kind", "distilling", "must be dataclasses"),

@@ -1,12 +1,34 @@
-"""Evaluators: what a frozen model knows; and `decoder`, which shows it."""
+"""Evaluators: what a frozen model knows; searches, by which it plans; and `decoder`, which shows what it imagines."""
 
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from iwm_core import hookimpl
+from iwm_core.interfaces import ComponentKind
 
 if TYPE_CHECKING:
     from iwm_evals.decoding.network import Decoder
+
+
+@hookimpl
+def iwm_hookspecs() -> list[ModuleType]:
+    from iwm_evals import hookspecs
+
+    return [hookspecs]
+
+
+@hookimpl
+def iwm_component_kinds() -> list[ComponentKind]:
+    base, check = "iwm_evals.plans:Search", "iwm_evals.kit.searches:check_search"
+    return [ComponentKind(name="search", hook="iwm_searches", base=base, group="search", check=check)]
+
+
+@hookimpl
+def iwm_searches() -> list[type]:
+    from iwm_evals.plans import SEARCHES
+
+    return list(SEARCHES.values())
 
 
 @hookimpl

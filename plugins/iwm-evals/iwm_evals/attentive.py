@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from iwm_crop.resample import patches
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from iwm_core import installed
-from iwm_core.data.resample import patches
 from iwm_core.interfaces import (
     Draws,
     Evaluation,

@@ -39,7 +39,7 @@ from iwm_core.interfaces import (
     check_finite,
     option,
 )
-from iwm_core.model.planning import drawn_targets
+from iwm_evals.plans import drawn_targets
 from iwm_evals.statistics.metrics import answer, ratio_metrics
 from iwm_evals.words.answers import answer_and_better
 

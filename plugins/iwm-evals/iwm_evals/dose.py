@@ -35,7 +35,7 @@ from iwm_core.interfaces import (
     check_finite,
     option,
 )
-from iwm_core.model.planning import drawn_targets
+from iwm_evals.plans import drawn_targets
 from iwm_evals.questions.bank import looks_of
 from iwm_evals.questions.parts import each_parameter
 from iwm_evals.scores.response import STILL, Response, compare

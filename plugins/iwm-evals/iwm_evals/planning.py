@@ -33,7 +33,7 @@ from iwm_core.interfaces import (
     WorldModel,
     option,
 )
-from iwm_core.model.planning import CEM, SEARCHES, BankSearch, GradientSearch, Problem, Search, drawn_candidates, find
+from iwm_evals.plans import CEM, SEARCHES, BankSearch, GradientSearch, Problem, Search, drawn_candidates, find
 from iwm_evals.questions.views import draw_params, make_views
 from iwm_evals.statistics.metrics import mean_metrics, ratio_metrics
 from iwm_evals.words.answers import answer_and_better

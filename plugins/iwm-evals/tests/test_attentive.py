@@ -6,13 +6,13 @@ from dataclasses import dataclass
 import pytest
 import torch
 from flat_metrics import flat
+from iwm_crop.resample import patches
 from iwm_devkit.known_model import PATCH, PIXELS, KnownData, KnownModel, checkers, quiet, tokens_of
 from iwm_evals.attentive import AttentiveProbe
 from iwm_evals.probe import Probe
 from iwm_tasks.interfaces import HeadComponent
 from torch import nn
 
-from iwm_core.data.resample import patches
 from iwm_core.interfaces import Draws, ImageBatch, NotApplicable, option
 from iwm_core.plugins.loader import load_plugins
 

@@ -15,12 +15,12 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
+from iwm_evals.plans import drawn_candidates
 from iwm_evals.words.asked import owner_of, title_of, true_minus
 from jaxtyping import Float
 from torch import Tensor
 
 from iwm_core.interfaces import ActionParams, Draws, WorldModel
-from iwm_core.model.planning import drawn_candidates
 
 DRAWN = 4096
 FEW = 8  # values that are chosen from, rather than slid over

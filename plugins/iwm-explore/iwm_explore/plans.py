@@ -11,6 +11,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
+from iwm_evals.plans import Search
+from iwm_evals.plans import plan as find
 from iwm_evals.questions.corruption import at_rest
 from iwm_evals.scores.relative import squared
 from iwm_evals.words.asked import asked
@@ -18,8 +20,6 @@ from jaxtyping import Float
 from torch import Tensor
 
 from iwm_core.interfaces import WorldModel
-from iwm_core.model.planning import Search
-from iwm_core.model.planning import plan as find
 from iwm_explore.controls import Control
 
 STEPS = 4

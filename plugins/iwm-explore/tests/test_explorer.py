@@ -3,11 +3,11 @@
 import pytest
 import torch
 from iwm_devkit.known_model import GRID, PAIRED, PATCH, PIXELS, KnownModel, KnownPairs, Negative, Slide, blind, half, perfect
+from iwm_evals.plans import CEM
 from iwm_explore.explorer import NULL, OTHER, OTHERS, TOLD, Explorer
 from iwm_explore.plans import plan
 
 from iwm_core.interfaces import Draws
-from iwm_core.model.planning import CEM
 
 
 def image(number=0):

@@ -1,4 +1,4 @@
-"""What is known of one run or several, as one page (`iwm_report.report`), and the pictures that evaluators show (`iwm_report.gallery`)."""
+"""What is known of runs: as a page (`iwm_report.report`), in pictures (`iwm_report.gallery`), while they train (`iwm_report.displays`)."""
 
 from types import ModuleType
 from typing import Any
@@ -20,6 +20,11 @@ def iwm_commands() -> list[Command]:
     from iwm_report.verbs import VERBS
 
     return VERBS
+
+
+@hookimpl
+def iwm_displays() -> list[str]:
+    return ["iwm_report.displays"]
 
 
 @hookimpl

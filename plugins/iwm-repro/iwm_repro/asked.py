@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from iwm_core.cli.words import take_jobs
+from iwm_cluster.commands import take_jobs
+
 from iwm_core.interfaces.errors import UserError
 from iwm_core.plugins.near import did_you_mean
 from iwm_repro.claim import SCALES, Claim

@@ -12,8 +12,9 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
+from iwm_cluster.jobs import at
+
 from iwm_core.evaluation.scorecard import read_result
-from iwm_core.process.jobs import at
 from iwm_core.run.directory import Run
 from iwm_core.run.saved import read_state
 from iwm_core.run.stored import Damaged

@@ -14,11 +14,11 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
+from iwm_cluster.jobs import Job as Command
+from iwm_cluster.jobs import go_on, places_for, run_jobs
+
 from iwm_core.interfaces.errors import UserError
 from iwm_core.process.display import Display, make_display
-from iwm_core.process.jobs import Job as Command
-from iwm_core.process.jobs import go_on, run_jobs
-from iwm_core.process.launch import places
 from iwm_core.recipe.thaw import thaw
 from iwm_core.run.files import writing
 from iwm_core.run.lock import writer
@@ -37,7 +37,7 @@ HERE = "start from a folder that can be written"
 
 def reproduce(asked: Asked) -> int:
     """Run what is left of the claims, and rule on them; returns the first status that is not 0."""
-    display, beside = make_display(), places(asked.at_once)
+    display, beside = make_display(), places_for(asked.at_once)
     jobs = list(
         dict.fromkeys(job for claim in asked.claims for job in jobs_of(claim.sizes[asked.scale], seeds_of(asked, claim), asked.scale))
     )

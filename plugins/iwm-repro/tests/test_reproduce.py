@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from claimed import MISSING, MODELS, Bringing, claim
+from iwm_cluster.jobs import Ended, elsewhere
 from iwm_repro.claim import Correlation, Rule
 from iwm_repro.places import job_of, name_of
 from iwm_repro.record import HOLDS, NOT, OPEN, read
@@ -16,7 +17,6 @@ from one_line import assert_one_line
 
 from iwm_core.cli.main import dispatch, guarded
 from iwm_core.plugins.loader import Plugin
-from iwm_core.process.jobs import Ended, elsewhere
 
 RESULT = Path("results/alike-cpu.json")
 

@@ -29,7 +29,9 @@ def run_predict(arguments: list[str]) -> int:
 
 
 def run_compare(arguments: list[str]) -> int:
-    from iwm_core.cli.words import read_run, take_jobs
+    from iwm_cluster.commands import take_jobs
+
+    from iwm_core.cli.words import read_run
     from iwm_core.run.lock import refuse_busy
 
     at_once, arguments = take_jobs(arguments)

@@ -8,9 +8,9 @@ import pytest
 import yaml
 from comparison_jobs import TWO, USUAL, asked, finish, refused, stand_in
 from comparison_runs import write_checkpoint, write_tuned, write_world_model
+from iwm_cluster.jobs import Ended
 
 from iwm_core.interfaces.errors import UserError
-from iwm_core.process.jobs import Ended
 from iwm_core.run.stored import sealed
 
 

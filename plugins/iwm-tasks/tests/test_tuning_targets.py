@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from iwm_data.cache import Cache
 from iwm_evals.statistics.bootstrap import bootstrap
 from iwm_tasks.comparison.interval import interval_over
 from iwm_tasks.tasks.classify import Classify
@@ -15,7 +16,6 @@ from iwm_tasks.tuning.tune import task_in_words
 from iwm_tasks.tuning.tuned import Tuned
 from known_tasks import COUNT, BadMasks, Label, Mask, Patches, Shown
 
-from iwm_core.data.cache import Cache
 from iwm_core.data.reading import Reader
 from iwm_core.interfaces import CorruptImage
 from iwm_core.interfaces.errors import UserError

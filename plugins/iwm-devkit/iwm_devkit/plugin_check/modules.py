@@ -8,7 +8,10 @@ from pathlib import Path
 from typing import Any
 
 HEAVY = ("torch",)
-LIGHT = ("iwm_commands", "iwm_component_kinds", "iwm_hookspecs", "iwm_model_sources", "iwm_run_kinds")
+LIGHT = (
+    *("iwm_caches", "iwm_commands", "iwm_component_kinds", "iwm_displays", "iwm_hookspecs", "iwm_launchers", "iwm_model_sources"),
+    "iwm_run_kinds",
+)
 """Hooks that every command asks, `iwm --help` too."""
 MARK = "iwm-import:"
 

@@ -1,4 +1,4 @@
-"""What plugins give besides components, and what is checked of each: verbs, kinds of components and of runs, model sources."""
+"""What plugins give besides components, and what is checked of each: verbs, kinds, model sources, modules that do a part of the work."""
 
 import dataclasses
 import inspect
@@ -15,7 +15,7 @@ from iwm_core.plugins.loader import load_plugins
 from iwm_devkit.kinds import OWN
 from iwm_devkit.scaffold.templates import place_of
 
-VERB = re.compile(r"[a-z][a-z0-9_-]*( [a-z][a-z0-9_-]*)?")
+VERB = re.compile(r"[a-z][a-z0-9_-]*( [a-z-][a-z0-9_-]*)?")
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 SCHEME = re.compile(r"[a-z][a-z0-9+.-]*")
 
@@ -106,6 +106,28 @@ def check_model_source(source: ModelSource) -> str:
     return source.fetch
 
 
+def check_launcher(place: str) -> str:
+    """Check a module that knows how several processes compute one run: both of its functions."""
+    what = f"the launcher {place}"
+    check_arguments("function", f"{place}:together", what, "what carries a command out, and what takes part in a training,", 2)
+    check_arguments("function", f"{place}:spawn", what, "a run's directory, the overrides on its config and the number of processes", 3)
+    return place
+
+
+def check_cache(place: str) -> str:
+    """Check a module that keeps decoded images: both of its functions."""
+    what = f"the cache {place}"
+    check_arguments("function", f"{place}:kept", what, "a reader, the number of workers and a progress bar", 3)
+    check_arguments("function", f"{place}:views", what, "a reader, workers, a progress bar, a view, the device, and whether it is there", 6)
+    return place
+
+
+def check_display(place: str) -> str:
+    """Check a module that shows progress: its function."""
+    check_arguments("function", f"{place}:display", f"the display {place}", "nothing", 0)
+    return place
+
+
 def found(field: str, place: str, what: str) -> Any:
     """What ``module:name`` in a field names."""
     assert place.count(":") == 1, f'{what}: its {field}, {place!r}, must be "module:name"'
@@ -130,4 +152,7 @@ OFFERS = (
     Offer("iwm_component_kinds", ComponentKind, "component_kind", "kind of component", check_component_kind),
     Offer("iwm_run_kinds", RunKind, "run_kind", "kind of run", check_run_kind),
     Offer("iwm_model_sources", ModelSource, "model_source", "model source", check_model_source, "scheme"),
+    Offer("iwm_launchers", str, "launcher", "launcher", check_launcher),
+    Offer("iwm_caches", str, "cache", "cache", check_cache),
+    Offer("iwm_displays", str, "display", "display", check_display),
 )

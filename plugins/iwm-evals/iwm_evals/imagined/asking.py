@@ -13,8 +13,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from iwm_core.interfaces import ActionParams, ImageBatch, WorldModel
-from iwm_core.model.planning import drawn_targets
 from iwm_evals.decoding.network import Decoder
+from iwm_evals.plans import drawn_targets
 from iwm_evals.questions.corruption import at_rest, corrupt, destructive
 from iwm_evals.questions.parts import Part, alone, each_parameter
 from iwm_evals.questions.views import draw_params, make_views, observed_columns

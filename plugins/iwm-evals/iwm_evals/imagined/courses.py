@@ -13,11 +13,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from iwm_core.interfaces import Draws, Gallery, Row, WorldModel
-from iwm_core.model.planning import CEM, drawn_targets, plan
 from iwm_evals.compose import Reentry, predict, reenter
 from iwm_evals.decoding.network import Decoder
 from iwm_evals.dose import Sweep
 from iwm_evals.imagined.asking import relative
+from iwm_evals.plans import CEM, drawn_targets, plan
 from iwm_evals.questions.corruption import at_rest
 from iwm_evals.scores.relative import squared
 from iwm_evals.words.asked import asked

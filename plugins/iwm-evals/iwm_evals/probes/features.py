@@ -15,10 +15,10 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from iwm_crop.resample import crop_resize
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from iwm_core.data.resample import crop_resize
 from iwm_core.interfaces import ImageBatch, NotApplicable, WorldModel, check_finite
 
 RAW_SIDE = 16

@@ -7,8 +7,8 @@ from iwm_core.interfaces.errors import UserError
 from iwm_core.plugins.near import did_you_mean
 from iwm_core.plugins.recipe_files import find_recipes
 from iwm_core.recipe.overrides import check_recipe
-from iwm_core.run.anchor import anchor_words
 from iwm_core.run.stored import read_seal
+from iwm_tasks.comparison.anchored import anchor_words
 from iwm_tasks.comparison.setup import DEFAULT, Setup, in_order
 from iwm_tasks.tuning.begun_from import source_of
 

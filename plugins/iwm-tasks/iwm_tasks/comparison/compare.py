@@ -13,11 +13,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from iwm_cluster.jobs import Ended, at, go_on, places_for, run_jobs
+from iwm_cluster.jobs import Job as Command
+
 from iwm_core.interfaces.errors import UserError
 from iwm_core.process.display import Display, clock, make_display
-from iwm_core.process.jobs import Ended, at, go_on, run_jobs
-from iwm_core.process.jobs import Job as Command
-from iwm_core.process.launch import places
 from iwm_core.process.shown import three_digits
 from iwm_core.run.files import writing
 from iwm_core.run.lock import writer
@@ -47,7 +47,7 @@ class Job(NamedTuple):
 
 def compare(path: str, words: list[str], at_once: int = 1) -> int:
     """Run what is left of a comparison, ``at_once`` tunings at a time, write and show its table; returns the first status that is not 0."""
-    display, beside = make_display(), places(at_once)
+    display, beside = make_display(), places_for(at_once)
     wanted, named = read_setup(path, words)
     folder, asked = find_folder(wanted, named)
     jobs = jobs_of(wanted, folder)

@@ -14,11 +14,11 @@ from pathlib import Path
 from iwm_core.interfaces.errors import UserError
 from iwm_core.process.shown import as_word
 from iwm_core.recipe.shapes import NAME
-from iwm_core.run.anchor import anchor_words
 from iwm_core.run.files import numbered, write_atomically
 from iwm_core.run.lock import WRITER
 from iwm_core.run.plain import written_yaml
 from iwm_core.run.stored import Damaged, read_record, sealed
+from iwm_tasks.comparison.anchored import anchor_words
 
 DEFAULT: tuple[str, ...] = ("probe_linear", "probe_attentive", "encoder", "predictor", "predictor_random", "end_to_end")
 FILE = "comparison.yaml"

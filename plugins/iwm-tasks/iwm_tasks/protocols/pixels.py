@@ -3,10 +3,10 @@
 import math
 from dataclasses import dataclass
 
+from iwm_crop.resample import patches
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from iwm_core.data.resample import patches
 from iwm_tasks.interfaces import Backbone, Protocol, WorldModelParts
 
 

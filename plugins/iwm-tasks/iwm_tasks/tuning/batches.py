@@ -16,10 +16,9 @@ from jaxtyping import Int, Shaped
 from torch import Tensor
 
 from iwm_core.data.loader import on_device, stacked
-from iwm_core.data.order import Slice
+from iwm_core.data.order import Slice, spread
 from iwm_core.data.quarantine import Corrupt
-from iwm_core.data.reading import Reader
-from iwm_core.data.reading import part_of as part_of
+from iwm_core.data.reading import Part, Reader
 from iwm_core.data.training import WatchedData
 from iwm_core.data.view import centre_boxes, centre_squares, cut_mask, random_views, sizes_of
 from iwm_core.data.workers import made_in_order
@@ -33,6 +32,11 @@ from iwm_tasks.tuning.augment import RandAugment, check_augment, rand_augment
 from iwm_tasks.tuning.recipe import TuneRecipe
 from iwm_tasks.tuning.task_targets import WrongTarget, target_of
 from iwm_tasks.tuning.task_targets import check_targets as check_targets
+
+
+def part_of(images: Images, count: int) -> Images:
+    """``count`` images spread evenly over a split; all of them where ``count`` is 0 or no fewer."""
+    return Part(images, spread(len(images), count)) if 0 < count < len(images) else images
 
 
 class TuneBatch(NamedTuple):

@@ -6,6 +6,7 @@ import torch
 
 from iwm_core.data.order import Schedule, parts_of
 from iwm_core.data.reading import open_split
+from iwm_core.data.training import open_training
 from iwm_core.interfaces.errors import UserError
 from iwm_core.plugins.kinds import kind_of
 from iwm_core.process.display import make_display
@@ -48,7 +49,7 @@ def check(path: str, name: str, overrides: list[str], checkpoint: str | None = N
         raise UserError("iwm tune keeps the whole model in each process; use launch.shard=none, and launch.checkpoint_activations=true")
     parts = parts_of(recipe.train.batch_size, processes_of(recipe.launch), recipe.launch.accumulate)
     check_shares(recipe.augment, recipe.tasks, recipe.train.batch_size // parts)
-    images = part_of(open_split(recipe.data, "train"), recipe.train.train_images)
+    images = part_of(open_training(recipe.data), recipe.train.train_images)
     validation = open_split(recipe.data, "validation")
     with torch.random.fork_rng(devices=[]):
         model, learned = build(recipe, images, restored=False)

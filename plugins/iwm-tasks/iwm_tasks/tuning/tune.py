@@ -14,6 +14,7 @@ from safetensors.torch import save
 
 from iwm_core.data.quarantine import Corrupt, named
 from iwm_core.data.reading import open_split
+from iwm_core.data.training import open_training
 from iwm_core.evaluation.scorecard import FORMAT, MEASURED_WITH, form, place_of, rows_of, tell_apart, title_of, write_result
 from iwm_core.evaluation.settings import digest, plain, settings_of
 from iwm_core.interfaces import Images, Metric
@@ -50,7 +51,7 @@ def tune(run: Run, recipe: TuneRecipe, checkpoint: Path | None, display: Display
     """
     with Stop() as stop:
         accelerator = make_accelerator(recipe.launch, run.path)
-        images = part_of(open_split(recipe.data, "train"), recipe.train.train_images)
+        images = part_of(open_training(recipe.data), recipe.train.train_images)
         model, learned = build(recipe, images, restored=checkpoint is not None)
         if checkpoint is not None:
             check_outputs(read_state(checkpoint, outputs=dict[str, list[str]])["outputs"], learned)

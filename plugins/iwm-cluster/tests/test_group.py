@@ -5,11 +5,10 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from iwm_cluster import group
 
 from iwm_core.interfaces.errors import Stopped, UserError
-from iwm_core.process import group
-from iwm_core.process.launch import check_devices, processes_of
-from iwm_core.recipe.config import Launch
+from iwm_core.process.launched import led
 
 SRUN = {
     **{"SLURM_STEP_NUM_TASKS": "16", "SLURM_PROCID": "9", "SLURM_LOCALID": "1", "SLURM_JOB_ID": "4012345", "SLURM_STEP_NUM_NODES": "2"},
@@ -95,12 +94,13 @@ def two(monkeypatch):
 
 def test_the_first_process_leads_and_the_others_take_part(two):
     def lead():
-        assert group.announce("runs/a", ["launch.accumulate=2"])
-        assert group.announce("runs/b", [])
+        (others,) = led
+        others.announce("runs/a", ["launch.accumulate=2"])
+        others.announce("runs/b", [])
         return 0
 
     assert group.together(lead, pytest.fail) == 0
-    assert not group.announce("runs/c", []), "it leads no more"
+    assert led == [], "it leads no more"
     assert two.heard == [("runs/a", ["launch.accumulate=2"]), ("runs/b", [])]
 
 
@@ -112,7 +112,7 @@ def test_others_end_well_however_the_first_one_ends(two, error):
         raise Stopped("they have stopped, too", 140)
 
     def lead():
-        group.announce("runs/a", [])
+        led[0].announce("runs/a", [])
         raise error
 
     two.take_part = take_part
@@ -120,25 +120,3 @@ def test_others_end_well_however_the_first_one_ends(two, error):
         group.together(lead, pytest.fail)
     two.thread.join(timeout=20)
     assert two.status == 0
-
-
-def test_the_launcher_says_how_many_processes_there_are(monkeypatch):
-    assert processes_of(Launch(processes=4)) == 4
-    monkeypatch.setenv("WORLD_SIZE", "2")
-    assert processes_of(Launch()) == processes_of(Launch(processes=2)) == 2
-    with pytest.raises(UserError, match="launch.processes=4, but 2 processes were started"):
-        processes_of(Launch(processes=4))
-
-
-@pytest.mark.parametrize(("there", "refused"), [(8, False), (1, False), (4, True)])
-def test_devices_are_counted_on_this_machine(monkeypatch, there, refused):
-    """Sixteen processes on two machines need eight devices each; one device is what srun gives to each process."""
-    monkeypatch.setenv("WORLD_SIZE", "16")
-    monkeypatch.setenv("LOCAL_WORLD_SIZE", "8")
-    monkeypatch.setattr("iwm_core.process.launch.choose_device", lambda name: torch.device("cuda"))
-    monkeypatch.setattr("torch.accelerator.device_count", lambda: there)
-    if refused:
-        with pytest.raises(UserError, match="needs a device for each, but there are 4"):
-            check_devices(Launch())
-    else:
-        check_devices(Launch())

@@ -17,6 +17,7 @@ from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 from torch.nn import functional as F
 
+from iwm_core.data.loader import OF_THE_HOST
 from iwm_core.data.quarantine import Corrupt
 from iwm_core.data.reading import Part, Reader
 from iwm_core.data.view import sizes_of
@@ -25,9 +26,6 @@ from iwm_core.interfaces import CorruptImage, Sample, Track
 from iwm_core.interfaces.errors import UserError
 
 CHUNK, LOOKED_AT = 64, 64
-
-OF_THE_HOST = ("cpu", "mps")
-"""Devices that share the host's memory: nothing is pinned for them."""
 
 
 class Block(NamedTuple):

@@ -8,11 +8,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from iwm_crop.resample import crop_resize, flip
 from PIL import Image
 from torch import Tensor
 from torch.nn.functional import interpolate
-
-from iwm_core.data.resample import crop_resize, flip
 
 
 def noise(*shape: int, seed: int = 0) -> Tensor:

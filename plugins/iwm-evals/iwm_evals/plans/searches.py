@@ -3,14 +3,17 @@
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from iwm_core.interfaces import Component, Draws, option
-from iwm_core.model.planning.problem import Problem
+from iwm_core.interfaces import Component, Draws, WorldModel, option
+from iwm_evals.plans.problem import Problem
+
+if TYPE_CHECKING:
+    from iwm_evals.plans import Plan
 
 TIE = 1e-5  # relative difference of distances that are the same
 WIDER = 1.2  # deviations of the elites: at 1, a round's Gaussian may shrink onto a point before it has arrived
@@ -27,6 +30,12 @@ class Found(NamedTuple):
 @dataclass(kw_only=True)
 class Search(Component, ABC):
     """Finds parameters of the target whose prediction comes near the goal."""
+
+    def plan(self, model: WorldModel, source: Tensor, goal: Tensor, seed: int, candidates: int, chunk: int) -> "Plan":
+        """What `model.plan` of a loaded model asks for; see `iwm_evals.plans.plan`."""
+        from iwm_evals.plans import plan
+
+        return plan(model, source, goal, self, seed, candidates, chunk)
 
     @abstractmethod
     def search(self, problem: Problem) -> Found:

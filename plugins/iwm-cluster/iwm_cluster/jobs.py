@@ -7,7 +7,6 @@ Decisions:
 """
 
 import os
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
@@ -15,14 +14,9 @@ from pathlib import Path
 from subprocess import PIPE, STDOUT
 from typing import NamedTuple
 
+from iwm_cluster.children import Children, python
 from iwm_core.interfaces.errors import UserError
-from iwm_core.process.signals import Children
 from iwm_core.recipe.overrides import quoted
-
-
-def python(module: str) -> list[str]:
-    """What runs a module of ours in a process of its own, and nothing of the current folder, which may be anybody's."""
-    return [sys.executable, "-P", "-m", module]
 
 
 def at(path: Path) -> str:
@@ -70,7 +64,7 @@ def run_jobs(jobs: Iterable[Job], places: list[dict[str, str]]) -> Iterator[tupl
 
     Args:
         jobs: asked for one by one, when there is a place.
-        places: what each place adds to the environment, as of `iwm_core.process.launch.places`.
+        places: what each place adds to the environment, as of `places_for`.
 
     Raises:
         UserError: this is one of several processes that a launcher has started.
@@ -98,6 +92,24 @@ def run_jobs(jobs: Iterable[Job], places: list[dict[str, str]]) -> Iterator[tupl
                     job, place = running.pop(number)
                     free = sorted([*free, place])
                     yield job, Ended(128 - status if status < 0 else status, children.received)  # killed by a signal: as a shell tells it
+
+
+def places_for(count: int) -> list[dict[str, str]]:
+    """What jobs that run at a time add to their environments: each has a device of its own, or its share of the processor's cores.
+
+    Raises:
+        UserError: there are fewer devices.
+    """
+    if count == 1:
+        return [{}]
+    import torch
+
+    if not torch.cuda.is_available():
+        return [{"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", str(max((os.cpu_count() or 1) // count, 1)))}] * count
+    there = os.environ.get("CUDA_VISIBLE_DEVICES", ",".join(map(str, range(torch.cuda.device_count())))).split(",")
+    if count > len(there):
+        raise UserError(f"--jobs {count} needs a device for each, but there are {len(there)}; use --jobs {len(there)}")
+    return [{"CUDA_VISIBLE_DEVICES": one} for one in there[:count]]
 
 
 def go_on(words: list[str], failed: dict[str, str]) -> list[str]:

@@ -1,24 +1,28 @@
 """``iwm train -m``: a run for each combination of values, each in a process of its own and a directory named by what differs."""
 
 import hashlib
+import itertools
+import math
 import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
-from iwm_core.cli.swept import Sweep, unfinished
+from iwm_cluster.jobs import Job, at, go_on, places_for, run_jobs
+from iwm_cluster.swept import Sweep, unfinished
 from iwm_core.interfaces.errors import UserError
 from iwm_core.interfaces.events import SweepEnd
 from iwm_core.plugins.kinds import kind_of
 from iwm_core.plugins.loader import load_plugins
 from iwm_core.plugins.recipe_files import find_recipe
-from iwm_core.process.jobs import Job, at, go_on, run_jobs
-from iwm_core.process.launch import places
 from iwm_core.process.shown import tell
-from iwm_core.recipe.overrides import expand
+from iwm_core.recipe.overrides import ENDLESS, parse
 from iwm_core.recipe.thaw import thaw
 from iwm_core.run.new_run import reserve
 from iwm_core.training.course import composed
+
+MANY = 10_000
+"""Jobs of a sweep."""
 
 LONGEST = 120
 """Characters of a run's name, with its recipe's."""
@@ -36,7 +40,7 @@ def sweep(name: str, overrides: list[str], at_once: int = 1) -> int:
             raise UserError(f"several jobs would write to run={recipe.run}; leave it out, or name what differs: run='r${{train.seed}}'")
         taken |= {recipe.run} if recipe.run else set()
         asked.append(str(config.run or ""))
-    beside = places(at_once)
+    beside = places_for(at_once)
     with unfinished(find_recipe(name).name, words, tell) as (folder, swept):
         if any(swept.runs):
             tell(f"going on with {folder}")
@@ -89,6 +93,26 @@ def left(name: str, swept: Sweep, asked: list[str], folder: Path) -> Iterator[Jo
             swept.write(folder)
         begin = ["train", f"recipe={name}", *(word for word in words if not word.startswith("run=")), at(path)]
         yield Job(str(number + 1), ["resume", str(path)] if known and there else begin, folder / f"job-{number + 1}.log")
+
+
+def expand(overrides: list[str]) -> list[list[str]]:
+    """The overrides of each job of a sweep: one for each combination of ``key=a,b`` values.
+
+    Raises:
+        UserError: an override cannot be parsed, or its values are not written out.
+    """
+    choices = []
+    for override in parse(overrides):
+        if override.value_type in ENDLESS:
+            raise UserError(f"cannot sweep {override.input_line!r}: write the values out, key=a,b")
+        if override.is_sweep_override():
+            values = itertools.islice(override.sweep_string_iterator(), MANY + 1)
+            choices.append([f"{override.get_key_element()}={value}" for value in values])
+        else:
+            choices.append([override.input_line])
+    if math.prod(map(len, choices)) > MANY:
+        raise UserError(f"that sweep has over {MANY:,} jobs; write fewer values")
+    return [list(job) for job in itertools.product(*choices)]
 
 
 def directories(recipe: str, jobs: list[list[str]]) -> list[str]:

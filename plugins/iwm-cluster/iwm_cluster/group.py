@@ -17,7 +17,9 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
+from iwm_cluster.children import loopback
 from iwm_core.interfaces.errors import Stopped, UserError
+from iwm_core.process.launched import led
 from iwm_core.process.signals import Stop
 
 TOGETHER = timedelta(minutes=10)
@@ -34,9 +36,6 @@ WISHES = {
     **dict.fromkeys(("ACCELERATE_USE_DEEPSPEED", "ACCELERATE_USE_MEGATRON_LM"), "launch.KEY"),
 }
 """What `accelerate launch` can be asked for that changes what is computed, and the settings that a run keeps in its place."""
-
-groups: list["Group"] = []
-"""The group that this process leads; it is in one at most."""
 
 
 class Group:
@@ -58,6 +57,10 @@ class Group:
                 f"the {size} processes do not meet at {place} ({str(error).splitlines()[0]}); name another MASTER_PORT"
             ) from error
         self.rank, self.size, self.words = rank, size, 0
+
+    def announce(self, run: str, overrides: list[str]) -> None:
+        """Have the others take part in a training that begins here."""
+        self.say({"run": run, "overrides": overrides})
 
     def say(self, word: dict[str, Any]) -> None:
         """Tell the others the next word."""
@@ -98,16 +101,16 @@ def together(lead: Callable[[], int], take_part: Callable[[str, list[str]], int]
     if size == 1:
         return lead()
     group = Group(rank, size)
-    return led(group, lead) if rank == 0 else followed(group, take_part)
+    return leading(group, lead) if rank == 0 else followed(group, take_part)
 
 
-def led(group: Group, lead: Callable[[], int]) -> int:
+def leading(group: Group, lead: Callable[[], int]) -> int:
     """The first process's part."""
-    groups.append(group)
+    led.append(group)
     try:
         return lead()
     finally:
-        groups.remove(group)
+        led.remove(group)
         group.dismiss()
 
 
@@ -119,13 +122,6 @@ def followed(group: Group, take_part: Callable[[str, list[str]], int]) -> int:
                 take_part(word["run"], word["overrides"])
     group.store.add("iwm/heard", 1)
     return 0
-
-
-def announce(run: str, overrides: list[str]) -> bool:
-    """Have the others take part in a training that begins here; False where there are none."""
-    for group in groups:
-        group.say({"run": run, "overrides": overrides})
-    return bool(groups)
 
 
 def place(environment: Any) -> tuple[int, int]:
@@ -157,14 +153,6 @@ def of_srun(environment: Mapping[str, str]) -> dict[str, str]:
         **(loopback() if alone else {}),
     }
     return wanted | {name: environment[name] for name in wanted if name in environment}
-
-
-def loopback() -> dict[str, str]:
-    """What lets processes of one machine speak to each other alone."""
-    import psutil
-
-    name = next(name for name, places in psutil.net_if_addrs().items() if any(place.address == "127.0.0.1" for place in places))
-    return {"MASTER_ADDR": "127.0.0.1", "GLOO_SOCKET_IFNAME": name, "NCCL_SOCKET_IFNAME": name}
 
 
 def check_alone(environment: Mapping[str, str]) -> None:

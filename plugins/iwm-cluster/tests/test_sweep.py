@@ -4,18 +4,17 @@ import signal
 from pathlib import Path
 
 import pytest
+from iwm_cluster.children import Children
+from iwm_cluster.jobs import places_for
+from iwm_cluster.sweep import LONGEST, directories, expand
+from iwm_cluster.swept import Sweep, goes_on
+from iwm_cluster.swept import read as read_sweep
 from one_line import assert_one_line
 from report_page import read
 
 from iwm_core.cli.main import dispatch, guarded
-from iwm_core.cli.sweep import LONGEST, directories
-from iwm_core.cli.swept import Sweep, goes_on
-from iwm_core.cli.swept import read as read_sweep
 from iwm_core.interfaces.errors import UserError
-from iwm_core.process.launch import places
-from iwm_core.process.signals import Children
 from iwm_core.recipe.compose import compose
-from iwm_core.recipe.overrides import expand
 from iwm_core.run.new_run import new_run
 
 WORDS = ["train", "-m", "recipe=tiny", "train.seed=1,2,3"]
@@ -45,7 +44,7 @@ def outcomes(tiny, monkeypatch):
         def statuses(self):
             return self.all
 
-    monkeypatch.setattr("iwm_core.process.jobs.Children", Here)
+    monkeypatch.setattr("iwm_cluster.jobs.Children", Here)
     return planned
 
 
@@ -76,7 +75,7 @@ def test_a_sweep_ends_in_one_report(outcomes, capsys):
     assert lines[-1] == "wrote runs/tiny-sweep.html"
     assert [lines[n + 1] for n, line in enumerate(lines) if line.startswith("job ")] == ["runs/tiny-seed-1", "runs/tiny-seed-2"]
     page = read(Path("runs/tiny-sweep.html").read_text())
-    told = ["train.seed=1 tiny-seed-1 · recipe tiny · step 1", "train.seed=2 tiny-seed-2 · recipe tiny · step 1"]
+    told = [f"train.seed={seed} tiny-seed-{seed} · recipe tiny · step 1, a trial" for seed in (1, 2)]
     assert page.row("measure", table=0) == ["measure", *told]
 
 
@@ -168,11 +167,11 @@ def test_jobs_at_a_time_are_a_number(tiny, iwm, count):
 def test_more_jobs_at_a_time_than_devices_are_refused(monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
     monkeypatch.setattr("torch.cuda.device_count", lambda: 3)
-    assert places(2) == [{"CUDA_VISIBLE_DEVICES": "0"}, {"CUDA_VISIBLE_DEVICES": "1"}]
+    assert places_for(2) == [{"CUDA_VISIBLE_DEVICES": "0"}, {"CUDA_VISIBLE_DEVICES": "1"}]
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,7")
-    assert places(2) == [{"CUDA_VISIBLE_DEVICES": "4"}, {"CUDA_VISIBLE_DEVICES": "7"}]
+    assert places_for(2) == [{"CUDA_VISIBLE_DEVICES": "4"}, {"CUDA_VISIBLE_DEVICES": "7"}]
     with pytest.raises(UserError, match="needs a device for each, but there are 2; use --jobs 2"):
-        places(3)
+        places_for(3)
 
 
 @pytest.mark.slow

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 import pytest
 import torch
 from iwm_devkit.known_model import PIXELS, KnownModel, Negative, Slide, blind, half, perfect
+from iwm_evals.kit.searches import check_search
+from iwm_evals.plans import CEM, SEARCHES, BankSearch, Found, GradientSearch, Problem, drawn_targets, find, plan
 from torch import Tensor
 
 from iwm_core.interfaces import ActionParams, Draws
 from iwm_core.model.frozen import FrozenModel
-from iwm_core.model.planning import CEM, SEARCHES, BankSearch, GradientSearch, Problem, drawn_targets, find, plan
 from iwm_core.model.world_model import build_model
+from iwm_core.plugins.loader import Entry, load_plugins
 from iwm_core.recipe.compose import compose
 from iwm_core.recipe.thaw import thaw
 
@@ -223,6 +225,50 @@ def test_mistakes_are_told_in_one_line(network):
     ):
         with pytest.raises(ValueError, match=message):
             network.plan(*arguments)
+
+
+@EVERY
+def test_searches_keep_to_what_the_kit_checks(search):
+    check_search(SEARCHES[search]())
+
+
+@dataclass(kw_only=True)
+class Farthest(BankSearch):
+    """The farthest of the candidates."""
+
+    name = "farthest"
+    beyond: float = 0.0
+    flattered: bool = False
+
+    def search(self, problem: Problem) -> Found:
+        place = problem.distances.argmax(1)
+        params = problem.candidates[torch.arange(len(place)), place] + self.beyond
+        return Found(params, problem.distances.amin(1) if self.flattered else problem.distances.amax(1))
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [({}, "worse than the nearest candidate"), ({"beyond": 3.0}, "leaves the range"), ({"flattered": True}, "not those of its answers")],
+)
+def test_the_kit_says_what_is_wrong(monkeypatch, fields, words):
+    monkeypatch.setattr("iwm_evals.kit.searches.check_component", lambda search: None)
+    with pytest.raises(AssertionError, match=words):
+        check_search(Farthest(**fields))
+
+
+def test_a_search_of_another_plugin_is_asked_by_its_name(network, monkeypatch):
+    found = load_plugins().entries("search")
+    monkeypatch.setitem(found, "farthest", Entry("search", "farthest", Farthest, found["cem"].plugin))
+    far, near = (network.plan(noise(), noise(stream="goal"), name, candidates=8) for name in ("farthest", "bank"))
+    assert (far.distance > near.distance).all()
+
+
+def test_without_a_plugin_of_searches_planning_says_what_to_install(network, monkeypatch):
+    monkeypatch.setattr(load_plugins(), "entries", lambda kind: {})
+    with pytest.raises(ValueError, match=r"^plan knows no search 'cem'; it knows: none \(pip install iwm\)$"):
+        network.plan(noise(), noise())
+    with pytest.raises(ValueError, match=r"^plan takes a search and whole numbers, got 5, seed 0"):
+        network.plan(noise(), noise(), 5)
 
 
 @pytest.mark.parametrize("parts", [{}, {"negative": Negative()}, {"slide": Slide(strength=0)}])

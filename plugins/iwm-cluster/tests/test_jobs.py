@@ -8,15 +8,15 @@ import time
 from pathlib import Path
 
 import pytest
+from iwm_cluster.jobs import Ended, Job, elsewhere, run_jobs
 
 from iwm_core.interfaces.errors import UserError
-from iwm_core.process.jobs import Ended, Job, elsewhere, run_jobs
 
 
 @pytest.fixture
 def code(monkeypatch, here):
     """Jobs are lines of Python in place of command lines of iwm."""
-    monkeypatch.setattr("iwm_core.process.jobs.python", lambda module: [sys.executable, "-c"])
+    monkeypatch.setattr("iwm_cluster.jobs.python", lambda module: [sys.executable, "-c"])
     return lambda *lines: [Job(str(number), [line], Path(f"{number}.log")) for number, line in enumerate(lines)]
 
 

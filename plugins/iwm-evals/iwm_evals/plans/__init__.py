@@ -19,15 +19,15 @@ from jaxtyping import Float
 from torch import Tensor
 
 from iwm_core.interfaces import Action, WorldModel
-from iwm_core.model.planning.problem import Problem as Problem
-from iwm_core.model.planning.problem import drawn_candidates as drawn_candidates
-from iwm_core.model.planning.problem import drawn_targets as drawn_targets
-from iwm_core.model.planning.searches import CEM as CEM
-from iwm_core.model.planning.searches import SEARCHES as SEARCHES
-from iwm_core.model.planning.searches import BankSearch as BankSearch
-from iwm_core.model.planning.searches import Found as Found
-from iwm_core.model.planning.searches import GradientSearch as GradientSearch
-from iwm_core.model.planning.searches import Search as Search
+from iwm_evals.plans.problem import Problem as Problem
+from iwm_evals.plans.problem import drawn_candidates as drawn_candidates
+from iwm_evals.plans.problem import drawn_targets as drawn_targets
+from iwm_evals.plans.searches import CEM as CEM
+from iwm_evals.plans.searches import SEARCHES as SEARCHES
+from iwm_evals.plans.searches import BankSearch as BankSearch
+from iwm_evals.plans.searches import Found as Found
+from iwm_evals.plans.searches import GradientSearch as GradientSearch
+from iwm_evals.plans.searches import Search as Search
 
 
 class Plan(NamedTuple):
