@@ -111,12 +111,25 @@ class Size:
         rows: by label, in the order of the table.
         rules: all of which must hold.
         seeds: that it is ruled on by.
+
+    Raises:
+        ValueError: a rule is about a number that is not in the table.
     """
 
     data: str
     rows: dict[str, Row]
     rules: tuple[Rule | Correlation, ...]
     seeds: tuple[int, ...] = (0, 1, 2)
+
+    def __post_init__(self) -> None:
+        for rule in self.rules:
+            if isinstance(rule, Correlation):
+                lacking = [column for column in (rule.x, rule.y) if column not in self.columns]
+            else:
+                known = {(label, column) for label, row in self.rows.items() for column in row.measures}
+                lacking = [", ".join(place) for place in rule.places if place not in known]
+            if lacking:
+                raise ValueError(f"the rule {rule.says!r} is about {lacking[0]}, which the table does not have")
 
     @property
     def columns(self) -> list[str]:
@@ -125,8 +138,10 @@ class Size:
 
     @property
     def works(self) -> list[Work]:
-        """All works, each once, what is tuned before its tunings."""
-        asked = [measure.work for row in self.rows.values() for measure in row.measures.values()]
+        """All works, each once: what is tuned before its tunings, and what rules need first, so that a verdict comes early."""
+        needed = [place for rule in self.rules if isinstance(rule, Rule) for place in rule.places]
+        places = [*needed, *((label, column) for label, row in self.rows.items() for column in row.measures)]
+        asked = [self.rows[label].measures[column].work for label, column in places]
         return list(dict.fromkeys([*(work.of or work for work in asked), *(work for work in asked if work.of)]))
 
 

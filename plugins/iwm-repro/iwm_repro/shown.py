@@ -44,7 +44,8 @@ def interval_of(rule: Ruled) -> str:
     ends = (f"above {rule.least:g}" if rule.least is not None else "", f"below {rule.most:g}" if rule.most is not None else "")
     wanted = " and ".join(end for end in ends if end and end not in ("above -1", "below 1")) or "anywhere"
     paper = f", the paper's {rule.paper:+.2f}" if rule.paper is not None else ""
-    return f"{three_digits(rule.value)} ({three_digits(rule.low)} to {three_digits(rule.high)}), asked: {wanted}{paper}"
+    value, low, high = (three_digits(one, span=1) for one in (rule.value, rule.low, rule.high))  # rounding is no difference
+    return f"{value} ({low} to {high}), asked: {wanted}{paper}"
 
 
 def seeds_in_words(record: Record) -> str:

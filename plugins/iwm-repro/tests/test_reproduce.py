@@ -130,8 +130,8 @@ RULES = {
 
 def test_verdicts(bring, reproduce):
     """Of one seed: the interval over images has a width. One rule that does not hold is enough, and nothing holds that is not run."""
-    bring(rules=(*RULES.values(), Correlation(says="", x="error", y="error")), seeds=(0,))
-    reproduce()
+    bring(rules=(*RULES.values(), Correlation(says="", x="error", y="error")), tuned=True, seeds=(0,))
+    reproduce(ending=lambda words: Ended(7, 0) if words[0] == "tune" else None)
     record = read(RESULT)
     assert [rule.verdict for rule in record.rules] == [*RULES, NOT_RUN], "two rows correlate with nothing"
     assert record.verdict == NOT
@@ -199,3 +199,9 @@ def test_names_of_runs_tell_what_is_run_and_no_two_alike():
     assert name_of(MODELS["none"]).startswith("tiny-predictor-none-evaluators-error-")
     assert name_of(MISSING).startswith("predictor-none-evaluators-error-recipe-") or "probe_linear" in name_of(MISSING)
     assert len({name_of(work) for work in (*MODELS.values(), MISSING)}) == 3
+
+
+@pytest.mark.parametrize("rule", [Rule(says="odd", left=("shift", "eror")), Correlation(says="odd", x="error", y="eror")])
+def test_a_rule_about_no_number_of_the_table_is_told(tmp_path, rule):
+    with pytest.raises(ValueError, match=r"the rule 'odd' is about .*eror, which the table does not have"):
+        claim(tmp_path, rules=(rule,))
