@@ -43,3 +43,31 @@ def range_text(metadata: Any) -> str:
     if low is None and high is None:
         return ""
     return f"{'' if low is None else f'{low:g}'} … {'' if high is None else f'{high:g}'}".strip()
+
+
+SAID = 0.3
+"""An encoded number that is told in an action's own units."""
+
+
+def numbers_told(component: Any) -> list[str]:
+    """What a predictor is told of an action, by label, and what `SAID` of a number does to an image at rest, by default options and in the
+    action's units; nothing of what is no action, or whose options have no defaults."""
+    from iwm_core.interfaces import Action
+
+    if not issubclass(component, Action) or any(default_text(field) == "required" for field in dataclasses.fields(component)):
+        return []
+    action = component()
+    said = ["", f"A predictor is told {', '.join(action.labels)}: about -1 to 1 each, where 0 is no change."]
+    if not action.changes_target:
+        return [*said, "Sources alone are changed, so it is asked to be undone."]
+    if not any(action.units):
+        return said
+    moved = action.identity.expand(len(action.units), -1).clone()
+    moved.diagonal().add_(0.01)
+    slopes = action.encode(action.identity.expand_as(moved), moved).diagonal() / 0.01
+    means = {
+        label: unit.format(float(rest + SAID / slope))
+        for label, unit, rest, slope in zip(action.labels, action.units, action.identity, slopes, strict=False)
+        if unit and slope
+    }
+    return [*said, f"With these defaults, {SAID:g} is {', '.join(f'{label} {words}' for label, words in means.items())}."]

@@ -3,12 +3,13 @@
 import argparse
 import json
 import sys
+import textwrap
 
 from iwm_core.interfaces.errors import UserError
 from iwm_core.plugins.distributions import Plugin
 from iwm_core.plugins.near import did_you_mean
 from iwm_core.process.shown import tell
-from iwm_core.process.tables import room, tabulated
+from iwm_core.process.tables import room, tabulated, width
 
 
 def run_recipes(arguments: list[str]) -> int:
@@ -32,7 +33,7 @@ def run_components(arguments: list[str]) -> int:
         raise UserError(f"there is no kind {kind!r}; {did_you_mean(kind, plugins.kinds)}kinds: {', '.join(plugins.kinds)}")
     if kind is not None and name is not None:
         component = plugins.component(kind, name)
-        from iwm_core.cli.describe import option_rows
+        from iwm_core.cli.describe import numbers_told, option_rows
 
         plugin = plugins.entries(kind)[name].plugin
         rows = option_rows(kind, component, plugin)
@@ -40,6 +41,8 @@ def run_components(arguments: list[str]) -> int:
             tell(f"{kind.replace('_', ' ')} {name}, from {plugin.distribution} {plugin.version}: {about(component)}")
             tell("")
         show_rows(rows, options.json, ("name", "type", "default", "range", "doc"))
+        for sentence in [] if options.json else numbers_told(component):
+            tell("\n".join(textwrap.wrap(sentence, width())), keep="\n")
         return 0
     entries = [entry for k in ([kind] if kind else plugins.kinds) for entry in plugins.entries(k).values()]
     rows = [row(e.kind, e.name, e.plugin, about=about(e.component)) for e in entries]
