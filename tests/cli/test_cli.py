@@ -51,7 +51,7 @@ def test_json_listings_are_arrays_of_flat_objects(tiny, capsys, words, kind, nam
 
 
 def test_options_of_a_component_in_json(tiny, capsys):
-    text = told(capsys, "components", "action", "jitter")
+    text = " ".join(told(capsys, "components", "action", "jitter").split())
     assert "told brightness, contrast, saturation, hue: about -1 to 1 each" in text
     # Of the widest difference of two sides, 2 x 0.4 for a factor of strength 0.4, 0.3 is 0.24.
     assert "0.3 is brightness ×1.24, contrast ×1.24, saturation ×1.12, hue +0.06 turns" in text

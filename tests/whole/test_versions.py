@@ -14,9 +14,12 @@ PROJECTS = sorted(path.parent for path in (ROOT / "pyproject.toml", *ROOT.glob("
 BROUGHT = {
     **{"PIL": "pillow", "yaml": "pyyaml", "hydra": "hydra-core", "omegaconf": "hydra-core", "markupsafe": "jinja2"},
     "umap": "umap-learn",
+    "fastapi": "gradio",
     **{"torch": "iwm-core", "jaxtyping": "iwm-core"},  # what interfaces are made of
 }
 """The distributions that bring modules of another name."""
+LATE = {"iwm_explore.page"}
+"""Modules that are imported by functions alone, with what an extra brings."""
 
 
 @pytest.mark.parametrize("folder", PROJECTS, ids=lambda folder: folder.name)
@@ -24,9 +27,10 @@ def test_what_a_distribution_imports_it_requires(folder):
     told = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))
     required = {Requirement(text).name for text in told["project"]["dependencies"]} | {told["project"]["name"]}
     extras = {name: {Requirement(text).name for text in texts} for name, texts in told["project"].get("optional-dependencies", {}).items()}
-    kit = extras.pop("kit", set())
-    optional = set[str]().union(*extras.values())
+    kit, core = extras.pop("kit", set()), tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    optional = set[str]().union(*extras.values(), core["optional-dependencies"])
     (package,) = told["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
+    required.add(package.replace("_", "-"))
     imported = {}
     for path in (folder / package).rglob("*.py"):
         if not re.search(r"scaffold/\w+/", path.as_posix()):  # templates of other packages
@@ -35,7 +39,9 @@ def test_what_a_distribution_imports_it_requires(folder):
             for node in ast.walk(module):
                 if isinstance(node, ast.Import | ast.ImportFrom):
                     names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else [str(node.module)]
-                    extra = (kit if path.parent.name == "kit" else set()) | (optional if node not in first else set())
+                    assert node not in first or not {*names} & LATE
+                    late = node not in first or f"{package}.{path.stem}" in LATE
+                    extra = (kit if path.parent.name == "kit" else set()) | (optional if late else set())
                     imported |= {
                         top: path.relative_to(folder)
                         for name in names
