@@ -180,7 +180,15 @@ def test_kills_of_a_tuning_lose_nothing(commands):
 def test_two_processes_tune_as_one_does(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     load_plugins.cache_clear()
-    small = ["data.train=48", "data.validation=8", "encoder.depth=1", "predictor.depth=1", "image_size=32", "launch.device=cpu"]
+    small = [
+        "data.train=48",
+        "data.validation=8",
+        "encoder.depth=1",
+        "predictor.depth=1",
+        "image_size=32",
+        "encoder.patch_size=8",
+        "launch.device=cpu",
+    ]
     assert dispatch(["train", "recipe=quickstart", "evaluators=[]", "train.steps=1", "train.batch_size=16", "run=world", *small]) == 0
     for run, processes in (("one", 1), ("two", 2)):
         words = ["recipe=tune/predictor", *SWIFT, "train.batch_size=16", "protocol.drop_path=0", "data=scenes", *small[:2]]

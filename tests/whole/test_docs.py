@@ -338,5 +338,5 @@ def test_the_example_of_concepts_runs(monkeypatch):
     images = torch.rand(2, 3, 48, 48, generator=torch.Generator().manual_seed(0))
     names = {"images": images, "others": images.flip(0)}
     exec(compile(example, "concepts.md", "exec"), names)
-    assert names["z"].shape == names["imagined"].shape == (2, 36, 96)
+    assert names["z"].shape == names["imagined"].shape == (2, 9, 96)
     assert list(names["plan"].numbers[0]["jitter"]) == ["brightness", "contrast", "saturation", "hue"]

@@ -28,6 +28,7 @@ SCENES = ["data=scenes", "data.train=64", "data.validation=32", "train.batch_siz
 TRAINED = [*SCENES, "evaluators=[health]", "evaluators.health.images=16", "train.steps=3", "train.lr.warmup=1", "train.log_every=1"]
 SMALL = [
     "image_size=32",
+    "encoder.patch_size=8",
     "encoder.width=32",
     "encoder.depth=2",
     "encoder.heads=2",

@@ -110,7 +110,7 @@ def test_weights_are_read_once_and_told_in_the_run(dino, tmp_path):
 def exports(tmp_path_factory):
     """A trained run, exported in every format that names its weights."""
     folder = tmp_path_factory.mktemp("exports")
-    small = ["image_size=32", "encoder.width=32", "encoder.depth=2", "encoder.heads=2", *PREDICTOR]
+    small = ["image_size=32", "encoder.patch_size=8", "encoder.width=32", "encoder.depth=2", "encoder.heads=2", *PREDICTOR]
     jaxtyping.config.update("jaxtyping_disable", True)
     assert dispatch(["train", "recipe=quickstart", *SCENES, *small, *TRAINED, f"run={folder / 'run'}"]) == 0
     for format in ("timm", "transformers", "safetensors"):

@@ -19,7 +19,15 @@ from huggingface_hub import constants
 import iwm_core
 from iwm_core.cli.main import dispatch, guarded
 
-SMALL = ["image_size=32", "encoder.width=32", "encoder.depth=1", "encoder.heads=2", "predictor.width=16", "predictor.depth=1"]
+SMALL = [
+    "image_size=32",
+    "encoder.patch_size=8",
+    "encoder.width=32",
+    "encoder.depth=1",
+    "encoder.heads=2",
+    "predictor.width=16",
+    "predictor.depth=1",
+]
 TRAINED = [*SMALL, "predictor.heads=2", "data.train=64", "data.validation=32", "train.batch_size=16", "launch.device=cpu", "train.steps=2"]
 TRAINED += ["evaluators=[mrr]", "evaluators.mrr.images=8", "evaluators.mrr.bank=8", "train.lr.warmup=1", "train.log_every=1"]
 

@@ -31,7 +31,7 @@ def test_the_quickstart_is_there():
     assert "quickstart" in SHIPPED
     measure = mrr(entry)
     assert measure.low > 2 * measure.controls["chance"].value
-    assert [line["step"] for line in entry["log"]][-1] == entry["steps"] == 800
+    assert [line["step"] for line in entry["log"]][-1] == entry["steps"] == 3000
     assert entry["log"][-1]["loss"] < entry["log"][0]["loss"]
 
 

@@ -27,7 +27,15 @@ from iwm_core.cli.main import dispatch
 
 SMALL = [
     *("data=scenes", "data.train=32", "data.validation=32", "train.batch_size=16", "launch.device=cpu", "launch.workers=0"),
-    *("image_size=32", "encoder.width=32", "encoder.depth=2", "encoder.heads=2", "predictor.width=16", "predictor.depth=1"),
+    *(
+        "image_size=32",
+        "encoder.patch_size=8",
+        "encoder.width=32",
+        "encoder.depth=2",
+        "encoder.heads=2",
+        "predictor.width=16",
+        "predictor.depth=1",
+    ),
     *("predictor.heads=2", "evaluators=[]", "train.steps=2", "train.lr.warmup=1"),
 ]
 RUNS = {
