@@ -49,12 +49,12 @@ class Handlers:
         with self.lock:
             return self.explorer.pair(batch, f"image {int(batch.index[0])} of the data")
 
-    def from_file(self, path: str) -> tuple[Chosen | None, str]:
-        """The image in a dropped file, and a line about it; None where it cannot be used."""
+    def from_file(self, path: str, folder: Path) -> tuple[Chosen | None, str]:
+        """The image in a file that was dropped into a folder, and a line about it; None where it cannot be used."""
         name = shown(Path(path).name)[:80]
         with self.lock:
             try:
-                chosen = self.explorer.choose(read_upload(path, self.size, self.explorer.model.device), name)
+                chosen = self.explorer.choose(read_upload(path, folder, self.size, self.explorer.model.device), name)
             except ValueError as error:
                 return None, figures.note(str(error), alarm=True)
         return chosen, f"<p>{escape(name)}, its centre square</p>"

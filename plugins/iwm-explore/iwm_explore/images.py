@@ -2,7 +2,8 @@
 
 Decisions:
 - All are seen as evaluation sees them: the centre square, at the size that views are made from.
-- A file is read from memory, bounded in bytes before, and in pixels by the decoder; the file itself is removed at once.
+- A file is read from memory, bounded in bytes before, and in pixels by the decoder; the file itself is removed at once. Both happen to the
+  page's own files alone (`own_file`).
 """
 
 from pathlib import Path
@@ -19,6 +20,7 @@ from iwm_core.interfaces import CorruptImage, ImageBatch, Sample
 from iwm_core.interfaces.errors import UserError
 from iwm_core.process.shown import shown
 from iwm_core.recipe.config import Recipe
+from iwm_explore.own_files import own_file
 
 MOST_BYTES = 20_000_000
 """The largest file that is taken."""
@@ -57,18 +59,23 @@ class DataImages:
         return on_device(batch, self.device)
 
 
-def read_upload(path: str, size: int, device: torch.device) -> Float[Tensor, "1 3 h w"]:
+def read_upload(path: str, folder: Path, size: int, device: torch.device) -> Float[Tensor, "1 3 h w"]:
     """The image in a file that was dropped, which is removed.
 
+    Args:
+        folder: where the files lie that were dropped; no other file is touched.
+
     Raises:
-        ValueError: it is no image, or too large; the text is one line for the page.
+        ValueError: it was not dropped, is no image, or too large; the text is one line for the page.
     """
-    file = Path(path)
-    name = shown(file.name)[:80]
+    name = shown(Path(path).name)[:80]
+    file = own_file(path, folder)
+    if file is None:
+        raise ValueError(f"{name} is not a file that was dropped here, or was read already; drop it again")
     try:
         if file.stat().st_size > MOST_BYTES:
             raise ValueError(f"{name} is too large: files of at most {MOST_BYTES // 1_000_000} MB are taken")
-        pixels = decode(file_content(path))
+        pixels = decode(file_content(str(file)))
     except CorruptImage as error:
         limit = f"; images of at most {MOST_PIXELS / 1e6:g} megapixels are taken" if "megapixels" in str(error) else ""
         raise ValueError(f"{name} cannot be used: {error}{limit}") from error

@@ -59,8 +59,8 @@ def theme() -> Base:
     )
 
 
-def build(handlers: Handlers, header: str, title: str) -> gr.Blocks:
-    """The page of some handlers; ``header`` is HTML about the model."""
+def build(handlers: Handlers, header: str, title: str, folder: Path) -> gr.Blocks:
+    """The page of some handlers; ``header`` is HTML about the model, ``folder`` where dropped files lie."""
     with gr.Blocks(title=title, analytics_enabled=False, fill_width=True) as page:
         gr.HTML(header)
         chosen, goal, turn = gr.State(None), gr.State(None), gr.State(0)
@@ -100,7 +100,7 @@ def build(handlers: Handlers, header: str, title: str) -> gr.Blocks:
             return handlers.from_data(turned, event.index), ""
 
         def drop(path: str, one: Any, *now: float) -> tuple[Any, ...]:
-            new, line = handlers.from_file(path)
+            new, line = handlers.from_file(path, folder)
             return *take(new if new is not None else one, *now), line, None
 
         def start(*now: float) -> tuple[Any, ...]:
@@ -122,7 +122,7 @@ def build(handlers: Handlers, header: str, title: str) -> gr.Blocks:
         goal_turn = gr.State(0)
         goal_gallery.select(pick_goal, goal_turn, [goal, goal_said], **QUICK)
         goal_more.click(turn_over, goal_turn, [goal_turn, goal_gallery], **QUICK)
-        goal_file.upload(lambda path: (*handlers.from_file(path), None), goal_file, [goal, goal_said, goal_file], **SLOW)
+        goal_file.upload(lambda path: (*handlers.from_file(path, folder), None), goal_file, [goal, goal_said, goal_file], **SLOW)
         go.click(lambda one, end, word, *now: handlers.plan(one, end, word, numbers(now)), [chosen, goal, how, *inputs], planned, **SLOW)
     return page
 

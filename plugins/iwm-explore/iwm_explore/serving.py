@@ -112,6 +112,7 @@ def app_of(page: Any, port: int, style: dict[str, Any], most: int) -> Guard:
     import gradio as gr
     from fastapi import FastAPI
 
+    page.has_launched = True  # only then does Gradio refuse paths of files that nobody uploaded
     app = gr.mount_gradio_app(
         FastAPI(docs_url=None, redoc_url=None, openapi_url=None),
         page,

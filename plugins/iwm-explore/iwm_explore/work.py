@@ -119,8 +119,8 @@ def show(handlers: Handlers, head: str, asked: Asked, taken: socket, display: Di
         if asked.open:
             webbrowser.open(address)
 
-    with private():
+    with private() as folder:
         from iwm_explore.page import CSS, build, theme  # imports gradio, which reads its settings from the environment
 
-        page = build(handlers, head, f"{asked.run.path.name} · iwm explore")
+        page = build(handlers, head, f"{asked.run.path.name} · iwm explore", folder)
         serve(app_of(page, taken.getsockname()[1], {"theme": theme(), "css_paths": CSS}, MOST_BYTES), taken, ready)

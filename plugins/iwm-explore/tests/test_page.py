@@ -1,6 +1,7 @@
 """The page without a browser: files that are dropped, words and pictures, and what a command line is answered."""
 
 import io
+import os
 import re
 from html.parser import HTMLParser
 
@@ -67,7 +68,7 @@ def test_a_file_is_read_as_evaluation_reads_it_and_is_gone(tmp_path):
     pixels[:, 5:25] = (255, 128, 0)
     path = tmp_path / "wide.png"
     Image.fromarray(pixels).save(path)
-    image = read_upload(str(path), PIXELS, CPU)
+    image = read_upload(str(path), tmp_path, PIXELS, CPU)
     assert torch.allclose(image, torch.tensor([1, 128 / 255, 0]).view(1, 3, 1, 1).expand(1, 3, PIXELS, PIXELS)), "its centre square"
     assert not path.exists()
 
@@ -90,11 +91,30 @@ def test_a_wrong_file_gets_a_line_and_is_gone(tmp_path, monkeypatch, name, conte
         content = file.getvalue()[:-30]
     path.write_bytes(content)
     made, _ = handlers()
-    found, line = made.from_file(str(path))
+    found, line = made.from_file(str(path), tmp_path)
     assert found is None
     assert says in Read(line).text
     assert Read(line).roles == ["alert"]
     assert not path.exists()
+
+
+def test_no_file_but_a_dropped_one_is_opened_or_removed(tmp_path, monkeypatch):
+    inside, outside = tmp_path / "inside", tmp_path / "inside-not"
+    inside.mkdir()
+    outside.mkdir()
+    Image.new("RGB", (8, 8)).save(outside / "own.png")
+    (inside / "link.png").symlink_to(outside / "own.png")
+    (inside / "folder").symlink_to(outside)
+    os.mkfifo(inside / "pipe")
+    monkeypatch.setattr(images, "file_content", lambda path: pytest.fail(f"{path} is opened"))
+    made, _ = handlers()
+    ways = ["../inside-not/own.png", "link.png", "folder/own.png", "pipe", ".", "gone.png", "\0", "x" * 5000]
+    for path in [str(inside / way) for way in ways] + [str(outside / "own.png"), "/dev/zero", ""]:
+        found, line = made.from_file(path, inside)
+        assert found is None
+        assert "is not a file that was dropped here" in Read(line).text
+    assert (outside / "own.png").exists()
+    assert sorted(path.name for path in inside.iterdir()) == ["folder", "link.png", "pipe"]
 
 
 def test_many_pixels_in_few_bytes_are_refused_before_they_are_decoded(tmp_path):
@@ -102,7 +122,7 @@ def test_many_pixels_in_few_bytes_are_refused_before_they_are_decoded(tmp_path):
     Image.new("1", (12_000, 9_000)).save(path)
     assert path.stat().st_size < images.MOST_BYTES
     with pytest.raises(ValueError, match="bomb.png cannot be used: .*megapixels"):
-        read_upload(str(path), PIXELS, CPU)
+        read_upload(str(path), tmp_path, PIXELS, CPU)
 
 
 # --- words and pictures

@@ -62,6 +62,7 @@ def test_what_gradio_keeps_goes_with_the_page(monkeypatch):
 
 SERVED = """
 import re
+from pathlib import Path
 from fastapi.testclient import TestClient
 from iwm_devkit.known_model import PIXELS, KnownModel, Negative, Slide
 from iwm_core.interfaces import ActionParams
@@ -77,7 +78,7 @@ class Stepped(Slide):
 model = KnownModel(parts={"slide": Slide(), "negative": Negative(), "stepped": Stepped()})
 with private() as folder:
     from iwm_explore.page import CSS, build, theme
-    page = build(Handlers(Explorer(model), None, PIXELS), "<h1>known</h1>", "known")
+    page = build(Handlers(Explorer(model), None, PIXELS), "<h1>known</h1>", "known", folder)
     app = app_of(page, 7860, {"theme": theme(), "css_paths": CSS}, 1000)
     with TestClient(app, base_url="http://127.0.0.1:7860") as client:
         found = client.get("/")
@@ -93,6 +94,16 @@ with private() as folder:
         assert client.post("/gradio_api/upload", files=large).status_code == 413
         assert client.post("/gradio_api/upload", files=small).status_code == 200
         assert [path.name for path in folder.rglob("a.png")] == ["a.png"], "uploads lie in the page's own folder"
+        outside = Path("own.png").resolve()
+        outside.write_bytes(b"own")
+        rest = {one["id"]: one["props"].get("value") for one in config["components"]}
+        drop = next(one for one in config["dependencies"] if one["targets"][0][1] == "upload")
+        data = [rest[place] for place in drop["inputs"]]
+        for stream in (True, False):
+            data[0] = {"path": str(outside), "is_stream": stream, "meta": {"_type": "gradio.FileData"}}
+            client.post("/gradio_api/run/predict", json={"fn_index": drop["id"], "session_hash": "s", "data": data})
+        assert outside.read_bytes() == b"own"
+        assert len(list(folder.rglob("own.png"))) == 0, "it is not copied"
         assert client.get("/", headers={"host": "evil.example"}).status_code == 403
 assert not folder.exists()
 """
@@ -100,6 +111,6 @@ assert not folder.exists()
 
 
 @pytest.mark.slow
-def test_the_page_names_no_other_host_and_takes_no_large_file():
-    done = subprocess.run([sys.executable, "-c", SERVED], capture_output=True, text=True, check=False)
+def test_the_page_names_no_other_host_and_takes_no_large_file(tmp_path):
+    done = subprocess.run([sys.executable, "-c", SERVED], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
