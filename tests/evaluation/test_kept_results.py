@@ -198,7 +198,7 @@ def test_it_is_said_what_is_the_recipes(dial, capsys):
     page = report("r")
     assert "measured otherwise: at=2 (step 6)" in page.text
     assert page.row("dial", table=0)[1] == "1.000"
-    assert page.row("dial", table=2)[1] == "2.000"
+    assert page.row("dial", table=2)[1] == "2.00"
 
 
 def test_what_a_recipe_lacks_is_measured_by_its_name(dial, capsys):

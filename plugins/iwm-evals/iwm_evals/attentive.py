@@ -42,7 +42,8 @@ from iwm_evals.words.answers import answer_and_better
 
 AT_ONCE = 256  # images answered together
 ABOUT = {
-    "attentive": "share of validation images whose class a head trained on the tokens names; to be read against pixels and colours",
+    "attentive": "share of validation images whose class a head trained on the tokens names; to be read against pixels, colours "
+    "and chance: the class most frequent among its own training images",
 }
 
 
@@ -98,14 +99,14 @@ class AttentiveProbe(Evaluator):
         found = metrics["attentive"]
         chance = found.controls["chance"].value
         summary = (
-            f"the head {self.head}, trained on {len(labels)} images, classifies {found.value:.1%} of the images correctly "
+            f"trained on {len(labels)} images, the {self.head} head classifies {found.value:.1%} of the images correctly "
             f"({found.low:.1%} to {found.high:.1%}), where pixels give {found.controls['raw'].value:.1%}, "
             f"colours {found.controls['colour'].value:.1%} and chance {chance:.1%}{left_out(others, len(right['']))}"
         )
         chart = compare(
             "attentive",
             "Classes from frozen tokens",
-            "share of images named rightly",
+            "share of images classified correctly",
             "A head trained on the tokens, on the pixels of each patch, and on colours. Tokens that are worth something stand above both.",
             metrics,
             {"attentive": f"head {self.head}"},

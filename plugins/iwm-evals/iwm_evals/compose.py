@@ -230,5 +230,5 @@ def in_one_sentence(metrics: dict[str, Metric]) -> str:
     interval = f"{twice.low:.2f} to {twice.high:.2f}"
     return (
         f"the squared error of two steps is {twice.value:.2f} ({interval}) times that of not moving, of one step {once.value:.2f}; "
-        f"the second step alone has {second.value:.2f}, and latents re-enter with R² {metrics['reentry'].value:.2f}"
+        f"the second step alone has {second.value:.2f}, and predictions become sources again with an R² of {metrics['reentry'].value:.2f}"
     )

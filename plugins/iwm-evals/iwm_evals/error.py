@@ -40,13 +40,14 @@ from iwm_core.interfaces import (
 )
 from iwm_evals.questions.parts import Part, alone, each_action
 from iwm_evals.questions.views import draw_params, draw_views, make_views, other_action
-from iwm_evals.scores.relative import STILL, Ratio, chart_errors, relative_metrics, spread_out, squared
+from iwm_evals.scores.relative import STILL, Ratio, chart_errors, hardly_moved, relative_metrics, spread_out, squared
 from iwm_evals.words.answers import answer_and_better
 
 STREAM = "error/pairs"
 TRIES = 20  # a flip of probability 0.5 is then its own in one of a million
 ABOUT = {
-    "error": "squared prediction error over that of leaving the source as it is: 0 is perfect, 1 is no better; parts: one action alone",
+    "error": "squared prediction error over that of leaving the source as it is: 0 is perfect, 1 is no better; parts: one action alone; "
+    "far above 1, an action hardly moves the tokens",
     "unexplained": "squared prediction error over that of the mean target: the share of variance missed; 0 is perfect, 1 is no better",
 }
 TITLES = ("Prediction error", "what differs between source and target", "squared error, relative to leaving the source as it is")
@@ -181,7 +182,8 @@ def in_one_sentence(metrics: dict[str, Metric]) -> str:
     error = metrics["error"]
     null = error.controls["null"].value
     text = (
-        f"prediction error is {error.value:.3f} ({error.low:.3f} to {error.high:.3f}) times that of leaving the source unchanged, "
+        f"the squared prediction error is {error.value:.3f} ({error.low:.3f} to {error.high:.3f}) times that of not acting, "
         f"{null:.3f} times with the null action"
     )
-    return f"{text}; {metrics['unexplained'].value:.3f} of the targets' variance is not explained" if "unexplained" in metrics else text
+    text += f"; {metrics['unexplained'].value:.3f} of the targets' variance is not explained" if "unexplained" in metrics else ""
+    return text + hardly_moved({name.partition(".")[2]: metric for name, metric in metrics.items() if name.startswith("error.")})

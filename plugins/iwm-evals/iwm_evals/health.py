@@ -48,11 +48,12 @@ TOKENS = 16384  # kept of all images together, at least one of each
 POINTS = 100  # of a curve
 FLOOR = 1e-4  # smaller singular values are drawn as this
 ABOUT = {
-    "rankme": "directions that the teacher's features span (tokens: of single patches); higher is richer, 1 is a collapse; bounded by its "
-    "images: with fewer than four for each dimension, compare it at equal numbers only",
-    "lidar": "directions that tell images apart whatever the action; higher is better",
+    "rankme": "how many directions hold the variance of the teacher's features (tokens: of single patches); higher is richer, 1 is a "
+    "collapse; it is limited by the number of images: with fewer than four for each dimension, compare it only at the same number",
+    "lidar": "how many directions tell images apart whatever the action, each weighed against how far actions move it, so that small ones "
+    "count too; higher is better",
     "target_std": "how much the teacher's tokens differ between images; 0 is a collapse, 1 is all about the image",
-    "prediction_std": "the same of predictions; far below target std, they ignore the image",
+    "prediction_std": "how much predictions differ between images; far below target_std, they ignore the image",
     "uniformity": "how evenly features fill the sphere; 0 is a collapse, about -4 is even",
     "teacher_distance": "squared distance of student from teacher, in units of the teacher's variance; 0 is agreement, 1 is far",
 }
@@ -142,7 +143,7 @@ class Health(Evaluator):
             rankme=metrics["rankme"].value,
         )
         about = {measure: text for measure, text in ABOUT.items() if measure in metrics}
-        answer, better = of_health(verdict.word, verdict.reason, metrics), better_of(metrics)
+        answer, better = of_health(verdict.word, verdict.reason, width, metrics), better_of(metrics)
         told = settings | {"verdict": verdict.word}
         return Evaluation(metrics, told, about, f"{verdict}{mark}", (spectrum,), answer=answer, better=better)
 

@@ -7,7 +7,7 @@ Decisions:
   that what the decoder cannot show counts for none of them: 1 is what leaving the image as it is gets. `nearer` is the share of images of
   which the imagined one lies nearer to the truth than the source. Both for all that targets carry together, and for each part alone.
 - `responds` compares how much the imagined images of one source differ between actions with how much the true ones do: 0 is a model that
-  imagines the same whatever it is asked.
+  imagines the same picture whatever the action.
 - `detail` compares how much imagined images differ from place to place with how much the true ones do: 0 is an even colour, which may be
   the right one. A predictor of patches that it never saw in training has no need to learn where things are.
 - `psnr` says how far the decoder itself can be trusted: decoded from their own tokens, clean validation images against themselves; its
@@ -208,7 +208,7 @@ def metrics_of(table: dict[str, Float[Tensor, "m"]], parts: list[str]) -> dict[s
     if "differs" in table:
         ratios += [Ratio("responds", "", "differs", "differs_truth"), Ratio("detail", "", "detail", "detail_truth")]
     found = relative_metrics(table, ratios, STILL * float(table["size"].sum()))
-    return {"psnr": psnr.against(chance=chance), "psnr_gain": gain} | dict(sorted(found.items(), key=lambda one: order_of(one[0])))
+    return dict(sorted(found.items(), key=lambda one: order_of(one[0]))) | {"psnr": psnr.against(chance=chance), "psnr_gain": gain}
 
 
 def order_of(name: str) -> int:

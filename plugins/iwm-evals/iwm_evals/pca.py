@@ -64,6 +64,12 @@ class Basis(NamedTuple):
         return torch.where(span > 0, place.clamp(0, 1), 0.5).float()
 
 
+ABOUT = (
+    "share of the variance of patch tokens in their first components: near 1 for one, a collapse; near 1 for three, few directions hold "
+    "most of it, and `health` says whether the others are alive"
+)
+
+
 @dataclass(kw_only=True)
 class Pca(Evaluator):
     """PCA maps of patch tokens, true and predicted, and the share of variance that the first components hold."""
@@ -102,7 +108,7 @@ class Pca(Evaluator):
         return Evaluation(
             metrics,
             {"images": images, "width": len(shares), "seed": data.seed},
-            about={"variance": "share of the variance of patch tokens in their first components; near 1 for one or three: a collapse"},
+            about={"variance": ABOUT},
             summary=f"of the variance of patch tokens, {held} of {len(shares)} directions",
             charts=(chart,),
             galleries=(gallery,),

@@ -18,7 +18,8 @@ from iwm_evals.probes.linear import Sweep, classify
 from iwm_evals.words.answers import answer_and_better
 
 ABOUT = {
-    "linear": "share of validation images whose class a linear classifier of the features names; to be read against pixels and colours",
+    "linear": "share of validation images whose class a linear classifier of the features names; to be read against pixels, colours "
+    "and chance: the class most frequent among its own training images",
     "knn": "share of validation images whose class their nearest training images name, by cosine of the features; nothing is trained",
 }
 
@@ -81,7 +82,7 @@ class Probe(Evaluator):
         chart = compare(
             "probe",
             "Classes from frozen features",
-            "share of images named rightly",
+            "share of images classified correctly",
             "A linear classifier and nearest neighbours, by features, pixels and colours. Features worth something stand above both.",
             metrics,
             {"linear": "linear probe", "knn": "nearest neighbours"},

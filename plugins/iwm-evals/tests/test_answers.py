@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from iwm_evals.scores.relative import hardly_moved
 from iwm_evals.words.answers import ANSWERS, BETTER, above, answer_and_better, below, of_factors, of_health, percent
 
 from iwm_core.interfaces import QUESTIONS, Metric
@@ -85,8 +86,11 @@ def test_what_is_open_is_neither():
     ("word", "yes"), [("healthy", True), ("watch", True), ("not available", None), ("collapse", False), ("partial collapse", False)]
 )
 def test_health_answers_as_its_verdict(word, yes):
-    answer = of_health(word, "predictions hardly depend on the image", {"target_std": metric(0.8), "rankme.tokens": metric(19.0)})
+    metrics = {"target_std": metric(0.8), "rankme.tokens": metric(19.0)}
+    answer = of_health(word, "predictions hardly depend on the image", 32, metrics)
     assert (answer.question, answer.yes) == ("alive", yes)
+    assert "few directions" not in answer.evidence, "19 of 32 are many"
+    assert ("alive, though most" in of_health(word, "", 96, metrics).evidence) == (yes is True)
     assert ("but predictions hardly depend" in answer.evidence) == (word == "watch")
 
 
@@ -97,4 +101,10 @@ def test_the_better_direction_is_known_of_every_measure_that_has_one():
 
 
 def test_shares_are_said_as_people_say_them():
-    assert [percent(share) for share in (0.648, 1 / 64, 0.0, 1.0, 0.095)] == ["65 %", "1.56 %", "0 %", "100 %", "9.5 %"]
+    assert [percent(share) for share in (0.648, 1 / 64, 0.0, 1.0, 0.095)] == ["65 %", "1.6 %", "0 %", "100 %", "9.5 %"]
+
+
+def test_an_action_that_hardly_moves_the_tokens_is_named():
+    parts = {"blur": metric(33.0, 1.0, null=32.0), "jitter": metric(0.06, null=0.98), "old": metric(40.0)}
+    assert hardly_moved(parts).startswith("; blur hardly moves the tokens")
+    assert hardly_moved({"jitter": parts["jitter"]}) == ""

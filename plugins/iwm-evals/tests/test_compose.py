@@ -147,7 +147,7 @@ def test_chart_and_summary(tmp_path):
     assert nothing.y == pytest.approx([1.0] * 4, abs=1e-5)
     assert told.x == [*nothing.x, "between one step and two"]
     assert "the squared error of two steps is 0.25 (0.25 to 0.25) times that of not moving, of one step 0.25" in found.summary
-    assert found.summary.endswith("R² 1.00")
+    assert found.summary.endswith("R² of 1.00")
     assert set(found.about) == {"compose", "reentry"}
 
 

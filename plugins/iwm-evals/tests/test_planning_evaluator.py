@@ -135,11 +135,11 @@ def test_charts_compare_with_chance_and_with_the_truth(tmp_path):
     found = measure(KnownModel(), tmp_path, images=200, searches=["cem", "bank", "cem"], candidates=16)
     assert found.settings["searches"] == ["cem", "bank"]
     errors, answers = found.charts
-    assert (errors.kind, errors.levels, [one.label for one in errors.series]) == ("bars", {"chance": 1.0}, ["cem", "bank", "zeros"])
+    assert (errors.kind, errors.levels, [one.label for one in errors.series]) == ("bars", {"chance": 1.0}, ["cem", "bank", "null action"])
     for one in errors.series:
         assert one.x == list(NUMBERS)
         for number, y, low, high in zip(one.x, one.y, one.low, one.high, strict=True):
-            error = found.metrics[f"planning.cem.{number}_null" if one.label == "zeros" else f"planning.{one.label}.{number}"].value
+            error = found.metrics[f"planning.cem.{number}_null" if one.label == "null action" else f"planning.{one.label}.{number}"].value
             assert y == pytest.approx(error / found.metrics[f"planning.cem.{number}_chance"].value)
             assert low <= y <= high
     assert answers.kind == "points"
@@ -155,10 +155,10 @@ def test_charts_compare_with_chance_and_with_the_truth(tmp_path):
 def test_the_summary_says_how_far_off_in_words(tmp_path):
     found = measure(KnownModel(half), tmp_path, images=20)
     relative = found.metrics["planning_relative.cem"]
-    assert found.summary.startswith(f"cem finds the action between two images with {relative.value:.2f} ({relative.low:.2f} to ")
+    assert found.summary.startswith(f"the action that cem finds between two images is off by {relative.value:.2f} ({relative.low:.2f} to ")
     assert "where chance is by 0." in found.summary
-    zeros = f"{found.metrics['planning_relative.cem_null'].value:.2f} of answering zeros"
-    assert f"times a guess's error, below the {zeros} (" in found.summary
+    null = f"{found.metrics['planning_relative.cem_null'].value:.2f} of the null action"
+    assert f"times as much as a random guess, below the {null} (" in found.summary
     assert "no better than the" in measure(KnownModel(blind), tmp_path, images=20).summary, "above zeros, and at chance"
     assert set(found.about) == {"planning", "planning_relative"}
 

@@ -7,7 +7,7 @@ from iwm_report.run_record import RunRecord
 
 LOGGED = (
     ("loss", "Loss", "between predicted and true tokens", "Lower predicts better, but a collapsed target is easy to predict."),
-    ("gain", "Gain over the batch's mean", "share of its error that is saved", "0 predicts no better than the batch's mean, 1 is perfect."),
+    ("gain", "Gain over the batch's mean", "share of its error removed", "0 predicts no better than the batch's mean, 1 is perfect."),
     (
         "target_std",
         "Spread of the target",

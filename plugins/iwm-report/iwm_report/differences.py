@@ -1,6 +1,6 @@
 """What differs between runs, key by key, and what they share.
 
-``run``, the directory, differs between any two runs and is left out.
+The directory and what else a config tells of its own file differ between any two runs and are left out.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,6 +10,8 @@ from iwm_core.evaluation.settings import flatten
 
 ABSENT = "–"
 MOST = 60
+FILES = ("run", "checksum", "format")
+"""What a config tells of its file."""
 
 
 class Difference(NamedTuple):
@@ -23,6 +25,16 @@ class Difference(NamedTuple):
         """Whether all runs have the same."""
         return len(set(self.values)) == 1
 
+    @property
+    def chosen(self) -> bool:
+        """Whether it is a component, or an option that all have: what one lacks may be an option of another version."""
+        return self.key.endswith(".name") or ABSENT not in self.values
+
+    @property
+    def measuring(self) -> bool:
+        """Whether it is of how a run is measured, not of what it is."""
+        return self.key.partition(".")[0] in ("evaluators", "tasks")
+
 
 def differences_between(contents: Sequence[Mapping[str, Any]]) -> list[Difference]:
     """Every key of some mappings, in the order in which they come."""
@@ -32,8 +44,9 @@ def differences_between(contents: Sequence[Mapping[str, Any]]) -> list[Differenc
 
 
 def config_differences(configs: Sequence[Mapping[str, Any]]) -> list[Difference]:
-    """The keys in which recipes differ."""
-    return [d for d in differences_between(configs) if not d.same and d.key != "run"]
+    """The keys in which recipes differ, those of how they are measured last."""
+    found = [d for d in differences_between(configs) if not d.same and d.key not in FILES]
+    return sorted(found, key=lambda d: d.measuring)
 
 
 def in_short(differences: list[Difference], run: int) -> str:
@@ -41,6 +54,7 @@ def in_short(differences: list[Difference], run: int) -> str:
     chosen = {d.key.removesuffix(".name") for d in differences if d.key.endswith(".name")}
     told = [d for d in differences if d.key.endswith(".name") or not any(d.key.startswith(f"{group}.") for group in chosen)]
     told = [d for d in told if d.key != "recipe"]  # which is always told
+    told = [d for d in told if not d.measuring and d.chosen] or told
     words = [f"{d.key.removesuffix('.name')}={d.values[run]}" for d in told if d.values[run] != ABSENT]
     count = next((n for n in range(len(words), 1, -1) if len(", ".join(words[:n])) <= MOST), 1)
     return ", ".join(words[:count]) + (f" and {len(words) - count} more" if len(words) > count else "")

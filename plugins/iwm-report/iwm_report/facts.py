@@ -4,6 +4,7 @@ import json
 import math
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from iwm_report.run_record import RunRecord
 
@@ -19,6 +20,7 @@ def facts(run: RunRecord) -> dict[str, str]:
         "trained for": duration(run.state.get("seconds")),
         "device": {"cpu": "CPU"}.get(run.state.get("device", ""), run.state.get("device", "")),
         "parameters": parameters(run.checkpoint),
+        "patches": patches(run.config),
         "training images": f"{run.state['images']:,}" if "images" in run.state else "",
         "seed": str(run.environment.get("seed", train.get("seed", ""))),
         "commit": (run.environment.get("git_commit") or "")[:10],
@@ -37,6 +39,14 @@ def started(text: str | None) -> str:
         return datetime.fromisoformat(text).strftime("%Y-%m-%d %H:%M UTC") if text else ""
     except ValueError:
         return ""
+
+
+def patches(config: dict[str, Any]) -> str:
+    """How an encoder sees an image, such as ``3×3 of 16 px``; empty where the config does not say."""
+    size, patch = config.get("image_size"), (config.get("encoder") or {}).get("patch_size")
+    if not (isinstance(size, int) and isinstance(patch, int) and 0 < patch <= size):
+        return ""
+    return f"{size // patch}×{size // patch} of {patch} px"
 
 
 def duration(seconds: float | None) -> str:

@@ -15,16 +15,22 @@ from iwm_report.run_record import RunRecord
 
 
 class Known(NamedTuple):
-    """The best known part of a measure, and the least known one."""
+    """The best known part of a measure, and the least known one, of all ``parts``."""
 
     measure: str
     best: tuple[str, Metric]
     least: tuple[str, Metric]
+    parts: tuple[str, ...]
 
     def told(self) -> str:
         """A sentence."""
         (best, high), (least, low) = self.best, self.least
-        return f"It knows {best} best ({self.measure} {three_digits(high.value)}), {least} least ({three_digits(low.value)})."
+        owner = {name.rpartition(".")[0] for name in self.parts}
+        whole, cut = (
+            (f"{name}'s parameters", len(name) + 1) if len(owner) == 1 and (name := next(iter(owner))) else ("what was asked alone", 0)
+        )
+        numbers = f"({self.measure} {three_digits(high.value)})", f"({three_digits(low.value)})"
+        return f"Of {whole}, it knows {best[cut:]} best {numbers[0]} and {least[cut:]} least {numbers[1]}."
 
 
 def known_best(run: RunRecord) -> Known | None:
@@ -49,7 +55,7 @@ def extremes(measure: str, parts: dict[str, Metric], sign: int) -> Known | None:
     least, best = order[0], order[-1]
     controls = best[1].controls
     against = [least[1], *(controls[name] for name in ("chance", "null") if name in controls)]
-    return Known(measure, best, least) if all(clear(best[1], other, sign) for other in against) else None
+    return Known(measure, best, least, tuple(parts)) if all(clear(best[1], other, sign) for other in against) else None
 
 
 def clear(one: Metric, other: Metric, sign: int) -> bool:

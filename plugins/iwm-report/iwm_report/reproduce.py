@@ -1,10 +1,21 @@
-"""The commands that make a run and its report again."""
+"""The commands that make a run and its report again.
+
+Decisions:
+- A run is made again from its frozen config: it is complete, and stays as it is where the recipe that it was composed from has changed.
+- The command that it was started with is told beside it, as what somebody asked for.
+"""
 
 import os
+import re
 import shlex
+from pathlib import Path
 
 from iwm_core.process.shown import as_word
+from iwm_report.naming import common_folder
 from iwm_report.run_record import RunRecord
+
+PLAIN = re.compile(r"[\w./+-]+")
+"""A path that a command line takes as the name of a recipe."""
 
 
 def commands(run: RunRecord) -> list[str]:
@@ -19,15 +30,12 @@ def again_of(run: RunRecord) -> str:
 
 
 def train_command(run: RunRecord, again: str) -> str:
-    """The command that the run was started with, in another directory.
-
-    A run that was started otherwise, such as from Python, is trained again from its frozen config, which is complete.
-    """
-    words = run.environment.get("command") or []
-    if words[1:2] in (["train"], ["tune"]) and any(word.startswith("recipe=") for word in words):
-        return shlex.join(["iwm", *(word for word in words[1:] if not word.startswith("run=")), f"run={again}"])
-    folder, config = as_word(again), as_word(run.path / "config.yaml")
-    return f"mkdir {folder} && cp {config} {folder} && iwm resume {folder}"
+    """Train what the frozen config says, in another directory; what is tuned, or lies in an odd place, goes on from a copy of it."""
+    config = os.path.normpath(run.path / "config.yaml")
+    if "world_model" not in run.config and PLAIN.fullmatch(config) and not config.startswith("-"):
+        return shlex.join(["iwm", "train", f"recipe={config}", f"run={again}"])
+    folder = as_word(again)
+    return f"mkdir {folder} && cp {as_word(config)} {folder} && iwm resume {folder}"
 
 
 def measure_commands(run: RunRecord, again: str) -> list[str]:
@@ -39,6 +47,18 @@ def measure_commands(run: RunRecord, again: str) -> list[str]:
     return [f"iwm eval {as_word(again)} {chosen}"]
 
 
+def started_with(run: RunRecord) -> str:
+    """The command that a run was started with; empty where it was started otherwise, such as from Python."""
+    words = run.environment.get("command") or []
+    return shlex.join(["iwm", *words[1:]]) if words[1:2] in (["train"], ["tune"]) else ""
+
+
 def report_command(runs: list[RunRecord]) -> str:
-    """The command that writes this report."""
-    return " ".join(["iwm report", *(as_word(run.path) for run in runs)])
+    """The command that writes this report, of the runs that are made again."""
+    return " ".join(["iwm report", *(as_word(again_of(run)) for run in runs)])
+
+
+def report_place(runs: list[RunRecord]) -> str:
+    """Where that report will lie."""
+    places = [Path(again_of(run)) for run in runs]
+    return os.path.normpath((places[0] if len(runs) == 1 else common_folder(places)) / "report.html")

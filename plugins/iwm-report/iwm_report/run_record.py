@@ -17,7 +17,7 @@ from iwm_core.interfaces.results import Metric
 from iwm_core.process.shown import as_word
 from iwm_core.recipe.shapes import fitting
 from iwm_core.run.directory import is_run, why_no_run
-from iwm_core.run.saved import Logged, MeasuredLine, latest_checkpoint, read_config, read_state
+from iwm_core.run.saved import Logged, MeasuredLine, latest_checkpoint, read_config, read_not_applicable, read_state
 from iwm_core.run.stored import Log, read_log, read_record, read_text
 
 
@@ -48,6 +48,7 @@ class RunRecord:
         others: by evaluator, what other settings measured.
         step, steps: of the newest checkpoint, and of a whole training; None where that is not known.
         checkpoint, state: the newest checkpoint, and its state.json.
+        not_applicable: evaluators that found nothing to measure, each with the reason.
         problems: what could not be read, a line each.
     """
 
@@ -64,12 +65,20 @@ class RunRecord:
     steps: int | None
     checkpoint: Path | None = None
     state: dict[str, Any] = field(default_factory=dict)
+    not_applicable: dict[str, str] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
 
     @property
     def recipe(self) -> str:
         """The recipe's name."""
         return str(self.config.get("recipe", "of no name"))
+
+    @property
+    def unmeasured(self) -> dict[str, str]:
+        """The recipe's evaluators, or tasks, that have no result, each with the reason."""
+        asked = self.config.get("evaluators") or self.config.get("tasks") or {}
+        missing = [name for name in asked if name not in self.measured]
+        return {name: self.not_applicable.get(name, f"iwm eval {as_word(self.path)}") for name in missing}
 
 
 def read_run(path: Path, label: str) -> RunRecord:
@@ -104,6 +113,7 @@ def read_run(path: Path, label: str) -> RunRecord:
             others.setdefault(one.name, []).append(one)
     newest = latest_checkpoint(path / "checkpoints")
     state = attempt(lambda file: read_state(file.parent), newest / "state.json", {}, problems, needed=True) if newest else {}
+    without = attempt(read_not_applicable, path / "not_applicable.json", {}, problems)
     return RunRecord(
         path=path,
         label=label,
@@ -118,5 +128,6 @@ def read_run(path: Path, label: str) -> RunRecord:
         steps=state.get("steps"),
         checkpoint=newest,
         state=state,
+        not_applicable={name: one["reason"] for name, one in without.items() if "reason" in one},
         problems=problems,
     )

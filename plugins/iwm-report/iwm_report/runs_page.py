@@ -19,6 +19,7 @@ from iwm_core.interfaces.results import CONTROLS, QUESTIONS
 from iwm_core.plugins.loader import load_plugins
 from iwm_core.process.shown import as_word, shown, three_digits
 from iwm_report.added import Page
+from iwm_report.comparison import at_chance, compare
 from iwm_report.curves import mishaps, training_charts
 from iwm_report.differences import config_differences, differences_between, in_short
 from iwm_report.drawing import draw_chart, draw_key
@@ -28,8 +29,9 @@ from iwm_report.joined_charts import alternative
 from iwm_report.known_best import known_best
 from iwm_report.named_points import draw_added
 from iwm_report.numbers import ZERO, interval, shown_numbers
-from iwm_report.reproduce import commands, report_command
+from iwm_report.reproduce import commands, report_command, report_place, started_with
 from iwm_report.run_record import RunRecord
+from iwm_report.score_table import END
 from iwm_report.sections import by_question, evaluator_sections, figures_of, headlines, history_figures, leading
 from iwm_report.standing import standing
 from iwm_report.tiles import Album
@@ -67,9 +69,12 @@ def render_runs(runs: list[RunRecord], track: Track, live: str = "", gone: Seque
 
     environment, album = make_environment(live), Album([run.path for run in runs], checksums(runs))
     environment.filters |= {"written": three_digits, "interval": interval, "signed": signed}
-    environment.filters |= {"shown_numbers": shown_numbers, "word": as_word}
+    environment.filters |= {"shown_numbers": shown_numbers, "word": as_word, "sentence": sentence}
     environment.globals |= {
         "alternative": alternative,
+        "END": END,
+        "LOOKS": {"yes": "says yes", "no": "says no", "open": "leaves it open"},
+        "QUESTIONS": QUESTIONS,
         "draw_key": lambda number, kind: key(number, kind, numbers),
         "tile": attempt(album.tile),
         "picture": attempt(album.picture),
@@ -105,9 +110,10 @@ def render_runs(runs: list[RunRecord], track: Track, live: str = "", gone: Seque
         groups=by_question(sections),
         shown_controls={control for one in firsts for control in one.line.controls},
         CONTROLS=CONTROLS,
-        QUESTIONS=QUESTIONS,
         short=[in_short(differences, place) for place in range(len(runs))],
         headlines=firsts,
+        at_chance=lambda key, place: at_chance(firsts, key, place),
+        compared_in_words=compare(runs, sections, differences) if len(runs) > 1 else [],
         shared=shared,
         alone=[one for one in firsts if one not in shared],
         HEADING=HEADING,
@@ -119,7 +125,9 @@ def render_runs(runs: list[RunRecord], track: Track, live: str = "", gone: Seque
         differences=differences,
         machines=differences_between([machine_of(run) for run in runs]),
         commands=[commands(run) for run in runs],
+        started_with=[started_with(run) for run in runs],
         report_command=report_command(runs),
+        report_place=report_place(runs),
     )
     return shown(text, keep="\n"), problems
 
@@ -141,6 +149,11 @@ def state_of(run: RunRecord) -> str:
         return "no checkpoint yet"
     done = f"step {run.step:,}" + (f" of {run.steps:,}" if run.steps and run.steps > run.step else "")
     return f"{done}, a trial" if trial(run) else done
+
+
+def sentence(text: str) -> str:
+    """A summary as a sentence of its own."""
+    return f"{text[:1].upper()}{text[1:].removesuffix('.')}." if text else ""
 
 
 def signed(value: float) -> str:

@@ -19,7 +19,8 @@ from iwm_core.interfaces.results import CONTROLS, Metric, measure_and_part
 from iwm_core.process.shown import three_digits
 
 FEW = 6
-APART = 22.0  # per cent of a scale: the room of a label
+LETTER = 2.2  # per cent of a scale: the room of a letter of a label
+END = 70.0  # per cent of a scale: labels beyond it end at their place, and do not begin there
 
 
 class Tick(NamedTuple):
@@ -27,6 +28,17 @@ class Tick(NamedTuple):
 
     place: float
     label: str
+
+
+def tick(controls: list[tuple[float, str]]) -> Tick:
+    """One label for some controls."""
+    return Tick(controls[0][0], ", ".join(name for _, name in controls))
+
+
+def room(one: Tick) -> tuple[float, float]:
+    """Where a label begins and ends."""
+    width = LETTER * (len(one.label) + 1)
+    return (one.place - width, one.place) if one.place > END else (one.place, one.place + width)
 
 
 class Mark(NamedTuple):
@@ -41,11 +53,11 @@ class Mark(NamedTuple):
         """Labels for the controls, those together that would else stand on each other."""
         groups: list[list[tuple[float, str]]] = []
         for place, name in sorted((place, name) for name, place in self.controls.items()):
-            if groups and place - groups[-1][0][0] < APART:
-                groups[-1].append((place, name))
-            else:
-                groups.append([(place, name)])
-        return [Tick(group[0][0], ", ".join(name for _, name in group)) for group in groups]
+            groups.append([(place, name)])
+            while len(groups) > 1 and room(tick(groups[-2]))[1] > room(tick(groups[-1]))[0]:
+                last = groups.pop()
+                groups[-1] += last
+        return [tick(group) for group in groups]
 
 
 @dataclass

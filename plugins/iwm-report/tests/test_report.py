@@ -25,7 +25,7 @@ from iwm_core.plugins.loader import Plugin
 @pytest.mark.slow
 def test_a_run_is_told_whole(here):
     page = report(make_run("runs/a & b"))
-    assert page.text.count("it ranks well") == 1
+    assert page.text.count("It ranks well.") == 1
     assert page.row("measure", table=0) == ["measure", "value", "95 % interval", "against its controls"]
     assert page.row("hit", table=0) == ["hit 1 is always, chance is 1/64", "0.700", "0.650 to 0.750", "chance, shuffled"]
     header = page.row("measure", table=1)
@@ -50,8 +50,9 @@ def test_a_run_is_told_whole(here):
     assert page.row("torch") == ["torch", "2.9"]
     assert page.text.count("depth: 3") == 1, "config.yaml"
     assert len(page.each("img")) == 5
-    commands = page.text.partition("Reproduce With")[2]
-    assert "iwm train recipe=quickstart train.seed=0 'run=runs/a & b-again' This report: iwm report 'runs/a & b'" in commands
+    commands = page.text.partition("Reproduce A run's")[2]
+    assert "&& iwm resume 'runs/a & b-again' iwm report 'runs/a & b-again' It was started with iwm train recipe=quickstart" in commands
+    assert "The new page is runs/a & b-again/report.html ." in commands
 
 
 def test_pictures_go_in_as_they_are_or_smaller(here):
@@ -88,8 +89,8 @@ def test_several_runs_stand_side_by_side(here):
     assert sum("Chart of many" in label for label in labels) == 2, "several series: a chart a run"
     assert sum(label.startswith("Loss:") for label in labels) == 1
     assert any(label.startswith("Chart of curve") and "one: 0.100 at 0" in label and "two: 0.100 at 0" in label for label in labels)
-    assert "it ranks well" in page.text
-    assert "it does not" in page.text
+    assert "It ranks well" in page.text
+    assert "It does not" in page.text
 
 
 @pytest.mark.slow

@@ -24,7 +24,7 @@ def test_a_run_that_has_only_begun(here):
         "iwm eval runs/new",
         "iwm resume runs/new",
         "There is no env.json",
-        "cp runs/new/config.yaml runs/new-again",
+        "iwm train recipe=runs/new/config.yaml run=runs/new-again",
     ):
         assert words in page.text
 

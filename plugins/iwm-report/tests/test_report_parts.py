@@ -13,7 +13,7 @@ from iwm_report.drawing import draw_chart, spread, style
 from iwm_report.joined_charts import alternative, axes_of, panels
 from iwm_report.naming import common_folder
 from iwm_report.numbers import interval
-from iwm_report.reproduce import commands, report_command
+from iwm_report.reproduce import commands, report_command, report_place
 from iwm_report.run_record import read_run
 from iwm_report.score_table import make_score_table, signs_of
 from places import ROOT
@@ -89,8 +89,10 @@ def test_runs_are_marked_where_intervals_do_not_overlap(bounds, signs):
         (-0.0741, "−0.074"),
         (0.0, "0.000"),
         (0.0000213, "2.1e−5"),
-        (12.345, "12.35"),
-        (123.45, "123.5"),
+        (1.0394, "1.039"),
+        (6.6881, "6.69"),
+        (12.345, "12.3"),
+        (123.45, "123"),
         (12345.6, "12,346"),
         (float("nan"), "–"),
         (float("-inf"), "–"),
@@ -128,7 +130,7 @@ def test_charts_side_by_side_share_their_axes():
     assert one.axes == two.axes
     assert one.axes.x == pytest.approx((-0.1, 2.1))
     assert one.axes.y == pytest.approx((-1.2, 3.2))
-    assert "told: 0.000 at 0, 3.000 at 1." in alternative(two)
+    assert "told: 0.000 at 0, 3.00 at 1." in alternative(two)
     assert "chance at −1.000." in alternative(two)
     (only,) = panels(["a", "b"], [None, chart(1.0)._replace(series=(Series("told", [0, 1], [0.0, 1.0]),))])
     assert only.order == ["a", "b"], "a run looks the same in every chart, also where another has none"
@@ -137,20 +139,21 @@ def test_charts_side_by_side_share_their_axes():
 
 def test_what_is_made_again_lies_beside_and_is_measured_as_the_report_shows(here):
     path = make_run("runs/a", charts=(), logs=False)
-    assert commands(read_run(path, "a")) == ["iwm train recipe=quickstart train.seed=0 run=runs/a-again"]
+    assert commands(read_run(path, "a")) == ["iwm train recipe=runs/a/config.yaml run=runs/a-again"]
     evaluation(path / "eval", name="own")
     assert commands(read_run(path, "a"))[1:] == ["iwm eval runs/a-again 'evaluators=[own]'"]
     os.chdir(path)
-    assert commands(read_run(Path(), "a"))[0].endswith(" run=../a-again")
+    assert commands(read_run(Path(), "a"))[0] == "iwm train recipe=config.yaml run=../a-again"
 
 
 def test_a_run_called_like_a_switch_is_told_as_one_types_it(here):
     run = read_run(make_run("-x y", charts=(), logs=False), "x")
-    assert commands(run)[0].endswith(" 'run=-x y-again'")
-    assert report_command([run, run]) == "iwm report './-x y' './-x y'"
+    assert commands(run)[0] == "mkdir './-x y-again' && cp './-x y/config.yaml' './-x y-again' && iwm resume './-x y-again'"
+    assert report_command([run, run]) == "iwm report './-x y-again' './-x y-again'"
+    assert report_place([run]) == "-x y-again/report.html"
     page = report("./-x y")
     assert "iwm resume './-x y'" in page.text
-    assert "iwm report './-x y'" in page.text
+    assert "iwm report './-x y-again'" in page.text
     assert not re.search(r"iwm \w+ -x", page.text)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from iwm_report.downloads import downloads, guarded
-from iwm_report.facts import TRIAL, duration, facts, in_short
+from iwm_report.facts import TRIAL, duration, facts, in_short, patches
 from iwm_report.known_best import known_best
 from iwm_report.run_record import read_run
 from iwm_report.score_table import Mark, Tick
@@ -72,8 +72,8 @@ def test_a_reader_meets_verdict_pictures_and_curves_first(here):
     assert page.row("hit")[0].startswith("hit ↑ higher is better")
 
 
-BEST = "best (hit 0.400), blur least (0.900)"
-HIGH = "best (hit 2.900), a least (1.400)"
+BEST = "best (hit 0.400) and blur least (0.900)"
+HIGH = "best (hit 2.90) and a least (1.400)"
 
 
 def knowing(path, parts, better="lower", yes=True):
@@ -102,14 +102,17 @@ def knowing(path, parts, better="lower", yes=True):
 )
 def test_what_is_known_best_is_told_where_intervals_tell_it(here, parts, better, told):
     known = known_best(read_run(knowing(Path("a"), parts, better), "a"))
-    assert (known.told() if known else "") == (told and f"It knows {told}.")
+    assert (known.told() if known else "") == (told and f"Of what was asked alone, it knows {told}.")
+    if known:
+        own = known_best(read_run(knowing(Path("b"), {f"jitter.{name}": numbers for name, numbers in parts.items()}, better), "b"))
+        assert own.told() == f"Of jitter's parameters, it knows {told}."
 
 
 def test_the_page_tells_what_is_known_best_of_a_world_model_alone(here):
     parts = {"hue": (0.4, 0.3, 0.5), "blur": (0.9, 0.8, 1.0)}
     knowing(Path("a"), parts), knowing(Path("b"), parts, yes=False)
-    assert "It knows hue best (hit 0.400), blur least (0.900)." in report("a").text
-    assert "It knows" not in report("b").text
+    assert "Of what was asked alone, it knows hue best (hit 0.400) and blur least (0.900)." in report("a").text
+    assert "it knows" not in report("b").text
     assert report("a", "b", out="x.html").row("Knows best")[1:] == ["hue hit 0.400", "–"]
 
 
@@ -180,8 +183,10 @@ def test_numbers_as_people_write_them():
 
 
 def test_labels_of_controls_do_not_lie_on_each_other():
-    mark = Mark(70, 65, 75, {"chance": 7.0, "null": 7.5, "raw": 40.0, "shuffled": 6.0})
-    assert mark.ticks() == [Tick(6.0, "shuffled, chance, null"), Tick(40.0, "raw")]
+    mark = Mark(70, 65, 75, {"chance": 7.0, "null": 7.5, "raw": 70.0, "shuffled": 6.0})
+    assert mark.ticks() == [Tick(6.0, "shuffled, chance, null"), Tick(70.0, "raw")]
+    long = Mark(20, 15, 25, {"null": 64.0, "identity": 65.0, "shuffled": 94.0})
+    assert long.ticks() == [Tick(64.0, "null, identity, shuffled")], "the last ends at its place, and would begin on the others"
 
 
 def files(page):
@@ -218,3 +223,16 @@ def test_no_spreadsheet_computes_a_name(text):
 def test_the_sentence_says_what_was_answered(here):
     path = answering("a", {"health": ("alive", False)})
     assert in_a_sentence(rulings(read_run(path, "a"))) == "The encoder has collapsed."
+
+
+def test_what_was_not_measured_is_named_with_the_reason(here):
+    path = answering("a", {"mrr": ("world_model", True)})
+    config = json.loads((path / "config.yaml").read_text())
+    (path / "config.yaml").write_text(json.dumps(config | {"evaluators": {"mrr": {}, "inverse": {}, "later": {}}}))
+    (path / "not_applicable.json").write_text(json.dumps({"inverse": {"step": 6, "reason": "there are no pairs"}}))
+    assert "Not measured: inverse (there are no pairs), later (iwm eval a)" in report("a").text.replace(" ,", ",")
+
+
+def test_an_encoder_s_patches_are_told():
+    assert patches({"image_size": 48, "encoder": {"patch_size": 16}}) == "3×3 of 16 px"
+    assert [patches(config) for config in ({}, {"image_size": 48}, {"image_size": 4, "encoder": {"patch_size": 16}})] == [""] * 3

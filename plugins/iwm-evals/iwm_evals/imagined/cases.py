@@ -24,7 +24,8 @@ MOST = 12
 HEADINGS = ("source", "imagined", "true target, decoded", "true target", "difference")
 ABOUT = (
     "Imagined: the prediction, decoded. The decoder was trained on the frozen tokens afterwards and is no part of the world model; what it "
-    "cannot show of the true target, it cannot show of a prediction. Differences are drawn dark. Errors are of tokens, squared."
+    "cannot show of the true target, it cannot show of a prediction. The darker, the larger the difference. Errors are of "
+    "tokens, squared, relative to leaving the source as it is; one above 99 is of an action that hardly moves them."
 )
 CONTRAST = 2.0  # of the difference
 

@@ -56,7 +56,7 @@ def show_composed(model: WorldModel, decoder: Decoder, sweeps: list[Sweep], imag
         headings=("source", "after the first", "after both, in two steps", "in one step", "true target, decoded", "true target"),
         rows=tuple(rows),
         about="The second step is imagined from what the first step imagined, not from an image. A model that composes shows the same in "
-        "two steps as in one. Errors are of tokens, squared, where leaving the source as it is has 1.",
+        "two steps as in one. Errors are of tokens, squared, relative to leaving the source as it is.",
     )
 
 

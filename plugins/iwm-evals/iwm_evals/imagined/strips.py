@@ -22,8 +22,8 @@ from iwm_evals.words.asked import dose, owner_of, title_of
 
 STILL = 0.02  # of the farthest dose's distance: a dose that hardly moves the tokens
 ABOUT = (
-    "Above, what the model imagines, decoded, with the error of its tokens, where leaving the source as it is has 1; in the middle, the "
-    "real images decoded from their own tokens, which is the decoder's limit; below, the real images."
+    "Top: what the model imagines, decoded, with the squared error of its tokens, relative to leaving the source as it is. Middle: the "
+    "real images, decoded from their own tokens: the best that the decoder can show. Bottom: the real images."
 )
 
 

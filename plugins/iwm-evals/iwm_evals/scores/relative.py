@@ -2,6 +2,8 @@
 
 Decisions:
 - Where nothing lies apart but by rounding (a collapsed encoder), there is no distance to compare with, and no number is given.
+- What an action changes may be less than what the predictor misses anyhow: then the ratio divides by almost nothing. A part is said to
+  hardly move where even the null action's error is more than `LONGEST` times the movement.
 - Bars end at `LONGEST`, numbers stay as they are. What moves the latents hardly at all gets an error of many times that, and the other
   bars would be too short to read.
 """
@@ -56,6 +58,19 @@ def relative_metrics(table: dict[str, Float[Tensor, "m"]], ratios: list[Ratio], 
     return found
 
 
+def listed(names: list[str]) -> str:
+    """Names as in a sentence."""
+    return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else "".join(names)
+
+
+def hardly_moved(parts: dict[str, Metric]) -> str:
+    """Which parts hardly move the tokens, as the end of a sentence; empty where none is."""
+    names = [name for name, metric in parts.items() if "null" in metric.controls and metric.controls["null"].low > LONGEST]
+    if not names:
+        return ""
+    return f"; {listed(names)} hardly {'moves' if len(names) == 1 else 'move'} the tokens, so that a ratio to the movement says little"
+
+
 def chart_errors(
     measure: str, titles: tuple[str, str, str], metrics: dict[str, Metric], parts: list[str], level: str, reading: str
 ) -> Chart:
@@ -75,5 +90,6 @@ def chart_errors(
         bars = [answer(metrics[name], told)[:3] for name in names.values()]
         series.append(Series(label, list(names), *map(list, zip(*bars, strict=True))))
     beyond = [f"{name} {metrics[metric].value:.3g}" for name, metric in names.items() if metrics[metric].value > LONGEST]
-    cut = f" Bars end at {LONGEST:g}; beyond it: {', '.join(beyond)}." if beyond else ""
+    cut = f" Bars end at {LONGEST:g}; beyond it: {', '.join(beyond)}" if beyond else ""
+    cut += f"{hardly_moved({name: metrics[metric] for name, metric in names.items() if name != 'all'})}." if beyond else ""
     return Chart(measure, *titles, "bars", tuple(series), reading + cut, {level: 1.0}, longest=LONGEST)

@@ -23,6 +23,7 @@ LOWER = (
     *("uniformity", "teacher_distance"),
 )
 CLEAR = 0.1
+FEW = 0.2  # of the directions that there are
 BETTER = dict.fromkeys(HIGHER, "higher") | dict.fromkeys(LOWER, "lower")
 
 
@@ -62,7 +63,7 @@ def clearly_below(metric: Metric, *others: Metric) -> bool | None:
 
 def percent(share: float) -> str:
     """A share as a reader says it."""
-    return f"{100 * share:.3g} %" if share < 0.1 else f"{share:.0%}".replace("%", " %")
+    return f"{100 * share:.2g} %" if share < 0.1 else f"{share:.0%}".replace("%", " %")
 
 
 def of_mrr(metrics: Metrics) -> Answer:
@@ -88,14 +89,14 @@ def of_imagination(metrics: Metrics) -> Answer | None:
     if "imagined" not in metrics:
         return None
     found, null = metrics["imagined"], metrics["imagined"].controls["null"]
-    told = f"Images that it imagines lie {found.value:.2f} times as far from the true ones as the source does"
+    told = f"With all changed at once, what it imagines lies at {found.value:.2f} times the source's squared distance from the truth"
     yes = clearly_below(found, null, Metric.constant(1.0, found.n))
     return Answer("world_model", yes, f"{told}; with the action withheld, {null.value:.2f} times.")
 
 
 def of_error(metrics: Metrics) -> Answer:
     error = metrics["error"]
-    told = f"Its predictions have {error.value:.2f} times the error of leaving the image unchanged"
+    told = f"Its predictions have {error.value:.2f} times the squared error of leaving the image unchanged"
     null = error.controls["null"]
     better = clearly_below(error, null, Metric.constant(1.0, error.n))
     return Answer("world_model", better, f"{told}; with the action withheld, {null.value:.2f} times.")
@@ -103,7 +104,8 @@ def of_error(metrics: Metrics) -> Answer:
 
 def of_undo(metrics: Metrics) -> Answer:
     undo, null = metrics["undo"], metrics["undo"].controls["null"]
-    evidence = f"Undoing a corruption leaves {undo.value:.2f} of its squared distance; with the action withheld, {null.value:.2f}."
+    left = f"After undoing, {percent(undo.value)} of the squared distance that a corruption made is left"
+    evidence = f"{left}; with the action withheld, {percent(null.value)}."
     return Answer("world_model", clearly_below(undo, null, Metric.constant(1.0, undo.n)), evidence)
 
 
@@ -114,25 +116,28 @@ def of_dose(metrics: Metrics) -> Answer:
 
 def of_compose(metrics: Metrics) -> Answer:
     twice = metrics["compose.twice"]
-    evidence = f"Two imagined steps in a row have {twice.value:.2f} times the error of not moving; one step has "
+    evidence = f"Relative to not moving, its squared error is {twice.value:.2f} after two imagined steps and "
     better = clearly_below(twice, Metric.constant(1.0, twice.n))
-    return Answer("world_model", better, f"{evidence}{metrics['compose.once'].value:.2f} times.")
+    return Answer("world_model", better, f"{evidence}{metrics['compose.once'].value:.2f} after one.")
 
 
 def of_planning(metrics: Metrics) -> Answer:
     searches = [metric for name, metric in metrics.items() if name.partition(".")[0] == "planning_relative"]
     best = min(searches, key=lambda metric: metric.value)
-    zeros = best.controls["null"]
-    evidence = f"It finds the action between two images with {best.value:.2f} times a guess's error; answering that nothing was done "
-    better = clearly_below(best, zeros, Metric.constant(1.0, best.n))
-    return Answer("world_model", better, f"{evidence}has {zeros.value:.2f} times.")
+    null = best.controls["null"]
+    evidence = f"The action that it finds between two images is off by {best.value:.2f} times as much as a random guess; the null action "
+    better = clearly_below(best, null, Metric.constant(1.0, best.n))
+    return Answer("world_model", better, f"{evidence}is off by {null.value:.2f} times as much.")
 
 
-def of_health(verdict: str, reason: str, metrics: Metrics) -> Answer:
-    """``verdict``, ``reason``: of `iwm_core.training.health.judge`; ``watch`` is alive, with something to be watched."""
+def of_health(verdict: str, reason: str, width: int, metrics: Metrics) -> Answer:
+    """``verdict``, ``reason``: of `iwm_core.training.health.judge`; ``watch`` is alive, with something to be watched. ``width``: the most
+    directions that tokens can use; alive with less than a fifth of them in use is said to be that."""
     yes = {"healthy": True, "watch": True, "not available": None}.get(verdict, False)
     std, rank = metrics["target_std"].value, metrics["rankme.tokens"].value
-    evidence = f"Its tokens differ between images by {std:.2f}, where 0 is a collapse, and span {rank:.0f} directions"
+    evidence = f"Its tokens differ from image to image (std {std:.2f}, where 0 is a collapse) and use {rank:.0f} of {width} directions"
+    if yes and rank < FEW * width:
+        evidence = f"{evidence}: alive, though most of the variance lies in few directions"
     return Answer("alive", yes, f"{evidence}; but {reason}." if verdict == "watch" else f"{evidence}.")
 
 
@@ -142,8 +147,9 @@ def of_classes(measure: str, how: str) -> Callable[[Metrics], Answer]:
     def answer(metrics: Metrics) -> Answer:
         found = metrics[measure]
         others = found.controls
-        told = f"{how} names the class of {percent(found.value)} of images; from pixels {percent(others['raw'].value)}, "
-        return Answer("features", above(found, *others.values()), f"{told}chance {percent(others['chance'].value)}.")
+        told = f"{how} classifies {percent(found.value)} of images correctly; from pixels {percent(others['raw'].value)}, "
+        chance = f"always naming its training images' commonest class {percent(others['chance'].value)}."
+        return Answer("features", above(found, *others.values()), told + chance)
 
     return answer
 

@@ -1,15 +1,18 @@
 """How the imagination is presented: in one sentence, and what its numbers mean."""
 
 from iwm_core.interfaces import Metric
+from iwm_evals.scores.relative import hardly_moved, listed
 
 ABOUT = {
     "psnr": "peak signal-to-noise ratio in dB of images decoded from their own tokens: the decoder's own limit; chance is the mean image",
-    "psnr_gain": "how many dB of it are above the mean image; near 0, the tokens hold no picture, or the decoder was trained too shortly",
+    "psnr_gain": "how many dB of it are above the mean image; near 0, the tokens hold no picture, or the decoder was trained for too short "
+    "a time",
     "imagined": "squared distance of the imagined image to the true target over that of the source, all decoded: 0 is perfect, 1 is no "
-    "better than leaving the source as it is",
+    "better than leaving the source as it is. The whole changes all parameters of the target at once; a part changes one alone and moves "
+    "the image less, so that the same miss weighs more; far above 1, an action hardly moves it",
     "nearer": "share of images of which the imagined one lies nearer to the true target than the source does, all decoded: 1 is perfect",
     "responds": "how much the imagined images of one source differ between actions, where the true ones differ by 1: 0 is a model that "
-    "imagines the same whatever it is asked",
+    "imagines the same picture whatever the action",
     "detail": "how much imagined images differ from place to place, where the true ones differ by 1, all decoded: 0 is an even colour",
 }
 TITLES = ("Imagined images", "what was asked", "squared error of decoded images, relative to the source")
@@ -28,16 +31,17 @@ def in_one_sentence(metrics: dict[str, Metric], parts: list[str]) -> str:
     text = f"decoded from their own tokens, images reach {psnr.value:.1f} dB, {above}"
     if "imagined" in metrics:
         found = metrics["imagined"]
-        text += (
-            f"; imagined ones lie {found.value:.2f} ({found.low:.2f} to {found.high:.2f}) times as far from the truth as the source does, "
-            f"{found.controls['null'].value:.2f} with the null action"
-        )
+        interval, null = f"{found.low:.2f} to {found.high:.2f}", found.controls["null"].value
+        text += f"; with all changed at once, imagined ones lie at {found.value:.2f} ({interval}) times the source's squared distance "
+        text += f"from the truth, {null:.2f} with the null action"
     if "responds" in metrics and metrics["responds"].value < SAME:
         return f"{text}; the same image is imagined whatever is asked"
     if "detail" in metrics and metrics["detail"].value < FLAT:
         text += f"; what is imagined is hardly more than an even colour (detail {metrics['detail'].value:.2f})"
     known = [name for name in parts if metrics[f"imagined.{name}"].high < 1]
-    return f"{text}; alone, {', '.join(known)} {'is' if len(known) == 1 else 'are'} imagined better than not at all" if known else text
+    if known:
+        text += f"; changed alone, {listed(known)} {'comes' if len(known) == 1 else 'come'} nearer to the truth than the source is"
+    return text + hardly_moved({name: metrics[f"imagined.{name}"] for name in parts})
 
 
 def subtitle(metrics: dict[str, Metric]) -> str:
@@ -46,5 +50,6 @@ def subtitle(metrics: dict[str, Metric]) -> str:
         return "the same, whatever action it is asked for: this predictor does not know the action"
     if "imagined" in metrics:
         found = metrics["imagined"]
-        return f"{found.value:.2f} times as far from the truth as the source is (95 % interval {found.low:.2f} to {found.high:.2f})"
+        interval = f"95 % interval {found.low:.2f} to {found.high:.2f}"
+        return f"{found.value:.2f} times the source's squared distance from the truth, all changed at once ({interval})"
     return f"decoded at {metrics['psnr'].value:.1f} dB"

@@ -18,8 +18,8 @@ def in_one_sentence(metrics: dict[str, Metric], searches: list[str], told: str, 
     relative = metrics[f"planning_relative.{told}"]
     zeros = relative.controls["null"].value
     interval = f"{relative.low:.2f} to {relative.high:.2f}"
-    text = f"{told} finds the action between two images with {relative.value:.2f} ({interval}) times a guess's error"
-    text += f", {'no better than' if relative.high >= zeros else 'below'} the {zeros:.2f} of answering zeros"
+    text = f"the action that {told} finds between two images is off by {relative.value:.2f} ({interval}) times as much as a random guess"
+    text += f", {'no better than' if relative.high >= zeros else 'below'} the {zeros:.2f} of the null action"
     others = [f"{search} {metrics[f'planning_relative.{search}'].value:.2f}" for search in searches if search != told]
     text += f" ({', '.join(others)})" if others else ""
     found = {name: metrics[f"planning.{told}.{name}"] for name in names}
@@ -36,17 +36,17 @@ def chart_errors(relative: list[list[Metric]], searches: list[str], names: list[
     """Each number's error over chance's, by search."""
     series = [
         Series(label, list(names), [m.value for m in found], [m.low for m in found], [m.high for m in found])
-        for label, found in zip([*searches, "zeros"], relative, strict=True)
+        for label, found in zip([*searches, "null action"], relative, strict=True)
     ]
     return Chart(
         name="planning_errors",
         title="Which numbers of an action are found",
-        x="number of the action",
+        x="number in the action",
         y="error / error of chance",
         kind="bars",
         series=tuple(series),
         about="Error of each number of the action found between two images. 0 is perfect; chance is a draw from the same distribution, "
-        "zeros is the answer that nothing was done. A model that knows the action stays below both.",
+        "the null action is the answer that nothing was done. A model that knows the action stays below both.",
         levels={"chance": 1.0},
     )
 
@@ -58,7 +58,7 @@ def chart_answers(true: Float[Tensor, "b v"], found: Float[Tensor, "b v"], searc
     return Chart(
         name="planning_answers",
         title=f"What was done, and what was found by {search}",
-        x="number of the action that made the goal",
+        x="true number",
         y="number found",
         kind="points",
         series=tuple(series),
@@ -73,7 +73,7 @@ def show_plans(metrics: dict[str, Metric], told: str, rows: list[Row]) -> Galler
     relative = metrics[f"planning_relative.{told}"]
     return Gallery(
         name="planning",
-        title=f"Action inference: {relative.value:.2f} times a guess's error",
+        title=f"Actions found: off by {relative.value:.2f} times as much as a random guess",
         subtitle=f"95 % interval {relative.low:.2f} to {relative.high:.2f}   ·   {relative.n} images, searched by {told}",
         headings=("source", "goal", "made by the action found")[: len(rows[0].images)] if rows else (),
         rows=tuple(rows),

@@ -7,13 +7,15 @@ from torch import Tensor
 
 from iwm_core.interfaces import Gallery, Metric, Row, WorldModel
 from iwm_evals.questions.corruption import Corrupted
-from iwm_evals.scores.relative import squared
+from iwm_evals.scores.relative import hardly_moved, squared
 
 ABOUT = {
-    "undo": "squared distance of prediction and clean image over that of corrupted and clean image: 0 is perfect, 1 is not undone",
+    "undo": "squared distance of prediction and clean image over that of corrupted and clean image: 0 is perfect, 1 is not undone; far "
+    "above 1, a corruption hardly moves the tokens",
     "undone": "share of predictions that lie closer to the clean than to the corrupted image: 1 is perfect; no better than with "
     "the null action, it is luck: a prediction far from both may be closer to either",
 }
+FAR = 10.0  # times the movement: an error that says more of how small the movement is
 TITLES = ("Undoing what was done to the source", "what was done", "squared error, relative to leaving it as it is")
 READING = (
     "How far predictions from corrupted images are from the clean ones, relative to how far the corrupted ones are: 0 is perfect, 1 is "
@@ -53,6 +55,7 @@ def make_row(model: WorldModel, image: Float[Tensor, "3 h w"], clean: Float[Tens
     words = {"clean": "undone" if right else "astray", asked: "not undone"}
     verdict = words.get(nearest, f"taken for {nearest}")
     error = f", error {distances['clean'] / moved:.2f}" if moved else ""
+    error = ", which hardly moved it" if moved and distances["clean"] > FAR * moved else error
     places = [f"{name}.{label}" for name, label in zip(model.names, model.actions.labels, strict=True)]
     numbers = dict(zip(places, versions[asked].corrupted.actions[0].tolist(), strict=True))
     return Row((shown[asked], image, shown[nearest]), numbers, f"{asked}: {verdict}{error}", right)
@@ -68,7 +71,7 @@ def show(metrics: dict[str, Metric], rows: list[Row]) -> Gallery:
         f"   ·   {undone:.0%} closer to clean, {metrics['undone'].controls['null'].value:.0%} with the null action",
         headings=("corrupted source", "clean target", "nearest to prediction"),
         rows=tuple(rows),
-        about="On the right is which the prediction lies nearest to: the clean image, the corrupted one, or one corrupted in another way.",
+        about="Right: the version that lies nearest to the prediction: the clean image, the corrupted one, or one corrupted otherwise.",
     )
 
 
@@ -77,4 +80,5 @@ def in_one_sentence(metrics: dict[str, Metric]) -> str:
     undo, undone = metrics["undo"], metrics["undone"].value
     text = f"{undo.value:.3f} ({undo.low:.3f} to {undo.high:.3f}) of the squared distance from corrupted to clean images is left"
     null = metrics["undone"].controls["null"].value
-    return f"{text}; {undone:.0%} of predictions are closer to clean than to corrupted, {null:.0%} with the null action"
+    text = f"{text}; {undone:.0%} of predictions are closer to clean than to corrupted, {null:.0%} with the null action"
+    return text + hardly_moved({name.partition(".")[2]: metric for name, metric in metrics.items() if name.startswith("undo.")})
