@@ -2,6 +2,8 @@
 
 Decisions:
 - A recipe may be a stranger's: it reads nothing of the machine where it is composed, and is small.
+- A value means here what it means on the command line: ``010``, which YAML 1.1 reads as 8 and Hydra as 10, is refused, as are ``1:30``,
+  ``0x10`` and ``yes``.
 - What ``iwm show`` prints, and a run's config.yaml, are recipes: the components' names in them are choices.
 - A ready-made choice, such as ``data/cifar10.yaml``, stands for a component with some of its options.
 """
@@ -18,9 +20,10 @@ from iwm_core.interfaces.errors import UserError
 from iwm_core.plugins.kinds import kind_of, of, several, single
 from iwm_core.plugins.recipe_files import ready_made
 
-SELF, LARGEST = "_self_", 1_000_000  # bytes of a file
+SELF, LARGEST, DEEPEST = "_self_", 1_000_000, 100  # bytes of a file, levels of mappings and lists
 RESOLVED = re.compile(r"\$\{[\w.]+:[^}\s]{0,40}")  # an interpolation that asks a resolver, such as ${oc.env:HOME}
 PACKAGE = re.compile(r"^#\s*@package\s+(\S+)", re.MULTILINE)
+SAME = re.compile(r"[-+]?(0|[1-9](_?[0-9])*)|true|false", re.IGNORECASE)  # whole numbers and truth values of Hydra's grammar as well
 FROZEN = ("checksum", "format", "recipe", "run")  # what a run's config tells of that run
 
 
@@ -30,14 +33,12 @@ def recipe_in(path: Path) -> dict[str, Any]:
         if path.stat().st_size > LARGEST:
             raise UserError(f"{path} has more than {LARGEST / 1e6:g} MB, which no recipe has; name a recipe's file")
         text = path.read_text(encoding="utf-8-sig")
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, yaml.SafeLoader)):  # a few can stand for billions of values
-            raise UserError(f"{path} repeats values by aliases (*name), which a recipe may not; write them where they are used")
+        check_events(path, text)
         held = yaml.safe_load(text)
+        check_keys(path, held)
         if reads := RESOLVED.search(text):
             raise UserError(f"{path} holds {reads[0]}…}}, which would read this machine; write the value itself")
         content: Any = OmegaConf.to_container(OmegaConf.create(text)) if isinstance(held, dict) else held
-    except RecursionError as error:
-        raise UserError(f"{path} is nested too deeply for a recipe") from error
     except (yaml.YAMLError, ValueError, OmegaConfBaseException) as error:
         hint = "; quote it: '???'" if "found '?'" in str(error) else ""
         why = " ".join(str(error).replace('in "<unicode string>", ', "at ").split())
@@ -45,9 +46,37 @@ def recipe_in(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}") from error
     if not isinstance(content, dict):
-        what = "is empty" if content is None else f"holds a {'list' if isinstance(content, list) else 'text'}"
+        what = "is empty" if content is None else f"holds a {'list' if isinstance(content, list) else 'single value'}"
         raise UserError(f"{path} {what}, and a recipe is keys with values; begin it with a line defaults: [quickstart, {SELF}]")
     return as_choices(content) if "kind" in content and "defaults" not in content else content
+
+
+def check_events(path: Path, text: str) -> None:
+    """Check, before values are made of a text, that it is small as these and reads as a command line does; a `UserError` where not."""
+    depth, resolver = 0, yaml.resolver.Resolver()
+    for event in yaml.parse(text, yaml.SafeLoader):
+        where = f"{path}, line {event.start_mark.line + 1}:"
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > DEEPEST:
+            raise UserError(f"{where} it is nested too deeply for a recipe, over {DEEPEST} levels; write it flatter")
+        if isinstance(event, yaml.AliasEvent):  # a few can stand for billions of values
+            raise UserError(f"{path} repeats values by aliases (*name), which a recipe may not; write them where they are used")
+        if isinstance(event, yaml.ScalarEvent) and event.tag is None and event.implicit[0]:
+            kind = resolver.resolve(yaml.ScalarNode, event.value, (True, False)).rpartition(":")[2]
+            if (kind in ("int", "bool") and not SAME.fullmatch(event.value)) or (kind == "float" and ":" in event.value):
+                read = str(yaml.safe_load(event.value)).lower()
+                raise UserError(
+                    f"{where} YAML reads {event.value[:60]} as {read[:60]}; write {read[:60]}, or quote it: '{event.value[:60]}'"
+                )
+
+
+def check_keys(path: Path, held: Any) -> None:
+    """Check that all keys are texts, as OmegaConf's paths are; a `UserError` where not."""
+    if isinstance(held, dict) and (odd := [key for key in held if not isinstance(key, str)]):
+        key = "null" if odd[0] is None else str(odd[0]).lower()[:60]
+        raise UserError(f"{path} has the key {key}, and a recipe's keys are names; name it, or quote it: '{key}'")
+    for one in held.values() if isinstance(held, dict) else held if isinstance(held, list) else ():
+        check_keys(path, one)
 
 
 def as_choices(config: dict[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from string import ascii_lowercase
 
 import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 from places import FURNITURE
 
@@ -14,7 +15,7 @@ from iwm_core.interfaces.errors import UserError
 from iwm_core.plugins.kinds import groups, several
 from iwm_core.plugins.lineage import dotted
 from iwm_core.plugins.recipe_files import ready_made
-from iwm_core.plugins.recipe_text import settings_of
+from iwm_core.plugins.recipe_text import recipe_in, settings_of
 from iwm_core.recipe.compose import compose
 from iwm_core.recipe.thaw import thaw
 from iwm_core.run.directory import frozen
@@ -132,10 +133,20 @@ WRONG = {
     "latin": ("# é\ntrain: {}\n".encode("latin-1"), "latin.yaml is not valid YAML in UTF-8"),
     "twice": ("defaults: [tiny, _self_]\nview: {}\nview: {}\n", "found duplicate key view"),
     "items": ("- a\n", "items.yaml holds a list"),
-    "text": ("hello\n", "text.yaml holds a text"),
+    "text": ("hello\n", "text.yaml holds a single value"),
+    "five": ("5\n", "five.yaml holds a single value"),
     "endless": ("a: &a [*a]\n", "endless.yaml repeats values by aliases (*name)"),
     "bomb": ("a: &a [x]\n" + "".join(f"{new}: &{new} [*{old},*{old}]\n" for old, new in pairwise(ascii_lowercase)), "by aliases"),
-    "deep": (f"train: {'[' * 500}{']' * 500}\n", "deep.yaml is nested too deeply"),
+    "deep": (f"train: {'[' * 3000}{']' * 3000}\n", "deep.yaml, line 1: it is nested too deeply for a recipe, over 100 levels"),
+    "steep": ("".join(f"{' ' * level}a:\n" for level in range(900)), "steep.yaml, line 101: it is nested too deeply"),
+    "nameless": ("defaults: [tiny, _self_]\ntrain: {null: 3}\n", "nameless.yaml has the key null, and a recipe's keys are names"),
+    "digit": ("defaults: [tiny, _self_]\nactions: [{7: 3}]\n", "digit.yaml has the key 7, and a recipe's keys are names"),
+    "octal": ("defaults: [tiny, _self_]\ntrain:\n  steps: 010\n", "octal.yaml, line 3: YAML reads 010 as 8; write 8, or quote it: '010'"),
+    "clock": (
+        "defaults: [tiny, _self_]\ntrain: {steps: 1:30}\n",
+        "clock.yaml, line 2: YAML reads 1:30 as 90; write 90, or quote it: '1:30'",
+    ),
+    "yes": ("defaults: [tiny, _self_]\non: 3\n", "yes.yaml, line 2: YAML reads on as true; write true, or quote it: 'on'"),
     "huge": ("#" * 1_000_001, "huge.yaml has more than 1 MB"),
     "bare": ("train: {steps: 3}\n", "bare.yaml does not say what it changes: begin it with a line defaults: [quickstart, _self_]"),
     "single": ("defaults: tiny\n", "the defaults of single.yaml are no list"),
@@ -207,6 +218,19 @@ def test_a_file_that_is_wrong_gets_one_line(tiny, capsys, name):
     (line,) = err.splitlines()
     assert told in line
     assert len(line) <= 400
+
+
+def test_a_value_means_what_it_means_on_the_command_line():
+    """Or it is refused: Hydra's grammar is the reference."""
+    refused, parser = ["010", "-010", "00", "1__0", "1_", "0x1F", "0b11", "1:30", "1:30.5", "yes", "Off"], OverridesParser.create()
+    read_alike = ["7", "+7", "-7", "0", "1_000", "0o10", "1e3", "1.5", ".5", "2026-01-01", "true", "FALSE", "n", "null", "8-9"]
+    for text in refused + read_alike:
+        written(one=f"a: {text}\n")
+        if text in refused:
+            with pytest.raises(UserError, match="one.yaml, line 1: YAML reads "):
+                recipe_in(Path("one.yaml"))
+        else:
+            assert repr(recipe_in(Path("one.yaml"))["a"]) == repr(parser.parse_override(f"a={text}").value()), text
 
 
 NO_FILE = {
