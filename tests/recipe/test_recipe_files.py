@@ -220,8 +220,9 @@ def test_a_file_that_is_wrong_gets_one_line(tiny, capsys, name):
     assert len(line) <= 400
 
 
-def test_a_value_means_what_it_means_on_the_command_line():
+def test_a_value_means_what_it_means_on_the_command_line(tmp_path, monkeypatch):
     """Or it is refused: Hydra's grammar is the reference."""
+    monkeypatch.chdir(tmp_path)
     refused, parser = ["010", "-010", "00", "1__0", "1_", "0x1F", "0b11", "1:30", "1:30.5", "yes", "Off"], OverridesParser.create()
     read_alike = ["7", "+7", "-7", "0", "1_000", "0o10", "1e3", "1.5", ".5", "2026-01-01", "true", "FALSE", "n", "null", "8-9"]
     for text in refused + read_alike:

@@ -21,7 +21,7 @@ def check_shards(shards: dict[str, list[str]], kind: str) -> None:
         for name in (re.sub(r"\[(.)\]", r"\1", name) for name in names):  # as glob escapes them
             status = Path(name).stat()
             if not stat.S_ISREG(status.st_mode):
-                raise ValueError(f"{name} is not a regular file: take it out of data.path")
+                raise ValueError(f"{name} is no regular file: take it out of data.path")
             if owner.setdefault((status.st_dev, status.st_ino), split) != split:
                 raise ValueError(f"{name} is a file of another split, too, by a link: validate on images that are not trained on")
             if kind == "parquet":

@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from iwm_core.process.shown import tell
 from iwm_data.kept import Found, Kept, user_cache
-from iwm_data.places import Place, Stamp, first_line
+from iwm_data.places import Place, Stamp, first_line, is_url
 from iwm_data.tar_index import BadShard, Wanted, index_of
 
 AT_ONCE = 16
@@ -55,7 +55,8 @@ def indexes_of(places: Sequence[Place], wanted: Wanted, folder: str | None) -> t
         except BadShard:
             raise
         except Exception as error:  # as in `iwm_data.places.reached`
-            raise ValueError(f"{place.name} cannot be read ({first_line(error)}): check data.path, and the network") from error
+            fix = "check data.path, and the network" if is_url(place.name) else "check data.path, and the disk"
+            raise ValueError(f"{place.name} cannot be read ({first_line(error)}): {fix}") from error
         index.record["stamp"] = stamps[which]
         kept.keep(about(which), index)
         return index

@@ -9,6 +9,7 @@ Decisions:
 """
 
 import os
+import stat
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
@@ -67,16 +68,19 @@ class Here(Place):
 
     def stamp(self) -> Stamp:
         try:
-            return list(stamp_of(os.stat(self.name)))  # noqa: PTH116
+            status = os.stat(self.name)  # noqa: PTH116
         except OSError as error:
             raise ValueError(f"{self.name} cannot be read ({cause(error)}): check data.path") from error
+        if not stat.S_ISREG(status.st_mode):  # a pipe would be waited for
+            raise ValueError(f"{self.name} is no regular file: take it out of data.path")
+        return list(stamp_of(status))
 
     def open(self) -> Any:
         return open(self.name, "rb")  # noqa: PTH123
 
     def read(self, offset: int, size: int, stamp: Stamp) -> bytes:
         try:
-            descriptor = os.open(self.name, os.O_RDONLY | os.O_CLOEXEC)
+            descriptor = os.open(self.name, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         except FileNotFoundError:
             raise UserError(f"{self.name} is gone: put it back, or change data.path, and go on with iwm resume") from None
         try:

@@ -48,7 +48,7 @@ def split_shards(path: str, validation: str | None) -> tuple[list[Place], list[P
     unnamed = [one.name for one in found if words[one] is None]
     if held_word is None and train_word is None:
         return found, None, ()
-    fix = 'say which are which: data.path="…/{0000..0099}.tar" data.validation_path="…/{0100..0109}.tar"'
+    fix = "say which are which: \"data.path='…/{0000..0099}.tar'\" \"data.validation_path='…/{0100..0109}.tar'\""
     if unnamed:
         raise ValueError(f"{unnamed[0]} has none of the words {train_word or 'train'} and {held_word or 'validation'} in its name: {fix}")
     if train_word is None:

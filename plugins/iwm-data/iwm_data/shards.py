@@ -36,7 +36,9 @@ class Shards(DataSource):
 
     name: ClassVar[str] = "shards"
     path: str = option(
-        doc="the shards: a folder, a file, names with braces or stars, such as 'DATA/train-{0000..0146}.tar', or a URL of fsspec", path=True
+        doc="the shards: a folder, a file, names with braces or stars, typed \"data.path='DATA/train-{0000..0146}.tar'\", or a URL of "
+        "fsspec",
+        path=True,
     )
     validation_path: str | None = option(None, "those to validate on, named likewise; found by their names where not given", path=True)
     extensions: list[str] = option(

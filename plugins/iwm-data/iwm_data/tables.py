@@ -25,6 +25,8 @@ def local_splits(path: Path, config: str | None) -> Splits:
         ValueError: nothing here is in a form that can be read.
     """
     fix = "write it again, or set data.path to other data"
+    if odd := [file for file in (path, path / "dataset_dict.json", path / "state.json") if file.exists() and not is_plain(file)]:
+        raise ValueError(f"{odd[0]} is no regular file: check data.path")
     if (path / "dataset_dict.json").exists() or (path / "state.json").exists():
         found = loaded(partial(datasets.load_from_disk, str(path)), str(path), fix)
         return {name: partial(found.__getitem__, name) for name in found} if isinstance(found, dict) else {"train": lambda: found}
@@ -40,6 +42,11 @@ def local_splits(path: Path, config: str | None) -> Splits:
             load = {name: partial(datasets.load_dataset, kind, data_files=names, split="train") for name, names in shards.items()}
             return {name: partial(loaded, load[name], f"the split {name} of {path}", fix) for name in load}
     raise ValueError(f"{path} neither is nor holds a .parquet or .arrow file: check data.path (for image files choose data=folder)")
+
+
+def is_plain(path: Path) -> bool:
+    """Whether a path is a file or a folder, not a pipe or a device, which would be waited for."""
+    return path.is_file() or path.is_dir()
 
 
 def split_of(stem: str) -> str:

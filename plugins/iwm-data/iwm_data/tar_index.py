@@ -12,6 +12,7 @@ Decisions:
 - Small members that hold labels are read with the headers, since reading a million later would take longer than all else.
 """
 
+import errno
 import json
 import re
 import tarfile
@@ -141,11 +142,17 @@ def index_of(file: Any, name: str, wanted: Wanted) -> Found:
             while (member := tar.next()) is not None:
                 tar.members.clear()  # pyright: ignore[reportAttributeAccessIssue] - else it keeps them all
                 take(member, file, name, wanted, reading)
-            end = tar.offset  # pyright: ignore[reportAttributeAccessIssue]
+            file.seek(end := tar.offset)  # pyright: ignore[reportAttributeAccessIssue]
     except tarfile.TarError as error:
         what = "is no tar" if not reading.samples else f"is damaged or cut short after {len(reading.samples)} samples"
         raise BadShard(f"{name} {what} ({error}): fetch or write it again") from error
-    file.seek(end)
+    except BadShard:
+        raise
+    except (ValueError, OverflowError, RecursionError, OSError) as error:  # what tarfile takes from a header as it stands
+        if isinstance(error, OSError) and error.errno != errno.EINVAL:  # the disk or the network
+            raise
+        after = f"after {len(reading.samples)} samples"
+        raise BadShard(f"{name} is damaged {after}: a header tells a size or place that cannot be; fetch or write it again") from error
     rest = file.read(tarfile.BLOCKSIZE)
     if rest.strip(b"\0"):
         raise BadShard(f"{name} is damaged after {len(reading.samples)} samples, at byte {end}: fetch or write it again")

@@ -2,7 +2,9 @@
 
 import bz2
 import gzip
+import os
 import pickle
+import tarfile
 import threading
 
 import fsspec
@@ -134,6 +136,30 @@ def test_a_shard_that_changes_meanwhile_is_not_read_at_the_old_places(tmp_path):
 def test_a_shard_that_cannot_be_read_is_named(tmp_path, make, words):
     (tmp_path / "0.tar").write_bytes(make(tar_of(member for number in range(3) for member in sample(number))))
     assert words in refused(tmp_path)
+
+
+@pytest.mark.parametrize("size", [2**62, 2**70, None], ids=["no disk's", "no number's", "no map"])
+def test_a_header_that_cannot_be_is_told_as_damage(tmp_path, size):
+    about = tarfile.TarInfo("9.png")
+    if size is None:
+        about.pax_headers = {"GNU.sparse.map": "here,there", "GNU.sparse.size": "9"}
+    else:
+        about.size = size
+    header = about.tobuf(tarfile.PAX_FORMAT if size is None else tarfile.GNU_FORMAT)
+    (tmp_path / "0.tar").write_bytes(tar_of(sample(1))[:2048] + header + bytes(1024))
+    told = refused(tmp_path)
+    assert "0.tar is damaged" in told
+    assert "write it again" in told
+    assert "network" not in told
+
+
+def test_a_pipe_among_shards_is_not_waited_for(tmp_path):
+    write_shards(tmp_path / "d", 1, 3)
+    os.mkfifo(tmp_path / "d/x.tar")
+    (tmp_path / "e").mkdir()
+    (tmp_path / "e/0.tar").mkdir()
+    for path in (tmp_path / "d/x.tar", tmp_path / "d", "/dev/zero", tmp_path / "e"):
+        assert "is no regular file: take it out of data.path" in refused(path)
 
 
 def test_what_names_no_shards_is_told(tmp_path):

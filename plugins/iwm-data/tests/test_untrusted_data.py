@@ -219,6 +219,14 @@ def test_parquet_that_would_fill_the_memory_is_refused(tmp_path, monkeypatch):
         monkeypatch.undo()
 
 
+@pytest.mark.parametrize("name", ["train.parquet", "train.arrow", "dataset_dict.json", "state.json"])
+def test_a_pipe_among_tables_is_not_waited_for(tmp_path, name):
+    os.mkfifo(tmp_path / name)
+    for path in (tmp_path, tmp_path / name):
+        with pytest.raises(ValueError, match=f"{name} is no regular file"):
+            Hub(path=str(path)).open("train")
+
+
 # ---------------------------------------------------------------------------------------------------------------- splits and labels
 
 

@@ -306,3 +306,11 @@ def test_a_class_token_is_none_of_ijepas(runs, tmp_path):
     with pytest.raises(UserError, match="--format torch takes any model"):
         exported(runs("class token"), tmp_path / "model", "transformers")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("verb", "word"), [("export", "out="), ("export", "licence="), ("features", "out="), ("features", "map="), ("push", "licence=")]
+)
+def test_a_word_without_its_value_is_not_taken_for_a_slip(runs, verb, word):
+    with pytest.raises(UserError, match=f"{word} takes one (value|text), once; write iwm {verb} RUN"):
+        dispatch([verb, str(runs("sincos")), word])

@@ -126,6 +126,7 @@ def test_corrupt_images_are_left_out_and_told_in_a_line(run, photos, tmp_path, c
     with pytest.raises(UserError, match="none of the 12 images can be read, such as .*: the file is empty"):
         wrote(run, photos, f"out={tmp_path}/g.npy")
     assert not (tmp_path / "g.npy").exists()
+    assert "left out" not in capsys.readouterr().err, "the error says it"
 
 
 def test_an_interrupted_file_is_whole_and_has_the_rows_so_far(run, photos, tmp_path, monkeypatch):

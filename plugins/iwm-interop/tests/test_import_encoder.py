@@ -1,12 +1,17 @@
 """Encoders of others become runs; exports come back to the last bit; predictors are trained on frozen features."""
 
 import json
+import os
 from pathlib import Path
 
 import jaxtyping
 import pytest
 import timm
 import torch
+from iwm_interop.importing.asked import Asked
+from iwm_interop.importing.described import described
+from iwm_interop.importing.encoders import weights_file
+from iwm_interop.importing.exported_run import exported_config
 from iwm_interop.record import record
 from safetensors.torch import load_file
 
@@ -170,6 +175,25 @@ def test_mistakes_are_answered_in_one_line(case, dino, tmp_path):
         dispatch(["import", of, str(dino), str(tmp_path / "run"), *([] if of == "safetensors" else SCENES), *words])
     assert len(str(refused.value)) <= 400
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("name", ["recipe.yaml", "model.safetensors", "config.json", "README.md"])
+def test_a_pipe_in_a_folder_is_not_waited_for(tmp_path, name):
+    os.mkfifo(tmp_path / name)
+    if name == "README.md":  # what it would tell can be told otherwise
+        assert described(tmp_path).licence is None
+        return
+    read = {"recipe.yaml": exported_config, "model.safetensors": lambda asked: weights_file(asked.file)}
+    with pytest.raises(UserError, match=f"{name} is no regular file"):
+        read.get(name, lambda asked: described(asked.file))(Asked("safetensors", tmp_path, tmp_path / "run", None, None, "", []))
+
+
+@pytest.mark.parametrize(("text", "answer"), [("", "it is empty"), ("5", "it holds no settings by their names"), ("[", "cannot be read")])
+def test_an_export_without_a_recipe_in_its_file_is_told(tmp_path, text, answer):
+    (tmp_path / "recipe.yaml").write_text(text)
+    with pytest.raises(UserError, match=f"recipe.yaml cannot be read .*{answer if text != '[' else ''}.*; export the run again") as told:
+        exported_config(Asked("safetensors", tmp_path, tmp_path / "run", None, None, "", []))
+    assert "NoneType" not in str(told.value)
 
 
 CONFIGS = {

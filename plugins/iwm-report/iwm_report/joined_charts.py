@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from iwm_core.interfaces.results import Chart
 from iwm_core.process.shown import three_digits
 
+FARTHEST = 1e300  # what comes after it leaves no room for margins in a float
 MARGIN = 0.05  # of the axis, beyond what is drawn
 POINTS_TOLD = 8  # of a series, in alternative texts
 FEW = 4  # points of a line; of fewer, the axis begins at 0, as any step would else seem to be from bottom to top
@@ -90,8 +91,8 @@ def cut(value: float, chart: Chart) -> float:
 
 
 def span(values: Iterable[float]) -> tuple[float, float]:
-    """The ends of an axis: all finite numbers, and a margin."""
-    numbers = [v for v in values if math.isfinite(v)]
+    """The ends of an axis: all finite numbers, as far as an axis goes, and a margin."""
+    numbers = [max(-FARTHEST, min(v, FARTHEST)) for v in values if math.isfinite(v)]
     low, high = (min(numbers), max(numbers)) if numbers else (0.0, 1.0)
     margin = MARGIN * (high - low) or abs(high) * 0.1 or 0.5
     return low - margin, high + margin

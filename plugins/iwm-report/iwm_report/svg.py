@@ -61,6 +61,8 @@ def own_settings() -> Iterator[None]:
     """Matplotlib's defaults with `SETTINGS`, whatever the user has set; the page's font has the letters that matplotlib's lacks."""
     with mpl.rc_context(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing")
+        warnings.simplefilter("ignore", RuntimeWarning)  # of NumPy, about a loss of 1e308 that runs over in a chart's coordinates
+        warnings.filterwarnings("ignore", "constrained_layout not applied")  # for which its numbers are too long
         mpl.rcdefaults()
         mpl.rcParams.update(SETTINGS)
         yield

@@ -170,6 +170,15 @@ def test_a_level_that_differs_between_runs_is_told_and_not_drawn():
 
 
 @pytest.mark.parametrize("kind", ["lines", "bars", "points"])
+def test_numbers_at_the_end_of_the_range_are_drawn_in_silence(recwarn, kind):
+    values = [1e308, -1.7e308, 0.1]
+    chart = Chart("c", "C", "x", "y", kind, (Series("a", ["p", "q", "r"] if kind == "bars" else [0, 1, 2], values),), "", {"chance": 1e308})
+    (panel,) = panels(["run"], [chart])
+    assert "<svg" in draw_chart(panel, 1)
+    assert [str(one.message) for one in recwarn] == []
+
+
+@pytest.mark.parametrize("kind", ["lines", "bars", "points"])
 def test_texts_of_drawings_stay_texts(here, kind):
     """No formula, no escape of the SVG, and no number of a label taken for a coordinate."""
     words = ["$x$", "<i>", "1.23456", "#010203"]

@@ -3,6 +3,7 @@
 It has the checksum of its content, as a run's records have: a figure that was typed in is told from one that was measured.
 """
 
+import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from iwm_core.run import stored
 from iwm_core.run.directory import finite
 from iwm_core.run.files import write_record, writing
 
+ELSEWHERE = "choose another with out=FOLDER"
 KIND = "iwm reproduce"
 """What a record says that it is."""
 
@@ -109,14 +111,25 @@ def file_of(folder: Path, claim: str, scale: str) -> Path:
     return folder / f"{claim}-{scale}.json"
 
 
+def check_place(folder: Path) -> None:
+    """Check that files can be written into a folder, which is made.
+
+    Raises:
+        UserError: they cannot.
+    """
+    with writing(folder, "make the folder", ELSEWHERE):
+        folder.mkdir(parents=True, exist_ok=True)
+    with writing(folder, "write into", ELSEWHERE), tempfile.TemporaryFile(dir=folder) as file:
+        file.write(b"0")
+
+
 def write(record: Record, file: Path) -> None:
     """Write a record.
 
     Raises:
         UserError: it cannot be written.
     """
-    with writing(file.parent, "make the folder", "choose another with out=FOLDER"):
-        file.parent.mkdir(parents=True, exist_ok=True)
+    check_place(file.parent)
     write_record(file, finite(asdict(record)))
 
 

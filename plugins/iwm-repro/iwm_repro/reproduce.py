@@ -6,7 +6,9 @@ Decisions:
 - Every run is a process of its own. All trainings come before the tunings of what they train, so that either can be a scheduler's array,
   and all runs of one seed before the next seed's: a claim that is stopped can be ruled on by the seeds that there are.
 - It can be stopped and asked for again: finished runs are kept, unfinished ones go on where they are. One that fails is named, and does
-  not stop the others but those that tune it. The record is written in any case, with what has not been run.
+  not stop the others but those that tune it. The record is written in any case, with what has not been run. After a
+  signal, one line says how to go on: the run that it ended has said that it was.
+- Whether runs and records can be written, and the records that are there be read, is looked at before the first run.
 - Other seeds than the claim's own are held against the record, and do not replace it.
 """
 
@@ -19,6 +21,7 @@ from iwm_cluster.jobs import go_on, places_for, run_jobs
 
 from iwm_core.interfaces.errors import UserError
 from iwm_core.process.display import Display, make_display
+from iwm_core.process.signals import named
 from iwm_core.recipe.thaw import thaw
 from iwm_core.run.files import writing
 from iwm_core.run.lock import writer
@@ -27,7 +30,7 @@ from iwm_repro.asked import Asked
 from iwm_repro.claim import SCALES, Claim
 from iwm_repro.inside import tell_inside
 from iwm_repro.places import RUNS, Job, finished, jobs_of, minutes_of
-from iwm_repro.record import Record, file_of, read_if_there, write
+from iwm_repro.record import Record, check_place, file_of, read_if_there, write
 from iwm_repro.ruling import rule_on
 from iwm_repro.same import refuse_others
 from iwm_repro.shown import tell_record
@@ -46,15 +49,20 @@ def reproduce(asked: Asked) -> int:
     display.say(cost_of(jobs, missing, asked.scale))
     check_recipes([job for job in missing if not job.path.is_dir()])
     refuse_others(jobs)
+    for claim in asked.claims:
+        check_records(claim, asked)
     folder = RUNS / asked.scale
     with ExitStack() as lock:
         if missing:
             with writing(folder, "make the folder", HERE):
                 folder.mkdir(parents=True, exist_ok=True)
             lock.enter_context(writer(folder, "reproduce", display.warn, HERE))
-        status, failed = run_all(missing, beside, display) if missing else (0, {})
+        status, failed, received = run_all(missing, beside, display) if missing else (0, {}, 0)
     for claim in asked.claims:
-        close(claim, asked, display)
+        close(claim, asked, display, quiet=bool(received))
+    if received:
+        display.say(f"ended by {named(received)}; go on with: iwm {' '.join(asked.words)}")
+        return status
     for line in go_on(asked.words, failed):
         display.say(line)
     return status
@@ -63,6 +71,20 @@ def reproduce(asked: Asked) -> int:
 def seeds_of(asked: Asked, claim: Claim) -> tuple[int, ...]:
     """The seeds that a claim is run with."""
     return asked.seeds or claim.sizes[asked.scale].seeds
+
+
+def check_records(claim: Claim, asked: Asked) -> None:
+    """Check, before anything is run for it, that a claim's records can be read and written.
+
+    Raises:
+        UserError: one cannot.
+    """
+    read_if_there(file_of(claim.results, claim.name, asked.scale))
+    own = seeds_of(asked, claim) == claim.sizes[asked.scale].seeds
+    if own or asked.out:
+        folder = asked.out or place_of(claim)
+        read_if_there(file_of(folder, claim.name, asked.scale)) if own else None
+        check_place(folder)
 
 
 def cost_of(jobs: list[Job], missing: list[Job], scale: str) -> str:
@@ -84,22 +106,22 @@ def check_recipes(jobs: list[Job]) -> None:
         thaw(composed(work.recipe, list(work.overrides))[0])
 
 
-def run_all(jobs: list[Job], beside: list[dict[str, str]], display: Display) -> tuple[int, dict[str, str]]:
-    """Run jobs, trainings before tunings; the first status that is not 0, and what has not finished, and why."""
+def run_all(jobs: list[Job], beside: list[dict[str, str]], display: Display) -> tuple[int, dict[str, str], int]:
+    """Run jobs, trainings before tunings; the first status that is not 0, what has not finished, and why, and the signal that came."""
     status, failed = 0, dict[str, str]()
-    named = {job.path.name: job for job in jobs}
+    by_name = {job.path.name: job for job in jobs}
     for tunings in (False, True):
         stage = [(number, job) for number, job in enumerate(jobs, 1) if (job.source is not None) == tunings]
         for command, ended in run_jobs(left(stage, len(jobs), display), beside):
-            job = named[command.name]
+            job = by_name[command.name]
             status = 128 + ended.received if ended.received else status or ended.status
             if ended.status or not finished(job.path):
                 failed[str(job.path)] = f"status {ended.status}" + (f"; it says why in {command.log}" if command.log else "")
             if ended.received:
-                return status, failed | {"what comes after": "not begun"}
+                return status, failed, ended.received
         for job in (job for _, job in stage if job.source and not finished(job.source)):
             failed[str(job.path)], status = f"not begun, as {job.source} has not finished", status or 1
-    return status, failed
+    return status, failed, 0
 
 
 def left(jobs: list[tuple[int, Job]], total: int, display: Display) -> Iterator[Command]:
@@ -110,8 +132,8 @@ def left(jobs: list[tuple[int, Job]], total: int, display: Display) -> Iterator[
             yield Command(job.path.name, job.words, job.path.with_name(f"{job.path.name}.log"))
 
 
-def close(claim: Claim, asked: Asked, display: Display) -> None:
-    """Rule on a claim, write its record, and show it; of other seeds than its own, show how they lie to the record.
+def close(claim: Claim, asked: Asked, display: Display, quiet: bool) -> None:
+    """Rule on a claim, write its record, and show it unless ``quiet``; of other seeds than its own, show how they lie to the record.
 
     Raises:
         UserError: the record cannot be read or written.
@@ -120,16 +142,17 @@ def close(claim: Claim, asked: Asked, display: Display) -> None:
     own = seeds == claim.sizes[asked.scale].seeds
     shown = f"iwm reproduce {claim.name} --scale {asked.scale}" + ("" if own else f" --seeds {','.join(map(str, seeds))}")
     found = rule_on(claim, asked.scale, seeds, shown)
-    tell_record(found)
+    if not quiet:
+        tell_record(found)
     kept = file_of(claim.results, claim.name, asked.scale)
     file = file_of(asked.out or place_of(claim), claim.name, asked.scale)
     if own:
-        written(found, file, display)
+        written(found, file, display, quiet)
         return
-    if record := read_if_there(kept):
+    if not quiet and (record := read_if_there(kept)):
         tell_inside(found, record)
     if asked.out:
-        written(found, file.with_stem(f"{file.stem}-seeds-{'-'.join(map(str, seeds))}"), display)
+        written(found, file.with_stem(f"{file.stem}-seeds-{'-'.join(map(str, seeds))}"), display, quiet)
 
 
 def place_of(claim: Claim) -> Path:
@@ -137,13 +160,15 @@ def place_of(claim: Claim) -> Path:
     return RUNS if "site-packages" in claim.results.parts else claim.results
 
 
-def written(record: Record, file: Path, display: Display) -> None:
+def written(record: Record, file: Path, display: Display, quiet: bool) -> None:
     """Write a record, unless there is nothing in it, or the one that is there has more."""
     if not record.cost.runs:
-        display.say("nothing has finished, so that there is nothing to write yet")
+        if not quiet:
+            display.say("nothing has finished, so that there is nothing to write yet")
         return
     before = read_if_there(file)
     if before and before.cost.runs > record.cost.runs and not set(before.seeds) < set(record.seeds):
         raise UserError(f"{file} holds {before.cost.runs} runs, and here are {record.cost.runs}; it is left: write out=FOLDER")
     write(record, file)
-    display.say(f"wrote {file}")
+    if not quiet:
+        display.say(f"wrote {file}")

@@ -98,7 +98,7 @@ def test_it_goes_on_where_it_was_stopped(bring, reproduce):
     begun, status, said = reproduce(ending=lambda words: Ended(130, 2) if "predictor=none" in words else None)
     assert status == 130
     assert len(begun) == 2
-    assert "go on with: iwm reproduce alike --scale cpu" in said
+    assert said.splitlines()[3:] == ["ended by Ctrl-C; go on with: iwm reproduce alike --scale cpu"], "after the cost and the two runs"
     record = read(RESULT)
     assert (record.verdict, record.missing) == (NOT_RUN, 1)
     assert record.rows[1].numbers == {}, "what was not run is no figure"
@@ -150,6 +150,26 @@ def test_a_record_is_not_replaced_by_less(bring, reproduce, monkeypatch, tmp_pat
     assert status == 2
     assert "holds 4 runs, and here are 2; it is left: write out=FOLDER" in said
     assert read(tmp_path / RESULT) == record
+
+
+@pytest.mark.parametrize("where", ["out=file/below", "out=/proc/none", "runs"])
+def test_what_cannot_be_written_is_refused_before_the_first_run(bring, reproduce, where):
+    bring(seeds=(0,))
+    Path("file").write_text("")
+    if where == "runs":
+        Path("runs").write_text("")
+    begun, status, said = reproduce(*([where] if where != "runs" else []))
+    assert (begun, status) == ([], 2)
+    assert "cannot make the folder" in said.splitlines()[-1]
+
+
+def test_a_damaged_record_is_refused_before_the_first_run(bring, reproduce):
+    bring(seeds=(0,))
+    RESULT.parent.mkdir()
+    RESULT.write_text("{")
+    begun, status, said = reproduce()
+    assert (begun, status) == ([], 2)
+    assert "alike-cpu.json is damaged" in said
 
 
 def test_a_damaged_record_is_told(iwm, bring, reproduce):

@@ -11,6 +11,7 @@ from iwm_core.run.directory import Run
 from iwm_core.run.files import exists
 
 FORMATS = ("timm", "transformers", "safetensors", "torch", "onnx")
+KNOWN = ("--format", "--student", "out", "licence", "checkpoint")
 REST = f"out=FOLDER --format {'|'.join(FORMATS)} [--student] [licence=TEXT] [checkpoint=step_N]"
 
 
@@ -43,7 +44,8 @@ def read_arguments(arguments: list[str]) -> Asked:
         elif key in ("out", "licence") and value.strip() and key not in told:
             told[key] = value.strip()
         else:
-            meant = did_you_mean(key, ("--format", "--student", "out", "licence", "checkpoint"))
+            once = equals and key in ("out", "licence")
+            meant = f"{key}= takes one value, once; " if once else did_you_mean(key, KNOWN)
             raise UserError(f"cannot read {word!r}; {meant}write iwm export RUN {REST}")
     if format not in FORMATS:
         what = f"there is no --format {format}; {did_you_mean(format, FORMATS)}" if format else "say which format; "

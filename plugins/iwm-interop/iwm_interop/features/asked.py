@@ -16,6 +16,7 @@ from iwm_core.run.files import exists, numbered
 
 ENDINGS = (".parquet", ".npy")
 SWITCHES = ("--patch", "--student", "--umap")
+KNOWN = (*SWITCHES, "out", "map", "split", "batch", "data", "launch", "checkpoint")
 SPLITS = ("train", "validation")
 REST = "[FOLDER] out=FILE.parquet|FILE.npy [--patch] [--student] [map=FILE.html [--umap]] [split=train|validation] [data=NAME …] [batch=64]"
 
@@ -63,7 +64,8 @@ def read_arguments(arguments: list[str]) -> Asked:
         elif equals and key.partition(".")[0] in ON_RESUME:
             overrides.append(word)
         else:
-            meant = did_you_mean(key, (*SWITCHES, "out", "map", "split", "batch", "data", "launch", "checkpoint"))
+            once = equals and key in ("out", "map", "split", "batch")
+            meant = f"{key}= takes one value, once; " if once else did_you_mean(key, KNOWN)
             raise UserError(f"cannot read {word!r}; {meant}write iwm features RUN {REST}")
     if folder is not None:
         overrides = [*of_folder(folder, overrides), *overrides]

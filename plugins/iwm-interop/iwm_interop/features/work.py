@@ -136,13 +136,14 @@ def carried_out(asked: Asked, model: FrozenModel, made: Iterator[Made], total: i
             if rows is not None:
                 rows.discard()
             raise
+    if rows is None and not stop.received:
+        raise UserError(f"none of the {total} images can be read, such as {corrupt[0].name}: {corrupt[0].reason}")
     if corrupt:
         display.warn(f"{len(corrupt)} of {total} images are left out: {named(corrupt)}")
     if stop.received:
         kept = f"{rows.count} of {total} images are in {asked.out}" if rows else "nothing was written yet"
         raise Stopped(f"interrupted; {kept}", 128 + stop.received)
-    if rows is None:
-        raise UserError(f"none of the {total} images can be read, such as {corrupt[0].name}: {corrupt[0].reason}")
+    assert rows is not None
     display.say(str(asked.out))
     what = (
         f"{shape[0]} tokens of {shape[-1]}" if asked.patch else f"{shape[-1]} numbers, the mean of {model.grid[0] * model.grid[1]} tokens,"

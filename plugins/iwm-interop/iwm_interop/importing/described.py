@@ -140,8 +140,10 @@ def read_json(path: Path) -> dict[str, Any]:
     Raises:
         UserError: it is damaged.
     """
-    if not path.is_file():
+    if not path.exists():
         return {}
+    if not path.is_file():  # a pipe would be waited for
+        raise UserError(f"{path} is no regular file; fetch the folder again")
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
@@ -154,7 +156,7 @@ def read_json(path: Path) -> dict[str, Any]:
 def front_matter(path: Path) -> dict[str, Any]:
     """What a model card tells at its top; nothing where it tells nothing that can be read."""
     try:
-        parts = path.read_text(encoding="utf-8").split("---\n", 2)
+        parts = path.read_text(encoding="utf-8").split("---\n", 2) if path.is_file() else []
         content = plain_yaml(parts[1]) if len(parts) == 3 and not parts[0] else {}
     except (OSError, ValueError, yaml.YAMLError):
         return {}

@@ -40,6 +40,8 @@ def weights_file(place: Path) -> Path:
     if not place.is_dir():
         raise UserError(f"there are no weights at {place}; give a file, or a folder with {' or '.join(IN_FOLDERS)}")
     for name in IN_FOLDERS:
+        if (place / name).exists() and not (place / name).is_file():  # a pipe would be waited for
+            raise UserError(f"{place / name} is no regular file; fetch the folder again")
         if (place / name).is_file():
             return place / name
         if (place / f"{name}.index.json").is_file():

@@ -59,10 +59,14 @@ def exported_config(asked: Asked) -> Any:
         UserError: there is none, it is damaged, or a change cannot be made.
     """
     path = asked.file / RECIPE
+    if path.exists() and not path.is_file():  # a pipe would be waited for
+        raise UserError(f"{path} is no regular file; export the run again")
     if not path.is_file():
         raise UserError(f"{asked.file} has no {RECIPE} beside its weights; give the folder that `iwm export --format safetensors` made")
     try:
-        plain = dict(plain_yaml(path.read_text(encoding="utf-8")))
+        plain = plain_yaml(path.read_text(encoding="utf-8"))
+        if not isinstance(plain, dict):
+            raise ValueError("it is empty" if plain is None else "it holds no settings by their names")
         own = {"kind": "pretraining", "run": None, "evaluators": {}, "launch": dataclasses.asdict(Launch())}
         config: Any = OmegaConf.create({**plain, **own})
     except Exception as error:  # whatever a damaged text makes of a parser

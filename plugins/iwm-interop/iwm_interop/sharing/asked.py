@@ -53,7 +53,9 @@ def read_arguments(arguments: list[str]) -> Asked:
         elif key == "licence" and value.strip() and licence is None:
             licence = value.strip()
         elif equals or word.startswith("-"):
-            raise UserError(f"cannot read {word!r}; {did_you_mean(key, ('--public', 'licence', 'checkpoint'))}write iwm push RUN {REST}")
+            once = equals and key == "licence"
+            meant = "licence= takes one text, once; " if once else did_you_mean(key, ("--public", "licence", "checkpoint"))
+            raise UserError(f"cannot read {word!r}; {meant}write iwm push RUN {REST}")
         else:
             names.append(word.removeprefix("hf://"))
     if len(names) != 1 or not is_name(names[0]):
