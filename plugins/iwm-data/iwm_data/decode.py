@@ -1,7 +1,8 @@
 """Bytes of an image file to a uint8 RGB tensor.
 
 Decisions:
-- Pillow decodes: one path for every format. Of an animation the first frame is taken.
+- Pillow decodes: one path for every format of `FORMATS`, whatever a file is called. Its other readers stay closed to foreign bytes:
+  one runs Ghostscript. Of an animation the first frame is taken.
 - The EXIF orientation is applied: the tensor is what a viewer shows. An orientation that cannot be read is ignored.
 - Transparency is dropped and the stored colours kept, as the field's other loaders do (`Image.convert("RGB")`), so that a model meets
   the same pixels here and there.
@@ -35,6 +36,9 @@ MOST_PIXELS = 100_000_000
 
 MOST_BYTES = 4 * MOST_PIXELS
 """The largest file of an image that is read, in bytes: four for each pixel of the largest image."""
+
+FORMATS = ("JPEG", "PNG", "GIF", "BMP", "PPM", "WEBP", "TIFF", "AVIF")
+"""What is decoded, by Pillow's names: the kinds of files that `extensions` has; the usual ones first, as they are tried in turn."""
 
 WHITES = (255, 1023, 4095, 16383, 65535)
 """What may be white in images of more than 8 bits: the end of the range of as many bits as sensors have."""
@@ -129,7 +133,7 @@ def is_wide(data: bytes | str | None) -> bool:
             content = file_content(data) if isinstance(data, str) else data
             if content is None:
                 return False
-            image = Image.open(io.BytesIO(content))
+            image = identified(content)
             return wide(image.mode) or is_deep(image)
         except Exception:  # the reading that follows says what is wrong
             return False
@@ -156,9 +160,9 @@ def opened(data: bytes | Image.Image) -> Image.Image:
             raise CorruptImage("the file is empty")
         check_size(len(data))
         try:
-            image = Image.open(io.BytesIO(data))
+            image = identified(data)
         except Image.UnidentifiedImageError:
-            raise CorruptImage("not an image in a format that Pillow reads") from None
+            raise CorruptImage("not an image in a format that iwm reads") from None
         except Image.DecompressionBombError:
             raise CorruptImage(f"larger than {MOST_PIXELS / 1e6:g} megapixels") from None
     else:
@@ -169,6 +173,20 @@ def opened(data: bytes | Image.Image) -> Image.Image:
     if width * height == 0:
         raise CorruptImage("has no pixels")
     return image
+
+
+def identified(content: bytes) -> Image.Image:
+    """The image in the content of a file, its pixels not decoded yet.
+
+    Raises:
+        PIL.UnidentifiedImageError: it is none of `FORMATS`, or of one that this Pillow was built without.
+    """
+    try:
+        return Image.open(io.BytesIO(content), formats=FORMATS[:-1])
+    except Image.UnidentifiedImageError:
+        if FORMATS[-1] not in Image.OPEN:  # before Pillow 11.3
+            raise
+        return Image.open(io.BytesIO(content), formats=FORMATS[-1:])
 
 
 def loaded(image: Image.Image) -> Image.Image:

@@ -2,12 +2,14 @@ import colorsys
 import io
 import random
 import struct
+import subprocess
 import warnings
 import zlib
 
 import numpy as np
 import pytest
-from iwm_data.decode import decode, decode_file
+from iwm_data.decode import FORMATS, decode, decode_file, is_wide
+from iwm_data.folder import Folder
 from PIL import Image
 
 from iwm_core.interfaces import CorruptImage
@@ -90,6 +92,24 @@ def test_palette(options):
         pixels = hwc(data)
     assert not shown
     assert np.array_equal(pixels, np.array(PALETTE).reshape(3, 3)[PLACES])
+
+
+@pytest.mark.parametrize("kind", ["EPS", "ICO", "TGA", "PCX"])
+def test_no_other_reader_of_pillows_meets_foreign_bytes(kind, monkeypatch, tmp_path):
+    """Of EPS it would run Ghostscript, whatever the file is called."""
+    data = encoded(Image.new("RGB", (32, 32), (255, 0, 0)), kind)
+    assert Image.open(io.BytesIO(data)).format == kind
+    monkeypatch.setattr(subprocess, "Popen", lambda *command, **options: pytest.fail(f"{command} is run"))
+    (tmp_path / "a.png").write_bytes(data)
+    for read in (lambda: decode(data), lambda: decode_file(str(tmp_path / "a.png"))):
+        with pytest.raises(CorruptImage, match="not an image in a format that iwm reads"):
+            read()
+    assert not is_wide(data)
+
+
+def test_every_format_is_read_whose_extension_is_taken():
+    own = {"jpg": "JPEG", "jpeg": "JPEG", "tif": "TIFF", "ppm": "PPM", "pgm": "PPM"}
+    assert {own.get(name, name.upper()) for name in Folder(path="x").extensions} == set(FORMATS)
 
 
 def test_animation_gives_its_first_frame():

@@ -187,7 +187,7 @@ def test_what_does_not_count_is_told(tmp_path):
     images = opened(tmp_path)
     assert len(images) == 2
     assert [int(images.image(0).float().mean()), images.label(0)] == [1, -1]
-    with pytest.raises(CorruptImage, match="not an image in a format that Pillow reads"):
+    with pytest.raises(CorruptImage, match="not an image in a format that iwm reads"):
         images.image(1)
     assert isinstance(list(images.images(torch.tensor([0, 1])))[1], CorruptImage)
     said = "\n".join(images.notes)

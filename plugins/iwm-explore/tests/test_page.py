@@ -76,7 +76,7 @@ def test_a_file_is_read_as_evaluation_reads_it_and_is_gone(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "says"),
     [
-        ("notes.txt", b"no image", "notes.txt cannot be used: not an image in a format that Pillow reads"),
+        ("notes.txt", b"no image", "notes.txt cannot be used: not an image in a format that iwm reads"),
         ("empty.png", b"", "the file is empty"),
         ("cut.png", None, "cannot be decoded"),
         ("large.png", b"x" * 2000, "large.png is too large: files of at most"),

@@ -120,7 +120,7 @@ def test_corrupt_images_are_left_out_and_told_in_a_line(run, photos, tmp_path, c
     wrote(run, photos, f"out={tmp_path}/f.npy", "batch=2", f"map={tmp_path}/m.html")
     assert len(np.load(tmp_path / "f.npy")) == 11
     warned = capsys.readouterr().err
-    assert "1 of 12 images are left out: cat/broken.png (not an image in a format that Pillow reads)" in warned
+    assert "1 of 12 images are left out: cat/broken.png (not an image in a format that iwm reads)" in warned
     for path in photos.rglob("*.png"):
         path.write_bytes(b"")
     with pytest.raises(UserError, match="none of the 12 images can be read, such as .*: the file is empty"):

@@ -40,7 +40,7 @@ def test_where_none_can_be_read_nothing_is_written(ask):
         Path(name).write_text("words")
     status, _, told = ask("run", "a.png", "b.png", "out=there")
     assert status == 2
-    assert told.splitlines()[-1] == "iwm: none of the 2 images can be read, such as a.png: not an image in a format that Pillow reads"
+    assert told.splitlines()[-1] == "iwm: none of the 2 images can be read, such as a.png: not an image in a format that iwm reads"
     assert not Path("there").exists()
 
 

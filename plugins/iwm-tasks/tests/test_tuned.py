@@ -142,7 +142,7 @@ def test_what_is_read_is_the_upright_centre_square(tmp_path):
 
 def test_a_file_that_is_no_image(tmp_path):
     (tmp_path / "notes.jpg").write_text("words")
-    with pytest.raises(ValueError, match=r"notes.jpg: not an image in a format that Pillow reads"):
+    with pytest.raises(ValueError, match=r"notes.jpg: not an image in a format that iwm reads"):
         tiny_tuned("colour").read([tmp_path / "notes.jpg"])
     with pytest.raises(ValueError, match=r"gone.jpg: cannot be read: No such file"):
         tiny_tuned("colour").read([tmp_path / "gone.jpg"])
