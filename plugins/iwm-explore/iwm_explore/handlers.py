@@ -42,9 +42,15 @@ class Handlers:
         return [image.permute(1, 2, 0).numpy() for image in in_bytes(self.data.page(page).images)] if self.data else []
 
     def from_data(self, page: int, place: int) -> Chosen:
-        """An image of a page of the data."""
+        """An image of a page of the data.
+
+        Raises:
+            UserError: it has none at this place.
+        """
         assert self.data is not None
         batch = self.data.page(page)
+        if place >= len(batch.index):
+            raise UserError("there is no such image")
         batch = batch.take(slice(place, place + 1))
         with self.lock:
             return self.explorer.pair(batch, f"image {int(batch.index[0])} of the data")
@@ -69,9 +75,9 @@ class Handlers:
             except (ValueError, UserError) as error:
                 return figures.note(str(error), alarm=True)
 
-    def values_for(self, chosen: Chosen, values: Sequence[float]) -> list[float]:
+    def values_for(self, chosen: Chosen | None, values: Sequence[float]) -> list[float]:
         """The controls' values once an image is chosen: an observed action is the pair's own, all else stays."""
-        if chosen.action is None:
+        if chosen is None or chosen.action is None:
             return list(values)
         own = chosen.action[0].tolist()
         return [

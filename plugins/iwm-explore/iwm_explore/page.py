@@ -19,6 +19,7 @@ from gradio.themes import Base
 from gradio.themes.utils.colors import Color
 
 from iwm_core.interfaces import Action
+from iwm_core.interfaces.errors import UserError
 from iwm_explore.controls import OBSERVED, SOURCE, Control
 from iwm_explore.handlers import ANOTHER, MADE, Handlers
 
@@ -93,11 +94,17 @@ def build(handlers: Handlers, header: str, title: str, folder: Path) -> gr.Block
             found = handlers.values_for(one, numbers(now))
             return one, handlers.see(one, found), *found
 
+        def from_gallery(turned: int, place: int) -> Any:
+            try:
+                return handlers.from_data(turned, place)
+            except UserError as error:
+                raise gr.Error(str(error), print_exception=False) from error
+
         def pick(turned: int, event: gr.SelectData, *now: float) -> tuple[Any, ...]:
-            return *take(handlers.from_data(turned, event.index), *now), ""
+            return *take(from_gallery(turned, event.index), *now), ""
 
         def pick_goal(turned: int, event: gr.SelectData) -> tuple[Any, str]:
-            return handlers.from_data(turned, event.index), ""
+            return from_gallery(turned, event.index), ""
 
         def drop(path: str, one: Any, *now: float) -> tuple[Any, ...]:
             new, line = handlers.from_file(path, folder)

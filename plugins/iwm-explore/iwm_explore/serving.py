@@ -2,32 +2,31 @@
 
 Decisions:
 - The socket is bound to the loopback address before anything is loaded that takes long: a port that is busy is told at once.
-- A browser that visits another site can be made to call this one. Requests are refused whose ``Host`` is another name (DNS rebinding),
-  or whose ``Origin`` is another page. Of Gradio's addresses, those that ask other hosts or watch others are closed.
-- The page may load from this host alone (its Content-Security-Policy), and Gradio's analytics are off, as are
-  those of the libraries under it.
+- Who is let in is the guard's to say (`guard`). Gradio's analytics are off, as are those of the libraries under it.
 - What is uploaded lies in a folder of its own, which goes with the process.
-- Ctrl-C is how the page ends: it says nothing, and the status is 0.
+- Ctrl-C is how the page ends: it says nothing, and the status is 0. An answer that takes longer than `PATIENCE` is not waited for.
 """
 
 import contextlib
 import errno
 import os
+import shutil
 import socket
 import tempfile
+import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from iwm_core.interfaces.errors import UserError
 
+if TYPE_CHECKING:
+    from iwm_explore.guard import Guard
+
 HOST = "127.0.0.1"
-CLOSED = ("/gradio_api/vibe", "/gradio_api/mcp", "/gradio_api/monitoring", "/monitoring", "/gradio_api/deep_link", "/gradio_api/runs")
-POLICY = (
-    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
-    "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; worker-src 'self' blob:; "
-    "frame-ancestors 'none'; base-uri 'self'; form-action 'self'"
-)
+PATIENCE = 5.0
+"""Seconds that Ctrl-C waits for answers that are being worked out."""
 QUIET = {
     "GRADIO_ANALYTICS_ENABLED": "False",
     "GRADIO_SHARE": "False",
@@ -75,42 +74,20 @@ def private() -> Iterator[Path]:
                     os.environ[name] = value
 
 
-class Guard:
-    """An ASGI app that lets through what comes from the page itself.
+def app_of(page: Any, port: int, token: str, folder: Path, style: dict[str, Any], most: int) -> "Guard":
+    """The guarded app of a page of Gradio.
 
     Args:
-        app: what is guarded.
-        hosts: names and port by which this machine calls it.
+        token: what a visitor must know.
+        folder: where uploaded files lie.
+        style: how the page looks.
+        most: bytes of the largest file that is taken.
     """
-
-    def __init__(self, app: Any, hosts: set[str]) -> None:
-        self.app, self.hosts = app, hosts
-        self.origins = {f"http://{host}" for host in hosts}
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] == "lifespan":
-            await self.app(scope, receive, send)
-            return
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        foreign = headers.get("host") not in self.hosts or headers.get("origin", f"http://{headers.get('host')}") not in self.origins
-        if scope["type"] != "http" or foreign or scope["path"].startswith(CLOSED) or scope["path"] == "/llms.txt":
-            await send({"type": "http.response.start", "status": 403, "headers": [(b"content-type", b"text/plain")]})
-            await send({"type": "http.response.body", "body": b"this page is for this machine alone"})
-            return
-
-        async def sent(message: Any) -> None:
-            if message["type"] == "http.response.start":
-                more = [(b"content-security-policy", POLICY.encode()), (b"referrer-policy", b"no-referrer")]
-                message = {**message, "headers": [*message["headers"], *more]}
-            await send(message)
-
-        await self.app(scope, receive, sent)
-
-
-def app_of(page: Any, port: int, style: dict[str, Any], most: int) -> Guard:
-    """The guarded app of a page of Gradio; ``style`` is how it looks, ``most`` the bytes of the largest file that is taken."""
     import gradio as gr
     from fastapi import FastAPI
+
+    from iwm_explore.calls import Calls  # imports gradio, which reads its settings from the environment
+    from iwm_explore.guard import Guard
 
     page.has_launched = True  # only then does Gradio refuse paths of files that nobody uploaded
     app = gr.mount_gradio_app(
@@ -129,17 +106,32 @@ def app_of(page: Any, port: int, style: dict[str, Any], most: int) -> Guard:
         max_file_size=most,
         **style,
     )
-    return Guard(app, {f"{name}:{port}" for name in (HOST, "localhost")})
+    return Guard(app, Calls(page, folder), port, token)
 
 
-def serve(app: Guard, taken: socket.socket, ready: Callable[[], None]) -> None:
-    """Serve an app until Ctrl-C; ``ready`` is called once it answers."""
+def end(told: int, folder: Path) -> None:
+    """End the process, whatever its threads do, `PATIENCE` after a byte is written to the pipe ``told``."""
+    os.read(told, 1)
+    time.sleep(PATIENCE)
+    shutil.rmtree(folder, ignore_errors=True)
+    os._exit(0)
+
+
+def serve(app: Any, taken: socket.socket, ready: Callable[[], None], folder: Path) -> None:
+    """Serve an app until Ctrl-C; ``ready`` is called once it answers, ``folder`` goes in any case."""
     import uvicorn
+
+    told, tell = os.pipe()
+    threading.Thread(target=end, args=[told, folder], daemon=True).start()
 
     class Server(uvicorn.Server):
         async def startup(self, sockets: Any = None) -> None:
             await super().startup(sockets)
             ready()
+
+        def handle_exit(self, sig: int, frame: Any) -> None:
+            super().handle_exit(sig, frame)
+            os.write(tell, b"x")  # a thread cannot be started here: what is interrupted may hold the lock that this takes
 
     config = uvicorn.Config(app, log_level="critical", access_log=False, timeout_graceful_shutdown=1, lifespan="on")
     with contextlib.suppress(KeyboardInterrupt):

@@ -8,7 +8,7 @@ VERBS = [
         run="iwm_explore.commands:run_explore",
         forms={"explore RUN [--port 7860] [--open]": "play with a world model: move sliders, see what it imagines"},
         more=(
-            "A page on this machine alone, at http://127.0.0.1:7860, until Ctrl-C; --open opens it in your browser.",
+            "A page for you alone, at the address that it prints (127.0.0.1 and a token), until Ctrl-C; --open opens it in your browser.",
             "Choose an image of the run's data or drop one, move the sliders of its actions, or let it plan from one image to another.",
             'Imagined pictures need a decoder, iwm eval RUN "evaluators=[imagination]"; without one, the nearest real image is shown.',
             "data=NAME data.path=… for other images; launch.device=, checkpoint=step_N. It needs gradio: pip install 'iwm-explore[page]'.",

@@ -6,9 +6,11 @@ Decisions:
 - A small model answers faster by one thread than by many, which wait for each other: both are tried, and the faster one stays.
 """
 
+import secrets
 import time
 import webbrowser
 from html import escape
+from pathlib import Path
 from socket import socket
 
 import torch
@@ -111,16 +113,25 @@ def header(model: FrozenModel, notes: list[str]) -> str:
 
 def show(handlers: Handlers, head: str, asked: Asked, taken: socket, display: Display) -> None:
     """Serve the page until Ctrl-C."""
-    address = f"http://{HOST}:{taken.getsockname()[1]}"
-
-    def ready() -> None:
-        tell(address)
-        display.say("Ctrl-C ends it")
-        if asked.open:
-            webbrowser.open(address)
+    port, token = taken.getsockname()[1], secrets.token_urlsafe(24)
+    address = f"http://{HOST}:{port}/?token={token}"
 
     with private() as folder:
         from iwm_explore.page import CSS, build, theme  # imports gradio, which reads its settings from the environment
 
+        def ready() -> None:
+            tell(address)
+            display.say("Ctrl-C ends it")
+            if asked.open:
+                webbrowser.open(doorway(address, folder).as_uri())
+
         page = build(handlers, head, f"{asked.run.path.name} · iwm explore", folder)
-        serve(app_of(page, taken.getsockname()[1], {"theme": theme(), "css_paths": CSS}, MOST_BYTES), taken, ready)
+        app = app_of(page, port, token, folder, {"theme": theme(), "css_paths": CSS}, MOST_BYTES)
+        serve(app, taken, ready, folder)
+
+
+def doorway(address: str, folder: Path) -> Path:
+    """A file that leads a browser to the page: other accounts can read what a browser is started with, but not what lies here."""
+    file = folder / "open.html"
+    file.write_text(f'<meta http-equiv="refresh" content="0; url={address}">', encoding="utf-8")
+    return file

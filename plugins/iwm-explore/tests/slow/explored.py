@@ -5,8 +5,9 @@
 
 Of RUN, at 1280 and 390 pixels, in light and in dark: no message on the console, no request to another host, no sideways scroll, no
 serious finding of axe-core on either tab, an imagined picture that follows its slider within a second, and a plan. Then, of runs of a few
-steps that are made here: a third party's action with its labels, a page without a decoder, a model that is not told the action, files that
-are no images, and none that stays. The server's own connections are listened to as well; Ctrl-C ends it with status 0, without a word.
+steps that are made here: a third party's action with its labels, a page without a decoder, a model that is not told the action, files
+that are no images, and none that stays, and a number that is cleared. The server's own connections are listened to as well; Ctrl-C ends
+it with status 0, without a word.
 Screenshots are written into the working directory.
 """
 
@@ -91,7 +92,7 @@ def opened(browser: Any, address: str, faults: list[str], width: int = 1280, sch
     where = f"{width} px, {scheme}"
     page.on("console", lambda message: faults.append(f"{where}: console: {message.text[:200]}") if message.text != ENDS else None)
     page.on("pageerror", lambda error: faults.append(f"{where}: error: {error}"))
-    own = (address, "data:", "blob:")
+    own = (address.partition("?")[0], "data:", "blob:")
     page.on("request", lambda asked: None if asked.url.startswith(own) else faults.append(f"{where}: request: {asked.url[:120]}"))
     page.goto(address)
     page.wait_for_selector("#seen .pictures img", timeout=60_000)
@@ -166,6 +167,9 @@ def third_party(browser: Any, folder: Path, faults: list[str]) -> None:
         print(f"a third party's action: the real picture follows within {moved(page, '0.6', 'Real', 4):.2f} s")
         if page.locator('#seen img[alt="Imagined"]').count():
             faults.append("without a decoder, something is shown as imagined")
+        page.locator("#controls input[type=number]").first.fill("")
+        page.keyboard.press("Tab")
+        page.wait_for_timeout(1000)  # what is wrong is told on the console
         drop = page.locator("#images input[type=file]")
         for name, content, says in (("notes.txt", b"no image", "notes.txt cannot be used"), ("dropped.png", b"\x89PNG", "cannot be used")):
             drop.set_input_files({"name": name, "mimeType": "image/png", "buffer": content})
