@@ -18,7 +18,7 @@ BROUGHT = {
     **{"torch": "iwm-core", "jaxtyping": "iwm-core"},  # what interfaces are made of
 }
 """The distributions that bring modules of another name."""
-LATE = {"iwm_explore.page"}
+LATE = {"iwm_explore.calls", "iwm_explore.page"}
 """Modules that are imported by functions alone, with what an extra brings."""
 
 

@@ -20,7 +20,10 @@ class Safetensors(Format):
     model with ``model.backbone.`` and ``model.heads.``."""
 
     name = "safetensors"
-    takes = "images in [0, 1], by modules of one's own"
+    takes = (
+        "images in [0, 1] where `iwm import` makes it a run again; modules of one's own have to normalise them and to add positions as"
+        " the encoder of recipe.yaml does"
+    )
 
     def parts(self, exported: Exported) -> list[Part]:
         return exported.parts
