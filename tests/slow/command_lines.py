@@ -29,8 +29,8 @@ import psutil
 sys.path.insert(0, str(Path(__file__).parents[1] / "furniture"))
 
 from furnished import contents, furnish, put_back
+from iwm_cluster import launching, sweep
 from iwm_cluster import submit as cluster
-from iwm_cluster import sweep
 from iwm_cluster.jobs import Ended
 from iwm_explore import work as exploring
 from iwm_report import runs_page
@@ -101,7 +101,7 @@ def short_work() -> Iterator[None]:
         return short
 
     stand_ins: list[tuple[Any, str, Callable]] = [
-        *((course, "train_here", train_here), (course, "spawn", lambda *_: 3)),
+        *((course, "train_here", train_here), (launching, "spawn", lambda *_: 3)),
         (cluster, "send", lambda *_: cut(None, None)),
         (exploring, "show", lambda *_: None),
         *((module, "run_jobs", lambda jobs, _: ((job, Ended(3, 0)) for job in jobs)) for module in (sweep, comparison)),

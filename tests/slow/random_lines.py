@@ -138,6 +138,7 @@ def right(draw: random.Random) -> list[str]:
         "explore": lambda: ["world", "--port 0", *chosen(draw, LAUNCH)],
         "export": lambda: ["world", "out=exported", "--format", draw.choice(["safetensors", "torch", "timm"])],
         "push": lambda: draw.choice([["world", "me"], ["world"], ["tuned", "me/tuned"]]),  # refused before a hub is asked
+        "completion": lambda: [draw.choice(["bash", "zsh", "fish"])],
         "zoo": lambda: draw.choice([[], ["--json"], ["quickstart"]]),
         "import": lambda: ["ijepa", "file.txt", "imported", *chosen(draw, IMPORT)],
         "recipes": lambda: draw.choice([[], ["--json"]]),

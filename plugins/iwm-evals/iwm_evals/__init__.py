@@ -26,9 +26,9 @@ def iwm_component_kinds() -> list[ComponentKind]:
 
 @hookimpl
 def iwm_searches() -> list[type]:
-    from iwm_evals.plans import SEARCHES
+    from iwm_evals.plans.searches import CEM, BankSearch, GradientSearch
 
-    return list(SEARCHES.values())
+    return [BankSearch, CEM, GradientSearch]
 
 
 @hookimpl

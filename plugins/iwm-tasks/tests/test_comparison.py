@@ -206,7 +206,7 @@ def test_words_say_whether_the_control_is_beaten_and_what_is_in_the_interval(tas
 
 def test_both_ends_of_an_interval_are_told():
     assert with_ends(Metric(0.211, 0.0, 0.613, 9)) == "0.211 (0.000–0.613)", "no ±, which would reach below 0"
-    assert with_ends(Metric(-0.5, -2.0, 0.25, 9)) == "−0.500 (−2.000–0.250)"
+    assert with_ends(Metric(-0.5, -2.0, 0.25, 9)) == "−0.500 (−2.00–0.250)"
     assert with_ends(Metric(0.5, -math.inf, 1.0, 1)) == "0.500"
 
 
