@@ -77,7 +77,7 @@ def loading(told: CardFacts) -> list[str]:
         "## Load",
         first,
         f"`{told.name}` is this folder, seen from beside it; from elsewhere, give its path.",
-        f"It takes {told.takes}. Its outputs are those of the run to {told.error:.1g}, compared at its export.",
+        f"It takes {told.takes}. Its outputs are those of the run to {told.error:.1g} of the largest, compared at its export.",
     ]
     for lines in others:
         parts += ["## Predict what an action does", lines, "Numbers of an action lie about in [-1, 1]; 0 is no change."]

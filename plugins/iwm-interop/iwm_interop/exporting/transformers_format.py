@@ -34,7 +34,7 @@ class Transformers(Format):
 
     name = "transformers"
     needs = ("transformers",)
-    takes = "images by AutoImageProcessor.from_pretrained of the same folder"
+    takes = "square images by AutoImageProcessor.from_pretrained of the same folder (it squeezes others; a run takes the centre square)"
 
     def write(self, exported: Exported, folder: Path) -> None:
         vit = ViT.of(exported, self.name)
