@@ -3,13 +3,12 @@
 import argparse
 import json
 import sys
-import textwrap
 
 from iwm_core.interfaces.errors import UserError
 from iwm_core.plugins.distributions import Plugin
 from iwm_core.plugins.near import did_you_mean
 from iwm_core.process.shown import tell
-from iwm_core.process.tables import room, tabulated, width
+from iwm_core.process.tables import folded, room, tabulated, width
 
 
 def run_recipes(arguments: list[str]) -> int:
@@ -42,7 +41,7 @@ def run_components(arguments: list[str]) -> int:
             tell("")
         show_rows(rows, options.json, ("name", "type", "default", "range", "doc"))
         for sentence in [] if options.json else numbers_told(component):
-            tell("\n".join(textwrap.wrap(sentence, width())), keep="\n")
+            tell("\n".join(folded(sentence, width())), keep="\n")
         return 0
     entries = [entry for k in ([kind] if kind else plugins.kinds) for entry in plugins.entries(k).values()]
     rows = [row(e.kind, e.name, e.plugin, about=about(e.component)) for e in entries]

@@ -72,8 +72,8 @@ def numbers(one: Headline) -> str:
     """A measure's values in all runs, the better first; chance where some run is at it."""
     known = [metric for metric in one.line.values if metric]
     by_value = sorted(known, key=lambda metric: metric.value, reverse=one.group.better == "higher")
-    at_chance = any("chance" in metric.controls and reaches(metric.controls["chance"].high, metric.low) for metric in known)
-    return f"({' against '.join(three_digits(metric.value) for metric in by_value)}{', which is chance' if at_chance else ''})"
+    chance = any("chance" in metric.controls and reaches(metric.controls["chance"].high, metric.low) for metric in known)
+    return f"({' against '.join(three_digits(metric.value) for metric in by_value)}{', which is chance' if chance else ''})"
 
 
 def doubts(runs: list[RunRecord], sections: list[EvaluatorSection], differences: Sequence[Difference]) -> list[Said]:
