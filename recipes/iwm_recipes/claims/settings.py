@@ -70,7 +70,7 @@ CPU = Setting(
     bank=64,
     tuning=("budget=claims",),
     tasks={"factors": "r2", "colour": "accuracy"},
-    minutes=(1.0, 0.6),
+    minutes=(2.0, 0.6),
     depths=(1, 3, 6),
     whole=(),
     masked=("targets.whole=false",),
