@@ -64,8 +64,9 @@ def spread_rows(tokens: Float[Tensor, "b n d"], rows: int = ROWS) -> Float[Tenso
 
 def gather_groups(tokens: Float[Tensor, "b n d"], where: Targets) -> Float[Tensor, "b m t d"]:
     """The tokens at the target positions."""
-    index = where.target.flatten(1)[..., None].expand(-1, -1, tokens.shape[-1])
-    return tokens.gather(1, index).unflatten(1, where.target.shape[1:])
+    b, n, _ = tokens.shape
+    rows = where.target + n * torch.arange(b, device=tokens.device)[:, None, None]  # a gather would look up each number by itself
+    return tokens.flatten(0, 1).index_select(0, rows.flatten()).unflatten(0, where.target.shape)
 
 
 def gain(predicted: Float[Tensor, "b m t d"], teacher: Float[Tensor, "b n d"], where: Targets) -> Float[Tensor, ""]:

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-WHOLE, UNTIMED = 800, 5
+WHOLE, UNTIMED = 3000, 5
 
 
 def train(folder: str, *words: str) -> None:

@@ -20,9 +20,7 @@ def luma(images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 1 h w"]:
     return 0.2989 * red + 0.587 * green + 0.114 * blue
 
 
-def blend(
-    other: Float[Tensor, "b 1 h2 w2"], images: Float[Tensor, "b 3 h w"], factor: Float[Tensor, "b 1 1 1"]
-) -> Float[Tensor, "b 3 h w"]:
+def blend(other: Float[Tensor, "b 1 h w"], images: Float[Tensor, "b 3 h w"], factor: Float[Tensor, "b 1 1 1"]) -> Float[Tensor, "b 3 h w"]:
     """From ``other`` at 0, over the images at 1, to beyond them, cut to [0, 1]."""
     return torch.lerp(other, images, factor).clamp_(0, 1)
 

@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from iwm_core.interfaces import Action, ActionParams, Draws, option
+from iwm_photometric.changed import changed
 from iwm_photometric.colour import luma
 
 
@@ -26,7 +27,7 @@ class Grayscale(Action):
         return ActionParams(source=flag, target=torch.zeros_like(flag))
 
     def apply(self, images: Float[Tensor, "b 3 h w"], params: Float[Tensor, "b p"]) -> Float[Tensor, "b 3 h w"]:
-        return torch.where(params.view(-1, 1, 1, 1) > 0, luma(images), images)
+        return changed(images, params, params[:, 0] > 0, lambda some, _: luma(some))
 
     def encode(self, source: Float[Tensor, "b p"], target: Float[Tensor, "b p"]) -> Float[Tensor, "b a"]:
         """1: from a grey source to a coloured target (PAPER §4)."""

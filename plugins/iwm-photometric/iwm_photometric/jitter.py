@@ -47,7 +47,9 @@ class Jitter(Action):
     def apply(self, images: Float[Tensor, "b 3 h w"], params: Float[Tensor, "b p"]) -> Float[Tensor, "b 3 h w"]:
         brightness, contrast, saturation, hue = params.view(-1, 4, 1, 1, 1).unbind(1)
         images = (images * brightness).clamp_(0, 1)
-        images = blend(luma(images.mean((2, 3), keepdim=True)), images, contrast)
+        # Laid out, as torch vectorises a lerp of one broadcast number for each image, not of two: a third of the time.
+        grey = luma(images.mean((2, 3), keepdim=True)).expand(-1, -1, *images.shape[2:]).contiguous()
+        images = blend(grey, images, contrast)
         images = blend(luma(images), images, saturation)
         return shift_hue(images, hue)
 

@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from iwm_core.interfaces import Action, ActionParams, Draws, option
+from iwm_photometric.changed import changed
 
 
 @dataclass(kw_only=True)
@@ -26,7 +27,7 @@ class Solarize(Action):
         return ActionParams(source=flag, target=torch.zeros_like(flag))
 
     def apply(self, images: Float[Tensor, "b 3 h w"], params: Float[Tensor, "b p"]) -> Float[Tensor, "b 3 h w"]:
-        return torch.where((images >= self.threshold) & (params.view(-1, 1, 1, 1) > 0), 1 - images, images)
+        return changed(images, params, params[:, 0] > 0, lambda some, _: torch.where(some >= self.threshold, 1 - some, some))
 
     def encode(self, source: Float[Tensor, "b p"], target: Float[Tensor, "b p"]) -> Float[Tensor, "b a"]:
         """1: from a solarized source to a plain target (PAPER §4)."""

@@ -59,7 +59,7 @@ class ViTEncoder(Encoder):
         prefix, positions = self.prefix_and_positions()
         positions = positions.expand(images.shape[0], -1, -1)  # `len` would fix the size of batches of an exported program
         if keep is not None:
-            patches, positions = gather_tokens(patches, keep), gather_tokens(positions, keep)
+            patches, positions = gather_tokens(patches, keep), F.embedding(keep, positions[0])
         embed = self.vit.patch_embed
         tokens = embed.norm(F.linear(patches, embed.proj.weight.flatten(1), embed.proj.bias)) + positions
         if prefix is not None:
@@ -91,8 +91,10 @@ class ViTEncoder(Encoder):
 
 
 def gather_tokens(tokens: Float[Tensor, "b n d"], index: Int[Tensor, "b k"]) -> Float[Tensor, "b k d"]:
-    """The tokens at ``index`` of each sample."""
-    return tokens.gather(1, index[..., None].expand(-1, -1, tokens.shape[-1]))
+    """The tokens at ``index`` of each sample; by whole rows, as `torch.gather` looks up number by number: 7 times as slow on a host."""
+    b, n, _ = tokens.shape
+    rows = index + n * torch.arange(b, device=index.device)[:, None]
+    return tokens.flatten(0, 1).index_select(0, rows.flatten()).unflatten(0, (b, -1))
 
 
 @dataclass(kw_only=True)
