@@ -30,6 +30,7 @@ class ImageWorldModel(nn.Module):
         self.predictor = predictor
         self.teacher = copy.deepcopy(student).requires_grad_(False)
         self.normalise_targets = normalise_targets
+        self.following: list[tuple[Tensor, Tensor]] | None = None
 
     def targets(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b n d"]:
         """The teacher's tokens as predictions are compared with them, in float32."""
@@ -40,9 +41,11 @@ class ImageWorldModel(nn.Module):
     def update_teacher(self, weight: Float[Tensor, ""]) -> None:
         """Move the teacher towards what is trained of the student by ``weight`` (1 - momentum); a weight of 0 leaves it."""
         lists: Any = torch  # its operations over lists, hundreds of tensors at a launch, are not in its stubs
-        pairs = [pair for pair in zip(self.teacher.parameters(), self.student.parameters(), strict=True) if pair[1].requires_grad]
-        if pairs:
-            teacher, student = map(list, zip(*pairs, strict=True))
+        if self.following is None:  # what is trained is settled at the first update; to look it up takes as long as the rest
+            pairs = zip(self.teacher.parameters(), self.student.parameters(), strict=True)
+            self.following = [pair for pair in pairs if pair[1].requires_grad]
+        if self.following:
+            teacher, student = map(list, zip(*self.following, strict=True))
             lists._foreach_add_(teacher, lists._foreach_mul(lists._foreach_sub(student, teacher), weight))
 
     def train(self, mode: bool = True) -> "ImageWorldModel":

@@ -113,6 +113,7 @@ class Loop:
         if self.launch.checkpoint_activations:
             compute_again(self.model)
         self.prepared = spread(module, self.launch, self.accelerator)
+        self.parameters = list(self.model.parameters())  # each search for them takes as long as clipping does
         self.optimizer = make_optimizer(self.model, self.settings, self.lr_scales)  # of the parts, where the model is divided
         return self.prepared
 
@@ -184,7 +185,7 @@ class Loop:
         for group in self.optimizer.param_groups:
             group["lr"], group["weight_decay"] = lr * group["lr_scale"], weight_decay if group["decays"] else 0.0
         self.weight_decay = weight_decay
-        norm: Any = self.accelerator.clip_grad_norm_(self.model.parameters(), self.settings.clip or float("inf"))
+        norm: Any = self.accelerator.clip_grad_norm_(self.parameters, self.settings.clip or float("inf"))
         self.norm = norm.full_tensor() if self.divided else norm
         finite = torch.isfinite(self.norm)
         self.optimizer.found_inf = (~finite).float()  # pyright: ignore[reportAttributeAccessIssue]  # the fused optimizer leaves weights and moments as they are
