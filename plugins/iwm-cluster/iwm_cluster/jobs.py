@@ -1,12 +1,14 @@
 """Commands in processes of their own, one after another or several at a time, as sweeps and comparisons run them.
 
 Decisions:
-- A job that fails does not stop the others; a signal ends all of them, each with what it saves.
+- A job that fails does not stop the others; a signal ends all of them, each with what it saves. One that comes while none runs is told of
+  the next, which does not begin; after the last, it acts as if there had been no jobs.
 - Jobs that run at a time have a device each, or share the processor's cores evenly; what each says goes to a file of its own.
 - `elsewhere` has all that is written in terms of `run_jobs` run on other machines; who writes such a verb need not know of it.
 """
 
 import os
+import signal
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
@@ -75,6 +77,7 @@ def run_jobs(jobs: Iterable[Job], places: list[dict[str, str]]) -> Iterator[tupl
         yield from run(jobs)
         return
     left, free, running = iter(jobs), list(range(len(places))), dict[int, tuple[Job, int]]()
+    heard = False  # whether a job has told of a signal
     with Children() as children, ExitStack() as logs:
         while True:
             while free and not children.received and (job := next(left, None)) is not None:
@@ -85,13 +88,18 @@ def run_jobs(jobs: Iterable[Job], places: list[dict[str, str]]) -> Iterator[tupl
                 environment = {**os.environ, **places[place], "IWM_JOB": "1"}
                 children.start([*python("iwm_core.cli"), *job.words], stdin=PIPE, env=environment, **told)
             if not running:
-                return
+                break
             children.watch()
             for number, status in enumerate(children.statuses()):
                 if status is not None and number in running:
                     job, place = running.pop(number)
-                    free = sorted([*free, place])
+                    free, heard = sorted([*free, place]), heard or bool(children.received)
                     yield job, Ended(128 - status if status < 0 else status, children.received)  # killed by a signal: as a shell tells it
+    if (received := children.received) and not heard:
+        if (job := next(left, None)) is not None:
+            yield job._replace(log=None), Ended(128 + received, received)
+        else:
+            signal.raise_signal(received)
 
 
 def places_for(count: int) -> list[dict[str, str]]:

@@ -39,6 +39,23 @@ def test_a_signal_is_passed_on_to_all_and_no_other_job_begins(code):
 
 
 @pytest.mark.slow
+def test_a_signal_that_comes_between_two_jobs_is_told_of_the_next(code):
+    found = {}
+    for job, ended in run_jobs(code("pass", "open('begun', 'w')", "open('begun', 'w')"), [{}]):
+        found[job.name] = ended
+        if job.name == "0":
+            signal.raise_signal(signal.SIGTERM)
+    assert found == {"0": Ended(0, 0), "1": Ended(128 + signal.SIGTERM, signal.SIGTERM)}
+    assert not Path("begun").exists()
+
+
+@pytest.mark.slow
+def test_a_signal_after_the_last_job_acts_as_ever(code):
+    with pytest.raises(KeyboardInterrupt):
+        assert [signal.raise_signal(signal.SIGINT) for _ in run_jobs(code("pass"), [{}])]
+
+
+@pytest.mark.slow
 def test_jobs_run_at_a_time_in_places_of_their_own(code):
     """Each of the first two waits for a word of the other; the third begins once there is a place."""
     meets = "import os, time\nopen(os.environ['PLACE'], 'w')\nwhile not {'0', '1'} <= {*os.listdir()}: time.sleep(0.01)"
