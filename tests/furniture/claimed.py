@@ -1,5 +1,6 @@
 """A claim of the tiny recipe, and a plugin that brings it."""
 
+import math
 from pathlib import Path
 
 from iwm_repro.claim import Claim, Correlation, Measure, Row, Rule, Size, Work
@@ -10,13 +11,20 @@ MODELS = {name: Work(recipe="tiny", overrides=(f"predictor={name}", "evaluators=
 MISSING = Work(recipe="tune/probe_linear", overrides=("budget=cpu",), of=MODELS["none"], minutes=0.1)
 
 
-def claim(results: Path, rules: tuple[Rule | Correlation, ...] = (), tuned: bool = False, seeds: tuple[int, ...] = (0, 1)) -> Claim:
+def claim(
+    results: Path,
+    rules: tuple[Rule | Correlation, ...] | None = None,
+    tuned: bool = False,
+    seeds: tuple[int, ...] = (0, 1),
+    most: float = math.inf,
+) -> Claim:
     """That two tiny models err alike, by far; ``tuned``: with a tuning, whose number the rule does not need."""
-    rows = {name: Row(measures={"error": Measure(model, "error", "error")}, paper={"error": 0.5}) for name, model in MODELS.items()}
+    errors = {name: Measure(model, "error", "error", least=0.0, most=most) for name, model in MODELS.items()}
+    rows = {name: Row(measures={"error": error}, paper={"error": 0.5}) for name, error in errors.items()}
     if tuned:
         rows["tuned"] = Row(measures={"accuracy": Measure(MISSING, "classify", "accuracy")})
     alike = Rule(says="they err alike", left=("shift", "error"), right=("none", "error"), low=-100.0, high=100.0)
-    size = Size(data="noise at 16 px", rows=rows, rules=rules or (alike,), seeds=seeds)
+    size = Size(data="noise at 16 px", rows=rows, rules=(alike,) if rules is None else rules, seeds=seeds)
     return Claim(name="alike", says="tiny models err alike", sizes={"cpu": size}, results=results)
 
 

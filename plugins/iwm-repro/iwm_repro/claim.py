@@ -38,12 +38,15 @@ class Measure:
         metric: by its name in ``eval/<evaluator>.json``.
         control: of it, in place of its value: ``chance``, ``shuffled``.
     """
+        least, most: the ends of what it can be, which its intervals keep to: 0 and 1 of an accuracy or a rank, 0 and none of an error.
 
     work: Work
     evaluator: str
     metric: str
     control: str = ""
 
+    least: float = -math.inf
+    most: float = math.inf
 
 @dataclass(frozen=True, kw_only=True)
 class Row:

@@ -60,7 +60,7 @@ def table_of(size: Size, scale: str, seeds: tuple[int, ...], done: set[Path]) ->
             places = {seed: job_of(measure.work, seed, scale).path for seed in seeds}
             runs = {seed: measured(measure, path) for seed, path in places.items() if path in done}
             if runs:
-                table[label, column] = over_seeds(runs)
+                table[label, column] = over_seeds(runs, measure.least, measure.most)
     return table
 
 
@@ -88,6 +88,8 @@ def measured(measure: Measure, run: Path) -> Measured:
         raise UserError(f"{lacking}; the claim asks for a number that the run's recipe does not measure") from error
     if None in (value, low, high):
         raise UserError(f"{lacking} that is a number: it could not be computed there")
+    if not measure.least <= value <= measure.most:
+        raise UserError(f"{file} tells {measure.metric} {value:g}; the claim says that it lies from {measure.least:g} to {measure.most:g}")
     return Measured(float(value), float(low), float(high), int(told["n"]))
 
 

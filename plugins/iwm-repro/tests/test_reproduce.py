@@ -210,6 +210,14 @@ def test_the_list_tells_what_is_there(bring, reproduce, capsys):
 
     bring(seeds=(0,))
     assert "0 of 2" in line()
+def test_a_number_that_cannot_be_is_told(bring, reproduce, tmp_path):
+    bring(seeds=(0,), most=1e-6)
+    _, status, said = reproduce()
+    assert status == 2
+    assert "eval/error.json tells error" in said
+    assert "the claim says that it lies from 0 to 1e-06" in said
+
+
     reproduce()
     assert "2 of 2" in line()
     assert HOLDS in line()

@@ -19,7 +19,7 @@ def size_of(setting: Setting) -> Size:
                 mrr: setting.rank(model),
                 "chance": setting.rank(model, "chance"),
                 "shuffled": setting.rank(model, "shuffled"),
-                "error": Measure(model, "error", "error"),
+                "error": Measure(model, "error", "error", least=0.0),
             },
             paper={mrr: PAPER[name]} if name in PAPER else {},
         )

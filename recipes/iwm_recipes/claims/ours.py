@@ -13,8 +13,7 @@ def size_of(setting: Setting) -> Size:
         "masked patches alone": setting.model("predictor=adaln", *setting.masked),
         "all patches, crops told": setting.model("predictor=adaln", *setting.whole, *setting.crop),
     }
-    columns = {
-        mrr: ("mrr", "mrr"),
+    errors = {
         "error of a step": ("error", "error"),
         "error of a plan": ("planning", "planning_relative.gradient"),
         "error of two steps": ("compose", "compose.twice"),
@@ -22,7 +21,12 @@ def size_of(setting: Setting) -> Size:
     asked, masked, cropped = models
     return Size(
         data=setting.data,
-        rows={label: Row(measures={name: Measure(model, *where) for name, where in columns.items()}) for label, model in models.items()},
+        rows={
+            label: Row(
+                measures={mrr: setting.rank(model)} | {name: Measure(model, *where, least=0.0) for name, where in errors.items()},
+            )
+            for label, model in models.items()
+        },
         rules=(
             Rule(says="asked for all patches, a step errs less", left=(masked, "error of a step"), right=(asked, "error of a step")),
             Rule(says="and so does a plan", left=(masked, "error of a plan"), right=(asked, "error of a plan")),

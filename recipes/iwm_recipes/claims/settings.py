@@ -8,12 +8,15 @@ Decisions:
   its hue (``colour``). An encoder of this size learns no shapes.
 """
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
 from iwm_repro.claim import Measure, Work
 
 RESULTS = Path(__file__).resolve().parents[1] / "repro" / "results"
+ENDS = {"r2": (-math.inf, 1.0), "accuracy": (0.0, 1.0)}
+"""The least and the most that tasks' metrics can be."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,12 +59,13 @@ class Setting:
 
     def rank(self, model: Work, control: str = "") -> Measure:
         """The mean reciprocal rank of a model."""
-        return Measure(model, "mrr", "mrr", control)
+        return Measure(model, "mrr", "mrr", control, least=0.0, most=1.0)
 
     def reached(self, tuning: Work, task: str = "") -> Measure:
         """What a tuning reaches, in the usual task where none is named."""
         task = task or next(iter(self.tasks))
-        return Measure(tuning, task, self.tasks[task])
+        least, most = ENDS[self.tasks[task]]
+        return Measure(tuning, task, self.tasks[task], least=least, most=most)
 
 
 CPU = Setting(
