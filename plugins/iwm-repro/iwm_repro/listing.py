@@ -21,11 +21,12 @@ def line_of(brought: Brought, scale: str) -> dict[str, str]:
     claim, size = brought.claim, brought.claim.sizes[scale]
     jobs = jobs_of(size, size.seeds, scale)
     left = [job for job in jobs if not finished(job.path)]
+    begun = sum((job.path / "config.yaml").exists() for job in left)
     record = read_if_there(file_of(claim.results, claim.name, scale))
     return row(
         *("claim", claim.name, brought.plugin),
         scale=scale,
-        runs=f"{len(jobs) - len(left)} of {len(jobs)}",
+        runs=f"{len(jobs) - len(left)} of {len(jobs)}{f', {begun} begun' if begun else ''}",
         minutes=f"{minutes_of(left):.0f}",
         verdict=record.verdict if record else MISSING,
         about=claim.says,

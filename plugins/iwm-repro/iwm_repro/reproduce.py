@@ -41,10 +41,11 @@ HERE = "start from a folder that can be written"
 def reproduce(asked: Asked) -> int:
     """Run what is left of the claims, and rule on them; returns the first status that is not 0."""
     display, beside = make_display(), places_for(asked.at_once)
-    jobs = list(
-        dict.fromkeys(job for claim in asked.claims for job in jobs_of(claim.sizes[asked.scale], seeds_of(asked, claim), asked.scale))
-    )
-    jobs.sort(key=lambda job: (job.source is not None, job.seed))  # stable: a claim's order is kept
+    needing: dict[Job, list[str]] = {}
+    for claim in asked.claims:
+        for job in jobs_of(claim.sizes[asked.scale], seeds_of(asked, claim), asked.scale):
+            needing.setdefault(job, []).append(claim.name)
+    jobs = sorted(needing, key=lambda job: (job.source is not None, job.seed))  # stable: a claim's order is kept
     missing = [job for job in jobs if not finished(job.path)]
     display.say(cost_of(jobs, missing, asked.scale))
     check_recipes([job for job in missing if not job.path.is_dir()])
@@ -59,11 +60,15 @@ def reproduce(asked: Asked) -> int:
             lock.enter_context(writer(folder, "reproduce", display.warn, HERE))
         status, failed, received = run_all(missing, beside, display) if missing else (0, {}, 0)
     for claim in asked.claims:
-        close(claim, asked, display, quiet=bool(received))
+        try:
+            close(claim, asked, display, quiet=bool(received))
+        except UserError as error:  # the other claims are ruled on, and what has failed is told
+            display.warn(f"{claim.name}: {error}")
+            status = status or 2
     if received:
         display.say(f"ended by {named(received)}; go on with: iwm {' '.join(asked.words)}")
         return status
-    for line in go_on(asked.words, failed):
+    for line in go_on(asked.words, {f"{job.path} ({', '.join(needing[job])})": why for job, why in failed.items()}):
         display.say(line)
     return status
 
@@ -106,9 +111,9 @@ def check_recipes(jobs: list[Job]) -> None:
         thaw(composed(work.recipe, list(work.overrides))[0])
 
 
-def run_all(jobs: list[Job], beside: list[dict[str, str]], display: Display) -> tuple[int, dict[str, str], int]:
+def run_all(jobs: list[Job], beside: list[dict[str, str]], display: Display) -> tuple[int, dict[Job, str], int]:
     """Run jobs, trainings before tunings; the first status that is not 0, what has not finished, and why, and the signal that came."""
-    status, failed = 0, dict[str, str]()
+    status, failed = 0, dict[Job, str]()
     by_name = {job.path.name: job for job in jobs}
     for tunings in (False, True):
         stage = [(number, job) for number, job in enumerate(jobs, 1) if (job.source is not None) == tunings]
@@ -116,11 +121,11 @@ def run_all(jobs: list[Job], beside: list[dict[str, str]], display: Display) -> 
             job = by_name[command.name]
             status = 128 + ended.received if ended.received else status or ended.status
             if ended.status or not finished(job.path):
-                failed[str(job.path)] = f"status {ended.status}" + (f"; it says why in {command.log}" if command.log else "")
+                failed[job] = f"status {ended.status}" + (f"; it says why in {command.log}" if command.log else "")
             if ended.received:
                 return status, failed, ended.received
         for job in (job for _, job in stage if job.source and not finished(job.source)):
-            failed[str(job.path)], status = f"not begun, as {job.source} has not finished", status or 1
+            failed[job], status = f"not begun, as {job.source} has not finished", status or 1
     return status, failed, 0
 
 
@@ -151,6 +156,8 @@ def close(claim: Claim, asked: Asked, display: Display, quiet: bool) -> None:
         return
     if not quiet and (record := read_if_there(kept)):
         tell_inside(found, record)
+    elif not quiet:
+        display.say(f"nothing is on record to hold them against: `iwm reproduce {claim.name} --scale {asked.scale}` makes the record")
     if asked.out:
         written(found, file.with_stem(f"{file.stem}-seeds-{'-'.join(map(str, seeds))}"), display, quiet)
 
@@ -161,14 +168,16 @@ def place_of(claim: Claim) -> Path:
 
 
 def written(record: Record, file: Path, display: Display, quiet: bool) -> None:
-    """Write a record, unless there is nothing in it, or the one that is there has more."""
+    """Write a record, unless there is nothing in it, or runs are missing that the one that is there has."""
     if not record.cost.runs:
         if not quiet:
             display.say("nothing has finished, so that there is nothing to write yet")
         return
     before = read_if_there(file)
-    if before and before.cost.runs > record.cost.runs and not set(before.seeds) < set(record.seeds):
-        raise UserError(f"{file} holds {before.cost.runs} runs, and here are {record.cost.runs}; it is left: write out=FOLDER")
+    if record.missing and before and before.cost.runs > record.cost.runs and not set(before.seeds) < set(record.seeds):
+        if not quiet:
+            display.say(f"{file} holds {before.cost.runs} runs, and here are {record.cost.runs}; it is left as it is: write out=FOLDER")
+        return
     write(record, file)
     if not quiet:
         display.say(f"wrote {file}")

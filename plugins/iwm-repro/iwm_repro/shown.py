@@ -59,7 +59,8 @@ def seeds_in_words(record: Record) -> str:
 
 def lacking(record: Record) -> str:
     """What has not been run, in brackets; nothing where all has."""
-    return f" ({record.missing} runs have not finished)" if record.missing else ""
+    count = "1 run has" if record.missing == 1 else f"{record.missing} runs have"
+    return f" ({count} not finished)" if record.missing else ""
 
 
 def as_markdown(record: Record) -> str:

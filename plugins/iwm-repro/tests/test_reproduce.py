@@ -2,11 +2,12 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from claimed import MISSING, MODELS, Bringing, claim
-from iwm_cluster.jobs import Ended, elsewhere
+from claimed import MISSING, MODELS, claim
+from iwm_cluster.jobs import Ended
 from iwm_repro.claim import Correlation, Rule
 from iwm_repro.places import job_of, name_of
 from iwm_repro.record import HOLDS, NOT, OPEN, read
@@ -15,58 +16,9 @@ from iwm_repro.registered import all_claims
 from iwm_repro.ruling import verdict_of
 from one_line import assert_one_line
 
-from iwm_core.cli.main import dispatch, guarded
-from iwm_core.plugins.loader import Plugin
+from iwm_core.cli.main import dispatch
 
 RESULT = Path("results/alike-cpu.json")
-
-
-@pytest.fixture
-def bring(kept, tiny, tmp_path):
-    """Bring a claim, in the place of the one before; what is trained for it is a copy of one of two runs."""
-    for name in MODELS:
-        kept("train", "recipe=tiny", f"predictor={name}", "evaluators=[error]", f"run=trained/{name}")
-
-    def brought(**changes):
-        for plugin in [one for one in tiny.manager.get_plugins() if isinstance(one, Bringing)]:
-            tiny.manager.unregister(plugin)
-        plugin = Bringing(claim(tmp_path / "results", **changes))
-        tiny.plugins.append(Plugin("mine", "mine", "0", plugin))
-        tiny.manager.register(plugin)
-        all_claims.cache_clear()
-
-    yield brought
-    all_claims.cache_clear()
-
-
-@pytest.fixture
-def reproduce(tmp_path, capsys):
-    """`iwm reproduce alike`, with what it began, its status, and what it printed; ``ending`` may say how a job ends in place of well."""
-
-    def asked(*words, ending=lambda words: None):
-        begun = []
-
-        def run(jobs):
-            for job in jobs:
-                begun.append(job.words)
-                ended = ending(job.words)
-                if not ended:
-                    model = "none" if "predictor-none" in place_of(job.words) else "shift"
-                    shutil.copytree(tmp_path / "trained" / model, place_of(job.words), dirs_exist_ok=True)
-                yield job, ended or Ended(0, 0)
-                if ended and ended.received:
-                    return
-
-        with elsewhere(run):
-            status = guarded(lambda: dispatch(["reproduce", "alike", *words]))
-        return begun, status, "".join(capsys.readouterr())
-
-    return asked
-
-
-def place_of(words):
-    """Where a job's words have it write."""
-    return words[1] if words[0] == "resume" else next(word for word in words if word.startswith("run=")).removeprefix("run=").strip("'")
 
 
 def test_each_run_is_made_once_and_ruled_on(bring, reproduce):
@@ -116,8 +68,26 @@ def test_what_fails_is_named_and_the_rest_goes_on(bring, reproduce):
     begun, status, said = reproduce(ending=lambda words: Ended(7, 0) if "predictor=none" in words else None)
     assert status == 7
     assert len(begun) == 2, "what the failed model would be tuned for is not begun"
-    assert f"not finished: runs/repro/cpu/{name_of(MODELS['none'])}-s0: status 7" in said
-    assert f"{name_of(MISSING)}-s0: not begun, as" in said
+    assert f"not finished: runs/repro/cpu/{name_of(MODELS['none'])}-s0 (alike): status 7" in said
+    assert f"{name_of(MISSING)}-s0 (alike): not begun, as" in said
+    assert said.splitlines()[-1] == "go on with: iwm reproduce alike --scale cpu"
+    assert "verdict: not run (2 runs have not finished)" in said
+
+
+def test_a_claim_that_cannot_be_ruled_on_does_not_stop_the_others(bring, reproduce, tmp_path, monkeypatch):
+    other = replace(claim(tmp_path / "results", seeds=(0,)), name="other")
+    bring(other, seeds=(0,), most=1e-6)
+    brought = {name: one for name, one in all_claims().items() if one.plugin.name == "mine"}
+    monkeypatch.setattr("iwm_repro.asked.all_claims", lambda: brought)
+    fails = {words: Ended(7, 0) for words in ("predictor=none",)}
+    begun, status, said = reproduce(name="all", ending=lambda words: next((fails[word] for word in words if word in fails), None))
+    assert (len(begun), status) == (2, 7), "they share both runs"
+    assert f"not finished: runs/repro/cpu/{name_of(MODELS['none'])}-s0 (alike, other): status 7" in said
+    assert "go on with: iwm reproduce all --scale cpu" in said
+    assert "other (cpu): tiny models err alike" in said
+    assert [line for line in said.splitlines() if "alike: runs/repro" in line and "it lies from 0 to 1e-06" in line]
+    assert read(Path("results/other-cpu.json")).missing == 1
+    assert reproduce(name="all")[1] == 2
 
 
 RULES = {
@@ -147,8 +117,11 @@ def test_a_record_is_not_replaced_by_less(bring, reproduce, monkeypatch, tmp_pat
     Path("other").mkdir()
     monkeypatch.chdir("other")
     _, status, said = reproduce(ending=lambda words: Ended(7, 0) if "train.seed=1" in words else None)
-    assert status == 2
-    assert "holds 4 runs, and here are 2; it is left: write out=FOLDER" in said
+    assert status == 7
+    assert "holds 4 runs, and here are 2; it is left as it is: write out=FOLDER" in said
+    assert read(tmp_path / RESULT) == record
+    _, status, said = reproduce(ending=lambda words: Ended(130, 2))
+    assert (status, said.splitlines()[-1]) == (130, "ended by Ctrl-C; go on with: iwm reproduce alike --scale cpu")
     assert read(tmp_path / RESULT) == record
 
 
@@ -163,6 +136,37 @@ def test_what_cannot_be_written_is_refused_before_the_first_run(bring, reproduce
     assert "cannot make the folder" in said.splitlines()[-1]
 
 
+    bring(seeds=(0,))
+    assert reproduce()[1] == 0
+    assert read(tmp_path / RESULT).cost.runs == 2, "of a claim that asks for fewer runs, it is whole"
+
+
+def test_other_seeds_are_held_against_the_record(bring, reproduce):
+    bring(seeds=(0,))
+    _, status, said = reproduce("--seeds", "3")
+    assert status == 0
+    assert "nothing is on record to hold them against: `iwm reproduce alike --scale cpu` makes the record" in said
+    assert not RESULT.exists()
+    reproduce()
+    record = RESULT.read_bytes()
+    found = job_of(MODELS["shift"], 3, "cpu").path / "eval/error.json"
+    held = json.loads(found.read_text())
+    del held["checksum"]
+    held["metrics"]["error"]["value"] = held["metrics"]["error"]["high"] + 1
+    found.write_text(json.dumps(held))
+    begun, status, said = reproduce("--seeds", "3")
+    assert (begun, status) == ([], 0), "where values lie is no failure"
+    lines = said.splitlines()
+    assert [line.split()[-1] for line in lines if line.startswith(("shift", "none"))][-2:] == ["no", "yes"]
+    (told,) = (line for line in lines if "values lie inside" in line)
+    assert told.startswith("seeds 3: 1 of 2 values lie inside of the intervals on record (seeds 0); with one training each on record")
+    assert RESULT.read_bytes() == record, "it is left as it is"
+
+    shutil.rmtree(job_of(MODELS["none"], 3, "cpu").path)
+    _, status, said = reproduce("--seeds", "3", ending=lambda words: Ended(7, 0))
+    assert status == 7
+    assert "0 of 1 values lie inside of the intervals on record (seeds 0); 1 more are on record, and have not been run" in said
+    assert RESULT.read_bytes() == record
 def test_a_damaged_record_is_refused_before_the_first_run(bring, reproduce):
     bring(seeds=(0,))
     RESULT.parent.mkdir()
@@ -210,14 +214,10 @@ def test_the_list_tells_what_is_there(bring, reproduce, capsys):
 
     bring(seeds=(0,))
     assert "0 of 2" in line()
-def test_a_number_that_cannot_be_is_told(bring, reproduce, tmp_path):
-    bring(seeds=(0,), most=1e-6)
-    _, status, said = reproduce()
-    assert status == 2
-    assert "eval/error.json tells error" in said
-    assert "the claim says that it lies from 0 to 1e-06" in said
-
-
+    run = job_of(MODELS["shift"], 0, "cpu").path
+    shutil.copytree("trained/shift", run)
+    (run / "eval/error.json").unlink()
+    assert "0 of 2, 1 begun" in line()
     reproduce()
     assert "2 of 2" in line()
     assert HOLDS in line()
@@ -233,3 +233,11 @@ def test_names_of_runs_tell_what_is_run_and_no_two_alike():
 def test_a_rule_about_no_number_of_the_table_is_told(tmp_path, rule):
     with pytest.raises(ValueError, match=r"the rule 'odd' is about .*eror, which the table does not have"):
         claim(tmp_path, rules=(rule,))
+def test_a_damaged_run_is_told_by_the_list(bring, reproduce, iwm):
+    bring(seeds=(0,))
+    reproduce()
+    run = job_of(MODELS["none"], 0, "cpu").path
+    (run / "config.yaml").write_text("recipe: [")
+    assert_one_line(iwm("reproduce"), f"{run / 'config.yaml'} is damaged")
+
+
