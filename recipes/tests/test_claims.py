@@ -1,12 +1,14 @@
 """The claims that come with the recipes: their runs compose, they share what they can, and the page is that of their records."""
 
 import importlib.util
+import re
 from functools import cache
 
 import pytest
 from iwm_recipes.claims import CLAIMS
 from iwm_repro.claim import SCALES, Correlation
 from iwm_repro.places import job_of, name_of
+from omegaconf import ListConfig, OmegaConf
 from places import ROOT
 
 from iwm_core.plugins.loader import load_plugins
@@ -23,7 +25,7 @@ made = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(made)
 SIZES = [(claim, scale) for claim in CLAIMS for scale in claim.sizes]
 IDS = [f"{claim.name}-{scale}" for claim, scale in SIZES]
-LARGE = dict.fromkeys(work for claim in CLAIMS if claim.name == "ours" for work in claim.sizes["gpu"].works)
+LARGE = dict.fromkeys(work for claim in CLAIMS if claim.name in ("ours", "sensitivity") for work in claim.sizes["gpu"].works if not work.of)
 """Of the runs for a GPU, those that are composed here, as each takes a tenth of a second."""
 ALIKE = {(work.recipe, work.overrides): work for claim in CLAIMS for work in claim.sizes["cpu"].works}
 """Tunings of several models compose alike."""
@@ -56,7 +58,7 @@ def test_every_run_of_a_claim_composes(work):
 def test_rules_are_about_numbers_of_the_table(claim, scale):
     size = claim.sizes[scale]
     assert scale in SCALES
-    assert size.rules
+    assert bool(size.rules) == (claim.name != "sensitivity"), "it asks what is so"
     for rule in size.rules:
         if isinstance(rule, Correlation):
             assert {rule.x, rule.y} <= {*size.columns}
@@ -71,6 +73,31 @@ def test_a_claim_asks_for_numbers_that_its_runs_measure(claim):
         work = measure.work
         config = config_of(work.recipe, work.overrides, bool(work.of))
         assert measure.evaluator in (config.tasks if work.of else config.evaluators) or (work.of and measure.evaluator == "cost")
+        if work.of and measure.evaluator in config.tasks:
+            task = load_plugins().entries("task")[config.tasks[measure.evaluator].name].component
+            assert (measure.least, measure.most) == task.possible[measure.metric]
+        elif measure.evaluator != "cost":
+            assert measure.least == 0, "ranks and errors"
+            assert measure.most == (1 if measure.evaluator == "mrr" else float("inf"))
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_a_sensitivity_differs_from_the_model_in_one_setting_and_says_by_how_much(scale):
+    """The values in its words are those that the recipes have."""
+    size = next(claim.sizes[scale] for claim in CLAIMS if claim.name == "sensitivity")
+    assert 8 < len(size.rows) <= 12
+    whole, *changed = [(label, row.measures[size.columns[0]].work) for label, row in size.rows.items()]
+    usual = config_of(whole[1].recipe, whole[1].overrides, False)
+    for label, work in changed:
+        (override,) = (word for word in work.overrides if word not in whole[1].overrides)
+        before, new = (OmegaConf.select(one, override.partition("=")[0]) for one in (usual, config_of(work.recipe, work.overrides, False)))
+        assert before != new, label
+        told = re.findall(r"[\d.]+", label)
+        usually = 12 if before is None else before  # blocks of vit_small
+        values = [new, *([usually] if "not" in label else [])]
+        if isinstance(new, list | ListConfig):
+            values = [100 * end for pair in values for end in pair if end < 1]
+        assert [float(one) for one in told] == pytest.approx([float(value) for value in values]), label
 
 
 def test_claims_share_their_runs():
@@ -79,6 +106,7 @@ def test_claims_share_their_runs():
     for name in ("predictor", "difficulty", "ours", "multitask"):
         assert runs["conditioning"] & runs[name], name
     assert runs["conditioning"] | runs["difficulty"] < runs["equivariance"]
+    assert len(runs["sensitivity"] & runs["equivariance"]) == 6, "the model as it is and two depths of its predictor, each with its probe"
 
 
 def test_the_figures_beside_are_the_papers():

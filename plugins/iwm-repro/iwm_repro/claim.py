@@ -5,6 +5,7 @@ Decisions:
 - A rule is about a difference of two numbers and where it must lie: above another is (0, ∞), at least as good (−margin, ∞), as good as
   another (−margin, margin). It holds where the whole interval of the difference lies there, does not where the whole interval lies
   outside, and is undecided in between. A claim holds where all of its rules hold, and does not where one does not.
+- A claim without rules asks what is so, and claims nothing: its numbers are told once they are all there, and nothing is ruled on.
 """
 
 import math
@@ -37,16 +38,16 @@ class Measure:
         evaluator: or the task of a tuning; ``cost`` is what a tuning costs (`iwm_tasks.tuning.cost.Cost`).
         metric: by its name in ``eval/<evaluator>.json``.
         control: of it, in place of its value: ``chance``, ``shuffled``.
-    """
         least, most: the ends of what it can be, which its intervals keep to: 0 and 1 of an accuracy or a rank, 0 and none of an error.
+    """
 
     work: Work
     evaluator: str
     metric: str
     control: str = ""
-
     least: float = -math.inf
     most: float = math.inf
+
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
@@ -112,7 +113,7 @@ class Size:
     Attributes:
         data: the images that it is measured on, their size and encoding, in words.
         rows: by label, in the order of the table.
-        rules: all of which must hold.
+        rules: all of which must hold; none where numbers alone are asked for.
         seeds: that it is ruled on by.
 
     Raises:
@@ -121,7 +122,7 @@ class Size:
 
     data: str
     rows: dict[str, Row]
-    rules: tuple[Rule | Correlation, ...]
+    rules: tuple[Rule | Correlation, ...] = ()
     seeds: tuple[int, ...] = (0, 1, 2)
 
     def __post_init__(self) -> None:

@@ -19,6 +19,8 @@ KIND = "iwm reproduce"
 
 HOLDS, NOT, OPEN, MISSING = "holds", "does not hold at this size", "undecided", "not run"
 """What a verdict may be."""
+MEASURED = "measured"
+"""What it is where there is no rule, once all has been run."""
 
 
 @dataclass(frozen=True)

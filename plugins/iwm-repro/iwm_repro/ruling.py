@@ -12,7 +12,7 @@ from iwm_core.interfaces.errors import UserError
 from iwm_core.run.stored import Damaged
 from iwm_repro.claim import Claim, Correlation, Measure, Place, Rule, Size
 from iwm_repro.places import finished, job_of, jobs_of, seconds_of
-from iwm_repro.record import HOLDS, KIND, MISSING, NOT, OPEN, Cost, Line, Number, Record, Ruled
+from iwm_repro.record import HOLDS, KIND, MEASURED, MISSING, NOT, OPEN, Cost, Line, Number, Record, Ruled
 from iwm_repro.spread import Found, Interval, Measured, correlation, difference, over_seeds
 
 Table = dict[Place, Found]
@@ -45,7 +45,7 @@ def rule_on(claim: Claim, scale: str, seeds: tuple[int, ...], command: str) -> R
             for label, row in size.rows.items()
         ],
         rules=rules,
-        verdict=verdict_of([rule.verdict for rule in rules]),
+        verdict=verdict_of([rule.verdict for rule in rules], missing=len(jobs) > len(done)),
         missing=len(jobs) - len(done),
         cost=Cost(len(done), sum(seconds for seconds, _ in taken) / 60, ", ".join(dict.fromkeys(on for _, on in taken if on))),
         versions={name: version(name) for name in ("iwm-core", "iwm-repro", "torch")},
@@ -129,6 +129,8 @@ def lies(interval: Interval, low: float, high: float) -> str:
     return NOT if interval.high < low or high < interval.low else OPEN
 
 
-def verdict_of(verdicts: list[str]) -> str:
-    """A claim's verdict: one rule that does not hold is enough, whatever has not been run."""
+def verdict_of(verdicts: list[str], missing: bool = False) -> str:
+    """A claim's verdict: one rule that does not hold is enough, whatever run is ``missing``; where there is no rule, all must be run."""
+    if not verdicts:
+        return MISSING if missing else MEASURED
     return next((one for one in (NOT, MISSING, OPEN) if one in verdicts), HOLDS)

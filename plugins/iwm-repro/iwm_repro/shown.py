@@ -16,7 +16,7 @@ def tell_record(record: Record) -> None:
         tell(line)
     for rule in record.rules:
         tell(f"{rule.verdict}: {rule.says}: {interval_of(rule)}")
-    tell(f"verdict: {record.verdict}{lacking(record)}")
+    tell(f"{verdict_in_words(record)}{lacking(record)}")
 
 
 def cells(line: Line, columns: list[str]) -> list[str]:
@@ -57,6 +57,11 @@ def seeds_in_words(record: Record) -> str:
     return f"means over the seeds {', '.join(map(str, record.seeds))}; 95 % intervals over seeds and images"
 
 
+def verdict_in_words(record: Record) -> str:
+    """The verdict; of a record without rules, that there is none."""
+    return f"verdict: {record.verdict}" if record.rules else "no rule, and so no verdict"
+
+
 def lacking(record: Record) -> str:
     """What has not been run, in brackets; nothing where all has."""
     count = "1 run has" if record.missing == 1 else f"{record.missing} runs have"
@@ -67,12 +72,14 @@ def as_markdown(record: Record) -> str:
     """The table and the rules of a record, as documents have them; the paper's figures in square brackets."""
     lines = ["| | " + " | ".join(record.columns) + " |", "|---" + "|--:" * len(record.columns) + "|"]
     lines += ["| " + " | ".join(cells(line, record.columns)) + " |" for line in record.rows]
-    lines += ["", "| rule | difference or correlation | verdict |", "|---|---|---|"]
-    lines += [f"| {rule.says} | {interval_of(rule)} | {rule.verdict} |" for rule in record.rules]
+    if record.rules:
+        lines += ["", "| rule | difference or correlation | verdict |", "|---|---|---|"]
+        lines += [f"| {rule.says} | {interval_of(rule)} | {rule.verdict} |" for rule in record.rules]
+    told = verdict_in_words(record).replace("verdict:", "verdict at this size:")
     took = f"{record.cost.runs} runs, {record.cost.minutes:.0f} minutes of training on {record.cost.on}" if record.cost.runs else "none yet"
     lines += [
         "",
-        f"**Verdict at this size: {record.verdict}**{lacking(record)}. Measured on {record.data}; {seeds_in_words(record)}. "
+        f"**{told[0].upper()}{told[1:]}**{lacking(record)}. Measured on {record.data}; {seeds_in_words(record)}. "
         f"Command: `{record.command}`. Runs: {took}.",
     ]
     return "\n".join(lines)

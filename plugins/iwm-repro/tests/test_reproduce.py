@@ -10,10 +10,11 @@ from claimed import MISSING, MODELS, claim
 from iwm_cluster.jobs import Ended
 from iwm_repro.claim import Correlation, Rule
 from iwm_repro.places import job_of, name_of
-from iwm_repro.record import HOLDS, NOT, OPEN, read
+from iwm_repro.record import HOLDS, MEASURED, NOT, OPEN, read
 from iwm_repro.record import MISSING as NOT_RUN
 from iwm_repro.registered import all_claims
 from iwm_repro.ruling import verdict_of
+from iwm_repro.shown import as_markdown
 from one_line import assert_one_line
 
 from iwm_core.cli.main import dispatch
@@ -110,6 +111,18 @@ def test_verdicts(bring, reproduce):
     assert verdict_of([HOLDS, HOLDS]) == HOLDS
 
 
+def test_a_claim_without_rules_has_no_verdict(bring, reproduce):
+    bring(rules=(), seeds=(0,))
+    _, _, said = reproduce(ending=lambda words: Ended(7, 0) if "predictor=none" in words else None)
+    assert "no rule, and so no verdict (1 run has not finished)" in said
+    assert read(RESULT).verdict == NOT_RUN
+    _, status, said = reproduce()
+    assert (status, read(RESULT).verdict) == (0, MEASURED)
+    assert "**No rule, and so no verdict**. Measured on noise" in as_markdown(read(RESULT))
+    assert "| rule |" not in as_markdown(read(RESULT))
+    assert "verdict: holds" not in said
+
+
 def test_a_record_is_not_replaced_by_less(bring, reproduce, monkeypatch, tmp_path):
     bring()
     reproduce()
@@ -123,19 +136,6 @@ def test_a_record_is_not_replaced_by_less(bring, reproduce, monkeypatch, tmp_pat
     _, status, said = reproduce(ending=lambda words: Ended(130, 2))
     assert (status, said.splitlines()[-1]) == (130, "ended by Ctrl-C; go on with: iwm reproduce alike --scale cpu")
     assert read(tmp_path / RESULT) == record
-
-
-@pytest.mark.parametrize("where", ["out=file/below", "out=/proc/none", "runs"])
-def test_what_cannot_be_written_is_refused_before_the_first_run(bring, reproduce, where):
-    bring(seeds=(0,))
-    Path("file").write_text("")
-    if where == "runs":
-        Path("runs").write_text("")
-    begun, status, said = reproduce(*([where] if where != "runs" else []))
-    assert (begun, status) == ([], 2)
-    assert "cannot make the folder" in said.splitlines()[-1]
-
-
     bring(seeds=(0,))
     assert reproduce()[1] == 0
     assert read(tmp_path / RESULT).cost.runs == 2, "of a claim that asks for fewer runs, it is whole"
@@ -167,6 +167,19 @@ def test_other_seeds_are_held_against_the_record(bring, reproduce):
     assert status == 7
     assert "0 of 1 values lie inside of the intervals on record (seeds 0); 1 more are on record, and have not been run" in said
     assert RESULT.read_bytes() == record
+
+
+@pytest.mark.parametrize("where", ["out=file/below", "out=/proc/none", "runs"])
+def test_what_cannot_be_written_is_refused_before_the_first_run(bring, reproduce, where):
+    bring(seeds=(0,))
+    Path("file").write_text("")
+    if where == "runs":
+        Path("runs").write_text("")
+    begun, status, said = reproduce(*([where] if where != "runs" else []))
+    assert (begun, status) == ([], 2)
+    assert "cannot make the folder" in said.splitlines()[-1]
+
+
 def test_a_damaged_record_is_refused_before_the_first_run(bring, reproduce):
     bring(seeds=(0,))
     RESULT.parent.mkdir()
@@ -197,6 +210,14 @@ def test_a_number_that_is_not_measured_is_told(bring, reproduce):
     assert "eval/error.json tells no error; the claim asks for a number" in said
 
 
+def test_a_number_that_cannot_be_is_told(bring, reproduce, tmp_path):
+    bring(seeds=(0,), most=1e-6)
+    _, status, said = reproduce()
+    assert status == 2
+    assert "eval/error.json tells error" in said
+    assert "the claim says that it lies from 0 to 1e-06" in said
+
+
 def test_a_run_of_another_recipe_is_refused(bring, reproduce):
     bring(seeds=(0,))
     run = job_of(MODELS["none"], 0, "cpu").path
@@ -223,6 +244,14 @@ def test_the_list_tells_what_is_there(bring, reproduce, capsys):
     assert HOLDS in line()
 
 
+def test_a_damaged_run_is_told_by_the_list(bring, reproduce, iwm):
+    bring(seeds=(0,))
+    reproduce()
+    run = job_of(MODELS["none"], 0, "cpu").path
+    (run / "config.yaml").write_text("recipe: [")
+    assert_one_line(iwm("reproduce"), f"{run / 'config.yaml'} is damaged")
+
+
 def test_names_of_runs_tell_what_is_run_and_no_two_alike():
     assert name_of(MODELS["none"]).startswith("tiny-predictor-none-evaluators-error-")
     assert name_of(MISSING).startswith("predictor-none-evaluators-error-recipe-") or "probe_linear" in name_of(MISSING)
@@ -233,11 +262,3 @@ def test_names_of_runs_tell_what_is_run_and_no_two_alike():
 def test_a_rule_about_no_number_of_the_table_is_told(tmp_path, rule):
     with pytest.raises(ValueError, match=r"the rule 'odd' is about .*eror, which the table does not have"):
         claim(tmp_path, rules=(rule,))
-def test_a_damaged_run_is_told_by_the_list(bring, reproduce, iwm):
-    bring(seeds=(0,))
-    reproduce()
-    run = job_of(MODELS["none"], 0, "cpu").path
-    (run / "config.yaml").write_text("recipe: [")
-    assert_one_line(iwm("reproduce"), f"{run / 'config.yaml'} is damaged")
-
-

@@ -6,5 +6,6 @@ from iwm_recipes.claims.equivariance import EQUIVARIANCE
 from iwm_recipes.claims.multitask import MULTITASK
 from iwm_recipes.claims.ours import OURS
 from iwm_recipes.claims.predictor import PREDICTOR
+from iwm_recipes.claims.sensitivity import SENSITIVITY
 
-CLAIMS = [CONDITIONING, PREDICTOR, DIFFICULTY, EQUIVARIANCE, OURS, MULTITASK]
+CLAIMS = [CONDITIONING, PREDICTOR, DIFFICULTY, EQUIVARIANCE, OURS, MULTITASK, SENSITIVITY]
