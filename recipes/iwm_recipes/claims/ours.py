@@ -1,5 +1,7 @@
 """Beyond the paper: targets that the predictor sees, and crops as actions; planned with, and composed."""
 
+import math
+
 from iwm_repro.claim import Claim, Measure, Row, Rule, Size
 
 from iwm_recipes.claims.settings import RESULTS, SETTINGS, Setting
@@ -30,8 +32,10 @@ def size_of(setting: Setting) -> Size:
         rules=(
             Rule(says="asked for all patches, a step errs less", left=(masked, "error of a step"), right=(asked, "error of a step")),
             Rule(says="and so does a plan", left=(masked, "error of a plan"), right=(asked, "error of a plan")),
-            Rule(says="two steps err less than not moving, 1", left=(asked, "error of two steps"), right=1.0, low=-2.0, high=0.0),
-            Rule(says="with crops, a plan errs less than a guess, 1", left=(cropped, "error of a plan"), right=1.0, low=-2.0, high=0.0),
+            Rule(says="two steps err less than not moving, 1", left=(asked, "error of two steps"), right=1.0, low=-math.inf, high=0.0),
+            Rule(
+                says="with crops, a plan errs less than a guess, 1", left=(cropped, "error of a plan"), right=1.0, low=-math.inf, high=0.0
+            ),
         ),
         seeds=(0,),
     )
