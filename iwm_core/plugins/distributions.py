@@ -31,10 +31,12 @@ def mismatch(distribution: Any) -> str:
     """That a plugin asks for other versions of the core than the one installed, with the remedy; empty where it does not."""
     from packaging.requirements import InvalidRequirement, Requirement
 
+    from iwm_core import __version__ as here
+
     asks = (distribution.requires if distribution else None) or []
     for text in (text for text in asks if re.match(r"iwm[-_.]core\b(?![-_.])", text, re.IGNORECASE)):
         with suppress(InvalidRequirement):
-            asked, here = Requirement(text), importlib.metadata.version(CORE)
+            asked = Requirement(text)
             if (asked.marker is None or asked.marker.evaluate({"extra": ""})) and not asked.specifier.contains(here, prereleases=True):
                 name = distribution.metadata["Name"]
                 return f"it is made for {CORE}{asked.specifier}, and {here} is installed; `pip install --upgrade {name}`"

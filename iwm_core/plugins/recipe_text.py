@@ -9,6 +9,8 @@ Decisions:
 """
 
 import re
+from copy import deepcopy
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -32,13 +34,7 @@ def recipe_in(path: Path) -> dict[str, Any]:
     try:
         if path.stat().st_size > LARGEST:
             raise UserError(f"{path} has more than {LARGEST / 1e6:g} MB, which no recipe has; name a recipe's file")
-        text = path.read_text(encoding="utf-8-sig")
-        check_events(path, text)
-        held = yaml.safe_load(text)
-        check_keys(path, held)
-        if reads := RESOLVED.search(text):
-            raise UserError(f"{path} holds {reads[0]}…}}, which would read this machine; write the value itself")
-        content: Any = OmegaConf.to_container(OmegaConf.create(text)) if isinstance(held, dict) else held
+        content = deepcopy(values_of(path, path.read_text(encoding="utf-8-sig")))
     except (yaml.YAMLError, ValueError, OmegaConfBaseException) as error:
         hint = "; quote it: '???'" if "found '?'" in str(error) else ""
         why = " ".join(str(error).replace('in "<unicode string>", ', "at ").split())
@@ -49,6 +45,17 @@ def recipe_in(path: Path) -> dict[str, Any]:
         what = "is empty" if content is None else f"holds a {'list' if isinstance(content, list) else 'single value'}"
         raise UserError(f"{path} {what}, and a recipe is keys with values; begin it with a line defaults: [quickstart, {SELF}]")
     return as_choices(content) if "kind" in content and "defaults" not in content else content
+
+
+@lru_cache(maxsize=200)  # composing asks several times for each file
+def values_of(path: Path, text: str) -> Any:
+    """What a recipe's text says; an error where it is not YAML, or reads otherwise than it looks."""
+    check_events(path, text)
+    held = yaml.safe_load(text)
+    check_keys(path, held)
+    if reads := RESOLVED.search(text):
+        raise UserError(f"{path} holds {reads[0]}…}}, which would read this machine; write the value itself")
+    return OmegaConf.to_container(OmegaConf.create(text)) if isinstance(held, dict) else held
 
 
 def check_events(path: Path, text: str) -> None:

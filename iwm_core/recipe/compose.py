@@ -2,8 +2,8 @@
 
 Decisions:
 - `iwm_core.plugins.lineage` lists what a recipe is made of; Hydra composes that list, with the settings of each file in their place.
-- Components enter the ConfigStore as their fields' defaults plus their ``name``; `iwm_core.recipe.thaw` merges them into the component's
-  own structured config, which validates every field. Only installed components can be named.
+- `iwm_core.recipe.shelf` puts what may be named where Hydra looks: only installed components can be. `iwm_core.recipe.thaw` merges them
+  into their own structured configs, which validate every field.
 - A recipe may set options of a component that the command line then replaces: those the new one does not know are left out,
   with a note; any other unknown key is an error.
 """
@@ -11,7 +11,6 @@ Decisions:
 import dataclasses
 import shlex
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -20,7 +19,6 @@ import yaml
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 from hydra.core.config_search_path import ConfigSearchPath
-from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.types import Override
 from hydra.core.plugins import Plugins as HydraPlugins
@@ -30,8 +28,8 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from iwm_core.interfaces.errors import UserError
-from iwm_core.plugins.kinds import empty, groups, kind_of, kinds, several, single
-from iwm_core.plugins.lineage import Choice, Lineage, Settings, dotted, lineage_of
+from iwm_core.plugins.kinds import groups, kind_of, several, single
+from iwm_core.plugins.lineage import Choice, Lineage, dotted, lineage_of
 from iwm_core.plugins.loader import load_plugins
 from iwm_core.plugins.near import did_you_mean
 from iwm_core.plugins.recipe_files import find_recipe, ready_made, refuse_hiding, shared_folders
@@ -39,13 +37,7 @@ from iwm_core.recipe.length import measured_quickly
 from iwm_core.recipe.overrides import check_recipe
 from iwm_core.recipe.own_settings import instead
 from iwm_core.recipe.parts import check_parts, check_resolved
-
-LISTED = "iwm_recipe"
-"""What Hydra knows a recipe by."""
-
-structured = cache(OmegaConf.structured)  # asked for all that is installed whenever a process composes; whoever changes it copies
-Choices = dict[str, dict[str, dict[str, Any]]]
-"""By group and name, the settings that a choice besides the components stands for."""
+from iwm_core.recipe.shelf import LISTED, Choices, shelved
 
 
 class RecipeSearchPath(SearchPathPlugin):
@@ -54,33 +46,6 @@ class RecipeSearchPath(SearchPathPlugin):
     def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
         for folder, plugin in load_plugins().recipe_dirs():
             search_path.append(plugin.distribution, f"file://{folder.resolve()}")  # Hydra takes it literally: no %20
-
-
-def component_defaults(component: Any) -> dict[str, Any]:
-    """A component's fields as plain config: its name, defaults, and ??? where the user must say."""
-    fields: Any = OmegaConf.to_container(structured(component))
-    return {"name": component.name, **fields}
-
-
-def register(choices: Choices) -> None:
-    """Put the schemas and every installed component into Hydra's ConfigStore; ``choices`` take the place of the schemas' own."""
-    store = ConfigStore.instance()
-    for kind in kinds():  # typed again by `thaw`
-        schema = kind.schema()
-        sections = {name: OmegaConf.to_container(structured(cls)) for name, cls in schema.sections.items()}
-        store.store(name=schema.base, node={"kind": kind.name, **empty(schema), **sections})
-        for group, own in schema.choices.items():
-            for name, node in {**own, **choices.get(group, {})}.items():
-                store.store(group=group, name=name, node=node, package=group)
-    for group, component_kind in groups().items():
-        for name, entry in list(load_plugins().entries(component_kind).items()):
-            package = f"{group}.{name}" if group in several() else group
-            try:
-                node = component_defaults(entry.component)
-            except (OmegaConfBaseException, ValueError) as error:  # such as a field typed tuple or Literal
-                load_plugins().leave_out(entry, error)
-                continue
-            store.store(group=group, name=name, node=node, package=package, provider=entry.plugin.distribution)
 
 
 def compose(name: str, overrides: list[str], choices: Choices | None = None) -> tuple[DictConfig, list[str]]:
@@ -100,16 +65,15 @@ def compose(name: str, overrides: list[str], choices: Choices | None = None) -> 
     check_choices(parsed, lineage)
     anew = {*lineage.replaced, *(override.key_or_group for override in parsed)}
     check_parts(lineage, anew)
-    register(choices or {})
-    listed(lineage)
     refuse_hiding([path.parent, *(folder for folder, _ in load_plugins().recipe_dirs())])
     HydraPlugins.instance().register(RecipeSearchPath)
     GlobalHydra.instance().clear()
     try:
-        with initialize_config_dir(str(path.parent.resolve()), "iwm", "1.3"):
-            config = hydra_compose(LISTED, overrides=overrides)
-    except ConfigCompositionException as error:
-        raise UserError(bad_override(error, name, path, parsed)) from error
+        with shelved(lineage, choices or {}), initialize_config_dir(str(path.parent.resolve()), "iwm", "1.3"):
+            try:
+                config = hydra_compose(LISTED, overrides=overrides)
+            except ConfigCompositionException as error:
+                raise UserError(bad_override(error, name, path, parsed)) from error
     except (HydraException, OmegaConfBaseException) as error:
         raise UserError(f"recipe {name!r} ({path}): {one_line(error)}") from error
     except RecursionError as error:
@@ -124,18 +88,6 @@ def compose(name: str, overrides: list[str], choices: Choices | None = None) -> 
     fields = (f.name for f in dataclasses.fields(kind_of(config).schema().recipe) if f.name in config)
     order = dict.fromkeys(["recipe", "kind", *fields, *config])
     return OmegaConf.create({key: config._get_node(key) for key in order}), notes
-
-
-def listed(lineage: Lineage) -> None:
-    """Put a recipe, as the list of what it is composed of, into Hydra's ConfigStore, each file's settings under a name of their own."""
-    store, defaults = ConfigStore.instance(), list[Any]()
-    for number, part in enumerate(lineage.parts):
-        if isinstance(part, Settings):
-            store.store(name=f"{LISTED}_{number}", node=part.content)
-            defaults.append(f"{LISTED}_{number}")
-        else:
-            defaults.append({part.group: part.value})
-    store.store(name=LISTED, node={"defaults": [lineage.kind.schema().base, *defaults, "_self_"]})
 
 
 def left_open(config: DictConfig) -> str | None:
@@ -216,8 +168,7 @@ def bad_override(error: ConfigCompositionException, name: str, path: Path, overr
         return f"recipe {name!r} ({path}) chooses a file that does not fit: {one_line(error)[:200]}"
     if "Could not override" in first:
         key = first.split("'")[1]
-        with initialize_config_dir(str(path.parent.resolve()), version_base="1.3", job_name="iwm"):
-            known: Any = OmegaConf.to_container(hydra_compose(LISTED))
+        known: Any = OmegaConf.to_container(hydra_compose(LISTED))
         given = next((override for override in overrides if override.key_or_group == key), None)
         near = did_you_mean(key, dotted(known), lambda near: instead(given, near) if given else near)
         return f"unknown key {key!r}; {unchosen(key) or near}`iwm show recipe={shlex.quote(name)}` lists all keys"

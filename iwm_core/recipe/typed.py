@@ -4,6 +4,7 @@ import dataclasses
 import sys
 import types
 import typing
+from functools import cache
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -16,6 +17,9 @@ from iwm_core.plugins.near import did_you_mean
 from iwm_core.recipe.config import Section
 
 WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a text", list: "a list", types.NoneType: "null"}
+
+structured = cache(OmegaConf.structured)
+"""A dataclass as a config, asked for whenever something is composed or thawed; who changes it copies."""
 
 
 def instance(cls: Any, node: Any, label: str) -> Any:
@@ -46,7 +50,7 @@ def typed(cls: Any, node: Any, label: str) -> DictConfig:
     prefix = f"{label}." if label else ""
     try:
         refuse_plain(cls, node, prefix)
-        merged: Any = OmegaConf.merge(OmegaConf.structured(cls), node)
+        merged: Any = OmegaConf.merge(structured(cls), node)  # which is copied
         check_ranges(merged, prefix)
     except ConfigKeyError as error:
         parent, _, key = f"{prefix}{error.full_key}".rpartition(".")
@@ -71,7 +75,14 @@ def typed(cls: Any, node: Any, label: str) -> DictConfig:
 
 def plain_keys(schema: Schema) -> Any:
     """The keys of a recipe that are neither a section nor a group, as a dataclass."""
-    return dataclasses.make_dataclass("Keys", [(f.name, f.type, f) for f in schema.plain_fields()], bases=(Section,), kw_only=True)
+    return plain_class(schema.recipe, tuple(f.name for f in schema.plain_fields()))
+
+
+@cache
+def plain_class(recipe: Any, names: tuple[str, ...]) -> Any:
+    """Some keys of a recipe as a dataclass."""
+    fields = [(f.name, f.type, f) for f in dataclasses.fields(recipe) if f.name in names]
+    return dataclasses.make_dataclass("Keys", fields, bases=(Section,), kw_only=True)
 
 
 def main_of(cls: Any) -> str:

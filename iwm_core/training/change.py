@@ -10,9 +10,10 @@ from iwm_core.plugins.kinds import groups, kind_of, several
 from iwm_core.plugins.loader import load_plugins
 from iwm_core.plugins.recipe_files import ready_made
 from iwm_core.plugins.recipe_text import settings_of, stands_for
-from iwm_core.recipe.compose import component_defaults, prune
+from iwm_core.recipe.compose import prune
 from iwm_core.recipe.overrides import parse_changes
 from iwm_core.recipe.own_settings import check_settings, settings_file
+from iwm_core.recipe.shelf import component_defaults
 from iwm_core.run.anchor import anchor
 
 
@@ -23,8 +24,7 @@ def change(config: DictConfig, overrides: list[str], allowed: tuple[str, ...], v
         UserError: an override of anything else, or one that cannot be applied.
     """
     config = OmegaConf.create(OmegaConf.to_container(config))  # pyright: ignore[reportAssignmentType]
-    parsed = parse_changes(overrides, allowed, verb)
-    schema = kind_of(config).schema()
+    parsed, schema = parse_changes(overrides, allowed, verb), kind_of(config).schema()
     check_settings(parsed, schema)
     # Choices first, whatever their place on the command line: options then land in the chosen components.
     for override in sorted(parsed, key=lambda o: "." in o.key_or_group):

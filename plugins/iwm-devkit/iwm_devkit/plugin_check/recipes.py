@@ -10,7 +10,8 @@ from iwm_core.plugins.faults import clash_text
 from iwm_core.plugins.kinds import groups, schemas
 from iwm_core.plugins.loader import load_plugins
 from iwm_core.plugins.recipe_files import files_by_name, find_recipe, recipe_clashes
-from iwm_core.recipe.compose import component_defaults, compose, left_open
+from iwm_core.recipe.compose import compose, left_open
+from iwm_core.recipe.shelf import component_defaults
 from iwm_core.recipe.thaw import thaw
 
 
