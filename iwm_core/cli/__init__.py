@@ -1,1 +1,1 @@
-"""The verbs of the core, and the door for others."""
+"""The verbs of the core, and the entry point for plugins' verbs."""

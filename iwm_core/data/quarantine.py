@@ -1,7 +1,6 @@
 """Images that cannot be decoded: reported by name, written down, counted, never tried again in the run.
 
-A slot of a batch whose image is corrupt shows the next readable image instead, so that shapes stay fixed and the order of all others
-does not change. Above the share that the data source allows, training stops.
+Above the share that the data source allows, training stops. What is shown instead: `iwm_core.data.reading`.
 """
 
 import os

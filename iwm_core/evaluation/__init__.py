@@ -1,1 +1,1 @@
-"""Runs evaluators on a frozen model, says how sure their numbers are, keeps what they found, and reads it back."""
+"""Runs evaluators on a frozen model, keeps what they found, and reads it back."""

@@ -33,7 +33,7 @@ def choose_device(name: str) -> torch.device:
         torch.zeros(1, device=device).item()  # meta has no values
     except (RuntimeError, AssertionError, NotImplementedError, TypeError) as error:
         here = ["cpu", *([str(torch.accelerator.current_accelerator())] if torch.accelerator.is_available() else [])]
-        raise UserError(f"launch.device={name} is not to be had here; use auto, or one of: {', '.join(here)}") from error
+        raise UserError(f"launch.device={name} is not available here; use auto, or one of: {', '.join(here)}") from error
     return device
 
 
@@ -41,7 +41,7 @@ def make_accelerator(launch: Launch, folder: Path) -> Accelerator:
     """The Accelerator of this process, with the trackers that the recipe asks for.
 
     Raises:
-        UserError: the device or a tracker is not to be had here.
+        UserError: the device or a tracker is not available here.
     """
     assert launch.precision != "auto", "decided when a run starts"
     device = choose_device(launch.device)

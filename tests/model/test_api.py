@@ -194,7 +194,7 @@ def test_what_is_no_run(trained, tmp_path):
     (empty / "config.yaml").write_bytes((Run.open(trained[0]).path / "config.yaml").read_bytes())
     with pytest.raises(UserError, match=r"begun has no checkpoint yet; continue it with `iwm resume .*begun`"):
         iwm_core.load(str(empty))
-    with pytest.raises(UserError, match=r"launch.device=tpu9 is not to be had here"):
+    with pytest.raises(UserError, match=r"launch.device=tpu9 is not available here"):
         iwm_core.load(trained[0], device="tpu9")
 
 
@@ -391,12 +391,12 @@ def test_answers_do_not_depend_on_torchs_default_width(trained, model, width):
 
 
 def test_what_cannot_be_loaded(trained):
-    with pytest.raises(UserError, match="device=meta is not to be had here; use auto"):
+    with pytest.raises(UserError, match="device=meta is not available here; use auto"):
         iwm_core.load(trained[0], device="meta")
     with pytest.raises(UserError, match="has no checkpoint=; it has .*step_6"):
         iwm_core.load(trained[0], device="cpu", checkpoint="")
     for device in (None, 0.5, []):
-        with pytest.raises(UserError, match=r"device=.* is not to be had here; use auto"):  # past the tests' own check of types
+        with pytest.raises(UserError, match=r"device=.* is not available here; use auto"):  # past the tests' own check of types
             inspect.unwrap(choose_device)(device)
 
 

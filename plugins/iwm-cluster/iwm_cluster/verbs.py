@@ -22,7 +22,7 @@ VERBS = [
         more=(
             "Options come before the verb and are sbatch's own: --partition, --account, --qos, --constraint, --gres, --mem, --exclude,\n"
             "--nodelist, --reservation, --nodes, --ntasks-per-node, --gpus-per-node, --cpus-per-task, --time (24:00:00).\n"
-            "There is one process a task, and one task a GPU where --gpus-per-node is given.",
+            "There is one process per task, and one task per GPU where --gpus-per-node is given.",
             "--warning 120: seconds before its time is over at which a job is warned; it writes a checkpoint, is queued again, goes on.\n"
             "--requeues 20: how often it may. --setup 'module load cuda': a command before it begins; may be given several times.",
             "--wait ends with the job, and in its status. --jobs 4: how many jobs of an array run at a time. --logs runs/jobs: where they\n"

@@ -15,7 +15,7 @@ Decisions:
 - A bank holds distinct elements alone, two for a flip, and chance is that of its own size, the mean over images where sizes differ. An
   image of whose bank one element alone was drawn asks nothing and is left out. Elements are distinct where their images are, too: an action
   may round its parameters after it has encoded them, and versions of a black image may all be black.
-- H@5 among five versions or fewer is 1 whatever is answered, and is not told.
+- H@5 among five versions or fewer is always 1, and is not reported.
 """
 
 from collections.abc import Iterator

@@ -1,8 +1,8 @@
 """Puts a report together: what the template shows, in the order in which it shows it.
 
 Decisions:
-- Everything that a user or a plugin has named reaches the page through Jinja's escaping; drawings alone are markup of our own. Signs that
-  are not to be seen are escaped in the whole page (`shown`).
+- Everything that a user or a plugin has named reaches the page through Jinja's escaping; drawings alone are markup of our own.
+  Invisible characters are escaped in the whole page (`shown`).
 - Many runs (`MANY`): what repeats for each is folded, and the table at the top is what compares them.
 - A reader meets the verdict, pictures and curves first, then the first number of each evaluator; the rest lies folded under the question
   that it answers. Where nothing is answered and evaluators are few (`FEW`), nothing is folded.

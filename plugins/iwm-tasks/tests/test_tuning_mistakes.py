@@ -78,7 +78,7 @@ def tune(iwm, worlds, capsys):
         (("augment.mixup=0.8", "train.batch_size=9"), ("mix them in pairs", "a multiple of 2")),
         (("tasks=[classify,multilabel]", "augment.cutmix=1", "train.batch_size=6"), ("2 tasks share the 6 images", "a multiple of 4")),
         (("tasks=[classify,multilabel]", "train.batch_size=1"), ("2 tasks share the 1 images", "at least 2")),
-        (("launch.device=tpu9",), ("launch.device=tpu9 is not to be had here",)),
+        (("launch.device=tpu9",), ("launch.device=tpu9 is not available here",)),
         (("train.batch_size=10", "launch.accumulate=4"), ("not divisible by 4",)),
     ],
     ids=lambda v: " ".join(v)[:56] if isinstance(v, tuple) else None,
