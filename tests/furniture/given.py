@@ -1,5 +1,9 @@
 """What tests are given: the tiny plugin registered as pip would, command lines, a fork server, images; for the tests of plugins, too."""
 
+import functools
+import importlib.metadata
+from types import SimpleNamespace
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -16,11 +20,22 @@ from iwm_core.cli.main import dispatch, guarded
 from iwm_core.plugins.loader import Plugin, load_plugins
 
 
+@functools.cache
+def installed():
+    """The entry points of the environment, whose metadata, of hundreds of packages, is read once for all tests."""
+    points = importlib.metadata.entry_points(group="iwm")
+    dists = {point.dist.name: SimpleNamespace(metadata=dict(point.dist.metadata), requires=point.dist.requires) for point in points}
+    return [SimpleNamespace(name=point.name, dist=dists[point.dist.name], load=point.load) for point in points]
+
+
 @pytest.fixture
 def tiny(monkeypatch, tmp_path):
     """The tiny plugin among the installed ones, and an empty working directory."""
     load_plugins.cache_clear()
-    plugins = load_plugins()
+    known = installed()
+    with monkeypatch.context() as patch:
+        patch.setattr("importlib.metadata.entry_points", lambda group: known)
+        plugins = load_plugins()
     plugins.plugins.append(Plugin("tiny", "tiny-plugin", "0", tiny_plugin))
     plugins.manager.register(tiny_plugin)
     monkeypatch.chdir(tmp_path)
