@@ -1,9 +1,10 @@
 """What the command line lists: recipes, components and plugins, for people and, with ``--json``, for programs."""
 
-import argparse
 import json
 import sys
+from dataclasses import dataclass
 
+from iwm_core.interfaces.component import option
 from iwm_core.interfaces.errors import UserError
 from iwm_core.plugins.distributions import Plugin
 from iwm_core.plugins.near import did_you_mean
@@ -11,22 +12,27 @@ from iwm_core.process.shown import tell
 from iwm_core.process.tables import folded, room, tabulated, width
 
 
-def run_recipes(arguments: list[str]) -> int:
-    as_json = listing_options(arguments, "recipes", 0).json
+@dataclass(frozen=True, kw_only=True)
+class Listing:
+    """The switch of verbs that list something."""
+
+    json: bool = option(False, "for programs: an array of flat objects")
+
+
+def run_recipes(_: list[str], given: Listing) -> int:
     from iwm_core.plugins.loader import load_plugins
     from iwm_core.plugins.recipe_files import find_recipes, recipe_problems
 
     rows = [row("recipe", r.name, r.plugin, about=(r.header or [""])[0]) for r in find_recipes().values() if r.plugin]
-    show_rows(rows, as_json, ("name", "distribution", "about"))
+    show_rows(rows, given.json, ("name", "distribution", "about"))
     warn([*load_plugins().problems, *recipe_problems()])
     return 0
 
 
-def run_components(arguments: list[str]) -> int:
+def run_components(words: list[str], given: Listing) -> int:
     from iwm_core.plugins.loader import load_plugins
 
-    options = listing_options(arguments, "components", 2)
-    kind, name = (*options.words, None, None)[:2]
+    kind, name = (*words, None, None)[:2]
     plugins = load_plugins()
     if kind is not None and kind not in plugins.kinds:
         raise UserError(f"there is no kind {kind!r}; {did_you_mean(kind, plugins.kinds)}kinds: {', '.join(plugins.kinds)}")
@@ -36,16 +42,16 @@ def run_components(arguments: list[str]) -> int:
 
         plugin = plugins.entries(kind)[name].plugin
         rows = option_rows(kind, component, plugin)
-        if not options.json:
+        if not given.json:
             tell(f"{kind.replace('_', ' ')} {name}, from {plugin.distribution} {plugin.version}: {about(component)}")
             tell("")
-        show_rows(rows, options.json, ("name", "type", "default", "range", "doc"))
-        for sentence in [] if options.json else numbers_told(component):
+        show_rows(rows, given.json, ("name", "type", "default", "range", "doc"))
+        for sentence in [] if given.json else numbers_told(component):
             tell("\n".join(folded(sentence, width())), keep="\n")
         return 0
     entries = [entry for k in ([kind] if kind else plugins.kinds) for entry in plugins.entries(k).values()]
     rows = [row(e.kind, e.name, e.plugin, about=about(e.component)) for e in entries]
-    show_rows(rows, options.json, ("kind", "name", "distribution", "version", "about"))
+    show_rows(rows, given.json, ("kind", "name", "distribution", "version", "about"))
     tell_problems()
     return 0
 
@@ -60,23 +66,12 @@ def about(component: type) -> str:
     return (component.__doc__ or "").partition("\n")[0]
 
 
-def run_plugins(arguments: list[str]) -> int:
-    as_json = listing_options(arguments, "plugins", 0).json
+def run_plugins(_: list[str], given: Listing) -> int:
     from iwm_core.plugins.loader import load_plugins
 
     rows = [row("plugin", p.name, p, problem=p.problem or "") for p in load_plugins().plugins]
-    show_rows(rows, as_json, ("name", "distribution", "version", "problem"))
+    show_rows(rows, given.json, ("name", "distribution", "version", "problem"))
     return 0
-
-
-def listing_options(arguments: list[str], verb: str, most: int) -> argparse.Namespace:
-    """``--json`` and at most ``most`` words."""
-    words = [a for a in arguments if a != "--json"]
-    wrong = [word for word in words if word.startswith("-")] or words[most:]
-    if wrong:
-        hint = did_you_mean(wrong[0], ("--json", "new", "check") if verb == "plugins" else ("--json",), f"iwm {verb} {{}}")
-        raise UserError(f"cannot read {wrong[0]!r}; {hint}`iwm {verb} --help` shows how it is used")
-    return argparse.Namespace(json="--json" in arguments, words=words)
 
 
 def show_rows(rows: list[dict[str, str]], as_json: bool, columns: tuple[str, ...]) -> None:

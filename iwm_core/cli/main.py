@@ -11,6 +11,7 @@ from pkgutil import resolve_name
 
 from iwm_core import __version__
 from iwm_core.cli.listing import warn
+from iwm_core.cli.switches import read_switches
 from iwm_core.cli.usage import about, overview
 from iwm_core.interfaces.errors import Stopped, UserError
 from iwm_core.plugins.loader import load_plugins
@@ -82,14 +83,23 @@ def dispatch(arguments: list[str]) -> int:
         tell(overview(commands.values()), keep="\n")
         warn(load_plugins().problems)
         return 0
-    name = next((name for name in (" ".join(arguments[:2]), arguments[0]) if name in commands), None)
-    if name is None:
-        raise UserError(unknown(arguments[0], commands))
-    rest = arguments[len(name.split()) :]
+    name, rest = verb_in(arguments, commands)
+    if name not in commands:
+        raise UserError(unknown(name, commands))
     if {"-h", "--help"} & set(rest):
         tell(about(command for other, command in commands.items() if f"{other} ".startswith(f"{name} ")), keep="\n")
         return 0
-    return resolve_name(commands[name].run)([at_home(word) for word in rest])
+    words, switches = read_switches(commands[name], [at_home(word) for word in rest])
+    return resolve_name(commands[name].run)(words, *switches)
+
+
+def verb_in(arguments: list[str], commands: Iterable[str]) -> tuple[str, list[str]]:
+    """The verb that a command line names, and the words besides: the switch in a name such as ``train -m`` may stand anywhere."""
+    for place, word in enumerate(arguments[1:], 1):
+        name = f"{arguments[0]} {'-m' if word == '--multirun' else word}"
+        if name in commands and (place == 1 or word.startswith("-")):
+            return name, [*arguments[1:place], *arguments[place + 1 :]]
+    return arguments[0], arguments[1:]
 
 
 def at_home(word: str) -> str:

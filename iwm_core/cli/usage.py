@@ -1,8 +1,9 @@
-"""What ``iwm --help`` and ``iwm VERB --help`` print: of each verb its forms, what else one should know, and lines to try."""
+"""What ``iwm --help`` and ``iwm VERB --help`` print: of each verb its forms, its switches, what else one should know, and lines to try."""
 
 import re
 from collections.abc import Iterable
 
+from iwm_core.cli.switches import switches_of
 from iwm_core.interfaces.commands import Command
 from iwm_core.process.tables import FIXED, folded, width
 
@@ -14,7 +15,7 @@ ON = " \\"
 
 def overview(commands: Iterable[Command]) -> str:
     """What ``iwm --help`` prints."""
-    forms = "\n".join(line for command in commands for line in lines_of(command))
+    forms = "\n".join(line for command in commands for line in lines_of(command.forms, "iwm "))
     return (
         f"iwm: image world models\n\n{forms}\n\n"
         "start with:  iwm train recipe=quickstart\nmore about a verb, with examples:  iwm VERB --help"
@@ -24,18 +25,19 @@ def overview(commands: Iterable[Command]) -> str:
 def about(commands: Iterable[Command]) -> str:
     """What ``iwm VERB --help`` prints: of the verb, and of those that begin with its words."""
     listed = list(commands)
-    forms = [line for command in listed for line in lines_of(command)]
+    forms = [line for command in listed for line in lines_of(command.forms, "iwm ")]
+    switches = lines_of({one.form: one.field.metadata["doc"] for command in listed for one in switches_of(command).values()})
     more = [line for command in listed for text in command.more for line in folded(text, width(), 2)]
     examples = [line for command in listed for text in command.examples for line in typed(text)]
-    parts = (forms, more, ["examples:", *examples] if examples else [])
+    parts = (forms, switches, more, ["examples:", *examples] if examples else [])
     return "\n\n".join("\n".join(part) for part in parts if part)
 
 
-def lines_of(command: Command) -> list[str]:
-    """A verb's forms, the words about them in a column where there is room, else below."""
+def lines_of(forms: dict[str, str], begin: str = "") -> list[str]:
+    """What can be typed, the words about it in a column where there is room, else below."""
     lines, place = [], COLUMN + 2 if width() >= WIDE else 6
-    for form, words in command.forms.items():
-        form, said = folded(f"  iwm {form}", width(), 6), [f"{'':{place}}{line}" for line in folded(words, width() - place)]
+    for form, words in forms.items():
+        form, said = folded(f"  {begin}{form}", width(), 6), [f"{'':{place}}{line}" for line in folded(words, width() - place)]
         beside = len(form) == 1 and len(form[0]) <= place - 2
         lines += [f"{form[0]:{place}}{said[0].lstrip()}", *said[1:]] if beside else [*form, *said]
     return lines

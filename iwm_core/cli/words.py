@@ -88,7 +88,7 @@ def meaning(word: str, before: str, after: str) -> str:
     if "=" in bare and not bare.startswith("="):  # --train.steps=3
         return f"{shlex.quote(bare)}, without dashes"
     if word in ("-m", "--multirun"):
-        return "iwm train -m …: only training has sweeps"
+        return "iwm train -m …: only training has sweeps, by what `pip install iwm` brings"
     key, colon, value = bare.partition(":")
     if colon and value and "." in key:  # train.steps:3
         return shlex.quote(f"{key}={value}")
@@ -98,8 +98,6 @@ def meaning(word: str, before: str, after: str) -> str:
         return shlex.quote(f"recipe={bare}")
     if keys or "." in bare[1:-1] or bare in ("recipe", "checkpoint"):  # recipe quickstart, train.steps 3, --steps 3
         return shlex.quote(f"{bare}={'VALUE' if '=' in after or not after else after}")
-    if word.startswith("--") and did_you_mean(word, ["--help"]):
-        return "--help"
     recipes = find_recipes()
     name = bare if bare in recipes else did_you_mean(bare, recipes).removeprefix("did you mean ").rstrip("? ")
     return f"recipe={name}" if name else ""

@@ -18,17 +18,18 @@ def option(
     high: float | None = None,
     choices: tuple[str, ...] | None = None,
     path: bool = False,
+    value: str = "",
 ) -> Any:
-    """A documented field of a component, checked when the component is made.
+    """A documented field of a component, checked when the component is made; or of a verb's switches.
 
     Args:
         default: the field's default; left out, the user must give it. Lists and dicts are copied for each instance.
         doc: one line for ``iwm components``, with units.
-        low, high: the closed range of a number, or of every number in a list.
-        choices: the words allowed.
+        low, high, choices: the closed range of a number, or of every number in a list; the words allowed.
         path: it may name a file or folder; where there is one, a run keeps it absolute, so that it means the same from everywhere.
+        value: of a switch, how its value is written in help, where neither the default nor the choices show that: ``FILE.json``.
     """
-    metadata = {"doc": doc, "low": low, "high": high, "choices": choices, "path": path}
+    metadata = {"doc": doc, "low": low, "high": high, "choices": choices, "path": path, "value": value}
     if isinstance(default, list | dict):
         return dataclasses.field(default_factory=partial(copy.copy, cast(Any, default)), metadata=metadata)
     return dataclasses.field(default=default, metadata=metadata)

@@ -38,12 +38,6 @@ QUESTIONS = {
 """What a reader wants to know of a model, in that order."""
 
 
-def measure_and_part(name: str) -> tuple[str, str]:
-    """What a metric measures, and of which part; the part may be empty."""
-    measure, _, part = name.partition(".")
-    return measure, part
-
-
 class NotApplicable(Exception):
     """There is nothing to measure for this evaluator in this recipe, such as factors where data knows none; its text says what."""
 

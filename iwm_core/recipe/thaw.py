@@ -17,12 +17,13 @@ from iwm_core.recipe.shapes import check_name
 from iwm_core.recipe.typed import instance, plain_keys
 
 
-def thaw(config: DictConfig) -> Any:
-    """A composed recipe as typed, validated instances: a `Recipe`, or a `TuneRecipe` where it tunes a world model.
+def thaw(config: DictConfig | dict[str, Any]) -> Any:
+    """A composed recipe, or a run's config as plain data, as typed, validated instances: a `Recipe`, or what another kind of run has.
 
     Raises:
         UserError: a missing or unknown component or key, a value of the wrong type or out of range.
     """
+    config = OmegaConf.create(config) if isinstance(config, dict) else config
     try:
         plain = {str(key): value for key, value in config.items()}
     except OmegaConfBaseException as error:  # an interpolation that leads nowhere
@@ -60,11 +61,6 @@ def check_key(group: str, key: str) -> None:
         check_name(key, f"{group}:")
     except ValueError as error:
         raise UserError(str(error)) from error
-
-
-def thaw_plain(config: dict[str, Any]) -> Any:
-    """`thaw` of a config as plain dicts and lists."""
-    return thaw(OmegaConf.create(config))
 
 
 def thaw_component(kind: str, node: Any, label: str) -> Any:

@@ -139,11 +139,6 @@ def take(path: Path, verb: str, warn: Callable[[str], None], lock: ExitStack) ->
     return False
 
 
-def reserve(name: str) -> Path:
-    """Make the directory of a run that another process will begin; numbered, where the name is taken."""
-    return next(path for path in numbered(Path("runs") / name) if make(path))
-
-
 def environment(seed: int) -> dict[str, Any]:
     """Versions of what computes a run: of plugins, and of what they require."""
     versions = {plugin.distribution: plugin.version for plugin in load_plugins().plugins}

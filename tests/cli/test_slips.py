@@ -65,7 +65,7 @@ QUICK = [
     ("train recipe=quickstart --lr 5", "write train.lr.peak=5"),
     ("train recipe=quickstart steps 5", "write train.steps=5"),
     ("train recipe=quickstart encoder vit", "write encoder=vit"),
-    ("train recipe=quickstart --hlep", "write --help"),
+    ("train recipe=quickstart --hlep", "did you mean --help?"),
     ("train recipe=quickstart --nonsense", "overrides are key=value, such as train.seed=1"),
     ("resume r checkpoint step_2", "write checkpoint=step_2"),
     ("train recipe=quickstart actions=[jitter, blur]", "write 'actions=[jitter,blur]'"),

@@ -18,7 +18,7 @@ from iwm_core.model.frozen import FrozenModel
 from iwm_core.model.world_model import build_model
 from iwm_core.plugins.kinds import several
 from iwm_core.recipe.shapes import NAME
-from iwm_core.recipe.thaw import check_key, thaw, thaw_plain
+from iwm_core.recipe.thaw import check_key, thaw
 from iwm_core.run.directory import Run
 
 TRAIN = ("train", "recipe=tiny", "train.keep=3")
@@ -156,6 +156,4 @@ def test_a_key_that_leads_out_of_the_run_is_refused_where_a_recipe_is_thawed(iwm
         config |= {"kind": "tuning", "world_model": {}, "protocol": {"name": "probe"}, "tasks": {}, "heads": {}}
     config[group] = {"../../x": {"name": "any"}}
     with pytest.raises(UserError, match=rf"{group}: '\.\./\.\./x' is not a name"):
-        thaw_plain(
-            {key: value for key, value in config.items() if key not in ("format", "checksum", "encoder", "predictor", "targets", "data")}
-        )
+        thaw({key: value for key, value in config.items() if key not in ("format", "checksum", "encoder", "predictor", "targets", "data")})

@@ -12,12 +12,10 @@ from types import ModuleType, SimpleNamespace
 import iwm_devkit as testing
 import pytest
 import torch
+from asked_by import asked_by
 from iwm_bench.asked import read_arguments
-from iwm_cluster.asked import split
-from iwm_cluster.commands import take_jobs
 from iwm_cluster.sweep import expand
 from iwm_devkit.completion.asked import SHELLS
-from iwm_devkit.scaffold import parser
 from iwm_interop.importing.asked import TOLD, check_overrides, said
 from iwm_repro.asked import read_arguments as read_claims
 from iwm_tasks.comparison.arguments import prefix_of, read_protocols, read_seeds
@@ -25,7 +23,8 @@ from places import ROOT
 
 import iwm_core
 from iwm_core import interfaces
-from iwm_core.cli.main import dispatch
+from iwm_core.cli.main import dispatch, verb_in
+from iwm_core.cli.switches import read_switches
 from iwm_core.cli.words import read_recipe
 from iwm_core.model.frozen import FrozenModel
 from iwm_core.model.world_model import build_model
@@ -187,8 +186,8 @@ def test_the_gallery_shows_every_plugin_and_component():
 
 def check_train(words: list[str]) -> None:
     many = "-m" in words
-    words = take_jobs(words)[1] if many else words
-    name, overrides = read_recipe([word for word in words if word != "-m"], many)
+    verb, words = verb_in(["train", *words], load_plugins().commands)
+    name, overrides = read_recipe(read_switches(load_plugins().commands[verb], words)[0], many)
     jobs = expand(overrides) if many else [overrides]
     assert (len(jobs) > 1) == many
     places = [check_recipe(name, job).run for job in (jobs[0], jobs[-1])[: 1 + many]]
@@ -213,7 +212,7 @@ def check_tune(words: list[str]) -> None:
 
 
 def check_compare(words: list[str]) -> None:
-    run, *rest = take_jobs(words)[1]
+    run, *rest = read_switches(load_plugins().commands["compare"], words)[0]
     assert "=" not in run
     single = dict(word.split("=", 1) for word in rest if word.startswith(("protocols=", "seeds=", "run=")))
     read_seeds(single.get("seeds", "3"))
@@ -249,7 +248,7 @@ CHECKS = {
     "predict": lambda words: check_paths(words),
     "bench": lambda words: check_bench(words),
     "submit": lambda words: check_submit(words),
-    "reproduce": lambda words: read_claims(words),
+    "reproduce": lambda words: asked_by("reproduce", read_claims, words),
     "explore": lambda words: check_paths(words),
     "export": lambda words: check_paths(words),
     "features": lambda words: check_paths(words),
@@ -258,19 +257,19 @@ CHECKS = {
     "zoo": lambda words: dispatch(["zoo", *words]),
     "plugins": lambda words: dispatch(["plugins", *words]),
     "completion": lambda words: check_shell(*words),
-    "plugins new": lambda words: parser().parse_args(words),
+    "plugins new": lambda words: read_switches(load_plugins().commands["plugins new"], words),
     "plugins check": lambda words: None,  # of a plugin that is not installed here
 }
 
 
 def check_bench(words: list[str]) -> None:
     absent = {words.index(switch) for switch in ("--compare", "--ijepa") if switch in words}  # what they name is not here
-    asked = read_arguments([word for place, word in enumerate(words) if not {place, place - 1} & absent])
+    asked = asked_by("bench", read_arguments, [word for place, word in enumerate(words) if not {place, place - 1} & absent])
     check_recipe(asked.recipe, asked.overrides)
 
 
 def check_submit(words: list[str]) -> None:
-    verb, *rest = split(words)[2]
+    verb, *rest = read_switches(load_plugins().commands["submit"], words)[0]
     CHECKS[verb](rest)
 
 

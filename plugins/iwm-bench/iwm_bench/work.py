@@ -14,7 +14,7 @@ from iwm_report.displays import table_console
 from iwm_tasks.tuning.counting import device_name
 from omegaconf import OmegaConf
 
-from iwm_bench.asked import DEFAULT, FED, Asked
+from iwm_bench.asked import Asked
 from iwm_bench.by_lightly import Lightly
 from iwm_bench.counting import gflop_of, tokens_of
 from iwm_bench.course import Course
@@ -23,6 +23,7 @@ from iwm_bench.record import KIND, Arm, Record, Spread, write
 from iwm_bench.reference import Peer, Reference, gflop_of_peer, peer_step
 from iwm_bench.table import compared, table
 from iwm_bench.timing import Timed, Work, timed
+from iwm_bench.verbs import DEFAULT, FED
 from iwm_core.interfaces.errors import UserError
 from iwm_core.plugins.kinds import kind_of
 from iwm_core.process.display import Display, make_display
@@ -40,11 +41,11 @@ PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 def bench(asked: Asked) -> int:
     """Carry out ``iwm bench``; returns the exit status."""
-    display = Display() if asked.json else make_display()
+    display = Display() if asked.given.json else make_display()
     record = measure(asked, display)
     if asked.out:
         write(record, asked.out)
-    if asked.json:
+    if asked.given.json:
         tell(json.dumps(record.as_json(), indent=1), keep="\n")
         return 0
     table_console().print(table(record))
@@ -82,14 +83,15 @@ def measure(asked: Asked, display: Display) -> Record:
         gflop = gflop_of(Pass(course.model, recipe.train.loss).train(), course.views, course.where)
         counted: dict[str, float] = {**dict.fromkeys(DEFAULT, gflop)}
         side, others = recipe.image_size, dict[str, Peer]()
-        if asked.ijepa:
-            others["ijepa"] = Reference(asked.ijepa, course.model, side)
-        if asked.lightly:
+        if asked.given.ijepa:
+            others["ijepa"] = Reference(asked.given.ijepa, course.model, side)
+        if asked.given.lightly:
             others["lightly"] = Lightly(course.model, side)
         for name, other in others.items():
             beside, count = beside_model(course, name, other)
             works, counted = works | beside, counted | dict.fromkeys(beside, count)
-        arms, product, rates = timed(works, asked.repeats, asked.seconds, course.device, PRECISIONS[recipe.launch.precision], display.track)
+        blocks = asked.given.repeats, asked.given.seconds
+        arms, product, rates = timed(works, *blocks, course.device, PRECISIONS[recipe.launch.precision], display.track)
         if asked.trace:
             write_trace(works, asked.trace)
     plain: Any = OmegaConf.to_container(config, resolve=True)

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from asked_by import asked_by
 from iwm_bench.asked import read_arguments
 from iwm_bench.record import KIND, Arm, Record, Spread, Tokens, write
 from iwm_bench.table import compared, table
@@ -57,14 +58,14 @@ def records(tiny):
     ("words", "fix"),
     [
         ("", "say which recipe, once: recipe=NAME"),
-        ("recipe=tiny --arms=modle", "did you mean model?"),
-        ("recipe=tiny --arms ,", "write --arms with some of model,step,data,feed,decode,actions"),
+        ("recipe=tiny --arms=modle", "did you mean --arms model?"),
+        ("recipe=tiny --arms ,", "one of model, step, data, feed, decode, actions, got ''; write --arms model,step,data"),
         ("recipe=tiny --arms", "--arms needs a value"),
         ("recipe=tiny --profil", "did you mean --profile?"),
         ("recipe=tiny --json=yes", "--json takes no value"),
         ("recipe=tiny --json --json", "give it once"),
         ("recipe=tiny --repeats 0", "write --repeats 5"),
-        ("recipe=tiny --repeats 2.5", "whole number"),
+        ("recipe=tiny --repeats 2.5", "--repeats is a whole number, got '2.5'; write --repeats 5"),
         ("recipe=tiny --seconds nan", "write --seconds 1"),
         ("recipe=tiny out=", "out=FILE.json"),
         ("recipe=tiny out=a.json out=b.json", "once"),
@@ -92,8 +93,8 @@ def test_mistakes(iwm, records, words, fix, monkeypatch):
 
 
 def test_arms_come_in_their_order_however_they_are_written(tiny):
-    assert read_arguments(["recipe=tiny", "--arms", "data,model,data"]).arms == ("model", "data")
-    assert read_arguments(["--arms=actions", "recipe=tiny"]).arms == ("actions",)
+    assert asked_by("bench", read_arguments, ["recipe=tiny", "--arms", "data,model,data"]).arms == ("model", "data")
+    assert asked_by("bench", read_arguments, ["--arms=actions", "recipe=tiny"]).arms == ("actions",)
 
 
 def printed(what):

@@ -7,21 +7,16 @@ Decisions:
 
 import re
 import shutil
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import asdict, dataclass, fields
 
+from iwm_cluster.verbs import Submit
 from iwm_core.interfaces.errors import UserError
 from iwm_core.plugins.loader import load_plugins
 from iwm_core.plugins.near import did_you_mean
 
 PASSED = ("partition", "account", "qos", "constraint", "gres", "mem", "exclude", "nodelist", "reservation")
 """Options that go to sbatch as they are."""
-COUNTS = {"nodes": 1, "ntasks-per-node": 0, "gpus-per-node": 0, "cpus-per-task": 0, "warning": 120, "requeues": 20, "jobs": 0}
-"""Options that are numbers, and what they are where nothing is said; 0: the scheduler decides."""
-PLAIN = ("array", "wait")
-"""Options without a value."""
-OPTIONS = (*PASSED, *COUNTS, "time", "setup", "logs", "cluster", *PLAIN)
-CLUSTERS = ("slurm", "local")
+OPTIONS = tuple(field.name.replace("_", "-") for field in fields(Submit))
 HAVE_JOBS = ("train -m", "compare", "reproduce")
 """Commands whose jobs can be an array."""
 
@@ -32,93 +27,41 @@ class Asked:
 
     Attributes:
         verb, words: the command.
-        passed: options of sbatch, by their names.
-        counts: of each name in `COUNTS`.
+        given: the switches before it.
         minutes: that a job may take before it is queued again.
-        setup: shell commands that come before it.
-        logs: the folder of what the jobs say.
-        cluster: in `CLUSTERS`.
-        array: the jobs that the command would start, not the command, are the scheduler's.
-        wait: end with the jobs.
     """
 
     verb: str
     words: list[str]
-    passed: dict[str, str] = field(default_factory=dict)
-    counts: dict[str, int] = field(default_factory=lambda: dict(COUNTS))
-    minutes: float = 24 * 60
-    setup: list[str] = field(default_factory=list)
-    logs: Path = Path("runs/jobs")
-    cluster: str = "slurm"
-    array: bool = False
-    wait: bool = False
+    given: Submit
+    minutes: float
+
+    @property
+    def passed(self) -> dict[str, str]:
+        """What goes to sbatch as it is, by its names."""
+        return {name: value for name, value in asdict(self.given).items() if name in PASSED and value is not None}
 
     @property
     def tasks(self) -> int:
         """Tasks, and so processes, on a node: one for each GPU."""
-        return self.counts["ntasks-per-node"] or self.counts["gpus-per-node"] or 1
+        return self.given.ntasks_per_node or self.given.gpus_per_node or 1
 
     @property
     def processes(self) -> int:
         """Processes of a job."""
-        return self.counts["nodes"] * self.tasks
+        return self.given.nodes * self.tasks
 
 
-def read_arguments(words: list[str]) -> Asked:
+def read_arguments(words: list[str], given: Submit) -> Asked:
     """What a command line asks for.
 
     Raises:
-        UserError: there is no such option, verb or cluster, or they do not go together.
+        UserError: there is no such verb, time or cluster, or they do not go together.
     """
-    options, setup, rest = split(words)
-    for name in COUNTS:
-        read_count(name, options.get(name, "1"))
-    asked = Asked(
-        verb=rest[0] if rest else "",
-        words=rest[1:],
-        passed={name: options[name] for name in PASSED if name in options},
-        counts={name: int(options.get(name, count)) for name, count in COUNTS.items()},
-        minutes=read_minutes(options.get("time", "24:00:00")),
-        setup=setup,
-        logs=Path(options.get("logs", "runs/jobs")),
-        cluster=options.get("cluster", "slurm"),
-        array="array" in options,
-        wait="wait" in options,
-    )
+    asked = Asked(verb=words[0] if words else "", words=words[1:], given=given, minutes=read_minutes(given.time))
     check_cluster(asked)
     check_command(asked)
     return asked
-
-
-def split(words: list[str]) -> tuple[dict[str, str], list[str], list[str]]:
-    """The options by name, the setup commands, and what follows them, from the verb on."""
-    options: dict[str, str] = {}
-    setup: list[str] = []
-    left = list(words)
-    while left and left[0].startswith("-"):
-        name, equals, value = left.pop(0).removeprefix("--").partition("=")
-        if name not in OPTIONS:
-            near = did_you_mean(name.lstrip("-"), OPTIONS, "--{}")
-            raise UserError(f"iwm submit has no option --{name.lstrip('-')}; {near}there are {', '.join(f'--{one}' for one in OPTIONS)}")
-        if name in PLAIN and equals:
-            raise UserError(f"--{name} takes no value, got --{name}={value}")
-        if name not in PLAIN and not equals:
-            value = left.pop(0) if left else ""
-        if name not in PLAIN and not value:
-            raise UserError(f"--{name} needs a value: `iwm submit --help` shows them")
-        if name == "setup":
-            setup.append(value)
-        elif name in options:
-            raise UserError(f"--{name} is given twice; give it once")
-        else:
-            options[name] = value
-    return options, setup, left
-
-
-def read_count(name: str, text: str) -> None:
-    """Refuse what is no number of something."""
-    if not text.isdecimal() or not 1 <= int(text) <= 1_000_000:
-        raise UserError(f"--{name} is a whole number above 0, got {text!r}; write --{name} {COUNTS[name] or 1}")
 
 
 def read_minutes(text: str) -> float:
@@ -137,17 +80,16 @@ def read_minutes(text: str) -> float:
 
 def check_cluster(asked: Asked) -> None:
     """Check that there is the cluster, and that the job fits it."""
-    if asked.cluster not in CLUSTERS:
-        raise UserError(f"there is no --cluster {asked.cluster}; {did_you_mean(asked.cluster, CLUSTERS)}there are {', '.join(CLUSTERS)}")
-    if asked.cluster == "slurm" and shutil.which("sbatch") is None:
+    given = asked.given
+    if given.cluster == "slurm" and shutil.which("sbatch") is None:
         raise UserError("there is no SLURM here, as sbatch is not on the PATH: log in to the cluster, or try --cluster local")
-    if asked.cluster == "local" and asked.counts["nodes"] > 1:
+    if given.cluster == "local" and given.nodes > 1:
         raise UserError("--cluster local is this machine: leave --nodes out, or use SLURM")
-    if asked.cluster == "local" and asked.array:
+    if given.cluster == "local" and given.array:
         raise UserError("--cluster local has no arrays: write --jobs N behind the verb in place of --array")
-    if asked.counts["warning"] >= asked.minutes * 60:
+    if given.warning >= asked.minutes * 60:
         sooner = f"a longer --time, or --warning {int(asked.minutes * 30)}"
-        raise UserError(f"--warning {asked.counts['warning']} is as long as the whole job: write {sooner}")
+        raise UserError(f"--warning {given.warning} is as long as the whole job: write {sooner}")
 
 
 def check_command(asked: Asked) -> None:
@@ -164,9 +106,9 @@ def check_command(asked: Asked) -> None:
         if option in {*OPTIONS} - {"jobs"} and (word.startswith("--") or option in PASSED):
             raise UserError(f"{word!r} stands behind the verb: write iwm submit --{option} {value or 'VALUE'} {asked.verb} …")
     many = asked.verb == "train" and {"-m", "--multirun"} & {*asked.words}
-    if asked.array and not (many or asked.verb in HAVE_JOBS):
+    if asked.given.array and not (many or asked.verb in HAVE_JOBS):
         raise UserError(f"--array is for what starts several jobs: {', '.join(HAVE_JOBS)}; leave it out")
-    if asked.processes > 1 and not asked.array and (many or asked.verb in HAVE_JOBS):
+    if asked.processes > 1 and not asked.given.array and (many or asked.verb in HAVE_JOBS):
         raise UserError(f"iwm {asked.verb} starts processes of its own: write --array, or --ntasks-per-node 1 and --jobs behind the verb")
-    if asked.counts["jobs"] and not asked.array:
+    if asked.given.jobs and not asked.given.array:
         raise UserError("--jobs before the verb is how many of an array run at a time: write --array, or --jobs behind the verb")

@@ -19,6 +19,8 @@ from typing import NamedTuple
 from iwm_cluster.children import Children, python
 from iwm_core.interfaces.errors import UserError
 from iwm_core.recipe.overrides import quoted
+from iwm_core.run.files import numbered
+from iwm_core.run.new_run import make
 
 
 def at(path: Path) -> str:
@@ -123,3 +125,8 @@ def places_for(count: int) -> list[dict[str, str]]:
 def go_on(words: list[str], failed: dict[str, str]) -> list[str]:
     """What to say at the end of jobs: which have not finished, and why, and the command that goes on with them."""
     return [*(f"not finished: {name}: {why}" for name, why in failed.items()), f"go on with: iwm {' '.join(words)}"] if failed else []
+
+
+def reserve(name: str) -> Path:
+    """Make the directory of a run that another process will begin; numbered, where the name is taken."""
+    return next(path for path in numbered(Path("runs") / name) if make(path))

@@ -17,7 +17,7 @@ import submitit
 from submitit.core.utils import FailedJobError, FailedSubmissionError
 
 from iwm_cluster.asked import Asked
-from iwm_cluster.jobs import Ended, Job, at, elsewhere
+from iwm_cluster.jobs import Ended, Job, at, elsewhere, reserve
 from iwm_cluster.task import Task, run_of, status_file
 from iwm_core.cli.main import dispatch
 from iwm_core.cli.words import read_changes, read_recipe, read_run
@@ -28,7 +28,7 @@ from iwm_core.process.shown import shortened, tell
 from iwm_core.recipe.overrides import checkpoint_in
 from iwm_core.recipe.thaw import thaw
 from iwm_core.run.files import numbered, writing
-from iwm_core.run.new_run import refuse_named, reserve
+from iwm_core.run.new_run import refuse_named
 from iwm_core.training.course import composed
 
 SEEN_WITHIN = 30.0
@@ -37,7 +37,7 @@ SEEN_WITHIN = 30.0
 
 def submit(asked: Asked) -> int:
     """``iwm submit``; returns 0, or, where it waits, the first status of a job that is not."""
-    if asked.array:
+    if asked.given.array:
         with elsewhere(lambda jobs: as_array(asked, jobs)):
             return dispatch([asked.verb, *asked.words])
     words, run = checked(asked)
@@ -51,7 +51,7 @@ def submit(asked: Asked) -> int:
         tell(str(run))  # alone on the first line, for scripts
     log, several = os.path.relpath(job.paths.stdout), "es" if asked.processes > 1 else ""
     tell(f"job {job.job_id} of {asked.processes} process{several}; it says how it goes in {log}")
-    if not asked.wait:
+    if not asked.given.wait:
         return 0
     (status,) = (status for _, status in ends(asked, [job]))
     tell(f"job {job.job_id} has ended with status {status}")
@@ -88,29 +88,29 @@ def check_batch(recipe: Any, processes: int) -> None:
 
 def executor(asked: Asked, folder: Path) -> Any:
     """What hands jobs over, with all that is asked of the scheduler; what they say goes to ``folder``."""
-    python, counts = f"{shlex.quote(sys.executable)} -P", asked.counts
-    cpus = {"cpus_per_task": counts["cpus-per-task"]} if counts["cpus-per-task"] else {}
-    gpus = {"gpus_per_node": counts["gpus-per-node"]} if counts["gpus-per-node"] else {}
+    python, given = f"{shlex.quote(sys.executable)} -P", asked.given
+    cpus = {"cpus_per_task": given.cpus_per_task} if given.cpus_per_task else {}
+    gpus = {"gpus_per_node": given.gpus_per_node} if given.gpus_per_node else {}
     shared: dict[str, Any] = {
-        "signal_delay_s": counts["warning"],
+        "signal_delay_s": given.warning,
         "stderr_to_stdout": True,
         **gpus,
-        **({"setup": asked.setup} if asked.setup else {}),
+        **({"setup": list(given.setup)} if given.setup else {}),
     }
-    if asked.cluster == "local":
-        local = submitit.LocalExecutor(folder, max_num_timeout=counts["requeues"], python=python)
+    if given.cluster == "local":
+        local = submitit.LocalExecutor(folder, max_num_timeout=given.requeues, python=python)
         local.update_parameters(tasks_per_node=asked.tasks, timeout_min=asked.minutes, **shared)
         return local
-    slurm = submitit.SlurmExecutor(folder, max_num_timeout=counts["requeues"], python=python)
+    slurm = submitit.SlurmExecutor(folder, max_num_timeout=given.requeues, python=python)
     slurm.update_parameters(
         job_name=f"iwm {asked.verb}",
         time=math.ceil(asked.minutes),
-        nodes=counts["nodes"],
+        nodes=given.nodes,
         ntasks_per_node=asked.tasks,
         # srun does not take over --cpus-per-task, and without a word waits for the other tasks when one has failed.
         srun_args=["--kill-on-bad-exit=1", *(f"--cpus-per-task={count}" for count in cpus.values())],
         additional_parameters={"requeue": True, **asked.passed},
-        **({"array_parallelism": counts["jobs"]} if counts["jobs"] else {}),
+        **({"array_parallelism": given.jobs} if given.jobs else {}),
         **cpus,
         **shared,
     )
@@ -135,9 +135,10 @@ def send(asked: Asked, tasks: list[Task]) -> list[Any]:
 
 def new_folder(asked: Asked) -> Path:
     """A folder for what the jobs of one command say, such as ``runs/jobs/train-2``: what is left where they are refused can be removed."""
-    with writing(asked.logs, "make the folder", "choose another with --logs FOLDER"):
-        asked.logs.mkdir(parents=True, exist_ok=True)
-        for folder in numbered(asked.logs / asked.verb):
+    logs = asked.given.logs
+    with writing(logs, "make the folder", "choose another with --logs FOLDER"):
+        logs.mkdir(parents=True, exist_ok=True)
+        for folder in numbered(logs / asked.verb):
             with suppress(FileExistsError):
                 folder.mkdir()
                 return folder
@@ -155,7 +156,7 @@ def as_array(asked: Asked, jobs: Iterable[Job]) -> Iterator[tuple[Job, Ended]]:
         return
     sent = send(asked, [Task(job.words) for job in wanted])
     tell(f"array {sent[0].job_id.partition('_')[0]} of {len(sent)} jobs; they say how they go in {os.path.relpath(sent[0].paths.folder)}")
-    if not asked.wait:
+    if not asked.given.wait:
         raise Stopped("once they have ended, the same command tells what has not finished, and goes on with that", 0)
     for number, status in ends(asked, sent):
         yield wanted[number]._replace(log=sent[number].paths.stdout), Ended(status, 0)
@@ -164,7 +165,7 @@ def as_array(asked: Asked, jobs: Iterable[Job]) -> Iterator[tuple[Job, Ended]]:
 def ends(asked: Asked, jobs: list[Any]) -> Iterator[tuple[int, int]]:
     """Each job's number and exit status, as it ends."""
     left = dict(enumerate(jobs))
-    alive: Callable[[Any], bool] = in_queue if asked.cluster == "slurm" else lambda job: not job.done()
+    alive: Callable[[Any], bool] = in_queue if asked.given.cluster == "slurm" else lambda job: not job.done()
     while left:
         for number, job in list(left.items()):
             status = status_of(job)

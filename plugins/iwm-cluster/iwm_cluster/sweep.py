@@ -8,7 +8,7 @@ import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
-from iwm_cluster.jobs import Job, at, go_on, places_for, run_jobs
+from iwm_cluster.jobs import Job, at, go_on, places_for, reserve, run_jobs
 from iwm_cluster.swept import Sweep, unfinished
 from iwm_core.interfaces.errors import UserError
 from iwm_core.interfaces.events import SweepEnd
@@ -18,7 +18,6 @@ from iwm_core.plugins.recipe_files import find_recipe
 from iwm_core.process.shown import tell
 from iwm_core.recipe.overrides import ENDLESS, parse
 from iwm_core.recipe.thaw import thaw
-from iwm_core.run.new_run import reserve
 from iwm_core.training.course import composed
 
 MANY = 10_000

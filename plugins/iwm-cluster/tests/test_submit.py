@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 import submitit
+from asked_by import asked_by
 from iwm_cluster.asked import read_arguments, read_minutes
 from iwm_cluster.jobs import Ended, Job, run_jobs
 from iwm_cluster.submit import executor
@@ -44,11 +45,11 @@ def slurm(monkeypatch, tiny):
         ("--array=yes train", "--array takes no value"),
         ("--nodes 1 --nodes 2 train", "give it once"),
         ("--nodes 0 train recipe=tiny", "write --nodes 1"),
-        ("--gpus-per-node two train recipe=tiny", "whole number above 0"),
+        ("--gpus-per-node two train recipe=tiny", "--gpus-per-node is a whole number, got 'two'; write --gpus-per-node 8"),
         ("--time soon train recipe=tiny", "write --time 8:00:00"),
         ("--time 0 train recipe=tiny", "write --time 8:00:00"),
         ("--time 1 train recipe=tiny", "--warning 30"),
-        ("--cluster pbs train recipe=tiny", "there are slurm, local"),
+        ("--cluster pbs train recipe=tiny", "--cluster must be one of slurm, local, got 'pbs'"),
         ("--cluster local --nodes 2 train recipe=tiny", "leave --nodes out"),
         ("--cluster local --array train -m recipe=tiny train.seed=1,2", "--jobs N behind the verb"),
         ("trian recipe=tiny", "did you mean train?"),
@@ -215,7 +216,8 @@ def test_a_job_that_begins_again_goes_on_with_its_run(here):
 
 
 def test_the_local_executor_takes_times_below_a_minute(monkeypatch, here):
-    asked = read_arguments(["--cluster", "local", "--ntasks-per-node", "2", "--time", "0:30", "--warning", "20", "train", "recipe=tiny"])
+    words = ["--cluster", "local", "--ntasks-per-node", "2", "--time", "0:30", "--warning", "20", "train", "recipe=tiny"]
+    asked = asked_by("submit", read_arguments, words)
     found = executor(asked, Path("jobs")).parameters
     assert (found["tasks_per_node"], found["timeout_min"], found["signal_delay_s"]) == (2, 0.5, 20)
 
@@ -223,7 +225,7 @@ def test_the_local_executor_takes_times_below_a_minute(monkeypatch, here):
 def test_where_all_is_done_nothing_is_submitted(slurm, here):
     from iwm_cluster.submit import as_array
 
-    asked = read_arguments(["--array", "compare", "x"])
+    asked = asked_by("submit", read_arguments, ["--array", "compare", "x"])
     assert list(as_array(asked, [])) == []
     assert list(run_jobs([], [{}])) == []
     assert slurm == []
@@ -232,7 +234,7 @@ def test_where_all_is_done_nothing_is_submitted(slurm, here):
 def test_a_job_that_leaves_no_status_has_failed(slurm, here):
     from iwm_cluster.submit import as_array
 
-    asked = read_arguments(["--array", "--wait", "compare", "x"])
+    asked = asked_by("submit", read_arguments, ["--array", "--wait", "compare", "x"])
     job = Job("one", ["report", "x"], None)
     ((ended, how),) = as_array(asked, [job])
     assert how == Ended(1, 0)

@@ -161,7 +161,7 @@ def test_a_damaged_record_of_a_sweep_is_named(iwm):
 
 @pytest.mark.parametrize("count", ["0", "many", "", "-1"])
 def test_jobs_at_a_time_are_a_number(tiny, iwm, count):
-    assert_one_line(iwm("train", "-m", "--jobs", count, "recipe=tiny", "train.seed=1,2"), "write --jobs 2")
+    assert_one_line(iwm("train", "-m", "--jobs", count, "recipe=tiny", "train.seed=1,2"), "write --jobs 4")
 
 
 def test_more_jobs_at_a_time_than_devices_are_refused(monkeypatch):

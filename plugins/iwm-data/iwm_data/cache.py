@@ -19,11 +19,12 @@ from torch.nn import functional as F
 
 from iwm_core.data.loader import OF_THE_HOST
 from iwm_core.data.quarantine import Corrupt
-from iwm_core.data.reading import Part, Reader
+from iwm_core.data.reading import Reader
 from iwm_core.data.view import sizes_of
 from iwm_core.data.workers import made_in_order
 from iwm_core.interfaces import CorruptImage, Sample, Track
 from iwm_core.interfaces.errors import UserError
+from iwm_data.part import Part
 
 CHUNK, LOOKED_AT = 64, 64
 

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from iwm_core.interfaces import Evaluation, EvaluationData, Evaluator, WorldModel
-from iwm_core.interfaces.results import CONTROLS, Metric, measure_and_part
+from iwm_core.interfaces.results import CONTROLS, Metric
 from iwm_devkit.components import check_component
 from iwm_devkit.conduct import conduct
 from iwm_devkit.known_model import KnownData, KnownModel, quiet
@@ -40,7 +40,7 @@ def check_evaluator(evaluator: Evaluator, model: WorldModel | None = None, data:
     assert first.metrics, f"{what} must measure something, or raise NotApplicable with the reason"
     for name, metric in first.metrics.items():
         assert METRIC.fullmatch(name), f"the metric {name!r} must be called measure[.part], in lower-case letters and digits"
-        measure, _ = measure_and_part(name)
+        measure = name.partition(".")[0]
         hint = renamed(measure, first)
         assert measure in first.about, f"`about` must explain the measure {measure!r}: what it is, and what good and bad are{hint}"
         check_metric(name, metric)

@@ -1,20 +1,36 @@
-"""The verbs for authors of plugins and users of shells: what their help says, and where each is carried out."""
+"""The verbs for authors of plugins and users of shells: what their help says, what they take, and where each is carried out."""
 
+from dataclasses import dataclass
+from pathlib import Path
+
+from iwm_core.cli.listing import Listing
 from iwm_core.interfaces.commands import Command
+from iwm_core.interfaces.component import option
+
+
+@dataclass(frozen=True, kw_only=True)
+class New:
+    """The switches of ``iwm plugins new``."""
+
+    kind: str | None = option(None, "what the package brings", value="KIND")
+    into: Path = option(Path(), "where it is written", value="FOLDER")
+
 
 VERBS = [
     Command(
         name="plugins new",
         run="iwm_devkit.scaffold:run_new",
+        switches=New,
+        words=1,
         forms={
             "plugins new NAME --kind KIND": "write a package for a component of your own, with its tests",
         },
-        more=("--into FOLDER says where it is written.",),
         examples=("iwm plugins new gamma --kind action",),
     ),
     Command(
         name="plugins check",
         run="iwm_devkit.plugin_check:run_check",
+        switches=Listing,
         forms={
             "plugins check NAME [--json]": "check an installed plugin: entry points, hooks, components, recipes",
         },

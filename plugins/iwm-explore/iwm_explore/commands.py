@@ -4,12 +4,13 @@ from importlib.util import find_spec
 
 from iwm_core.cli.listing import tell_problems
 from iwm_core.interfaces.errors import UserError
+from iwm_explore.verbs import Explore
 
 
-def run_explore(arguments: list[str]) -> int:
+def run_explore(words: list[str], given: Explore) -> int:
     from iwm_explore.asked import read_arguments
 
-    asked = read_arguments(arguments)
+    asked = read_arguments(words, given)
     if find_spec("gradio") is None:
         raise UserError("the page of iwm explore is made with gradio, which is not installed: pip install 'iwm-explore[page]'")
     from iwm_explore.work import explore

@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 import torch
+from asked_by import asked_by
 from iwm_devkit.known_model import PAIRED, PIXELS, KnownModel, KnownPairs, blind
 from iwm_explore import commands, figures, images, work
 from iwm_explore.asked import read_arguments
@@ -177,9 +178,9 @@ WORLD = ("train", "recipe=tiny", "run=r")
 
 def test_words_are_read(kept):
     run = kept(*WORLD)
-    found = read_arguments([str(run), "--port=0", "--open", "launch.device=cpu"])
+    found = asked_by("explore", read_arguments, [str(run), "--port=0", "--open", "launch.device=cpu"])
     assert (found.port, found.open, found.overrides) == (0, True, ["launch.device=cpu"])
-    assert read_arguments([str(run)]).port == 7860
+    assert asked_by("explore", read_arguments, [str(run)]).port == 7860
 
 
 @pytest.mark.parametrize(
@@ -188,9 +189,9 @@ def test_words_are_read(kept):
         (["nowhere"], "nowhere is not a run"),
         ([], "iwm explore RUN"),
         (["r", "--prot", "1"], "did you mean --port?"),
-        (["r", "--port", "x"], "write --port 7861"),
-        (["r", "--port", "70000"], "from 0, for any that is free, to 65535"),
-        (["r", "--port"], "got ''"),
+        (["r", "--port", "x"], "--port is a whole number, got 'x'; write --port 7860"),
+        (["r", "--port", "70000"], "--port must be at most 65535, got 70000"),
+        (["r", "--port"], "--port needs a value: write --port 7860"),
         (["r", "train.steps=3"], "cannot read 'train.steps=3'"),
         (["r", "checkpoint=step_9"], "has no checkpoint=step_9"),
     ],

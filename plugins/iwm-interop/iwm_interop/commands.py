@@ -1,43 +1,31 @@
 """What carries out the verbs: words are checked as far as can be before torch is imported, which takes seconds."""
 
+from pkgutil import resolve_name
+from typing import Any
+
 from iwm_core.cli.listing import tell_problems
+from iwm_interop.verbs import Export, Features, Push
 
 
-def run_import(arguments: list[str]) -> int:
-    from iwm_interop.importing.asked import read_arguments
+def run_import(words: list[str]) -> int:
+    return carried_out("importing", "import_weights", words)
 
-    asked = read_arguments(arguments)
-    from iwm_interop.importing.work import import_weights
 
+def run_export(words: list[str], given: Export) -> int:
+    return carried_out("exporting", "export", words, given)
+
+
+def run_features(words: list[str], given: Features) -> int:
+    return carried_out("features", "write_features", words, given)
+
+
+def run_push(words: list[str], given: Push) -> int:
+    return carried_out("sharing", "push", words, given)
+
+
+def carried_out(folder: str, function: str, *given: Any) -> int:
+    """Read what is typed by a folder's ``asked``, then have its ``work`` done."""
+    asked = resolve_name(f"iwm_interop.{folder}.asked:read_arguments")(*given)
+    work = resolve_name(f"iwm_interop.{folder}.work:{function}")
     tell_problems()
-    return import_weights(asked)
-
-
-def run_export(arguments: list[str]) -> int:
-    from iwm_interop.exporting.asked import read_arguments
-
-    asked = read_arguments(arguments)
-    from iwm_interop.exporting.work import export
-
-    tell_problems()
-    return export(asked)
-
-
-def run_features(arguments: list[str]) -> int:
-    from iwm_interop.features.asked import read_arguments
-
-    asked = read_arguments(arguments)
-    from iwm_interop.features.work import write_features
-
-    tell_problems()
-    return write_features(asked)
-
-
-def run_push(arguments: list[str]) -> int:
-    from iwm_interop.sharing.asked import read_arguments
-
-    asked = read_arguments(arguments)
-    from iwm_interop.sharing.work import push
-
-    tell_problems()
-    return push(asked)
+    return work(asked)

@@ -1,6 +1,38 @@
-"""The verbs: what their help says, and where each is carried out."""
+"""The verbs: what their help says, what they take, and where each is carried out."""
 
+from dataclasses import dataclass
+
+from iwm_core.cli.listing import Listing
 from iwm_core.interfaces.commands import Command
+from iwm_core.interfaces.component import option
+
+FORMATS = ("timm", "transformers", "safetensors", "torch", "onnx")
+"""Of exports."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Export:
+    """The switches of ``iwm export``."""
+
+    format: str = option(doc="whose files are written", choices=FORMATS)
+    student: bool = option(False, "the student in place of the teacher")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Features:
+    """The switches of ``iwm features``."""
+
+    patch: bool = option(False, "all tokens of each image, in place of their mean")
+    student: bool = option(False, "the student's in place of the teacher's")
+    umap: bool = option(False, "the map by UMAP, in place of principal components")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Push:
+    """The switch of ``iwm push``."""
+
+    public: bool = option(False, "for everybody to see; private without")
+
 
 VERBS = [
     Command(
@@ -26,11 +58,12 @@ VERBS = [
     Command(
         name="export",
         run="iwm_interop.commands:run_export",
+        switches=Export,
         forms={
             "export RUN out=FOLDER --format timm|transformers|safetensors|torch|onnx": "write a run's model as files that others load",
         },
         more=(
-            "The teacher, or the student with --student; safetensors, torch and onnx have the predictor, too, or the heads of a tuned run.",
+            "safetensors, torch and onnx have the predictor, too, or the heads of a tuned run.",
             "What is written is read back and must give the run's outputs to 1e-5; README.md is a model card.",
             "licence=TEXT is for weights of your own; imported ones keep theirs. checkpoint=step_N uses an older checkpoint.",
         ),
@@ -43,14 +76,14 @@ VERBS = [
     Command(
         name="features",
         run="iwm_interop.commands:run_features",
+        switches=Features,
         forms={
             "features RUN [FOLDER] out=FILE [map=FILE.html]": "write the features of images as a table, and as a map",
         },
         more=(
             "FILE.parquet is a table of names, splits, labels and features; FILE.npy an array, with FILE.csv for the names of its rows.",
             "FOLDER holds images, or a folder of them for each class; without it, the run's data, or others: data=NAME data.path=….",
-            "The mean of each image's tokens, or all of them with --patch; the teacher's, or the student's with --student.",
-            "map= is a page of thumbnails by principal components, or by UMAP with --umap, and a picture beside it.",
+            "map= is a page of thumbnails, and a picture beside it.",
             "split=train or validation takes one; batch=64 images at a time; launch.device= and launch.workers= as in training.",
         ),
         examples=(
@@ -62,12 +95,13 @@ VERBS = [
     Command(
         name="push",
         run="iwm_interop.commands:run_push",
+        switches=Push,
         forms={
             "push RUN OWNER/NAME [--public]": "share a run on the Hugging Face Hub",
         },
         more=(
             'It is read by its address wherever a run is: iwm eval hf://OWNER/NAME, iwm_core.load("hf://OWNER/NAME@REVISION").',
-            "Private unless --public is given. No path, host, user or command line of this machine is in what is pushed.",
+            "No path, host, user or command line of this machine is in what is pushed.",
             "Log in with `hf auth login`, or set HF_TOKEN. The same command goes on after an interruption.",
             "licence=TEXT is for weights of your own; imported ones keep theirs. checkpoint=step_N uses an older checkpoint.",
         ),
@@ -79,6 +113,8 @@ VERBS = [
     Command(
         name="zoo",
         run="iwm_interop.zoo.listing:run_zoo",
+        switches=Listing,
+        words=1,
         forms={
             "zoo [NAME] [--json]": "the models that we have trained, with their scorecards",
         },

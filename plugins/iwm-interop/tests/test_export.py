@@ -11,8 +11,8 @@ import pytest
 import torch
 import yaml
 from iwm_interop.exporting import work
-from iwm_interop.exporting.asked import FORMATS
 from iwm_interop.exporting.format import Exported
+from iwm_interop.verbs import FORMATS
 from reference_ijepa import checkpoint, reference
 from safetensors.torch import load_file
 
@@ -278,8 +278,8 @@ def test_what_reads_back_otherwise_is_not_kept(runs, tmp_path, monkeypatch):
 
 
 MISTAKES = {
-    "no format": (["out=OUT"], "say which format"),
-    "a format misspelt": (["out=OUT", "--format", "tim"], "did you mean timm"),
+    "no format": (["out=OUT"], "say --format timm|transformers"),
+    "a format misspelt": (["out=OUT", "--format", "tim"], "did you mean --format timm"),
     "no place": (["--format", "timm"], "out=FOLDER"),
     "an odd word": (["out=OUT", "--format", "timm", "--studnt"], "did you mean --student"),
     "a checkpoint that is not there": (["out=OUT", "--format", "timm", "checkpoint=step_9"], "step_9"),
@@ -313,4 +313,4 @@ def test_a_class_token_is_none_of_ijepas(runs, tmp_path):
 )
 def test_a_word_without_its_value_is_not_taken_for_a_slip(runs, verb, word):
     with pytest.raises(UserError, match=f"{word} takes one (value|text), once; write iwm {verb} RUN"):
-        dispatch([verb, str(runs("sincos")), word])
+        dispatch([verb, str(runs("sincos")), word, *(["--format", "timm"] if verb == "export" else [])])

@@ -14,7 +14,6 @@ import pandas
 import pyarrow.parquet as pq
 import pytest
 import torch
-from iwm_interop.features import asked as words_of
 from iwm_interop.features import files, work
 from iwm_interop.features.map import principal
 from PIL import Image
@@ -258,7 +257,6 @@ def test_what_is_missing_is_said_before_any_work(run, tmp_path, monkeypatch):
     monkeypatch.setattr("iwm_interop.features.map.find_spec", lambda name: None)
     assert guarded(lambda: dispatch(["features", str(run), f"out={tmp_path}/f.npy", f"map={tmp_path}/m.html", "--umap"])) == 2
     assert list(tmp_path.iterdir()) == []
-    assert words_of.SWITCHES
 
 
 def test_rows_wait_for_the_disk_up_to_a_bound_alone(tmp_path, monkeypatch):

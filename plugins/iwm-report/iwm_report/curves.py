@@ -2,7 +2,8 @@
 
 import math
 
-from iwm_core.interfaces.results import Chart, Metric, Series, measure_and_part
+from iwm_core.interfaces.results import Chart, Metric, Series
+from iwm_report.numbers import measure_and_part
 from iwm_report.run_record import RunRecord
 
 LOGGED = (

@@ -9,8 +9,9 @@ import math
 from typing import NamedTuple
 
 from iwm_core.evaluation.measured import Measured
-from iwm_core.interfaces.results import Metric, measure_and_part
+from iwm_core.interfaces.results import Metric
 from iwm_core.process.shown import three_digits
+from iwm_report.numbers import measure_and_part
 from iwm_report.run_record import RunRecord
 
 

@@ -1,4 +1,4 @@
-"""How numbers are written."""
+"""How numbers are written, and what their names say."""
 
 import math
 
@@ -6,6 +6,12 @@ from iwm_core.interfaces.results import Metric, Row
 from iwm_core.process.shown import three_digits
 
 ZERO = 0.005  # smaller numbers of a gallery are written 0.00
+
+
+def measure_and_part(name: str) -> tuple[str, str]:
+    """What a metric measures, and of which part; the part may be empty."""
+    measure, _, part = name.partition(".")
+    return measure, part
 
 
 def interval(metric: Metric, span: float = 0.0) -> str:

@@ -15,8 +15,9 @@ from typing import NamedTuple
 
 from iwm_core.evaluation.measured import Measured
 from iwm_core.evaluation.settings import UNKNOWN, against
-from iwm_core.interfaces.results import CONTROLS, Metric, measure_and_part
+from iwm_core.interfaces.results import CONTROLS, Metric
 from iwm_core.process.shown import three_digits
+from iwm_report.numbers import measure_and_part
 
 FEW = 6
 LETTER = 2.2  # per cent of a scale: the room of a letter of a label

@@ -1,6 +1,17 @@
-"""The verbs: what their help says, and where each is carried out."""
+"""The verbs: what their help says, what they take, and where each is carried out."""
+
+from dataclasses import dataclass
 
 from iwm_core.interfaces.commands import Command
+from iwm_core.interfaces.component import option
+
+
+@dataclass(frozen=True, kw_only=True)
+class Watch:
+    """The switch of ``iwm watch``."""
+
+    port: int = option(8642, "of the page; another where that is taken, 0 for any that is free", low=0, high=65535)
+
 
 VERBS = [
     Command(
@@ -21,12 +32,13 @@ VERBS = [
     Command(
         name="watch",
         run="iwm_report.watching:run_watch",
+        switches=Watch,
         forms={
             "watch RUN [RUN …]": "the report of runs as they train, in a browser",
         },
         more=(
             "It tells its address on the first line, and keeps the page up to date until Ctrl-C. It reads, and writes nothing.",
-            "--port 8642: another where that is taken, 0 for any. From another machine: ssh -L 8642:127.0.0.1:8642 MACHINE.",
+            "From another machine: ssh -L 8642:127.0.0.1:8642 MACHINE.",
         ),
         examples=(
             "iwm watch runs/quickstart",

@@ -19,7 +19,6 @@ from threading import Lock
 from typing import Any, ClassVar, NamedTuple
 
 from iwm_core.interfaces.errors import UserError
-from iwm_core.plugins.near import did_you_mean
 from iwm_core.plugins.sources import fetched
 from iwm_core.process.shown import tell
 from iwm_core.run.directory import is_run, why_no_run
@@ -27,8 +26,9 @@ from iwm_report.added import OwnPage
 from iwm_report.naming import label_runs
 from iwm_report.run_record import RunRecord, read_run
 from iwm_report.standing import signature
+from iwm_report.verbs import Watch
 
-HOST, PORT = "127.0.0.1", 8642
+HOST = "127.0.0.1"
 NAMES = ("127.0.0.1", "localhost")
 """What a browser of this machine calls it, also at the end of an SSH tunnel."""
 SHARE = 0.1
@@ -124,30 +124,19 @@ class Server(ThreadingHTTPServer):
             super().handle_error(request, client_address)
 
 
-def read_arguments(arguments: list[str]) -> tuple[list[Path], int]:
-    """The runs that a command line names, and the port.
+def read_runs(words: list[str]) -> list[Path]:
+    """The runs that a command line names.
 
     Raises:
-        UserError: it names no run, something that is none, or no port.
+        UserError: it names none, or something else.
     """
-    words, port, rest = iter(arguments), str(PORT), []
-    for word in words:
-        name, equals, value = word.partition("=")
-        if name == "--port":
-            port = value if equals else next(words, "")
-        elif word.startswith("-"):
-            raise UserError(f"iwm watch has no {word}; {did_you_mean(word, ['--port'])}there is --port {PORT}")
-        else:
-            rest.append(word)
-    if not port.isdecimal() or not port.isascii() or int(port[:6]) > 65535:
-        raise UserError(f"--port is a number up to 65535, 0 for any that is free; got {port!r}: write --port {PORT}")
-    paths = [Path(fetched(word)) for word in rest]
+    paths = [Path(fetched(word)) for word in words]
     if not paths:
         raise UserError("say which runs: iwm watch RUN [RUN …]")
     for path in paths:
         if not is_run(path):
             raise UserError(f"{path} is not a run: {why_no_run(str(path))}")
-    return paths, int(port)
+    return paths
 
 
 def serve(paths: list[Path], port: int) -> Server:
@@ -164,9 +153,9 @@ def serve(paths: list[Path], port: int) -> Server:
         raise UserError(f"port {port} {why}; name another, or --port 0 for any that is free") from error
 
 
-def run_watch(arguments: list[str]) -> int:
+def run_watch(words: list[str], given: Watch) -> int:
     """``iwm watch``: serve the page until Ctrl-C."""
-    with serve(*read_arguments(arguments)) as server:
+    with serve(read_runs(words), given.port) as server:
         tell(f"http://{HOST}:{server.server_port}/")
         tell("open it in a browser; Ctrl-C ends it")
         os.nice(5)

@@ -12,7 +12,7 @@ from iwm_report.differences import config_differences, in_short
 from iwm_report.drawing import draw_chart, spread, style
 from iwm_report.joined_charts import alternative, axes_of, panels
 from iwm_report.naming import common_folder
-from iwm_report.numbers import interval
+from iwm_report.numbers import interval, measure_and_part
 from iwm_report.reproduce import commands, report_command, report_place
 from iwm_report.run_record import read_run
 from iwm_report.score_table import make_score_table, signs_of
@@ -21,7 +21,7 @@ from report_page import report
 from report_runs import evaluation, make_run
 
 from iwm_core.evaluation.scorecard import nested
-from iwm_core.interfaces.results import Chart, Metric, Series, measure_and_part
+from iwm_core.interfaces.results import Chart, Metric, Series
 from iwm_core.process.shown import three_digits
 
 STYLESHEET = ROOT / "plugins/iwm-report/iwm_report/templates/page.css"

@@ -1,17 +1,13 @@
-"""Reads the command line of ``iwm reproduce``."""
+"""What the words of ``iwm reproduce`` ask for."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from iwm_cluster.commands import take_jobs
-
 from iwm_core.interfaces.errors import UserError
 from iwm_core.plugins.near import did_you_mean
-from iwm_repro.claim import SCALES, Claim
+from iwm_repro.claim import Claim
 from iwm_repro.registered import all_claims
-
-SWITCHES = ("--scale", "--seeds")
-MOST_SEED = 2**31 - 1
+from iwm_repro.verbs import Reproduce
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,62 +40,38 @@ class Asked:
         return ["reproduce", self.name, "--scale", self.scale, *seeds, *jobs, *([f"out={self.out}"] if self.out else [])]
 
 
-def read_arguments(words: list[str]) -> Asked:
+def read_arguments(words: list[str], given: Reproduce) -> Asked:
     """What a command line asks for.
 
     Raises:
-        UserError: there is no such claim, scale or seed, or a word that means nothing here.
+        UserError: there is no such claim, a seed is given twice, or a word means nothing here.
     """
-    at_once, words = take_jobs(words)
-    as_json, words = "--json" in words, [word for word in words if word != "--json"]
-    switches, rest = split(words)
-    scale = switches.get("--scale", "cpu")
-    if scale not in SCALES:
-        raise UserError(f"there is no --scale {scale}; {did_you_mean(scale, SCALES)}there are {', '.join(SCALES)}")
-    named = [word for word in rest if not word.startswith("out=")]
-    places = [word.partition("=")[2] for word in rest if word.startswith("out=")]
+    if setting := next((word for word in words if "=" in word and not word.startswith("out=")), None):
+        raise UserError(f"iwm reproduce takes no settings, as a claim has its own, got {setting!r}; it takes out=FOLDER alone")
+    named = [word for word in words if not word.startswith("out=")]
+    places = [word.partition("=")[2] for word in words if word.startswith("out=")]
     if len(places) > 1 or "" in places:
         raise UserError("out= names one folder, once: out=FOLDER")
     if len(named) > 1:
         raise UserError(f"iwm reproduce takes one claim, or all, got {' '.join(named)!r}; write iwm reproduce {named[0]}")
-    if not named and (places or "--seeds" in switches):
+    if not named and (places or given.seeds):
         raise UserError("say which claim: iwm reproduce CLAIM, or all; `iwm reproduce` lists them")
-    if named and as_json:
+    if named and given.json:
         raise UserError("--json lists claims; a claim's record is written as JSON in any case: leave --json out")
+    if given.seeds and len(set(given.seeds)) < len(given.seeds):
+        raise UserError(f"--seeds takes seeds, each once, got {','.join(map(str, given.seeds))}; write --seeds 3,4,5")
     out = Path(places[0]) if places else None
     if out is not None and out.exists() and not out.is_dir():
         raise UserError(f"out={out} is a file, and records go into a folder; write out=FOLDER")
     return Asked(
         name=named[0] if named else "",
-        claims=find(named[0], scale) if named else (),
-        scale=scale,
-        seeds=read_seeds(switches["--seeds"]) if "--seeds" in switches else None,
+        claims=find(named[0], given.scale) if named else (),
+        scale=given.scale,
+        seeds=tuple(given.seeds) if given.seeds else None,
         out=out,
-        at_once=at_once,
-        json=as_json,
+        at_once=given.jobs,
+        json=given.json,
     )
-
-
-def split(words: list[str]) -> tuple[dict[str, str], list[str]]:
-    """The switches with their values, written ``--scale cpu`` or ``--scale=cpu``, and the other words."""
-    switches: dict[str, str] = {}
-    rest, left = list[str](), iter(words)
-    for word in left:
-        name, equals, value = word.partition("=")
-        if not word.startswith("-"):
-            if equals and name != "out":
-                raise UserError(f"iwm reproduce takes no settings, as a claim has its own, got {word!r}; it takes out=FOLDER alone")
-            rest.append(word)
-            continue
-        if name not in SWITCHES:
-            known = (*SWITCHES, "--jobs", "--json")
-            raise UserError(f"iwm reproduce has no {name}; {did_you_mean(name, known)}there are {', '.join(known)}")
-        if name in switches:
-            raise UserError(f"{name} is given twice; give it once")
-        switches[name] = value if equals else next(left, "")
-        if not switches[name]:
-            raise UserError(f"{name} needs a value: `iwm reproduce --help` shows them")
-    return switches, rest
 
 
 def find(name: str, scale: str) -> tuple[Claim, ...]:
@@ -114,11 +86,3 @@ def find(name: str, scale: str) -> tuple[Claim, ...]:
     if scale not in claims[name].sizes:
         raise UserError(f"{name} has no --scale {scale}; it has {', '.join(claims[name].sizes)}")
     return (claims[name],)
-
-
-def read_seeds(text: str) -> tuple[int, ...]:
-    """Seeds in ``3,4,5``."""
-    parts = text.split(",")
-    if not all(part.isdecimal() and int(part) <= MOST_SEED for part in parts) or len(set(map(int, parts))) < len(parts):
-        raise UserError(f"--seeds takes whole numbers, each once, up to {MOST_SEED}, got {text!r}; write --seeds 3,4,5")
-    return tuple(map(int, parts))

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from asked_by import asked_by
 from claimed import Bringing, claim
 from iwm_repro.asked import read_arguments
 from iwm_repro.registered import all_claims
@@ -25,15 +26,19 @@ def brought(tiny, tmp_path, monkeypatch):
     all_claims.cache_clear()
 
 
+def read(*words):
+    return asked_by("reproduce", read_arguments, list(words))
+
+
 @pytest.mark.usefixtures("brought")
 def test_what_is_asked_for():
-    asked = read_arguments(["alike", "--seeds", "3,4,5", "--jobs=2", "out=there", "--scale=cpu"])
+    asked = read("alike", "--seeds", "3,4,5", "--jobs=2", "out=there", "--scale=cpu")
     assert (asked.name, asked.seeds, asked.out, asked.at_once, asked.scale) == ("alike", (3, 4, 5), Path("there"), 2, "cpu")
-    assert read_arguments(asked.words[1:]) == asked
+    assert read(*asked.words[1:]) == asked
     assert [one.name for one in asked.claims] == ["alike"]
-    assert {"alike", "conditioning"} <= {one.name for one in read_arguments(["all"]).claims}
-    assert "alike" not in {one.name for one in read_arguments(["all", "--scale", "gpu"]).claims}
-    assert read_arguments([]).claims == ()
+    assert {"alike", "conditioning"} <= {one.name for one in read("all").claims}
+    assert "alike" not in {one.name for one in read("all", "--scale", "gpu").claims}
+    assert read().claims == ()
 
 
 @pytest.mark.usefixtures("brought")
@@ -42,7 +47,7 @@ def test_what_is_asked_for():
     [
         ("alik", "did you mean alike?"),
         ("alike --scale gpu", "alike has no --scale gpu; it has cpu"),
-        ("alike --scale cpus", "there is no --scale cpus; did you mean cpu?"),
+        ("alike --scale cpus", "--scale must be one of cpu, gpu, got 'cpus'; did you mean --scale cpu?"),
         ("alike --seeds", "--seeds needs a value"),
         ("alike --seeds x", "write --seeds 3,4,5"),
         ("alike --seeds 3,3", "each once"),
@@ -54,7 +59,7 @@ def test_what_is_asked_for():
         ("alike out=file", "out=file is a file"),
         ("alike conditioning", "takes one claim, or all"),
         ("out=there", "say which claim"),
-        ("alike --jobs 0", "write --jobs 2"),
+        ("alike --jobs 0", "--jobs must be at least 1, got 0; write --jobs 4"),
         ("alike --json", "--json lists claims"),
     ],
 )

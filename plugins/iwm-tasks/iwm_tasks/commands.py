@@ -1,13 +1,15 @@
 """What carries out the verbs of tuning: words are checked as far as can be before torch is imported, which takes seconds."""
 
+from iwm_cluster.verbs import Jobs
+
 from iwm_core.cli.listing import tell_problems
 
 
-def run_tune(arguments: list[str]) -> int:
+def run_tune(words: list[str]) -> int:
     from iwm_core.cli.words import read_recipe, read_run
     from iwm_core.recipe.overrides import checkpoint_in
 
-    path, rest = read_run(arguments, "tune", "recipe=tune/NAME [key=value …]")
+    path, rest = read_run(words, "tune", "recipe=tune/NAME [key=value …]")
     name, overrides = read_recipe(rest)
     from iwm_core.run.new_run import refuse_named
 
@@ -18,24 +20,21 @@ def run_tune(arguments: list[str]) -> int:
     return start(path, name, overrides)
 
 
-def run_predict(arguments: list[str]) -> int:
+def run_predict(words: list[str]) -> int:
     from iwm_tasks.prediction.options import read_options
 
-    asked = read_options(arguments)
+    asked = read_options(words)
     from iwm_tasks.prediction.predict import run_predict
 
     tell_problems()
     return run_predict(asked)
 
 
-def run_compare(arguments: list[str]) -> int:
-    from iwm_cluster.commands import take_jobs
-
+def run_compare(words: list[str], given: Jobs) -> int:
     from iwm_core.cli.words import read_run
     from iwm_core.run.lock import refuse_busy
 
-    at_once, arguments = take_jobs(arguments)
-    path, words = read_run(arguments, "compare")
+    path, words = read_run(words, "compare")
     from iwm_tasks.comparison.arguments import read_setup
     from iwm_tasks.comparison.setup import find_folder
 
@@ -43,4 +42,4 @@ def run_compare(arguments: list[str]) -> int:
     from iwm_tasks.comparison.compare import compare
 
     tell_problems()
-    return compare(path, words, at_once)
+    return compare(path, words, given.jobs)

@@ -1,4 +1,6 @@
-"""The verbs of tuning: what their help says, and where each is carried out."""
+"""The verbs of tuning: what their help says, what they take, and where each is carried out."""
+
+from iwm_cluster.verbs import Jobs
 
 from iwm_core.interfaces.commands import Command
 
@@ -41,6 +43,7 @@ VERBS = [
     Command(
         name="compare",
         run="iwm_tasks.commands:run_compare",
+        switches=Jobs,
         forms={
             "compare RUN [protocols=[NAME,…] seeds=3 run=FOLDER key=value NAME:key=value …]": (
                 "tune a world model by several protocols, into one table"
@@ -48,7 +51,7 @@ VERBS = [
         },
         more=(
             "key=value is for all protocols, NAME:key=value for one. Protocols are the recipes tune/NAME.",
-            "Run again, it continues where it was interrupted. --jobs 4 runs four tunings at a time, each on a device of its own.",
+            "Run again, it continues where it was interrupted.",
             CHECKPOINT,
         ),
         examples=(

@@ -6,8 +6,10 @@
 import dataclasses
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
+from iwm_core.cli.switches import switches_of
 from iwm_core.interfaces.commands import Command
 from iwm_core.interfaces.runs import Schema
 from iwm_core.plugins.kinds import groups, kinds, several
@@ -40,11 +42,14 @@ def of_verb(command: Command, commands: dict[str, Command]) -> Iterator[tuple[st
     said = " ".join([*forms, *command.more])
     if " " in name:
         yield name.split()[0], name.split()[1]
-    for switch in re.findall(r"(?<![\w-])-(?:-[a-z][a-z-]+|[a-z])(?![\w])", said):
-        yield name, switch
     yield name, "--help"
-    for switch, words in re.findall(r"(--[a-z-]+) ([a-z]+(?:\|[a-z]+)+)", said):
-        yield from ((f"{name} {switch}", word) for word in words.split("|"))
+    for switch in switches_of(command).values():
+        yield name, switch.name
+        yield from ((f"{name} {switch.name}", word) for word in switch.field.metadata["choices"] or ())
+        if switch.kind is Path:
+            yield f"{name} {switch.name}", "@files"
+        if switch.form.endswith(" KIND"):
+            yield f"{name} {switch.name}", "@kinds"
     for form in forms:
         first = form.split(" ")[0]
         if re.fullmatch(r"[a-z]+(\|[a-z]+)*", first):
@@ -57,9 +62,9 @@ def of_verb(command: Command, commands: dict[str, Command]) -> Iterator[tuple[st
     if re.search(r"(?<!\.)key=", said):
         own = [kind.name for kind in kinds() if kind.begun_by.split()[1] == name]
         yield from ((name, f"@set:{kind}") for kind in own or [kind.name for kind in kinds()])
-    for mark, sign in ((FILES, "@files"), (re.compile(r"\bKIND"), "@kinds"), (re.compile(r"\bVERB"), "@verbs")):
+    for mark, sign in ((FILES, "@files"), (re.compile(r"(?<!--kind )\bKIND"), "@kinds"), (re.compile(r"\bVERB"), "@verbs")):
         if any(mark.search(form) for form in forms):
-            yield f"{name} --kind" if sign == "@kinds" and "--kind" in said else name, sign
+            yield name, sign
 
 
 def recipes_of(verb: str, said: str, commands: dict[str, Command]) -> list[str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pkgutil import resolve_name
 from typing import Any
 
+from iwm_core.cli.switches import KINDS, switches_of
 from iwm_core.interfaces.commands import Command
 from iwm_core.interfaces.kinds import ComponentKind
 from iwm_core.interfaces.runs import ModelSource, RunKind, Schema
@@ -51,7 +52,17 @@ def check_command(command: Command) -> str:
         assert words.strip(), f"the form {form!r} needs a few words about it, which `iwm --help` shows"
     for line in command.examples:
         assert f"{line} ".startswith(f"iwm {name} "), f"the example {line!r} must be a line to type, which begins with iwm {name}"
-    check_arguments("run", command.run, f"the verb {name!r}", "the list of words behind the verb", 1)
+    if command.switches is None:
+        check_arguments("run", command.run, f"the verb {name!r}", "the list of words behind the verb", 1)
+        return command.run
+    assert dataclasses.is_dataclass(command.switches), f"the verb {name!r}: its switches, {command.switches!r}, must be a dataclass"
+    for switch in switches_of(command).values():
+        what = f"the verb {name!r}: its switch {switch.name}"
+        assert switch.kind in (bool, *KINDS), f"{what} is of {switch.kind}; it may be one of bool, int, float, str, Path, or several of one"
+        assert switch.field.metadata.get("doc"), f"{what} needs a few words about it: option(…, doc)"
+        assert not switch.form.endswith(("None", "()", ">")), f"{what} needs a value to show in help: option(…, value='FILE')"
+    words = "the list of words behind the verb, and its switches,"
+    check_arguments("run", command.run, f"the verb {name!r}", words, 2)
     return command.run
 
 

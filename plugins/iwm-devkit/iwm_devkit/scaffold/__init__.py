@@ -3,11 +3,9 @@
 Nothing here imports torch; the templates do, which are read and not run (see `iwm_devkit.scaffold.package`).
 """
 
-import argparse
 import ast
 import shlex
 from pathlib import Path
-from typing import NoReturn
 
 from iwm_core.interfaces.errors import UserError
 from iwm_core.process.shown import tell
@@ -15,6 +13,7 @@ from iwm_devkit.scaffold.installed import giver
 from iwm_devkit.scaffold.naming import Names, read_name
 from iwm_devkit.scaffold.package import write_package
 from iwm_devkit.scaffold.templates import Template, template_names, template_of
+from iwm_devkit.verbs import New
 
 
 def usage() -> str:
@@ -22,42 +21,25 @@ def usage() -> str:
     return f"iwm plugins new NAME --kind {'|'.join(template_names())} [--into FOLDER]"
 
 
-def run_new(arguments: list[str]) -> int:
+def run_new(words: list[str], given: New) -> int:
     """``iwm plugins new NAME --kind KIND [--into FOLDER]``: write a package, and tell what to do with it.
 
     Raises:
         UserError: a name or a kind that cannot be, a folder that is taken or cannot be written.
     """
-    given = parser().parse_args(arguments)
-    if given.name is None:
+    if not words:
         raise UserError(f"say what it is called: {usage()}")
     if given.kind is None:
         raise UserError(f"say of which kind it is, with --kind: {', '.join(template_names())}")
-    template, names = template_of(given.kind), read_name(given.name)
+    template, names = template_of(given.kind), read_name(words[0])
     if names.cls in used_names(template):
         raise UserError(f"the class of {names.component!r} would be called {names.cls}, which its module has already; choose another name")
     if by := giver(template.kind, template.hook, names.component):
         raise UserError(f"the {template.words} {names.component!r} is installed already, from {by}; choose another name")
-    folder = write_package(template, names, Path(given.into))
+    folder = write_package(template, names, given.into)
     tell(f"wrote {folder}: the {template.words} {names.component!r}, as a package that installs and passes its tests")
     tell(next_steps(template, names, folder).rstrip(), keep="\n")
     return 0
-
-
-class Parser(argparse.ArgumentParser):
-    """A parser that reports mistakes in one line."""
-
-    def error(self, message: str) -> NoReturn:
-        raise UserError(f"{message}; {usage()}")
-
-
-def parser() -> Parser:
-    """The arguments of the command."""
-    made = Parser(add_help=False, allow_abbrev=False)
-    made.add_argument("name", nargs="?")
-    made.add_argument("--kind")
-    made.add_argument("--into", default=".")
-    return made
 
 
 def used_names(template: Template) -> set[str]:

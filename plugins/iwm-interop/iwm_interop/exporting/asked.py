@@ -1,4 +1,4 @@
-"""Reads the command line of ``iwm export``."""
+"""What the words of ``iwm export`` ask for."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -9,9 +9,9 @@ from iwm_core.plugins.near import did_you_mean
 from iwm_core.recipe.overrides import checkpoint_in
 from iwm_core.run.directory import Run
 from iwm_core.run.files import exists
+from iwm_interop.verbs import FORMATS, Export
 
-FORMATS = ("timm", "transformers", "safetensors", "torch", "onnx")
-KNOWN = ("--format", "--student", "out", "licence", "checkpoint")
+KNOWN = ("out", "licence", "checkpoint")
 REST = f"out=FOLDER --format {'|'.join(FORMATS)} [--student] [licence=TEXT] [checkpoint=step_N]"
 
 
@@ -25,34 +25,26 @@ class Asked(NamedTuple):
     licence: str | None
 
 
-def read_arguments(arguments: list[str]) -> Asked:
+def read_arguments(words: list[str], given: Export) -> Asked:
     """The run, the place and the format.
 
     Raises:
         UserError: something is missing, cannot be read, or is taken.
     """
-    path, words = read_run(arguments, "export", REST)
+    path, words = read_run(words, "export", REST)
     checkpoint, words = checkpoint_in(words)
-    told, format, student = dict[str, str](), "", False
-    left = iter(words)
-    for word in left:
+    told = dict[str, str]()
+    for word in words:
         key, equals, value = word.partition("=")
-        if key == "--format":
-            format = value if equals else next(left, "")
-        elif word == "--student":
-            student = True
-        elif key in ("out", "licence") and value.strip() and key not in told:
+        if key in ("out", "licence") and value.strip() and key not in told:
             told[key] = value.strip()
         else:
             once = equals and key in ("out", "licence")
             meant = f"{key}= takes one value, once; " if once else did_you_mean(key, KNOWN)
             raise UserError(f"cannot read {word!r}; {meant}write iwm export RUN {REST}")
-    if format not in FORMATS:
-        what = f"there is no --format {format}; {did_you_mean(format, FORMATS)}" if format else "say which format; "
-        raise UserError(f"{what}write --format {'|'.join(FORMATS)}")
     if "out" not in told:
         raise UserError(f"say where to: out=FOLDER; write iwm export RUN {REST}")
     out = Path(told["out"])
     if exists(str(out)):
         raise UserError(f"out={out} exists, and nothing is written over; choose another folder, or remove it")
-    return Asked(Run.open(path, checkpoint), out, format, student, told.get("licence"))
+    return Asked(Run.open(path, checkpoint), out, given.format, given.student, told.get("licence"))

@@ -1,4 +1,4 @@
-"""Reads the command line of ``iwm features``."""
+"""What the words of ``iwm features`` ask for."""
 
 from itertools import islice
 from pathlib import Path
@@ -13,10 +13,10 @@ from iwm_core.recipe.overrides import ON_RESUME, checkpoint_in, parse_changes, q
 from iwm_core.recipe.own_settings import check_settings
 from iwm_core.run.directory import Run
 from iwm_core.run.files import exists, numbered
+from iwm_interop.verbs import Features
 
 ENDINGS = (".parquet", ".npy")
-SWITCHES = ("--patch", "--student", "--umap")
-KNOWN = (*SWITCHES, "out", "map", "split", "batch", "data", "launch", "checkpoint")
+KNOWN = ("out", "map", "split", "batch", "data", "launch", "checkpoint")
 SPLITS = ("train", "validation")
 REST = "[FOLDER] out=FILE.parquet|FILE.npy [--patch] [--student] [map=FILE.html [--umap]] [split=train|validation] [data=NAME …] [batch=64]"
 
@@ -45,19 +45,18 @@ class Asked(NamedTuple):
     batch: int
 
 
-def read_arguments(arguments: list[str]) -> Asked:
+def read_arguments(words: list[str], given: Features) -> Asked:
     """The run, the images, the places and the switches.
 
     Raises:
         UserError: something is missing, cannot be read, or is taken.
     """
-    path, words = read_run(arguments, "features", REST)
+    path, words = read_run(words, "features", REST)
     checkpoint, words = checkpoint_in(words)
     told, folder, overrides = dict[str, str](), None, list[str]()
-    switches = {word for word in words if word in SWITCHES}
-    for word in (word for word in words if word not in SWITCHES):
+    for word in words:
         key, equals, value = word.partition("=")
-        if folder is None and not word.startswith("-") and (not equals or exists(word)):
+        if folder is None and (not equals or exists(word)):
             folder = word
         elif key in ("out", "map", "split", "batch") and value and key not in told:
             told[key] = value
@@ -80,9 +79,9 @@ def read_arguments(arguments: list[str]) -> Asked:
     if not told.get("batch", "64").isdecimal() or int(told.get("batch", "64")) < 1:
         raise UserError(f"batch={told['batch']} must be a whole number of images, at least 1")
     out, names, page = places(told)
-    if "--umap" in switches and page is None:
+    if given.umap and page is None:
         raise UserError("--umap is how a map is made: say where to, map=FILE.html")
-    switched = ("--patch" in switches, "--student" in switches, "--umap" in switches)
+    switched = (given.patch, given.student, given.umap)
     return Asked(run, folder, overrides, out, names, page, *switched, told.get("split", ""), int(told.get("batch", "64")))
 
 

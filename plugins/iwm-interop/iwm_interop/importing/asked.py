@@ -1,4 +1,4 @@
-"""Reads the command line of ``iwm import``."""
+"""What the words of ``iwm import`` ask for."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -50,7 +50,7 @@ def read_arguments(arguments: list[str]) -> Asked:
         hint = programs or did_you_mean(of, FORMATS)
         raise UserError(f"{f'{of!r} is nothing that can be imported' if of else 'say what to import'}; {hint}write {USE}")
     places = [word for word in words if "=" not in word or exists(word)]
-    if len(places) != 2 or any(place.startswith("-") for place in places):
+    if len(places) != 2:
         raise UserError(f"name one file and the directory of the new run, {len(places)} words name something; write {USE}")
     settings = [word for word in words if word not in places]
     told = {key: said(key, settings) for key in TOLD}

@@ -1,4 +1,4 @@
-"""Reads the command line of ``iwm push``."""
+"""What the words of ``iwm push`` ask for."""
 
 import re
 from typing import NamedTuple
@@ -8,6 +8,7 @@ from iwm_core.interfaces.errors import UserError
 from iwm_core.plugins.near import did_you_mean
 from iwm_core.recipe.overrides import checkpoint_in
 from iwm_core.run.directory import Run
+from iwm_interop.verbs import Push
 
 REST = "OWNER/NAME [--public] [licence=TEXT] [checkpoint=step_N]"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*/[A-Za-z0-9][A-Za-z0-9_.-]*")
@@ -37,27 +38,24 @@ class Asked(NamedTuple):
     licence: str | None
 
 
-def read_arguments(arguments: list[str]) -> Asked:
+def read_arguments(words: list[str], given: Push) -> Asked:
     """The run and the name on the Hub.
 
     Raises:
         UserError: something is missing or cannot be read.
     """
-    path, words = read_run(arguments, "push", REST)
+    path, words = read_run(words, "push", REST)
     checkpoint, words = checkpoint_in(words)
-    names, public, licence = list[str](), False, None
+    names, licence = list[str](), None
     for word in words:
         key, equals, value = word.partition("=")
-        if word == "--public":
-            public = True
-        elif key == "licence" and value.strip() and licence is None:
+        if key == "licence" and value.strip() and licence is None:
             licence = value.strip()
-        elif equals or word.startswith("-"):
-            once = equals and key == "licence"
-            meant = "licence= takes one text, once; " if once else did_you_mean(key, ("--public", "licence", "checkpoint"))
+        elif equals:
+            meant = "licence= takes one text, once; " if key == "licence" else did_you_mean(key, ("licence", "checkpoint"))
             raise UserError(f"cannot read {word!r}; {meant}write iwm push RUN {REST}")
         else:
             names.append(word.removeprefix("hf://"))
     if len(names) != 1 or not is_name(names[0]):
         raise UserError(f"say as what, once, with the owner before it: iwm push RUN {REST}")
-    return Asked(Run.open(path, checkpoint), names[0], public, licence)
+    return Asked(Run.open(path, checkpoint), names[0], given.public, licence)

@@ -12,13 +12,14 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import torch
+from iwm_data.part import Part
 from jaxtyping import Int, Shaped
 from torch import Tensor
 
 from iwm_core.data.loader import on_device, stacked
 from iwm_core.data.order import Slice, spread
 from iwm_core.data.quarantine import Corrupt
-from iwm_core.data.reading import Part, Reader
+from iwm_core.data.reading import Reader
 from iwm_core.data.training import WatchedData
 from iwm_core.data.view import centre_boxes, centre_squares, cut_mask, random_views, sizes_of
 from iwm_core.data.workers import made_in_order

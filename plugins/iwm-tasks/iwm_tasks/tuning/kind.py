@@ -32,10 +32,10 @@ class Tuning(RunKind):
 
     def trial(self, recipe: TuneRecipe, device: Any) -> Callable[[], object]:
         """That of its world model, whose parts set the pace."""
-        from iwm_core.recipe.thaw import thaw_plain
+        from iwm_core.recipe.thaw import thaw
         from iwm_core.training.pretraining import trial
 
-        return trial(thaw_plain(recipe.world_model["config"]), device)
+        return trial(thaw(recipe.world_model["config"]), device)
 
     def train(self, run: Any, recipe: TuneRecipe, checkpoint: Path | None, display: Any) -> None:
         from iwm_tasks.tuning.tune import tune

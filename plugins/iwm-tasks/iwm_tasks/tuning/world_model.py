@@ -7,7 +7,7 @@ from iwm_core.interfaces.errors import UserError
 from iwm_core.model.actions import recipe_actions
 from iwm_core.model.world_model import build_model
 from iwm_core.recipe.shapes import fitting
-from iwm_core.recipe.thaw import thaw_plain
+from iwm_core.recipe.thaw import thaw
 from iwm_core.run.checkpoint import load_weights
 from iwm_core.run.saved import step_of
 from iwm_tasks.interfaces import WorldModelParts
@@ -27,7 +27,7 @@ def world_model_parts(source: dict[str, Any], restored: bool) -> WorldModelParts
     except ValueError as error:
         raise UserError(f"the recipe does not know a world model: {error}") from error
     try:
-        recipe = thaw_plain(kept["config"])
+        recipe = thaw(kept["config"])
     except UserError as error:
         raise UserError(f"the world model {kept['run']}, by its config.yaml: {error}") from error
     model = build_model(recipe, restored=True)

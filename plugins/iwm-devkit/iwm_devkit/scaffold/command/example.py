@@ -4,13 +4,15 @@ import json
 from pathlib import Path
 
 from iwm_core.interfaces import UserError
+from iwm_devkit.scaffold.command import Example
 
 
-def run(words: list[str]) -> int:
+def run(words: list[str], given: Example) -> int:
     """Print a line a run.
 
     Args:
-        words: what stands behind the verb.
+        words: what stands behind the verb, but for its switches.
+        given: its switches.
 
     Returns:
         The exit status: 0.
@@ -18,16 +20,11 @@ def run(words: list[str]) -> int:
     Raises:
         UserError: a mistake of the user's. Its text becomes the one line on standard error; the exit status is 2.
     """
-    runs = [word for word in words if "=" not in word]
-    given = dict(word.split("=", 1) for word in words if "=" in word)
-    key = given.pop("key", "loss")
-    if given:
-        raise UserError(f"there is no option {next(iter(given))!r}; iwm example RUN [RUN …] [key=KEY]")
-    if not runs:
-        raise UserError("say which run: iwm example RUN [RUN …] [key=KEY]")
-    for name in runs:
-        step, value = newest(Path(name), key)
-        print(f"{name}: {key} = {value:g} at step {step}")
+    if not words:
+        raise UserError("say which run: iwm example RUN [RUN …] [--key loss]")
+    for name in words:
+        step, value = newest(Path(name), given.key)
+        print(f"{name}: {given.key} = {value:g} at step {step}")
     return 0
 
 

@@ -24,7 +24,9 @@ def test_the_newest_value(tmp_path: Path) -> None:
     assert iwm("example", str(tmp_path)) == (0, f"{tmp_path}: loss = 0.5 at step 20\n", "")
 
 
-@pytest.mark.parametrize(("words", "fix"), [((), "say which run"), (("nowhere",), "give the directory"), (("x=1",), "no option 'x'")])
+@pytest.mark.parametrize(
+    ("words", "fix"), [((), "say which run"), (("nowhere",), "give the directory"), (("r", "--kye", "lr"), "did you mean --key?")]
+)
 def test_mistakes_are_one_line(words: tuple[str, ...], fix: str) -> None:
     status, output, error = iwm("example", *words)
     assert (status, output) == (2, "")
