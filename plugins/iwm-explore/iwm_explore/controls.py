@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
-from iwm_evals.plans import drawn_candidates
+from iwm_evals.plans import drawn_candidates, repeated
 from iwm_evals.words.asked import owner_of, title_of, true_minus
 from jaxtyping import Float
 from torch import Tensor
@@ -71,8 +71,7 @@ class Control(NamedTuple):
 def controls_of(model: WorldModel, seed: int) -> list[Control]:
     """The controls of a model's actions, in the recipe's order."""
     targets = drawn_candidates(model.actions, seed, model.device).cpu()
-    number = torch.arange(DRAWN, device=model.device)
-    sources = model.actions.sample(Draws(seed, number, torch.zeros_like(number), "explore/range")).source.cpu()
+    sources = model.actions.sample(repeated(seed, DRAWN, model.device, "explore/range")).source.cpu()
     found = []
     for column, rest in enumerate(model.actions.identity.tolist()):
         name, place = owner_of(model, column)

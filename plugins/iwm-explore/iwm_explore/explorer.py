@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import torch
 from iwm_evals import decoder
+from iwm_evals.plans import repeated
 from iwm_evals.questions.bank import first_of_each, looks_of
 from iwm_evals.questions.corruption import at_rest
 from iwm_evals.scores.relative import squared
@@ -135,8 +136,8 @@ class Explorer:
 
     def _versions(self, image: Float[Tensor, "1 3 h w"]) -> tuple[Float[Tensor, "v 3 h w"], list[str]]:
         """An image at rest, and as training makes targets of it, and sources where these alone are corrupted."""
-        model, number = self.model, torch.arange(VERSIONS, device=self.model.device)
-        drawn = model.actions.sample(Draws(self.seed, number, torch.zeros_like(number), "explore/versions"))
+        model = self.model
+        drawn = model.actions.sample(repeated(self.seed, VERSIONS, model.device, "explore/versions"))
         rest = model.actions.identity.to(model.device).expand_as(drawn.target)
         only = torch.zeros_like(rest[0], dtype=torch.bool)
         only[[control.column for control in self.controls if control.side == SOURCE]] = True
@@ -212,8 +213,7 @@ class Explorer:
         return self.model.actions.apply_target(image, params.target)
 
     def _other_actions(self, source: Float[Tensor, "1 p"]) -> Float[Tensor, "o a"]:
-        number = torch.arange(OTHERS, device=source.device)
-        drawn = self.model.actions.candidates(Draws(self.seed, number, torch.zeros_like(number), "explore/others"))
+        drawn = self.model.actions.candidates(repeated(self.seed, OTHERS, source.device, "explore/others"))
         return self.model.actions.encode(source.expand_as(drawn), drawn)
 
     @cached_property
@@ -221,8 +221,7 @@ class Explorer:
         """Whether the model's answers depend on the action; else it imagines the same whatever the controls say."""
         size, rest = self.model.image_size, self.model.actions.identity.to(self.model.device)[None]
         noise = Draws(self.seed, 0, torch.zeros(1, dtype=torch.int64), "explore/noise").uniform(3 * size * size)
-        number = torch.arange(OTHERS, device=rest.device)
-        drawn = self.model.actions.sample(Draws(self.seed, number, torch.zeros_like(number), "explore/told"))
+        drawn = self.model.actions.sample(repeated(self.seed, OTHERS, rest.device, "explore/told"))
         actions = torch.cat([torch.zeros_like(self.model.actions.encode(rest, rest)), self.model.actions.encode(*drawn)])
         with torch.no_grad():
             answers = self.model.predict(self.model.encode(noise.view(1, 3, size, size).to(rest)), actions[None])[0]

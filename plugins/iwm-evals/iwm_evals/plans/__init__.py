@@ -22,6 +22,7 @@ from iwm_core.interfaces import Action, WorldModel
 from iwm_evals.plans.problem import Problem as Problem
 from iwm_evals.plans.problem import drawn_candidates as drawn_candidates
 from iwm_evals.plans.problem import drawn_targets as drawn_targets
+from iwm_evals.plans.problem import repeated as repeated
 from iwm_evals.plans.searches import CEM as CEM
 from iwm_evals.plans.searches import SEARCHES as SEARCHES
 from iwm_evals.plans.searches import BankSearch as BankSearch

@@ -12,18 +12,18 @@ FEW = 32  # values of a parameter that is no continuous number
 
 def drawn_candidates(actions: Transformation, seed: int, device: torch.device) -> Float[Tensor, "k p"]:
     """Parameters of many candidates: as `drawn_targets`, and of an observed action all that it can be."""
-    return actions.candidates(range_draws(seed, device))
+    return actions.candidates(repeated(seed, DRAWN, device, "plan/range"))
 
 
 def drawn_targets(actions: Transformation, seed: int, device: torch.device) -> Float[Tensor, "k p"]:
     """Parameters of many targets, which show what each of them can be."""
-    return actions.sample(range_draws(seed, device)).target
+    return actions.sample(repeated(seed, DRAWN, device, "plan/range")).target
 
 
-def range_draws(seed: int, device: torch.device) -> Draws:
-    """Many draws, in which parameters show their range."""
-    number = torch.arange(DRAWN, device=device)
-    return Draws(seed, number, torch.zeros_like(number), "plan/range")
+def repeated(seed: int, count: int, device: torch.device, stream: str) -> Draws:
+    """``count`` draws for one image: those of as many epochs."""
+    number = torch.arange(count, device=device)
+    return Draws(seed, number, torch.zeros_like(number), stream)
 
 
 class Problem:

@@ -13,6 +13,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from iwm_core.interfaces import Draws, ImageBatch, WorldModel
+from iwm_evals.plans.problem import repeated
 from iwm_evals.questions.parts import Part, alone, each_action
 
 TARGETS = 256
@@ -30,8 +31,7 @@ class Corrupted(NamedTuple):
 
 def destructive(model: WorldModel, seed: int) -> list[Part]:
     """The actions of the recipe that are on sources alone; an observed one is on neither side of an image that stands by itself."""
-    version = torch.arange(TARGETS, device=model.device)
-    targets = model.actions.sample(Draws(seed, version, torch.zeros_like(version), STREAM)).target
+    targets = model.actions.sample(repeated(seed, TARGETS, model.device, STREAM)).target
     rests = (targets == model.actions.identity.to(targets)).all(0).cpu()
     made = [part for part in each_action(model.parts) if not model.parts[part.name].observed]
     return [part for part in made if bool(rests[part.columns].all())]
