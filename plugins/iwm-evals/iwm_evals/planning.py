@@ -19,6 +19,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from iwm_core import installed
 from iwm_core.interfaces import (
     ActionParams,
     Draws,
@@ -30,10 +31,11 @@ from iwm_core.interfaces import (
     NotApplicable,
     Row,
     Track,
+    UserError,
     WorldModel,
     option,
 )
-from iwm_evals.plans import CEM, SEARCHES, BankSearch, GradientSearch, Problem, Search, drawn_candidates, find
+from iwm_evals.plans import CEM, GradientSearch, Problem, Search, drawn_candidates, find
 from iwm_evals.questions.views import draw_params, make_views
 from iwm_evals.statistics.metrics import mean_metrics, ratio_metrics
 from iwm_evals.words.answers import answer_and_better
@@ -61,13 +63,17 @@ class Planning(Evaluator):
     retired = ("resamples",)
 
     images: int = option(64, "validation images measured; all of them where there are fewer", low=1)
-    searches: list[str] = option(["cem", "gradient", "bank"], "how actions are searched for", choices=tuple(SEARCHES))
+    searches: list[str] = option(["cem", "gradient", "bank"], "how actions are searched for, as `iwm components search` lists")
     candidates: int = option(128, "drawn from the recipe's targets for each image; every search begins with them", low=2)
     rounds: int = option(4, "cem: times that answers are drawn around the nearest", low=1)
     samples: int = option(32, "cem: answers drawn in a round", low=1)
     starts: int = option(2, "gradient: nearest candidates to start from", low=1)
     steps: int = option(15, "gradient: steps from each start, each as dear as three predictions", low=1)
     chunk: int = option(64, "actions predicted in one pass: bounds the memory", low=IMAGES_AT_ONCE)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.chosen()
 
     @torch.no_grad()
     def evaluate(self, model: WorldModel, data: EvaluationData, folder: Path, track: Track) -> Evaluation:
@@ -83,7 +89,7 @@ class Planning(Evaluator):
         count = self.asked(data, self.images)
         searches = self.chosen()
         if not searches:
-            raise ValueError(f"planning.searches is empty; name some of {', '.join(SEARCHES)}")
+            raise ValueError("planning.searches is empty; name some of those that `iwm components search` lists")
 
         shown = set(Draws(data.seed, 0, torch.zeros(1, dtype=torch.int64), "planning/rows").permutation(count)[0, :ROWS].tolist())
         pieces: list[Answers] = []
@@ -124,13 +130,16 @@ class Planning(Evaluator):
         )
 
     def chosen(self) -> dict[str, Search]:
-        """The searches by name, in the order of the field, each once."""
-        made = {
-            "bank": BankSearch(),
-            "cem": CEM(rounds=self.rounds, samples=self.samples),
-            "gradient": GradientSearch(starts=self.starts, steps=self.steps),
-        }
-        return {name: made[name] for name in self.searches}
+        """The searches by name, in the order of the field, each once: ours by this evaluator's options, others by their own.
+
+        Raises:
+            ValueError: no installed plugin gives one.
+        """
+        ours = {"cem": CEM(rounds=self.rounds, samples=self.samples), "gradient": GradientSearch(starts=self.starts, steps=self.steps)}
+        try:
+            return {name: ours[name] if name in ours else installed("search", name)() for name in self.searches}
+        except UserError as error:
+            raise ValueError(f"planning.searches: {error}") from error
 
 
 def varying(model: WorldModel, seed: int) -> Int[Tensor, "v"]:

@@ -8,9 +8,22 @@ import torch
 from flat_metrics import flat
 from iwm_devkit.known_model import KnownData, KnownModel, Negative, Slide, blind, half, perfect, quiet
 from iwm_evals.planning import Planning
+from iwm_evals.plans import BankSearch, Found
 from torch import Tensor
 
 from iwm_core.interfaces import ActionParams, Draws, NotApplicable
+from iwm_core.plugins.loader import Entry, load_plugins
+
+
+@dataclass(kw_only=True)
+class Last(BankSearch):
+    """The last of the candidates, whatever it is."""
+
+    name = "last"
+
+    def search(self, problem):
+        return Found(problem.candidates[:, -1], problem.distances[:, -1])
+
 
 NUMBERS = ("slide.columns", "slide.rows")
 SEARCHES = ("cem", "gradient", "bank")
@@ -183,7 +196,15 @@ def test_what_cannot_be_measured(tmp_path):
         Planning().evaluate(KnownModel(), KnownData(images=0), tmp_path, quiet)
     with pytest.raises(ValueError, match="not finite"):
         measure(KnownModel(broken), tmp_path, images=2)
-    with pytest.raises(ValueError, match=r"^planning.searches is empty; name some of bank, cem, gradient$"):
+    with pytest.raises(ValueError, match=r"^planning.searches is empty; name some of those that `iwm components search` lists$"):
         measure(KnownModel(), tmp_path, searches=[])
-    with pytest.raises(ValueError, match=r"^planning.searches must be one of bank, cem, gradient, got 'sleep'$"):
-        Planning(searches=["sleep"])
+
+
+def test_a_search_of_another_plugin_is_measured_by_its_name(tmp_path, monkeypatch):
+    found = load_plugins().entries("search")
+    monkeypatch.setitem(found, "last", Entry("search", "last", Last, found["cem"].plugin))
+    metrics = measure(KnownModel(), tmp_path, images=200, searches=["last", "bank"]).metrics
+    assert metrics["planning_relative.last"].low < 1 < metrics["planning_relative.last"].high, "an independent draw is chance"
+    assert metrics["planning_relative.bank"].high < 0.5
+    with pytest.raises(ValueError, match=r"^planning\.searches: no installed plugin gives the search 'lats'; did you mean last\?"):
+        Planning(searches=["lats"])

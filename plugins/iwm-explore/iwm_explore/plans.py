@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
-from iwm_evals.plans import Search
+from iwm_evals.plans import CEM, Search
 from iwm_evals.plans import plan as find
 from iwm_evals.questions.corruption import at_rest
 from iwm_evals.scores.relative import squared
@@ -53,19 +53,19 @@ def plan(
     controls: list[Control],
     image: Tensor,
     goal: Tensor,
-    search: str | Search = "cem",
+    search: Search | None = None,
 ) -> Planned:
     """How to get from an image, as large as views are made from, to another, of the model's size or as large.
 
     Args:
         decoder: from tokens to images; None where there is none.
-        search: as of `FrozenModel.plan`.
+        search: None: as of `FrozenModel.plan` where it names none.
 
     Raises:
         ValueError: no action ever changes a target, or the model's latents are not finite.
     """
     start, wanted = at_rest(model, image), sized(model, goal)
-    found = find(model, start, wanted, search)
+    found = find(model, start, wanted, search or CEM())
     rest, params = model.actions.identity.to(start), found.params[0]
     few = torch.zeros_like(rest, dtype=torch.bool)
     few[[control.column for control in controls if control.values]] = True

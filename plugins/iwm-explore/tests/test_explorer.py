@@ -3,7 +3,7 @@
 import pytest
 import torch
 from iwm_devkit.known_model import GRID, PAIRED, PATCH, PIXELS, KnownModel, KnownPairs, Negative, Slide, blind, half, perfect
-from iwm_evals.plans import CEM
+from iwm_evals.plans import CEM, BankSearch
 from iwm_explore.explorer import NULL, OTHER, OTHERS, TOLD, Explorer
 from iwm_explore.plans import plan
 
@@ -132,7 +132,7 @@ def test_a_plan_leads_where_it_should_step_by_step():
 def test_a_plan_for_an_observed_action_makes_no_images():
     explorer = Explorer(KnownModel(parts={**PAIRED, "slide": Slide()}))
     batch = next(iter(KnownPairs().batches("validation", 1, 1)))
-    found = plan(explorer.model, None, explorer.controls, batch.images, batch.target, "bank")
+    found = plan(explorer.model, None, explorer.controls, batch.images, batch.target, BankSearch())
     assert found.real is None
     assert found.reached != found.reached
     assert found.distances[-1] < 1

@@ -24,7 +24,6 @@ from iwm_evals.plans.problem import drawn_candidates as drawn_candidates
 from iwm_evals.plans.problem import drawn_targets as drawn_targets
 from iwm_evals.plans.problem import repeated as repeated
 from iwm_evals.plans.searches import CEM as CEM
-from iwm_evals.plans.searches import SEARCHES as SEARCHES
 from iwm_evals.plans.searches import BankSearch as BankSearch
 from iwm_evals.plans.searches import Found as Found
 from iwm_evals.plans.searches import GradientSearch as GradientSearch
@@ -74,18 +73,12 @@ def told(model: WorldModel, values: list[float]) -> dict[str, dict[str, float]]:
     return numbers
 
 
-def plan(
-    model: WorldModel, source: Tensor, goal: Tensor, search: str | Search = "cem", seed: int = 0, candidates: int = 256, chunk: int = 64
-) -> Plan:
-    """The actions that lead from source to goal images [b 3 s s], as far as the model knows; see `FrozenModel.plan`.
+def plan(model: WorldModel, source: Tensor, goal: Tensor, search: Search, seed: int = 0, candidates: int = 256, chunk: int = 64) -> Plan:
+    """The actions that lead from source to goal images [b 3 s s], as far as the model knows; see `FrozenModel.plan`, which knows names.
 
     Raises:
-        ValueError: an unknown search, no action that changes a target, images that do not fit, or latents that are not finite.
+        ValueError: no action that changes a target, images that do not fit, or latents that are not finite.
     """
-    if isinstance(search, str):
-        if search not in SEARCHES:
-            raise ValueError(f"plan knows no search {search!r}; it knows: {', '.join(SEARCHES)}")
-        search = SEARCHES[search]()
     wanted = (3, model.image_size, model.image_size)
     if source.shape[1:] != wanted or goal.shape != source.shape or len(source) == 0:
         sizes = f"got sources {list(source.shape)} and goals {list(goal.shape)}"

@@ -116,9 +116,6 @@ class GradientSearch(Search):
         return better(best, nearest(params, problem.judge(params)))
 
 
-SEARCHES: dict[str, type[Search]] = {search.name: search for search in (BankSearch, CEM, GradientSearch)}
-
-
 def nearest(params: Float[Tensor, "b c p"], distances: Float[Tensor, "b c"]) -> Found:
     """The first of the nearest answers."""
     tied = distances <= distances.amin(1, keepdim=True) * (1 + TIE)
