@@ -14,7 +14,7 @@ from typing import Any
 
 from iwm_core.interfaces.kinds import ComponentKind
 from iwm_core.plugins.distributions import CORE, Plugin
-from iwm_core.plugins.near import did_you_mean
+from iwm_core.plugins.near import did_you_mean, enumerated
 
 MARK = "iwm_impl"
 SPEC = "iwm_spec"
@@ -110,5 +110,4 @@ def clash_text(kind: str, name: str, givers: Sequence[Plugin]) -> str:
     if len(names) == 1:
         return f"{what} twice by {names[0]}; rename one of the two"
     other = next(name for name in reversed(names) if name != CORE)
-    by = "both " if len(names) == 2 else ""
-    return f"{what} by {by}{', '.join(names[:-1])} and {names[-1]}; uninstall one, or set IWM_DISABLED_PLUGINS={other}"
+    return f"{what} by {'both ' * (len(names) == 2)}{enumerated(names)}; uninstall one, or set IWM_DISABLED_PLUGINS={other}"

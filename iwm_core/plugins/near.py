@@ -1,7 +1,7 @@
-"""The known name that is nearest to a misspelt one, in one wording for names of every kind."""
+"""Names in messages: the known one that is nearest to a misspelt one, and several in a sentence, worded alike for names of every kind."""
 
 import difflib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 
 def did_you_mean(given: str, known: Iterable[str], form: str | Callable[[str], str] = "{}") -> str:
@@ -18,3 +18,9 @@ def did_you_mean(given: str, known: Iterable[str], form: str | Callable[[str], s
     near = ends[:1] or difflib.get_close_matches(lowered, names, n=1)
     typed = form.format if isinstance(form, str) else form
     return f"did you mean {typed(names[near[0]])}? " if near else ""
+
+
+def enumerated(names: Sequence[str], most: int = 100) -> str:
+    """Names as in a sentence, ``a, b and c``; of more than ``most``, the first of them and how many others."""
+    names = names if len(names) <= most else [*names[:most], f"{len(names) - most} more"]
+    return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else "".join(names)

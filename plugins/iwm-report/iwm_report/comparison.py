@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from iwm_core.interfaces.results import QUESTIONS
+from iwm_core.plugins.near import enumerated
 from iwm_core.process.shown import three_digits
 from iwm_report.differences import Difference
 from iwm_report.run_record import RunRecord
@@ -39,7 +40,7 @@ def better_on(lines: list[Headline], labels: list[str]) -> str:
     """Which run is better by which measures."""
     shared = [one for one in lines if sum(metric is not None for metric in one.line.values) > 1]
     if not shared:
-        names = listed([one.section.name for one in lines])
+        names = enumerated([one.section.name for one in lines], FEW)
         return f"Cannot be compared: {names} {'were each' if len(lines) > 1 else 'was'} measured in one run alone."
     told: dict[str, list[str]] = {}
     for one in shared:
@@ -47,11 +48,11 @@ def better_on(lines: list[Headline], labels: list[str]) -> str:
         if sign in one.line.signs:
             told.setdefault(labels[one.line.signs.index(sign)], []).append(f"{one.name} {numbers(one)}")
     if told:
-        return f"{'; '.join(f'{label} is better by {listed(names)}' for label, names in told.items())}."
+        return f"{'; '.join(f'{label} is better by {enumerated(names, FEW)}' for label, names in told.items())}."
     reasons = [one.section.scorecard.apart[0] for one in shared if one.section.scorecard.apart]
     if reasons:
         return f"Cannot be compared: {reasons[0].partition(': not comparable')[0]}."
-    return f"No run is clearly better: intervals of {listed([one.name for one in shared])} overlap."
+    return f"No run is clearly better: intervals of {enumerated([one.name for one in shared], FEW)} overlap."
 
 
 def at_chance(firsts: Sequence[Headline], key: str, place: int) -> bool:
@@ -82,16 +83,10 @@ def doubts(runs: list[RunRecord], sections: list[EvaluatorSection], differences:
     steps = [max((one.step for section in sections if (one := section.found[place])), default=None) for place in range(len(runs))]
     if len({step for step in steps if step is not None}) > 1:
         told = [f"{run.label} was measured after {step:,} steps" for run, step in zip(runs, steps, strict=True) if step is not None]
-        found.append(Said("Trained for different lengths:", f"{listed(told)}."))
+        found.append(Said("Trained for different lengths:", f"{enumerated(told, FEW)}."))
     keys = [d.key.removesuffix(".name") for d in differences if not d.measuring and d.chosen and d.key not in ("recipe", "kind")]
     if len(keys) > 1:
         text = f"{', '.join(keys[:FEW])}{f' and {len(keys) - FEW} more settings' if len(keys) > FEW else ''} differ"
         found.append(Said("What makes the difference", f"cannot be told: {text}, listed under Configuration."))
     seeds = "may decide otherwise: intervals are over images, not over trainings; try several (train.seed=0,1,2)."
     return [*found, Said("Another seed", seeds)]
-
-
-def listed(names: list[str]) -> str:
-    """Names as in a sentence; of many, the first."""
-    names = names if len(names) <= FEW else [*names[:FEW], f"{len(names) - FEW} more"]
-    return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else "".join(names)

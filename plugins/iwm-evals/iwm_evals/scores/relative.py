@@ -14,6 +14,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from iwm_core.interfaces import Chart, Metric, Series
+from iwm_core.plugins.near import enumerated
 from iwm_evals.statistics.metrics import answer, ratio_metrics, share_metrics
 
 STILL = 1e-10  # of the square of the latents: a distance that is rounding
@@ -58,17 +59,12 @@ def relative_metrics(table: dict[str, Float[Tensor, "m"]], ratios: list[Ratio], 
     return found
 
 
-def listed(names: list[str]) -> str:
-    """Names as in a sentence."""
-    return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else "".join(names)
-
-
 def hardly_moved(parts: dict[str, Metric]) -> str:
     """Which parts hardly move the tokens, as the end of a sentence; empty where none is."""
     names = [name for name, metric in parts.items() if "null" in metric.controls and metric.controls["null"].low > LONGEST]
     if not names:
         return ""
-    return f"; {listed(names)} hardly {'moves' if len(names) == 1 else 'move'} the tokens, so that a ratio to the movement says little"
+    return f"; {enumerated(names)} hardly {'moves' if len(names) == 1 else 'move'} the tokens, so that a ratio to the movement says little"
 
 
 def chart_errors(

@@ -1,7 +1,8 @@
 """How the imagination is presented: in one sentence, and what its numbers mean."""
 
 from iwm_core.interfaces import Metric
-from iwm_evals.scores.relative import hardly_moved, listed
+from iwm_core.plugins.near import enumerated
+from iwm_evals.scores.relative import hardly_moved
 
 ABOUT = {
     "psnr": "peak signal-to-noise ratio in dB of images decoded from their own tokens: the decoder's own limit; chance is the mean image",
@@ -40,7 +41,7 @@ def in_one_sentence(metrics: dict[str, Metric], parts: list[str]) -> str:
         text += f"; what is imagined is hardly more than an even colour (detail {metrics['detail'].value:.2f})"
     known = [name for name in parts if metrics[f"imagined.{name}"].high < 1]
     if known:
-        text += f"; changed alone, {listed(known)} {'comes' if len(known) == 1 else 'come'} nearer to the truth than the source is"
+        text += f"; changed alone, {enumerated(known)} {'comes' if len(known) == 1 else 'come'} nearer to the truth than the source is"
     return text + hardly_moved({name: metrics[f"imagined.{name}"] for name in parts})
 
 
