@@ -15,6 +15,7 @@ from iwm_interop.exporting.format import Exported
 from iwm_interop.verbs import FORMATS
 from reference_ijepa import checkpoint, reference
 from safetensors.torch import load_file
+from small_worlds import SMALL, WORLDS
 
 import iwm_core
 from iwm_core.cli.main import dispatch
@@ -26,22 +27,6 @@ from iwm_core.recipe.thaw import thaw
 
 SCENES = ["data=scenes", "data.train=64", "data.validation=32", "train.batch_size=16", "launch.device=cpu"]
 TRAINED = [*SCENES, "evaluators=[health]", "evaluators.health.images=16", "train.steps=3", "train.lr.warmup=1", "train.log_every=1"]
-SMALL = [
-    "image_size=32",
-    "encoder.patch_size=8",
-    "encoder.width=32",
-    "encoder.depth=2",
-    "encoder.heads=2",
-    "predictor.width=16",
-    "predictor.depth=1",
-    "predictor.heads=2",
-]
-RUNS = {
-    "sincos": SMALL,
-    "stored": [*SMALL, "encoder.positions=stored", "encoder.mlp_ratio=4.36363636"],
-    "class token": [*SMALL, "encoder.positions=model"],
-    "registers, layer scale": [*SMALL, "encoder.positions=model", "encoder.model=vit_small_patch14_reg4_dinov2", "encoder.patch_size=8"],
-}
 
 
 @pytest.fixture(autouse=True)
@@ -53,7 +38,7 @@ def _unchecked(monkeypatch):
 @pytest.fixture
 def runs(every_run):
     """A trained run of each kind of encoder; student and teacher differ."""
-    return lambda name: every_run.original("train", "recipe=quickstart", *TRAINED, *RUNS[name], "run=a-secret-place/run")
+    return lambda name: every_run.original("train", "recipe=quickstart", *TRAINED, *WORLDS[name], "run=a-secret-place/run")
 
 
 def exported(run, out, format, *words):
@@ -76,7 +61,7 @@ def test_the_cards_lines_give_the_outputs_without_any_package_of_ours(tmp_path):
         assert difference(*case, tmp_path, outside) < 1e-5
 
 
-@pytest.mark.parametrize("name", ["sincos", "class token", "registers, layer scale"])
+@pytest.mark.parametrize("name", ["sincos", "class token", "registers"])
 def test_timm_builds_the_model_from_a_checkpoints_path(name, runs, tmp_path):
     import timm
 

@@ -21,35 +21,19 @@ import torch
 sys.path.append(str(Path(__file__).parents[4] / "tests/furniture"))
 
 from fresh_environment import Environment, fresh_environment
+from small_worlds import WORLDS
 
 import iwm_core
 from iwm_core.cli.main import dispatch
 
-SMALL = [
-    *("data=scenes", "data.train=32", "data.validation=32", "train.batch_size=16", "launch.device=cpu", "launch.workers=0"),
-    *(
-        "image_size=32",
-        "encoder.patch_size=8",
-        "encoder.width=32",
-        "encoder.depth=2",
-        "encoder.heads=2",
-        "predictor.width=16",
-        "predictor.depth=1",
-    ),
-    *("predictor.heads=2", "evaluators=[]", "train.steps=2", "train.lr.warmup=1"),
-]
-RUNS = {
-    "sincos": [],
-    "stored": ["encoder.positions=stored", "encoder.mlp_ratio=4.36363636"],
-    "class token": ["encoder.positions=model"],
-    "registers": ["encoder.positions=model", "encoder.model=vit_small_patch14_reg4_dinov2", "encoder.patch_size=8"],
-}
+DATA = ["data=scenes", "data.train=32", "data.validation=32", "train.batch_size=16", "launch.device=cpu", "launch.workers=0"]
+FEW = ["evaluators=[]", "train.steps=2", "train.lr.warmup=1"]
 TUNED = [
     *("recipe=tune/predictor", "budget=cpu", "tasks=[classify]", "tasks.classify.of=shape", "heads=[attentive]"),
     *("train.epochs=null", "train.steps=2", "train.batch_size=16", "train.lr.warmup=1", "launch.device=cpu", "launch.workers=0"),
 ]
 FORMATS = ("timm", "transformers", "torch", "onnx")
-CASES = [(run, format) for run in RUNS for format in FORMATS if format != "transformers" or run in ("sincos", "stored")]
+CASES = [(run, format) for run in WORLDS for format in FORMATS if format != "transformers" or run in ("sincos", "stored")]
 CASES += [("tuned", format) for format in ("torch", "onnx")]
 
 BEFORE = {
@@ -92,7 +76,7 @@ def made(name: str, folder: Path) -> Path:
         if name == "tuned":
             assert dispatch(["tune", str(made("sincos", folder)), *TUNED, f"run={run}"]) == 0
         else:
-            assert dispatch(["train", "recipe=quickstart", *SMALL, *RUNS[name], f"run={run}"]) == 0
+            assert dispatch(["train", "recipe=quickstart", *DATA, *WORLDS[name], *FEW, f"run={run}"]) == 0
     return run
 
 
