@@ -6,17 +6,11 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from iwm_tasks.interfaces import HeadComponent
+from iwm_tasks.linear import LinearHead
 
 
-class SegmentationHead(nn.Module):
+class SegmentationHead(LinearHead):
     """LayerNorm and one linear layer that starts at zero, on each token of a grid."""
-
-    def __init__(self, width: int, outputs: int) -> None:
-        super().__init__()
-        self.norm = nn.LayerNorm(width, eps=1e-6)
-        self.linear = nn.Linear(width, outputs)
-        nn.init.zeros_(self.linear.weight)
-        nn.init.zeros_(self.linear.bias)
 
     def forward(self, tokens: Float[Tensor, "b d gh gw"]) -> Float[Tensor, "b outputs gh gw"]:
         return self.linear(self.norm(tokens.movedim(1, -1))).movedim(-1, 1)
