@@ -44,7 +44,7 @@ def read_run(words: list[str], verb: str, rest: str = "[key=value …]") -> tupl
 
 
 def read_changes(words: list[str], verb: str) -> tuple[str, list[str]]:
-    """The run's directory and the overrides of ``iwm resume`` and ``iwm eval``, which may change what they override."""
+    """The run's directory and the words after it, overrides of what a verb such as ``iwm resume`` may change of its config."""
     if verb == "resume" and words and is_address(words[0]):
         raise UserError(f"{words[0]} is shared without its optimizer, and cannot go on; train a recipe, or tune it: iwm tune {words[0]} …")
     path, overrides = read_run(words, verb)

@@ -17,6 +17,7 @@ from iwm_core.interfaces.errors import UserError
 from iwm_core.interfaces.runs import RunKind, Schema
 from iwm_core.plugins.kinds import single
 from iwm_core.plugins.lineage import lineage_of
+from iwm_core.plugins.near import did_you_mean
 from iwm_core.plugins.recipe_files import find_recipe
 from iwm_core.recipe.length import check_length
 from iwm_core.recipe.own_settings import check_settings, instead
@@ -62,10 +63,11 @@ def parse_changes(overrides: list[str], allowed: Sequence[str], verb: str, known
     """
     parsed = parse(overrides)
     for override in parsed:
-        if override.key_or_group.split(".")[0] not in allowed:
+        if (section := override.key_or_group.split(".")[0]) not in allowed:
             near = [key for key in known if key.endswith(f".{override.key_or_group}")]
             meant = near and all(key.split(".")[0] in allowed for key in near)
-            hint = f"write {' or '.join(instead(override, key) for key in near)}" if meant else "train another run for that"
+            other = did_you_mean(section, allowed).rstrip() or "train another run for that"
+            hint = f"write {' or '.join(instead(override, key) for key in near)}" if meant else other
             raise UserError(f"iwm {verb} changes only {', '.join(allowed)}, not {override.key_or_group!r}; {hint}")
         if override.is_delete():
             raise UserError(f"iwm {verb} takes plain key=value, got {override.input_line!r}")

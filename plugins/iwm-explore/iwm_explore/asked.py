@@ -2,17 +2,10 @@
 
 from typing import NamedTuple
 
-from iwm_core.cli.words import check_words, read_run
-from iwm_core.interfaces.errors import UserError
-from iwm_core.plugins.kinds import kind_of
-from iwm_core.plugins.lineage import dotted
-from iwm_core.plugins.near import did_you_mean
-from iwm_core.recipe.overrides import ON_RESUME, checkpoint_in, parse_changes
-from iwm_core.recipe.own_settings import check_settings
+from iwm_core.cli.words import read_changes
+from iwm_core.recipe.overrides import checkpoint_in
 from iwm_core.run.directory import Run
 from iwm_explore.verbs import Explore
-
-REST = "[--port 7860] [--open] [data=NAME …] [checkpoint=step_N]"
 
 
 class Asked(NamedTuple):
@@ -36,15 +29,6 @@ def read_arguments(words: list[str], given: Explore) -> Asked:
     Raises:
         UserError: something is missing or cannot be read.
     """
-    path, words = read_run(words, "explore", REST)
-    checkpoint, words = checkpoint_in(words)
-    for word in words:
-        name, equals, _ = word.partition("=")
-        if not (equals and name.partition(".")[0] in ON_RESUME):
-            meant = did_you_mean(name, ("data", "launch", "checkpoint"))
-            raise UserError(f"cannot read {word!r}; {meant}write iwm explore RUN {REST}")
-    check_words(words)
-    run = Run.open(path, checkpoint)
-    config = run.config()
-    check_settings(parse_changes(words, ON_RESUME, "explore", dotted(config)), kind_of(config).schema(), str(config.get("recipe")))
-    return Asked(run, words, given.port, given.open)
+    path, words = read_changes(words, "explore")
+    checkpoint, overrides = checkpoint_in(words)
+    return Asked(Run.open(path, checkpoint), overrides, given.port, given.open)

@@ -192,7 +192,7 @@ def test_words_are_read(kept):
         (["r", "--port", "x"], "--port is a whole number, got 'x'; write --port 7860"),
         (["r", "--port", "70000"], "--port must be at most 65535, got 70000"),
         (["r", "--port"], "--port needs a value: write --port 7860"),
-        (["r", "train.steps=3"], "cannot read 'train.steps=3'"),
+        (["r", "train.steps=3"], "iwm explore changes only launch, data, not 'train.steps'"),
         (["r", "checkpoint=step_9"], "has no checkpoint=step_9"),
     ],
 )

@@ -4,13 +4,10 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
-from iwm_core.cli.words import check_words, read_run
+from iwm_core.cli.words import read_changes, read_run
 from iwm_core.interfaces.errors import UserError
-from iwm_core.plugins.kinds import kind_of
 from iwm_core.plugins.near import did_you_mean
-from iwm_core.recipe.compose import dotted
-from iwm_core.recipe.overrides import ON_RESUME, checkpoint_in, parse_changes, quoted
-from iwm_core.recipe.own_settings import check_settings
+from iwm_core.recipe.overrides import ON_RESUME, checkpoint_in, quoted
 from iwm_core.run.directory import Run
 from iwm_core.run.files import exists, numbered
 from iwm_interop.verbs import Features
@@ -68,10 +65,8 @@ def read_arguments(words: list[str], given: Features) -> Asked:
             raise UserError(f"cannot read {word!r}; {meant}write iwm features RUN {REST}")
     if folder is not None:
         overrides = [*of_folder(folder, overrides), *overrides]
-    check_words(overrides)
+    read_changes([path, *overrides], "features")
     run = Run.open(path, checkpoint)
-    config = run.config()
-    check_settings(parse_changes(overrides, ON_RESUME, "features", dotted(config)), kind_of(config).schema(), str(config.get("recipe")))
     if told.get("split", SPLITS[0]) not in SPLITS:
         raise UserError(
             f"there is no split={told['split']}; {did_you_mean(told['split'], SPLITS, 'split={}')}write split=train or validation"
