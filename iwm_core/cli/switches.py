@@ -104,5 +104,5 @@ def strange(command: Command, words: list[str]) -> str:
 
         check_words(words)
     if not hint and re.search(rf"(?<![\w.]){re.escape(bare)}=", said):
-        hint = f"write {bare}={value or 'VALUE'}; "
+        hint = f"write {bare}={value or [*words[1:], 'VALUE'][0]}; "
     return f"iwm {command.name} has no {name}; {hint}it has {', '.join(known) or 'no switches'}"

@@ -40,12 +40,7 @@ from iwm_core.run.stored import Damaged, checksum_of_file
 
 
 def evaluate(
-    run: Run,
-    recipe: Recipe,
-    display: Display,
-    names: list[str] | None = None,
-    checkpoint: Path | None = None,
-    own: Recipe | None = None,
+    run: Run, recipe: Recipe, display: Display, names: list[str] | None = None, checkpoint: Path | None = None, own: Recipe | None = None
 ) -> None:
     """Measure a run with the recipe's evaluators; of a few (`Display.tables`), show each one's table and say where pictures are.
 

@@ -30,11 +30,7 @@ CONTROLS = {
 }
 """What a control may be, and what it says."""
 
-QUESTIONS = {
-    "alive": "Is the encoder alive?",
-    "world_model": "Is the predictor a world model?",
-    "features": "What does the encoder keep?",
-}
+QUESTIONS = {"alive": "Is the encoder alive?", "world_model": "Is the predictor a world model?", "features": "What does the encoder keep?"}
 """What a reader wants to know of a model, in that order."""
 
 

@@ -101,11 +101,7 @@ class ActionSequence(Transformation):
         return torch.cat(told, dim=1)
 
     def views(
-        self,
-        images: Float[Tensor, "b 3 h w"],
-        params: ActionParams,
-        source_from: str,
-        observed: Float[Tensor, "b 3 h w"] | None = None,
+        self, images: Float[Tensor, "b 3 h w"], params: ActionParams, source_from: str, observed: Float[Tensor, "b 3 h w"] | None = None
     ) -> Views:
         """Both views of a batch, by the parameters of each side.
 

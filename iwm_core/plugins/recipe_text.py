@@ -12,7 +12,7 @@ import re
 from copy import deepcopy
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import yaml
 from omegaconf import OmegaConf
@@ -27,6 +27,56 @@ RESOLVED = re.compile(r"\$\{[\w.]+:[^}\s]{0,40}")  # an interpolation that asks 
 PACKAGE = re.compile(r"^#\s*@package\s+(\S+)", re.MULTILINE)
 SAME = re.compile(r"[-+]?(0|[1-9](_?[0-9])*)|true|false", re.IGNORECASE)  # whole numbers and truth values of Hydra's grammar as well
 FROZEN = ("checksum", "format", "recipe", "run")  # what a run's config tells of that run
+
+
+class Strict(yaml.SafeLoader):
+    """As OmegaConf reads, ``1e-3`` is a number and a date a text; what no recipe needs, or a command line reads otherwise, is refused."""
+
+    yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {  # pyright: ignore[reportIncompatibleVariableOverride]
+        first: [(tag, pattern) for tag, pattern in resolvers if tag not in ("tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:float")]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+    def __init__(self, path: Path, text: str) -> None:
+        super().__init__(text)
+        self.path, self.depth = path, 0
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        """A value, refused before what is in it is looked at."""
+        event = self.peek_event()
+        where = f"{self.path}, line {event.start_mark.line + 1}:"
+        if isinstance(event, yaml.AliasEvent):  # a few can stand for billions of values
+            raise UserError(f"{self.path} repeats values by aliases (*name), which a recipe may not; write them where they are used")
+        if isinstance(event, yaml.ScalarEvent) and event.tag is None and event.implicit[0]:
+            kind = yaml.resolver.Resolver().resolve(yaml.ScalarNode, event.value, (True, False)).rpartition(":")[2]
+            if (kind in ("int", "bool") and not SAME.fullmatch(event.value)) or (kind == "float" and ":" in event.value):
+                read = str(yaml.safe_load(event.value)).lower()
+                raise UserError(
+                    f"{where} YAML reads {event.value[:60]} as {read[:60]}; write {read[:60]}, or quote it: '{event.value[:60]}'"
+                )
+        self.depth += isinstance(event, yaml.CollectionStartEvent)
+        if self.depth > DEEPEST:
+            raise UserError(f"{where} it is nested too deeply for a recipe, over {DEEPEST} levels; write it flatter")
+        node = super().compose_node(parent, index)
+        self.depth -= isinstance(event, yaml.CollectionStartEvent)
+        return node
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+        """A mapping, each of whose keys stands once."""
+        for place, (key, _) in enumerate(node.value):
+            if any(other.value == key.value and other.tag == key.tag for other, _ in node.value[:place]):
+                raise yaml.constructor.ConstructorError(None, None, f"found duplicate key {key.value}", key.start_mark)
+        return super().construct_mapping(node, deep)
+
+
+Strict.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(
+        r"[-+]?(?:(?:[0-9][0-9_]*\.[0-9_]*|[0-9]+(?=[eE]))(?:[eE][-+]?[0-9]+)?|\.(?:inf|Inf|INF))\Z"
+        r"|\.(?:[0-9][0-9_]*(?:[eE][-+][0-9]+)?|nan|NaN|NAN)\Z"
+    ),
+    list("-+0123456789."),
+)
 
 
 def recipe_in(path: Path) -> dict[str, Any]:
@@ -50,31 +100,11 @@ def recipe_in(path: Path) -> dict[str, Any]:
 @lru_cache(maxsize=200)  # composing asks several times for each file
 def values_of(path: Path, text: str) -> Any:
     """What a recipe's text says; an error where it is not YAML, or reads otherwise than it looks."""
-    check_events(path, text)
-    held = yaml.safe_load(text)
-    check_keys(path, held)
+    content = Strict(path, text).get_single_data()
+    check_keys(path, content)
     if reads := RESOLVED.search(text):
         raise UserError(f"{path} holds {reads[0]}…}}, which would read this machine; write the value itself")
-    return OmegaConf.to_container(OmegaConf.create(text)) if isinstance(held, dict) else held
-
-
-def check_events(path: Path, text: str) -> None:
-    """Check, before values are made of a text, that it is small as these and reads as a command line does; a `UserError` where not."""
-    depth, resolver = 0, yaml.resolver.Resolver()
-    for event in yaml.parse(text, yaml.SafeLoader):
-        where = f"{path}, line {event.start_mark.line + 1}:"
-        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        if depth > DEEPEST:
-            raise UserError(f"{where} it is nested too deeply for a recipe, over {DEEPEST} levels; write it flatter")
-        if isinstance(event, yaml.AliasEvent):  # a few can stand for billions of values
-            raise UserError(f"{path} repeats values by aliases (*name), which a recipe may not; write them where they are used")
-        if isinstance(event, yaml.ScalarEvent) and event.tag is None and event.implicit[0]:
-            kind = resolver.resolve(yaml.ScalarNode, event.value, (True, False)).rpartition(":")[2]
-            if (kind in ("int", "bool") and not SAME.fullmatch(event.value)) or (kind == "float" and ":" in event.value):
-                read = str(yaml.safe_load(event.value)).lower()
-                raise UserError(
-                    f"{where} YAML reads {event.value[:60]} as {read[:60]}; write {read[:60]}, or quote it: '{event.value[:60]}'"
-                )
+    return OmegaConf.to_container(OmegaConf.create(content)) if isinstance(content, dict) else content
 
 
 def check_keys(path: Path, held: Any) -> None:

@@ -29,10 +29,10 @@ from omegaconf.errors import OmegaConfBaseException
 
 from iwm_core.interfaces.errors import UserError
 from iwm_core.plugins.kinds import groups, kind_of, several, single
-from iwm_core.plugins.lineage import Choice, Lineage, dotted, lineage_of
+from iwm_core.plugins.lineage import Choice, Lineage, dotted
 from iwm_core.plugins.loader import load_plugins
 from iwm_core.plugins.near import did_you_mean
-from iwm_core.plugins.recipe_files import find_recipe, ready_made, refuse_hiding, shared_folders
+from iwm_core.plugins.recipe_files import ready_made, refuse_hiding, shared_folders
 from iwm_core.recipe.length import measured_quickly
 from iwm_core.recipe.overrides import check_recipe
 from iwm_core.recipe.own_settings import instead
@@ -59,9 +59,8 @@ def compose(name: str, overrides: list[str], choices: Choices | None = None) -> 
     Raises:
         UserError: an unknown recipe, component or key, or a value that cannot be parsed.
     """
-    file = find_recipe(name)
-    path, lineage = file.path, lineage_of(file)
-    parsed = check_recipe(name, overrides)
+    file, lineage, parsed = check_recipe(name, overrides)
+    path = file.path
     check_choices(parsed, lineage)
     anew = {*lineage.replaced, *(override.key_or_group for override in parsed)}
     check_parts(lineage, anew)

@@ -16,9 +16,9 @@ from omegaconf.errors import OmegaConfBaseException
 from iwm_core.interfaces.errors import UserError
 from iwm_core.interfaces.runs import RunKind, Schema
 from iwm_core.plugins.kinds import single
-from iwm_core.plugins.lineage import lineage_of
+from iwm_core.plugins.lineage import Lineage, lineage_of
 from iwm_core.plugins.near import did_you_mean
-from iwm_core.plugins.recipe_files import find_recipe
+from iwm_core.plugins.recipe_files import RecipeFile, find_recipe
 from iwm_core.recipe.length import check_length
 from iwm_core.recipe.own_settings import check_settings, instead
 from iwm_core.recipe.shapes import NAME
@@ -30,8 +30,8 @@ ON_RESUME = ("launch", "data")
 """What may change when a run goes on: how it is computed, and where its images lie now."""
 
 
-def check_recipe(name: str, overrides: list[str], many: bool = False) -> list[Override]:
-    """Check a recipe's name and overrides as far as can be without components; returns the overrides, parsed.
+def check_recipe(name: str, overrides: list[str], many: bool = False) -> tuple[RecipeFile, Lineage, list[Override]]:
+    """Check a recipe's name and overrides as far as can be without components; returns its file, its lineage and the overrides, parsed.
 
     Raises:
         UserError: there is no such recipe, or an override that can be known to be wrong without components.
@@ -47,7 +47,7 @@ def check_recipe(name: str, overrides: list[str], many: bool = False) -> list[Ov
         refuse_sweeps(parsed, f"iwm train -m recipe={shlex.quote(name)}" if trained else "", schema)
     check_settings(parsed, schema, name)
     check_length(parsed, lineage)
-    return parsed
+    return file, lineage, parsed
 
 
 def allowed_to(verb: str, schema: Schema) -> tuple[str, ...]:

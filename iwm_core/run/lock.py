@@ -17,7 +17,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -40,8 +40,7 @@ class Taken(UserError):
     """Somebody else writes into the folder."""
 
 
-@contextmanager
-def writer(folder: Path, verb: str, warn: Callable[[str], None], instead: str = COPY) -> Iterator[None]:
+def writer(folder: Path, verb: str, warn: Callable[[str], None], instead: str = COPY) -> AbstractContextManager[None]:
     """Be the one writer of a folder, such as a run's.
 
     Args:
@@ -54,20 +53,17 @@ def writer(folder: Path, verb: str, warn: Callable[[str], None], instead: str = 
         Taken: there is another; its line names it.
         UserError: the folder cannot be written.
     """
-    with locked(folder / WRITER, verb, PATIENCE, warn, instead):
-        yield
+    return locked(folder / WRITER, verb, PATIENCE, warn, instead)
 
 
-@contextmanager
-def placing(folder: Path, verb: str, warn: Callable[[str], None], instead: str = COPY) -> Iterator[None]:
+def placing(folder: Path, verb: str, warn: Callable[[str], None], instead: str = COPY) -> AbstractContextManager[None]:
     """Put finished files in place in a run that may be in training; waits for others who do, half a minute at most, and says so.
 
     Raises:
         Taken: they do not end.
         UserError: the folder cannot be written.
     """
-    with locked(folder / PLACING, verb, PLACED_WITHIN, warn, instead):
-        yield
+    return locked(folder / PLACING, verb, PLACED_WITHIN, warn, instead)
 
 
 @contextmanager

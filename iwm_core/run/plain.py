@@ -1,10 +1,10 @@
 """YAML as plain data: no alias (nested ones grow without bounds), no tag, no interpolation. Needs no torch."""
 
-import re
-from typing import Any, ClassVar
+from typing import Any
 
 import yaml
 
+from iwm_core.plugins.recipe_text import Strict
 from iwm_core.recipe.shapes import check_name
 
 DEPTH = 40
@@ -12,22 +12,9 @@ DEPTH = 40
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # pyright: ignore[reportGeneralTypeIssues]
-    """As OmegaConf reads: ``1e-3`` is a number, and a date is a text."""
+    """As OmegaConf reads."""
 
-    yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {
-        first: [(tag, pattern) for tag, pattern in resolvers if tag not in ("tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:float")]
-        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-    }
-
-
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(
-        r"[-+]?(?:(?:[0-9][0-9_]*\.[0-9_]*|[0-9]+(?=[eE]))(?:[eE][-+]?[0-9]+)?|\.(?:inf|Inf|INF))\Z"
-        r"|\.(?:[0-9][0-9_]*(?:[eE][-+][0-9]+)?|nan|NaN|NAN)\Z"
-    ),
-    list("-+0123456789."),
-)
+    yaml_implicit_resolvers = Strict.yaml_implicit_resolvers
 
 
 class _Dumper(yaml.SafeDumper):

@@ -52,12 +52,7 @@ class Tally:
         counted = self.steps - skipped
         loss = accelerator.reduce(self.loss, reduction="mean").item() / counted if counted else float("nan")
         seconds = time.perf_counter() - self.since
-        line = {
-            "loss": loss,
-            "images_per_s": batch_size * self.steps / seconds,
-            "data_wait": self.waited / seconds,
-            "skipped": skipped,
-        }
+        line = {"loss": loss, "images_per_s": batch_size * self.steps / seconds, "data_wait": self.waited / seconds, "skipped": skipped}
         self.loss, self.skipped = torch.zeros_like(self.loss), torch.zeros_like(self.skipped)
         self.steps, self.waited, self.since = 0, 0.0, time.perf_counter()
         return line

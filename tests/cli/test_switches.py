@@ -156,4 +156,5 @@ def test_a_verb_of_somebody_else_gets_its_switches_read(greet, iwm):
     assert_one_line(iwm("greet", "me"), "say --tone warm|cool; `iwm greet --help` shows how it is used")
     assert_one_line(iwm("greet", "me", "you", "--tone", "warm"), "cannot read 'you'; `iwm greet --help` shows how it is used")
     assert_one_line(iwm("greet", "me", "--tone", "worm"), "did you mean --tone warm?")
-    assert_one_line(iwm("greet", "me", "--out=x"), "write out=x; it has --times, --tone, --also")
+    for words in (["--out=x"], ["--out", "x"]):
+        assert_one_line(iwm("greet", "me", *words), "write out=x; it has --times, --tone, --also")

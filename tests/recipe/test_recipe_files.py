@@ -13,9 +13,9 @@ from places import FURNITURE
 from iwm_core.cli.main import dispatch, guarded
 from iwm_core.interfaces.errors import UserError
 from iwm_core.plugins.kinds import groups, several
-from iwm_core.plugins.lineage import dotted
+from iwm_core.plugins.lineage import dotted, lineage_of
 from iwm_core.plugins.recipe_files import ready_made
-from iwm_core.plugins.recipe_text import recipe_in, settings_of
+from iwm_core.plugins.recipe_text import Strict, recipe_in, settings_of, values_of
 from iwm_core.recipe.compose import compose
 from iwm_core.recipe.thaw import thaw
 from iwm_core.run.directory import frozen
@@ -354,3 +354,18 @@ def test_a_trial_of_a_recipe_without_quick_evaluators_keeps_its_own(tiny):
 def test_the_furniture_is_what_these_tests_take_it_for():
     assert checksum({"a": 1}) != checksum({"a": 2})
     assert "steps: 6" in (FURNITURE / "tiny_recipes/tiny.yaml").read_text()
+
+
+def test_a_composition_reads_each_file_once_and_changes_nothing_that_is_kept(tiny, monkeypatch):
+    written(mine="defaults: [quickstart, size: cpu, _self_]\ntrain: {seed: 3}\n")
+    parsed, listed = [], []
+    monkeypatch.setattr("iwm_core.plugins.recipe_text.Strict", lambda path, text: parsed.append(path) or Strict(path, text))
+    monkeypatch.setattr("iwm_core.recipe.overrides.lineage_of", lambda file: listed.append(file) or lineage_of(file))
+    values_of.cache_clear()
+    first = compose("mine.yaml", ["train.steps=7"])[0]
+    assert len(listed) == 1
+    assert len(parsed) == len(set(parsed)) > 2
+    assert compose("mine.yaml", ["train.steps=7"])[0] == first
+    assert len(parsed) == len(set(parsed))
+    written(mine="defaults: [quickstart, size: cpu, _self_]\ntrain: {seed: 4}\n")
+    assert compose("mine.yaml", [])[0].train.seed == 4, "what has changed is read anew"

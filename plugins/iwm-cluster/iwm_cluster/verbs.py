@@ -31,7 +31,9 @@ class Submit:
     nodelist: str | None = option(None, "nodes that it runs on", value="NODES")
     reservation: str | None = option(None, "a reservation that it runs in", value="NAME")
     nodes: int = option(1, "how many", low=1, high=MOST)
-    ntasks_per_node: int | None = option(None, "processes of a node; one per GPU where --gpus-per-node is given", low=1, high=MOST, value="8")
+    ntasks_per_node: int | None = option(
+        None, "processes per node; one per GPU where --gpus-per-node is given", low=1, high=MOST, value="8"
+    )
     gpus_per_node: int | None = option(None, "GPUs of a node", low=1, high=MOST, value="8")
     cpus_per_task: int | None = option(None, "cores of a process", low=1, high=MOST, value="9")
     time: str = option("24:00:00", "how long the job may take at once: 8:00:00, or 2-12 for days and hours")

@@ -90,7 +90,7 @@ def check_overrides(of: str, recipe: str | None, overrides: list[str]) -> str:
     if of == "safetensors":
         return ""
     name = recipe or (WHOLE if of == "ijepa" else ENCODER)
-    for override in check_recipe(name, overrides):
+    for override in check_recipe(name, overrides)[2]:
         key = override.key_or_group
         if key == "run":
             raise UserError(f"the new run is named without run=; write {USE}")
