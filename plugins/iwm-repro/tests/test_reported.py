@@ -42,62 +42,48 @@ class Added:
 
 @pytest.fixture
 def ruled(bring, reproduce):
-    """Four runs of a claim, and its record."""
-    bring()
+    """Both runs of a claim, and its record."""
+    bring(seeds=(0,))
     reproduce()
     return read(RESULT)
 
 
 def test_a_report_has_the_claim_whole_whichever_of_its_runs_are_given(ruled):
-    page = report(run_of("shift", 1))
+    page = report(run_of("shift"))
     assert page.text.count("Tiny models err alike.") == 1
     for line in ruled.rows:
         assert page.row(line.label) == [line.label, cells(line, ruled.columns)[1], ""], "both models, with intervals"
     (rule,) = ruled.rules
     assert page.row(rule.says) == [rule.says, interval_of(rule), rule.verdict]
-    assert "Verdict: holds. Measured on noise at 16 px; means over the seeds 0, 1;" in page.text
-    assert "This page has 1 of its 4 runs:" in page.text
-    assert page.row(run_of("shift", 1).name) == [run_of("shift", 1).name, "shift", "1", "as it says"]
+    assert "Verdict: holds. Measured on noise at 16 px; one training each (seed 0)" in page.text
+    assert "This page has 1 of its 2 runs:" in page.text
+    assert page.row(run_of("shift").name) == [run_of("shift").name, "shift", "0", "as it says"]
     assert "iwm reproduce alike --scale cpu" in page.text
 
 
-def test_several_runs_of_a_claim_are_told_once_with_what_differs_from_the_record(ruled):
-    file = run_of("shift", 1) / "eval/error.json"
+def test_what_runs_are_of_a_claim_and_beside_its_record_is_told(ruled):
+    """One tells another number, one has a seed that is not in it, one has not finished; the claim is told once for all of them."""
+    seventh, eighth = run_of("shift", 7), run_of("none", 8)
+    shutil.copytree("trained/shift", seventh)
+    shutil.copytree("trained/none", eighth)
+    shutil.rmtree(eighth / "checkpoints")
+    file = run_of("shift") / "eval/error.json"
     held = json.loads(file.read_text())
     del held["checksum"]
     held["metrics"]["error"]["value"] = 0.125
     file.write_text(json.dumps(held))
-    added = Added(run_of("shift", 1), run_of("none"))
+    added = Added(run_of("shift"), run_of("none"), seventh, eighth)
     assert added.texts.count("Tiny models err alike.") == 1
-    assert "This page has 2 of its 4 runs:" in added.texts
-    kept = ruled.rows[0].numbers["error"].values["1"]
-    assert added.of_run(run_of("shift", 1)) == ["shift", "1", f"error 0.125, there {kept:.3f}"]
+    assert "This page has 2 of its 2 runs:" in added.texts
+    kept = ruled.rows[0].numbers["error"].values["0"]
+    assert added.of_run(run_of("shift")) == ["shift", "0", f"error 0.125, there {kept:.3f}"]
     assert added.of_run(run_of("none")) == ["none", "0", "as it says"]
-
-
-def test_other_seeds_and_unfinished_runs_are_told(ruled, reproduce):
-    reproduce("--seeds", "7")
-    seventh = run_of("shift", 7)
-    added = Added(seventh)
-    assert "This page has none of its 4 runs, but others of its models:" in added.texts
     assert added.of_run(seventh) == ["shift", "7", "this seed is not in it"]
-    shutil.rmtree(seventh / "checkpoints")
-    assert Added(seventh).of_run(seventh)[-1] == "not finished"
+    assert added.of_run(eighth) == ["none", "8", "not finished"]
+    assert "This page has none of its 2 runs, but others of its models:" in Added(seventh).texts
 
 
-def test_without_a_record_the_command_is_told(ruled):
-    RESULT.unlink()
-    added = Added(run_of("shift"))
-    assert "It has not been ruled on yet: there is no alike-cpu.json." in added.texts
-    assert added.of_run(run_of("shift")) == ["shift", "0", "trained"]
-    assert added.texts[-1] == "iwm reproduce alike --scale cpu"
-    write(replace(ruled, verdict="undecided"), file_of(Path("runs/repro"), "alike", "cpu"))
-    assert any("Verdict: undecided." in text for text in Added(run_of("shift")).texts), (
-        "where claims are installed, it lies beside the runs"
-    )
-
-
-def test_a_damaged_record_is_told_and_the_rest_is_shown(ruled):
+def test_a_missing_or_damaged_record_is_told_and_the_rest_is_shown(ruled):
     whole = RESULT.read_text()
     for text in ("{", "{}", whole[:300], whole.replace("holds", "does")):
         RESULT.write_text(text)
@@ -107,6 +93,14 @@ def test_a_damaged_record_is_told_and_the_rest_is_shown(ruled):
         assert "`iwm reproduce CLAIM` writes it anew" in problem
         assert f"Its record cannot be read: {problem}." in added.texts
         assert added.of_run(run_of("shift")) == ["shift", "0", "trained"]
+    RESULT.unlink()
+    added = Added(run_of("shift"))
+    assert "It has not been ruled on yet: there is no alike-cpu.json." in added.texts
+    assert added.of_run(run_of("shift")) == ["shift", "0", "trained"]
+    assert added.texts[-1] == "iwm reproduce alike --scale cpu"
+    write(replace(ruled, verdict="undecided"), file_of(Path("runs/repro"), "alike", "cpu"))
+    texts = Added(run_of("shift")).texts
+    assert any("Verdict: undecided." in text for text in texts), "where claims are installed, it lies beside the runs"
 
 
 def test_what_was_not_run_is_called_so(bring, reproduce):
