@@ -26,7 +26,7 @@ from iwm_core.process.output import Lasting
 from iwm_core.process.signals import ending_in_a_line
 from iwm_core.training.pretraining import Pass
 
-TINY = [sys.executable, tiny_command.__file__]
+IWM, TINY = [sys.executable, "-m", "iwm_core.cli"], [sys.executable, tiny_command.__file__]
 LONG = ["train", "recipe=tiny", "train.steps=100000", "train.log_every=5", "train.checkpoint_every=100000"]
 
 
@@ -98,7 +98,7 @@ def test_a_training_outlives_both_of_its_readers(tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("words", [["train", "recipe=nothing"], ["resume", "r"], ["recipes", "--wrong"]])
 def test_without_a_reader_failure_is_not_success(tmp_path, words):
-    with subprocess.Popen([*TINY, *words], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    with subprocess.Popen([*IWM, *words], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         process.stdout.close()
         process.stderr.close()
         assert process.wait(timeout=60) == 2

@@ -11,12 +11,14 @@ from pathlib import Path
 
 import psutil
 import pytest
+from close_weights import assert_close
 from iwm_cluster.children import python
 from PIL import Image
 from places import ROOT
 
-from iwm_core.cli.main import dispatch
+from iwm_core.cli.main import dispatch, guarded
 from iwm_core.interfaces.errors import UserError
+from iwm_core.plugins.loader import load_plugins
 from iwm_core.recipe.compose import compose
 from iwm_core.recipe.thaw import thaw
 from iwm_core.run.saved import latest_checkpoint
@@ -51,11 +53,6 @@ def read_until(process: subprocess.Popen[str], text: str) -> None:
     raise AssertionError(process.communicate()[1])
 
 
-def run(folder: Path, *words: str) -> tuple[int, str]:
-    done = subprocess.run([*IWM, *words], cwd=folder, check=False, capture_output=True, text=True)
-    return done.returncode, done.stderr
-
-
 def alive(pid: int) -> bool:
     """Whether a process runs; one that has ended may wait for an absent parent."""
     try:
@@ -75,32 +72,22 @@ def two_children(process: subprocess.Popen[str]) -> list[int]:
 
 
 @pytest.mark.slow
-def test_nobody_else_on_the_network_can_speak_to_the_processes_which_end_with_their_parent(tmp_path):
-    """Seen from the kernel while they train: every socket that listens does so on the loopback interface."""
-    with start(tmp_path, "train", *ENDLESS, "run=r", TWO) as process:
+def test_two_processes_train_as_one_does_speak_to_nobody_else_and_stop_at_a_signal(tmp_path, monkeypatch):
+    """Through gloo, on the same global batch; with installed plugins, as each process loads its own; and one process goes on from there."""
+    few = [*SMALL, "train.steps=24"]
+    with start(tmp_path, "train", *few, "run=r", TWO, "launch.trackers=[tensorboard]") as process:
         read_until(process, "step 2/")
         every = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
         found = [
             one for each in every for one in (getattr(each, "net_connections", None) or each.connections)("inet")
         ]  # as psutil 5 and 7 call it
-        workers = two_children(process)
-        process.kill()
-        process.communicate(timeout=60)
-    assert len(every) >= 3
-    assert any(one.raddr for one in found), "they do speak to each other"
-    assert {one.laddr.ip for one in found} <= {"127.0.0.1", "::1", "::ffff:127.0.0.1"}
-    deadline = time.monotonic() + 30
-    while any(alive(pid) for pid in workers):
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-
-
-@pytest.mark.slow
-def test_a_signal_stops_two_processes_with_a_checkpoint_to_go_on_from(tmp_path, monkeypatch):
-    with start(tmp_path, "train", *SMALL, "train.steps=24", "run=r", TWO, "launch.trackers=[tensorboard]") as process:
         read_until(process, "step 4/")
         process.send_signal(signal.SIGINT)
         _, error = process.communicate(timeout=60)
+    # Seen from the kernel while they train: every socket that listens does so on the loopback interface.
+    assert len(every) >= 3
+    assert any(one.raddr for one in found), "they do speak to each other"
+    assert {one.laddr.ip for one in found} <= {"127.0.0.1", "::1", "::ffff:127.0.0.1"}
     (line,) = error.strip().splitlines()
     assert line.endswith("of 24 by Ctrl-C; continue with `iwm resume r`")
     step = int(line.removeprefix("iwm: stopped at step ").split()[0])
@@ -111,12 +98,27 @@ def test_a_signal_stops_two_processes_with_a_checkpoint_to_go_on_from(tmp_path, 
     assert json.loads((checkpoint / "state.json").read_text())["step"] == step
     assert list((tmp_path / "r").rglob("*tfevents*")), "overrides reach the processes: only they write this tracker's files"
     monkeypatch.chdir(tmp_path)
+    assert dispatch(["train", *few, "run=one", f"train.checkpoint_every={step}", "train.keep=24"]) == 0
+    assert_close(Path("one"), Path("r"), f"step_{step}")
     assert dispatch(["resume", "r", "launch.processes=1", "launch.accumulate=2", "launch.trackers=[]"]) == 0
     assert [json.loads(line)["step"] for line in (tmp_path / "r/metrics.jsonl").read_text().splitlines()] == list(range(2, 25, 2))
 
 
 @pytest.mark.slow
-def test_a_mistake_that_one_process_meets_ends_both_in_one_line(tmp_path):
+def test_processes_end_with_their_parent(tmp_path):
+    with start(tmp_path, "train", *ENDLESS, "run=r", TWO) as process:
+        read_until(process, "step 2/")
+        workers = two_children(process)
+        process.kill()
+        process.communicate(timeout=60)
+    deadline = time.monotonic() + 30
+    while any(alive(pid) for pid in workers):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+@pytest.mark.slow
+def test_a_mistake_that_one_process_meets_ends_both_in_one_line(tmp_path, monkeypatch, capfd):
     """The other process is waiting for gradients then, and shall not tell of a lost connection."""
     for split, count in (("train", 64), ("validation", 8)):
         (tmp_path / "images" / split / "a").mkdir(parents=True)
@@ -124,7 +126,10 @@ def test_a_mistake_that_one_process_meets_ends_both_in_one_line(tmp_path):
             Image.new("RGB", (64, 64), (i, 0, 0)).save(tmp_path / f"images/{split}/a/{i:02}.png")
     (tmp_path / "images/train/a/07.png").write_bytes(b"no image")
     words = [word for word in ENDLESS if not word.startswith(("data.train", "data.validation"))]
-    status, error = run(tmp_path, "train", *words, "data=folder", "data.path=images", "data.max_corrupt=0", "run=r", TWO)
+    monkeypatch.chdir(tmp_path)
+    load_plugins.cache_clear()
+    status = guarded(lambda: dispatch(["train", *words, "data=folder", "data.path=images", "data.max_corrupt=0", "run=r", TWO]))
+    error = capfd.readouterr().err
     assert status == 2, error
     (line,) = [line for line in error.splitlines() if not line.startswith("warning: ")]  # of options that this data source lacks
     assert line.startswith("iwm: 1 of 64 images cannot be read")

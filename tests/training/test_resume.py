@@ -2,14 +2,12 @@
 
 import json
 import random
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from close_weights import assert_close, assert_same, pairs
 from tiny_tuning import MIXED, SWIFT
 
 from iwm_core.cli.main import dispatch
@@ -18,18 +16,6 @@ from iwm_core.plugins.loader import load_plugins
 pytestmark = pytest.mark.slow
 
 TRAIN = ["train", "recipe=tiny", "train.steps=80", "train.checkpoint_every=3", "train.log_every=2", "train.keep=3"]
-
-
-def weights(run: Path) -> dict[str, torch.Tensor]:
-    name = (run / "checkpoints/latest").read_text()
-    return load_file(run / "checkpoints" / name / "model.safetensors") | load_file(run / "checkpoints" / name / "optimizer.safetensors")
-
-
-def assert_same(one: Path, two: Path) -> None:
-    first, second = weights(one), weights(two)
-    assert first.keys() == second.keys()
-    different = [name for name in first if not torch.equal(first[name], second[name])]
-    assert different == []
 
 
 @pytest.mark.parametrize("workers", [0, 2])
@@ -67,25 +53,6 @@ def test_workers_accumulation_and_processes_change_nothing(commands):
     assert_close(folder / "plain", folder / "micro")
 
 
-def test_two_processes_give_the_weights_of_one(tmp_path):
-    """Through gloo, on the same global batch; with installed plugins, as each process loads its own."""
-    small = [
-        "data.train=64",
-        "data.validation=8",
-        "train.batch_size=16",
-        "train.steps=4",
-        "train.log_every=2",
-        "encoder.depth=1",
-        "predictor.depth=1",
-    ]
-    command = [sys.executable, "-m", "iwm_core.cli", "train", "recipe=quickstart", "evaluators=[]", "launch.device=cpu", *small]
-    for run, words in (("one", []), ("two", ["launch.processes=2"])):
-        done = subprocess.run([*command, f"run={run}", *words], cwd=tmp_path, check=False, capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
-    assert_close(tmp_path / "one", tmp_path / "two")
-    assert len((tmp_path / "two/metrics.jsonl").read_text().splitlines()) == 2
-
-
 def test_a_model_in_parts_gives_the_weights_of_a_whole_one_and_goes_on_as_one(tmp_path, monkeypatch):
     """FSDP2 through gloo, the teacher in parts, too; `tests/slow/divided.py` has more steps and cases."""
     monkeypatch.chdir(tmp_path)
@@ -104,18 +71,6 @@ def test_a_model_in_parts_gives_the_weights_of_a_whole_one_and_goes_on_as_one(tm
 
 def losses(run: Path) -> list[float]:
     return [json.loads(line)["loss"] for line in (run / "metrics.jsonl").read_text().splitlines()]
-
-
-def pairs(one: Path, two: Path) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
-    first, second = weights(one), weights(two)
-    return {name: (first[name], second[name]) for name in first}
-
-
-def assert_close(one: Path, two: Path) -> None:
-    for name, (a, b) in pairs(one, two).items():
-        if name.endswith("qkv.bias"):  # softmax ignores a bias of the keys: its gradient is rounding, which AdamW makes large
-            a, b = (torch.cat([part for i, part in enumerate(bias.chunk(3)) if i != 1]) for bias in (a, b))
-        torch.testing.assert_close(a, b, rtol=2e-2, atol=2e-4, msg=lambda text, name=name: f"{name}: {text}")
 
 
 def test_finished_run_is_left_alone(commands):
