@@ -272,6 +272,7 @@ def test_images_that_have_moved_are_the_recipes_to_resume_and_others_to_eval(dia
     assert "r: measured with data.size=21, which differs from its recipe" in report("r").text
 
 
+@pytest.mark.slow
 def test_a_metric_that_is_called_as_a_control_is_a_metric(dial):
     found = content("r/eval/dial.json")["metrics"]
     assert found.keys() == {"dial", "dial_random"}

@@ -25,6 +25,7 @@ def test_blocks_are_what_transformers_repeat():
     assert blocks_of(nn.ModuleDict({"empty": nn.Sequential(), "still": nn.Sequential(nn.ReLU())})) == []
 
 
+@pytest.mark.slow
 def test_blocks_that_are_computed_again_give_the_same_weights(tiny):
     """Stochastic depth draws the same numbers the second time."""
     words = ["train.steps=3", "encoder.drop_path=0.5", "encoder.depth=2"]

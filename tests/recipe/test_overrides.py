@@ -30,6 +30,7 @@ from iwm_core.run.new_run import new_run
 from iwm_core.training.change import change
 
 
+@pytest.mark.slow
 def test_options_of_a_replaced_component_are_left_out_with_a_note(tiny, capsys):
     config, notes = compose("tiny", ["predictor=identity"])
     assert OmegaConf.to_container(config.predictor) == {"name": "identity"}

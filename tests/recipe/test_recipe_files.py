@@ -68,6 +68,7 @@ def test_a_runs_config_is_a_recipe_and_can_be_changed_like_any(tiny):
     thaw(again)
 
 
+@pytest.mark.slow
 def test_a_file_is_trained_from_any_place_and_names_its_runs(tiny, capsys, monkeypatch):
     kept(capsys, ["recipe=tiny"], "mine.yaml")
     monkeypatch.setenv("HOME", str(Path.cwd()))
@@ -304,6 +305,7 @@ def test_recipes_that_change_the_same_one_can_be_named_together(tiny):
     assert (config.train.seed, config.train.steps) == (1, 4)
 
 
+@pytest.mark.slow
 def test_show_checks_what_training_checks_wherever_it_runs(tiny, capsys):
     """The parts' fit, but neither this machine's devices nor whether the data is there."""
     for words in (["encoder.model=vti"], ["image_size=13"], ["launch.accumulate=7"], ["actions=[crop]", "actions.crop.size=17"]):
