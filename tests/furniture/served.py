@@ -51,9 +51,12 @@ class Server:
         assert line, "the server has ended"
         return line.strip()
 
-    def ask(self, *words: str, wait: float = 0, kill_after: float | None = None, victim: str = "command") -> Future[Ended]:
-        """Begin a command after ``wait`` seconds; it, or its ``child``, may be killed."""
-        return self.pool.submit(self.run, {"args": words, "wait": wait, "kill_after": kill_after, "victim": victim})
+    def ask(
+        self, *words: str, wait: float = 0, kill_after: float | None = None, victim: str = "command", folder: Path | str = "."
+    ) -> Future[Ended]:
+        """Begin a command in a folder, after ``wait`` seconds; it, or its ``child``, may be killed."""
+        job = {"args": words, "wait": wait, "kill_after": kill_after, "victim": victim, "folder": str(folder)}
+        return self.pool.submit(self.run, job)
 
     def signal(self, *words: str, at: str, numbers: list[int]) -> Ended:
         """A command that is sent signals, one right after the other, once it has said a text."""

@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from contextlib import nullcontext
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "furniture"))
@@ -59,7 +60,7 @@ class Kills:
 
     def finish(self, run: Path) -> None:
         """Run to the end."""
-        ended = self.server.ask(*self.command(run)).result()
+        ended = self.server.ask(*self.command(run), folder=self.folder).result()
         if ended.status:
             self.wrong.append(f"{run.name}: status {ended.status}: {ended.text}")
 
@@ -71,7 +72,7 @@ class Kills:
             run = self.folder / f"{self.whole.name.replace('whole', 'killed')}-{runs}"
             for attempt in range(min(6, number - done)):
                 after = self.rng.uniform(0.2, 1.0) * self.takes
-                ended = self.server.ask(*self.command(run), kill_after=after, victim=self.victim).result()
+                ended = self.server.ask(*self.command(run), kill_after=after, victim=self.victim, folder=self.folder).result()
                 self.counts[f"status {ended.status}"] += 1
                 # Workers of a killed command may tell of their lost connection.
                 if ended.status not in (0, self.status) or ("Traceback" in ended.text and ended.status >= 0):
@@ -86,11 +87,11 @@ class Kills:
             print(f"{self.kind:20} {done:3} of {number} kills, in {runs} runs: {dict(self.counts)}, {len(self.wrong)} faults", flush=True)
 
 
-def kill(folder: Path, number: int, seed: int, kinds: list[str] | None = None) -> list[str]:
-    """Kill ``number`` times, or a few more; what is wrong afterwards."""
+def kill(folder: Path, number: int, seed: int, kinds: list[str] | None = None, server: Server | None = None) -> list[str]:
+    """Kill ``number`` times, or a few more, what a server runs, by default one of its own; what is wrong afterwards."""
     wrong, chosen = [], kinds or list(KINDS)
-    with servers(folder, 1) as (server,):
-        assert server.ask(*TRAIN, "run=whole").result().status == 0
+    with nullcontext([server]) if server else servers(folder, 1) as (server,):
+        assert server.ask(*TRAIN, "run=whole", folder=folder).result().status == 0
         shares = {kind: 1 if KINDS[kind][0] is COMPARE else 2 for kind in chosen}  # jobs are processes that import all anew
         for place, kind in enumerate(chosen):
             kills = Kills(server, folder, kind, random.Random(seed + place))

@@ -5,5 +5,5 @@ from kills import kill
 
 
 @pytest.mark.slow
-def test_a_kill(tmp_path):
-    assert kill(tmp_path, 1, 0, ["workers"]) == []
+def test_a_kill(server, tmp_path):
+    assert kill(tmp_path, 1, 0, ["workers"], server) == []
