@@ -38,7 +38,7 @@ def switches_of(command: Command) -> dict[str, Switch]:
         hint: Any = get_type_hints(declared)[field.name]
         kind = next(part for part in get_args(hint) if part is not NoneType) if isinstance(hint, UnionType) else hint
         name, many, told = f"--{field.name.replace('_', '-')}", get_origin(kind), field.metadata
-        form = name if kind is bool else f"{name} {told['value'] or '|'.join(told['choices'] or ()) or field.default}"
+        form = name if kind is bool else f"{name} {told.get('value') or '|'.join(told.get('choices') or ()) or field.default}"
         found[name] = Switch(name, form, field, get_args(kind)[0] if many else kind, many)
     return found
 
@@ -89,7 +89,7 @@ def values_in(switch: Switch, texts: list[str]) -> Any:
             wrong = ""
             check_option(switch.name, found[-1], told)
         except ValueError as error:
-            hint = did_you_mean(text, told["choices"] or (), f"{switch.name} {{}}") or f"write {switch.form}"
+            hint = did_you_mean(text, told.get("choices") or (), f"{switch.name} {{}}") or f"write {switch.form}"
             raise UserError(f"{wrong or error}; {hint.rstrip()}") from error
     return switch.many(found) if switch.many else switch.kind is bool or found[0]
 

@@ -26,7 +26,7 @@ def about(commands: Iterable[Command]) -> str:
     """What ``iwm VERB --help`` prints: of the verb, and of those that begin with its words."""
     listed = list(commands)
     forms = [line for command in listed for line in lines_of(command.forms, "iwm ")]
-    switches = lines_of({one.form: one.field.metadata["doc"] for command in listed for one in switches_of(command).values()})
+    switches = lines_of({one.form: one.field.metadata.get("doc", "") for command in listed for one in switches_of(command).values()})
     more = [line for command in listed for text in command.more for line in folded(text, width(), 2)]
     examples = [line for command in listed for text in command.examples for line in typed(text)]
     parts = (forms, switches, more, ["examples:", *examples] if examples else [])
@@ -37,7 +37,7 @@ def lines_of(forms: dict[str, str], begin: str = "") -> list[str]:
     """What can be typed, the words about it in a column where there is room, else below."""
     lines, place = [], COLUMN + 2 if width() >= WIDE else 6
     for form, words in forms.items():
-        form, said = folded(f"  {begin}{form}", width(), 6), [f"{'':{place}}{line}" for line in folded(words, width() - place)]
+        form, said = folded(f"  {begin}{form}", width(), 6), [f"{'':{place}}{line}" for line in folded(words, width() - place) or [""]]
         beside = len(form) == 1 and len(form[0]) <= place - 2
         lines += [f"{form[0]:{place}}{said[0].lstrip()}", *said[1:]] if beside else [*form, *said]
     return lines

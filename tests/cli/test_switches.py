@@ -129,6 +129,7 @@ class Greet:
     times: int = option(1, "how often", low=1, high=9)
     tone: str = option(doc="how it sounds", choices=("warm", "cool"))
     also: tuple[str, ...] = option((), "others", value="NAME")
+    loud: float = 1.0
 
 
 greeted = []
@@ -154,7 +155,9 @@ def test_a_verb_of_somebody_else_gets_its_switches_read(greet, iwm):
     assert guarded(lambda: dispatch(["greet", "--also", "a", "me", "--tone=warm", "--also=b,c"])) == 0
     assert greeted == [(["me"], Greet(tone="warm", also=("a", "b,c")))]
     assert_one_line(iwm("greet", "me"), "say --tone warm|cool; `iwm greet --help` shows how it is used")
+    assert dispatch(["greet", "--help"]) == 0, "a field that says nothing of itself breaks no help"
+    assert_one_line(iwm("greet", "me", "--tone=warm", "--loud=very"), "--loud is a number, got 'very'; write --loud 1.0")
     assert_one_line(iwm("greet", "me", "you", "--tone", "warm"), "cannot read 'you'; `iwm greet --help` shows how it is used")
     assert_one_line(iwm("greet", "me", "--tone", "worm"), "did you mean --tone warm?")
     for words in (["--out=x"], ["--out", "x"]):
-        assert_one_line(iwm("greet", "me", *words), "write out=x; it has --times, --tone, --also")
+        assert_one_line(iwm("greet", "me", *words), "write out=x; it has --times, --tone, --also, --loud")

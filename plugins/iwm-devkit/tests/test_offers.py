@@ -2,11 +2,15 @@
 
 import subprocess
 import sys
+from dataclasses import field, make_dataclass
 
 import pytest
 from iwm_devkit.plugin_check import checks_of
+from iwm_devkit.plugin_check.offers import check_command
 from plugin_packages import package
 
+from iwm_core.interfaces.commands import Command
+from iwm_core.interfaces.component import option
 from iwm_core.plugins.loader import load_plugins
 
 VERB = """
@@ -283,3 +287,33 @@ def test_ours_pass():
         checks = [check for check in checks_of(name) if check.kind in ("command", "component_kind", "run_kind", "hook", "hooks", "imports")]
         assert len(checks) > 3
         assert {check.name: check.result().problem for check in checks if not check.result().passed} == {}
+
+
+TOLD, UNTOLD = "iwm_devkit.scaffold:run_new", "iwm_core.cli.verbs:run_train"
+"""Functions that take a verb's words and switches, and words alone."""
+
+
+@pytest.mark.parametrize(
+    ("fields", "run", "fault"),
+    [
+        ([("port", int, option(8642, "of the page"))], TOLD, ""),
+        (
+            [("port", int, option(8642, "of the page"))],
+            UNTOLD,
+            "must take the list of words behind the verb, and its",
+        ),
+        ([("port", int, option(8642))], TOLD, "its switch --port needs a few words about it"),
+        ([("port", int, field(default=8642))], TOLD, "its switch --port needs a few words about it"),
+        ([("port", int | None, option(None, "of the page"))], TOLD, "its switch --port needs a value to show in help"),
+        ([("port", complex, option(1j, "of the page"))], TOLD, "it may be one of bool, int, float, str, Path"),
+        (None, TOLD, "must be a dataclass"),
+    ],
+)
+def test_switches_of_a_verb_are_checked(fields, run, fault):
+    switches = int if fields is None else make_dataclass("Switches", fields, frozen=True, kw_only=True)
+    command = Command(name="greet", run=run, forms={"greet NAME": "say hello"}, switches=switches)
+    if not fault:
+        assert check_command(command) == command.run
+        return
+    with pytest.raises(AssertionError, match=fault):
+        check_command(command)

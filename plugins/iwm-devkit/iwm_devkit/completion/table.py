@@ -45,7 +45,7 @@ def of_verb(command: Command, commands: dict[str, Command]) -> Iterator[tuple[st
     yield name, "--help"
     for switch in switches_of(command).values():
         yield name, switch.name
-        yield from ((f"{name} {switch.name}", word) for word in switch.field.metadata["choices"] or ())
+        yield from ((f"{name} {switch.name}", word) for word in switch.field.metadata.get("choices") or ())
         if switch.kind is Path:
             yield f"{name} {switch.name}", "@files"
         if switch.form.endswith(" KIND"):
