@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from iwm_evals.measuring.scorecard import form
+from iwm_evals.measuring.settings import digest
 from iwm_interop.exporting.card import shareable
 from iwm_interop.exporting.origin import Origin
 from iwm_interop.sharing.shared_run import Shared, share
@@ -16,8 +18,6 @@ from iwm_interop.zoo.entry import FOLDER, LARGEST, SCHEME, entries
 from iwm_interop.zoo.shown import LOGGED, page
 
 import iwm_core
-from iwm_core.evaluation.scorecard import form
-from iwm_core.evaluation.settings import digest
 from iwm_core.run.directory import Run, finite
 from iwm_core.run.saved import Logged, read_state
 from iwm_core.run.stored import read_log, read_record

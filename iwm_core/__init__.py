@@ -13,7 +13,6 @@ import pluggy
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from iwm_core.evaluation.measured import Measured
     from iwm_core.model.views import MadeViews
 
 __version__ = version("iwm-core")
@@ -83,7 +82,7 @@ def views(
     return make_views(images, actions, targets, seed=seed, grid=grid, source_from=source_from)
 
 
-def measured(run: str | Path) -> "list[Measured]":
+def measured(run: str | Path) -> list[Any]:
     """What evaluators or tasks have found in a run: first what the recipe's settings measured, then what others did.
 
     ``own`` tells the recipe's results from the others, ``differing`` what these were measured with: ``bank=16``. Needs no torch.
@@ -92,18 +91,13 @@ def measured(run: str | Path) -> "list[Measured]":
         run: the run's directory, or an address as of `load`.
 
     Raises:
-        UserError: ``run`` is not a run, or a file of it is damaged.
+        UserError: ``run`` is not a run, a file of it is damaged, or no installed plugin measures runs.
     """
-    from iwm_core.evaluation.measured import read_results
-    from iwm_core.interfaces.errors import UserError
     from iwm_core.plugins.sources import fetched
     from iwm_core.run.directory import Run
+    from iwm_core.run.measuring import measurer
 
-    there = fetched(str(run))
-    found, problems = read_results(Path(there), Run.open(there).plain_config())
-    if problems:
-        raise UserError("; ".join(problems))
-    return found
+    return measurer().measured(Run.open(fetched(str(run))))
 
 
 def installed(kind: str, name: str) -> Any:

@@ -132,7 +132,7 @@ class Evaluator(Component, ABC):
 
     @abstractmethod
     def evaluate(self, model: WorldModel, data: EvaluationData, folder: Path, track: Track) -> Evaluation:
-        """Measure; the core writes and draws what is returned. Files of its own go into ``folder`` as ``<name>_*``.
+        """Measure; what is returned is written and drawn. Files of its own go into ``folder`` as ``<name>_*``.
 
         The folder is empty, and elsewhere: its files are put in place with what is returned, and dropped in training.
         The same checkpoint, data and settings give the same numbers again, and the global random generator is left alone.

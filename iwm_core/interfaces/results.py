@@ -1,4 +1,4 @@
-"""What an evaluator finds: numbers, curves, and rows of images, as plain records that the core writes, draws and compares.
+"""What an evaluator finds: numbers, curves, and rows of images, as plain records that are written, drawn and compared.
 
 Decisions:
 - An evaluator draws nothing. It gives its curves as `Chart` and its images as `Gallery`; files, pictures and reports are made of them in

@@ -96,6 +96,16 @@ def iwm_caches() -> list[str]:  # pyright: ignore[reportReturnType]
 
 
 @hookspec
+def iwm_measurers() -> list[str]:  # pyright: ignore[reportReturnType]
+    """Modules by their names, one in all, that have evaluators measure a run, keep what they find, and read it back.
+
+    Each has ``evaluate(run, recipe, display, names, checkpoint, own)``, as `RunKind.measure`; ``evaluate_in_training(names, run, recipe,
+    model, step, device, display, track)``; ``missing(run, recipe, names, checkpoint)``, those that have not measured a checkpoint yet;
+    ``mended(run, names)``, what was mended before a run goes on, in lines; and ``measured(run)``, as `iwm_core.measured`.
+    """
+
+
+@hookspec
 def iwm_displays() -> list[str]:  # pyright: ignore[reportReturnType]
     """Modules by their names whose ``display()`` gives what shows progress on this standard output, or None (`iwm_core.process.display`).
 

@@ -7,10 +7,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from iwm_core.interfaces.results import CONTROLS, Metric
 from iwm_core.plugins.loader import load_plugins
 from iwm_core.process.shown import tell
-from iwm_core.process.tables import room, tabulated
 
 QUIET = 5.0
 """Seconds that work may last before plain lines speak of it, and between them."""
@@ -38,12 +36,6 @@ class Display:
 
     def logged(self, step: int, line: dict[str, Any]) -> None:
         """A line of metrics.jsonl was written."""
-
-    def table(self, title: str, metrics: dict[str, Metric]) -> None:
-        """An evaluator's numbers, each with its controls beside it."""
-        self.say(title)
-        for line in tabulated(*metrics_table(metrics), room(), keep=3, numbers=True):
-            self.say(line)
 
 
 class Recurring:
@@ -111,25 +103,3 @@ def clock(seconds: float) -> str:
     minutes, second = divmod(int(seconds), 60)
     hours, minute = divmod(minutes, 60)
     return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
-
-
-def metrics_table(metrics: dict[str, Metric]) -> tuple[list[str], list[list[str]]]:
-    """The head and the rows of an evaluator's numbers: one for each measure, its controls beside it."""
-    controls = [control for control in CONTROLS if any(control in metric.controls for metric in metrics.values())]
-    rows = []
-    for name, metric in metrics.items():
-        values = [readable(metric.controls[control].value) if control in metric.controls else "" for control in controls]
-        rows.append([name, readable(metric.value), interval_of(metric), *values, str(metric.n)])
-    return ["metric", "value", "95 % interval", *controls, "images"], rows
-
-
-def readable(value: float) -> str:
-    """A metric's value in words."""
-    return "not available" if math.isnan(value) else f"{value:.3f}"
-
-
-def interval_of(metric: Metric) -> str:
-    """The interval of a metric in words; nothing where there is none, as of one image."""
-    if metric.exact:
-        return "exact"
-    return f"{metric.low:.3f} – {metric.high:.3f}" if math.isfinite(metric.low + metric.high) else ""

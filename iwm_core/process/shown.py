@@ -9,7 +9,6 @@ Decisions:
 """
 
 import json
-import math
 import shlex
 import sys
 import unicodedata
@@ -50,17 +49,3 @@ def shortened(line: str, most: int = LONGEST) -> str:
     """A line cut in its middle where it is too long: what was wrong stands at its beginning, what to do at its end."""
     kept = most // 2 - 2
     return line if len(line) <= most else f"{line[:kept]} … {line[-kept:]}"
-
-
-def three_digits(value: float, span: float = 0.0) -> str:
-    """A number with about three digits that matter: ``0.778``, ``12.3``, ``1,204``, ``2.1e−5``; ``–`` where it is none.
-
-    Below 2 it has three decimals, as ratios near 1 stand beside shares. Beside numbers that span 1 or more, one too small to see is 0.000.
-    """
-    size = abs(value)
-    if not math.isfinite(value):
-        return "–"
-    if 0 < size < 0.0005 and span < 1:
-        return f"{value:.1e}".replace("e-0", "e-").replace("-", "−")
-    decimals = 3 - sum(size >= least for least in (2, 10, 100))
-    return f"{value if size >= 0.0005 else 0.0:,.{decimals}f}".replace("-", "−")

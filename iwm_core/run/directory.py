@@ -15,10 +15,10 @@ from iwm_core.interfaces.errors import UserError
 from iwm_core.plugins.loader import load_plugins
 from iwm_core.plugins.near import did_you_mean
 from iwm_core.process.shown import as_word
-from iwm_core.run.files import append, exists, write_atomically, write_record, writing
+from iwm_core.run.files import append, exists, write_atomically
 from iwm_core.run.plain import plain_yaml
-from iwm_core.run.saved import Logged, latest_checkpoint, read_config, read_not_applicable, saved_steps
-from iwm_core.run.stored import FORMAT, Damaged, check_folder, checksum, read_log, read_text
+from iwm_core.run.saved import Logged, latest_checkpoint, read_config, saved_steps
+from iwm_core.run.stored import FORMAT, Damaged, checksum, read_log, read_text
 
 T = TypeVar("T")
 
@@ -79,11 +79,6 @@ class Run:
         """The newest checkpoint, or None; or the one that `open` was asked for."""
         return self.checkpoint(self.chosen) if self.chosen is not None else latest_checkpoint(self.checkpoints)
 
-    def older(self) -> dict[str, str]:
-        """The checkpoint that `open` was asked for, as a setting of what is measured; nothing where it is the newest, or none was."""
-        newest = latest_checkpoint(self.checkpoints)
-        return {"checkpoint": self.chosen} if self.chosen and newest and newest.name != self.chosen else {}
-
     def newest(self) -> Path:
         """The newest checkpoint, or the one that `open` was asked for.
 
@@ -124,10 +119,6 @@ class Run:
         """Append a line to metrics.jsonl."""
         append(self.metrics, finite(line))
 
-    def log_evaluation(self, line: dict[str, Any]) -> None:
-        """Append a measurement made during training to evaluations.jsonl."""
-        append(self.history, finite(line))
-
     def rewind(self, step: int) -> None:
         """Drop metrics of steps after ``step``, which a resumed run does again, and a line that a kill cut short."""
         for path in (self.metrics, self.history):
@@ -135,26 +126,6 @@ class Run:
             if path.exists():
                 kept = [line for line, record in zip(log.lines, log.records, strict=True) if record["step"] <= step]
                 write_atomically(path, "".join(f"{line}\n" for line in kept))
-
-    def not_applicable(self) -> dict[str, dict[str, Any]]:
-        """Which evaluators found nothing to measure: at which step, for which reason."""
-        try:
-            return read_not_applicable(self.path / "not_applicable.json")
-        except Damaged:
-            return {}
-
-    def note_not_applicable(self, name: str, step: int, reason: str) -> None:
-        """Note that an evaluator has nothing to measure in a checkpoint, so that `iwm resume` need not ask again."""
-        noted = {**self.not_applicable(), name: {"step": step, "reason": reason}}
-        write_record(self.path / "not_applicable.json", noted, self.path / "config.yaml")
-
-    def evaluations(self) -> Path:
-        """The folder of evaluators' numbers and pictures, made if need be."""
-        folder = self.path / "eval"
-        check_folder(folder)
-        with writing(folder):
-            folder.mkdir(exist_ok=True)
-        return folder
 
 
 def frozen(config: DictConfig) -> tuple[str, str]:

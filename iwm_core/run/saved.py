@@ -4,7 +4,6 @@ import re
 from pathlib import Path
 from typing import Any, NotRequired, TypedDict, get_type_hints
 
-from iwm_core.interfaces.results import Metric
 from iwm_core.plugins.kinds import schemas, several
 from iwm_core.process.shown import as_word
 from iwm_core.recipe.shapes import Name, fitting
@@ -31,30 +30,6 @@ class Logged(TypedDict):
     step: int
     skipped: NotRequired[int | None]
     corrupt: NotRequired[int | None]
-
-
-class MeasuredLine(TypedDict):
-    """A line of evaluations.jsonl."""
-
-    step: int
-    evaluator: Name
-    metrics: dict[str, Metric]
-
-
-class Step(TypedDict):
-    """What must be known of a measurement to know whether it is the newest; or that there was nothing to measure, and why."""
-
-    step: int
-    reason: NotRequired[str]
-
-
-def read_not_applicable(path: Path) -> dict[str, dict[str, Any]]:
-    """Which evaluators found nothing to measure: at which step, for which reason."""
-    content = read_record(path, dict[str, Any], config=path.parent / "config.yaml")
-    try:
-        return fitting({key: value for key, value in content.items() if key not in (*SEALS, "config")}, dict[Name, Step])
-    except ValueError as error:
-        raise Damaged(path, f"is damaged ({error})") from error
 
 
 class State(TypedDict):

@@ -12,7 +12,6 @@ from typing import Any
 
 import torch
 
-from iwm_core.evaluation.evaluate import missing_evaluations
 from iwm_core.interfaces.errors import UserError
 from iwm_core.interfaces.runs import RunKind
 from iwm_core.plugins.kinds import kind_of, kind_with
@@ -27,6 +26,7 @@ from iwm_core.recipe.overrides import ON_RESUME, allowed_to, checkpoint_in
 from iwm_core.recipe.thaw import thaw
 from iwm_core.run.directory import Run
 from iwm_core.run.lock import writer
+from iwm_core.run.measuring import unmeasured
 from iwm_core.run.new_run import new_run
 from iwm_core.run.saved import read_state
 from iwm_core.training.change import change
@@ -98,7 +98,7 @@ def resume(path: str, overrides: list[str]) -> int:
     if (
         named is None
         and run.latest() is not None
-        and run.read_newest(lambda newest: finished(run, kind, newest) and not missing_evaluations(run, recipe, newest))
+        and run.read_newest(lambda newest: finished(run, kind, newest) and not unmeasured(run, recipe, newest))
     ):
         display.say(f"finished at step {run.newest().name.removeprefix('step_')}; nothing to do")
         return 0
@@ -158,7 +158,7 @@ def carry_on(run: Run, recipe: Any, checkpoint: Path | None, overrides: list[str
             return status
         checkpoint = run.newest()
     assert checkpoint is not None, "training ends with one"
-    if missing := missing_evaluations(run, recipe, checkpoint):
+    if missing := unmeasured(run, recipe, checkpoint):
         kind.measure(run, recipe, missing, display, checkpoint)
     display.say(f"done: {run.path}")
     tell_next(run, kind, display)

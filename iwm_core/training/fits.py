@@ -13,6 +13,7 @@ from iwm_core.model.actions import check_views, recipe_actions
 from iwm_core.model.world_model import build_model
 from iwm_core.process.launch import check_devices, processes_of
 from iwm_core.recipe.config import Recipe, steps_of
+from iwm_core.run.measuring import measurer
 
 
 def check_fit(recipe: Recipe, restored: bool = False) -> None:
@@ -46,9 +47,10 @@ def check_data(recipe: Recipe) -> None:
     """Open what the run will read, so that a wrong path is found before a run exists.
 
     Raises:
-        UserError: a split cannot be opened, or is smaller than a batch.
+        UserError: a split cannot be opened, or is smaller than a batch; or no installed plugin measures what is to be measured.
     """
     images = open_training(recipe.data)
     if recipe.evaluators:
+        measurer()
         open_split(recipe.data, "validation")
     Schedule(recipe.train.seed, len(images), recipe.train.batch_size, processes_of(recipe.launch) * recipe.launch.accumulate)

@@ -65,9 +65,9 @@ class Pretraining(RunKind):
         return list(recipe.evaluators)
 
     def measure(self, run: Any, recipe: Recipe, names: list[str], display: Any, checkpoint: Path | None = None, own: Any = None) -> None:
-        from iwm_core.evaluation.evaluate import evaluate
+        from iwm_core.run.measuring import measurer
 
-        evaluate(run, recipe, display, names, checkpoint, own)
+        measurer().evaluate(run, recipe, display, names, checkpoint, own)
 
     def settings(self, config: Mapping[str, Any], name: str) -> dict[str, Any]:
         asked, view = (config.get("evaluators") or {}).get(name) or {}, config.get("view") or {}

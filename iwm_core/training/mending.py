@@ -5,28 +5,26 @@ Decisions:
 - Weights, state and config are never mended: a run that cannot go on as it was is refused.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from iwm_core.data.quarantine import Corrupt
-from iwm_core.evaluation.scorecard import read_result
 from iwm_core.interfaces.errors import UserError
-from iwm_core.recipe.shapes import fitting
+from iwm_core.plugins.loader import load_plugins
 from iwm_core.run.directory import Run
 from iwm_core.run.files import numbered, write_atomically, writing
-from iwm_core.run.saved import Logged, MeasuredLine, Step, read_not_applicable, read_state, saved_steps, step_of
-from iwm_core.run.stored import Damaged, check_folder, read_log
+from iwm_core.run.saved import Logged, read_state, saved_steps, step_of
+from iwm_core.run.stored import Damaged, read_log
 
-LOGS = {"metrics.jsonl": Logged, "evaluations.jsonl": MeasuredLine, "quarantine.jsonl": Corrupt}
+LOGS = {"metrics.jsonl": Logged, "quarantine.jsonl": Corrupt}
 
 
 def mend(run: Run, names: Iterable[str]) -> list[str]:
     """Mend the logs of a run, and its measurements by these evaluators or tasks; returns what was done, a line each."""
     done = [mended_log(run.path / name, shape) for name, shape in LOGS.items()]
-    check_folder(run.path / "eval")
-    done += [without(run.path / "eval" / f"{name}.json", lambda path: fitting(read_result(path), Step)) for name in names]
-    done += [without(run.path / "not_applicable.json", read_not_applicable)]
+    for measurer in load_plugins().modules("iwm_measurers"):
+        done += measurer.mended(run, names)
     if (run.checkpoints / "latest").is_dir():  # which is written anew with the next checkpoint, over anything but this
         done.append(f"{run.checkpoints / 'latest'} is a directory, not a file; it is kept as {set_aside(run.checkpoints / 'latest').name}")
     return [line for line in done if line]
@@ -45,19 +43,6 @@ def mended_log(path: Path, shape: Any) -> str:
     with writing(path):
         write_atomically(path, "".join(f"{line}\n" for line in kept))
     return f"{path} {problem}; {f'the other {len(kept)} are kept' if kept else 'it starts over'}; the damaged file is kept as {aside.name}"
-
-
-def without(path: Path, read: Callable[[Path], object]) -> str:
-    """Set a record aside that ``read`` cannot read; returns what was done, or nothing."""
-    try:
-        if path.exists() or path.is_symlink():
-            read(path)
-        return ""
-    except Damaged as error:
-        told = str(error)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        told = f"{path} is damaged ({f'it lacks {error}' if isinstance(error, KeyError) else error})"
-    return f"{told}; it is measured again, and the file is kept as {set_aside(path).name}"
 
 
 def go_back(run: Run, name: str) -> list[str]:

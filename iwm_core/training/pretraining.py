@@ -19,7 +19,6 @@ from torch.nn import functional as F
 
 from iwm_core.data.loader import Batch, sent
 from iwm_core.data.training import TrainingData
-from iwm_core.evaluation.evaluate import evaluate_in_training
 from iwm_core.interfaces import ActionParams, Draws, Targets, Views
 from iwm_core.interfaces.errors import UserError
 from iwm_core.model.actions import recipe_actions
@@ -31,6 +30,7 @@ from iwm_core.process.signals import Stop
 from iwm_core.recipe.config import LOSSES, Recipe, steps_of
 from iwm_core.run.checkpoint import load_weights
 from iwm_core.run.directory import Run
+from iwm_core.run.measuring import measurer
 from iwm_core.training.health import gather_groups, health_of, spread_rows
 from iwm_core.training.loop import Loop
 from iwm_core.training.schedules import momentum, weight_decay
@@ -158,7 +158,7 @@ def train(run: Run, recipe: Recipe, checkpoint: Path | None, display: Display) -
                 with loop.tally.paused():
                     measured = gathered(model, recipe, loop.leads, accelerator.device) if loop.divided else model
                     if loop.leads:
-                        evaluate_in_training(due, run, recipe, measured, loop.done, accelerator.device, display, accelerator.log)
+                        measurer().evaluate_in_training(due, run, recipe, measured, loop.done, accelerator.device, display, accelerator.log)
 
 
 def select(recipe: Recipe, draws: Draws, grid: tuple[int, int]) -> Targets:

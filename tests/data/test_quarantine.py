@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from iwm_evals.measuring.notes import log_evaluation
 from PIL import Image
 
 from iwm_core.cli.main import dispatch, guarded
@@ -37,7 +38,7 @@ def test_no_log_of_a_run_is_written_through_a_link(tmp_path, to):
     quarantine = Quarantine(run.quarantine, 100, 0.05)
     for path in (run.metrics, run.history, run.quarantine):
         path.symlink_to(to)
-    for write in (lambda: run.log({"step": 1}), lambda: run.log_evaluation({"step": 1}), lambda: quarantine.add(corrupt(1))):
+    for write in (lambda: run.log({"step": 1}), lambda: log_evaluation(run, {"step": 1}), lambda: quarantine.add(corrupt(1))):
         with pytest.raises(UserError, match="is a link"):
             write()
     assert (tmp_path / "mine").read_text() == "precious\n"

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import torch
 import yaml
+from iwm_evals.measuring.settings import settings_of
 from iwm_tasks.interfaces import Task
 from safetensors.torch import save_file
 
 from iwm_core import hookimpl
-from iwm_core.evaluation.settings import settings_of
 from iwm_core.interfaces.draws import Draws
 from iwm_core.run.stored import sealed
 

@@ -30,7 +30,7 @@ def png(folder, name, size=8, colour=(200, 30, 60)):
 
 
 def evaluation(folder, name="rank", best=0.7, words="it ranks well"):
-    """All that an evaluator can give, written as `iwm_core.evaluation.evaluate` writes it."""
+    """All that an evaluator can give, written as `iwm_evals.measuring.evaluate` writes it."""
 
     def series(label, x, y):
         return {"label": label, "x": x, "y": y, "low": [v - 0.1 for v in y], "high": [v + 0.1 for v in y]}

@@ -62,7 +62,7 @@ def test_a_signal_between_trainings_is_a_line_too(tmp_path):
 def test_who_is_interrupted_while_measuring_is_told_what_to_type(iwm, monkeypatch, number, how):
     """A run goes on by its own line; a measurement alone is asked for again."""
     come = partial(signal.default_int_handler, number, None) if number == signal.SIGINT else partial(signal.raise_signal, number)
-    monkeypatch.setattr("iwm_core.evaluation.evaluate.evaluate", lambda *_: come())
+    monkeypatch.setattr("iwm_evals.measuring.evaluate.evaluate", lambda *_: come())
     train = ("train", "recipe=tiny", "run=r", "train.steps=1", "train.lr.warmup=0", "evaluators=[mrr]")
     told = {
         train: "continue with `iwm resume r`",

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from iwm_cluster.jobs import at
+from iwm_evals.measuring.tables import show_table
 from iwm_report.displays import NamesConsole, TerminalDisplay
 from places import ROOT
 from predicting import RED, asker, picture
@@ -72,7 +73,7 @@ def test_a_display_shows_names_as_they_are(display, capfd):
     one = display()
     one.say(BROKEN)
     one.warn(BROKEN)
-    one.table(BROKEN, {BROKEN: Metric(0.5, 0.4, 0.6, 8)})
+    show_table(one, BROKEN, {BROKEN: Metric(0.5, 0.4, 0.6, 8)})
     assert list(one.track([1], BROKEN, 1)) == [1]
     assert list(one.steps(0, 1, BROKEN)) == [0]
     told = "".join(capfd.readouterr())

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from iwm_cluster.children import Children, python
+from iwm_evals.measuring.settings import digest, plain, settings_of
 from iwm_tasks.comparison.anchored import anchor_words
 from omegaconf import OmegaConf
 from places import FURNITURE
 
 from iwm_core import hookimpl
 from iwm_core.cli.main import dispatch, guarded
-from iwm_core.evaluation.settings import digest, plain, settings_of
 from iwm_core.interfaces import Evaluation, Evaluator, Metric, option
 from iwm_core.interfaces.errors import UserError
 from iwm_core.plugins.kinds import schemas

@@ -145,11 +145,13 @@ def begin_comparison(folder: Path, name: str, world: str) -> None:
 
 def note(path: Path) -> None:
     """What a run notes when something is amiss: a corrupt image, an evaluator that finds nothing to measure; as iwm writes it."""
+    from iwm_evals.measuring.notes import note_not_applicable
+
     from iwm_core.data.quarantine import Corrupt, Quarantine
     from iwm_core.run.directory import Run
 
     Quarantine(path / "quarantine.jsonl", 100_000, 0.5).add([Corrupt(10_000, path.name, "no image of the split")])
-    Run(path).note_not_applicable("rank", 3, "none")
+    note_not_applicable(Run(path), "rank", 3, "none")
 
 
 def files_of(folder: Path) -> Iterator[str]:

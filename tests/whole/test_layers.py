@@ -13,7 +13,7 @@ CORE = sorted((ROOT / "iwm_core").rglob("*.py"))
 PLUGINS = sorted(p for p in (ROOT / "plugins").glob("*/iwm_*/**/*.py"))
 NAMES = sorted(p.name.replace("-", "_") for p in (ROOT / "plugins").iterdir() if p.is_dir())
 
-ROOMS = ("interfaces", "plugins", "recipe", "process", "run", "data", "model", "evaluation", "training", "cli")
+ROOMS = ("interfaces", "plugins", "recipe", "process", "run", "data", "model", "training", "cli")
 """The rooms of the core from the bottom to the top: each imports itself and what is below."""
 
 OWNERS = {
@@ -60,15 +60,17 @@ PLATFORM = {
         *("iwm_core.interfaces.errors", "iwm_core.process.shown", "iwm_core.recipe.config", "iwm_core.run.files"),
     },
     "iwm_evals": {"iwm_core.plugins.near"},
+    "iwm_evals/measuring": None,
     **dict.fromkeys(("iwm_tasks", "iwm_report", "iwm_devkit", "iwm_interop", "iwm_bench", "iwm_cluster", "iwm_repro", "iwm_explore")),
 }
-"""Plugins that are a part of the platform, and what they may import besides: None for any room."""
+"""Plugins, or folders of them, that are a part of the platform, and what they may import besides: None for any room."""
 
 BUILT_ON = {
     "iwm_data": {"iwm_crop"},
     "iwm_evals": {"iwm_crop"},
+    "iwm_report": {"iwm_evals"},
     "iwm_tasks": {"iwm_cluster", "iwm_crop", "iwm_data", "iwm_evals"},
-    "iwm_interop": {"iwm_data", "iwm_vit", "iwm_tasks"},
+    "iwm_interop": {"iwm_data", "iwm_evals", "iwm_vit", "iwm_tasks"},
     "iwm_bench": {"iwm_report", "iwm_tasks", "iwm_vit"},
     "iwm_repro": {"iwm_cluster", "iwm_evals", "iwm_tasks"},
     "iwm_explore": {"iwm_data", "iwm_evals"},
@@ -157,8 +159,8 @@ def test_the_loop_loads_nothing_of_tuning_report_or_evaluators_and_no_component_
 
 @pytest.mark.parametrize("path", PLUGINS, ids=lambda p: p.relative_to(ROOT).as_posix())
 def test_plugins_import_only_what_is_public(path):
-    own = path.relative_to(ROOT / "plugins").parts[1]
-    more = PLATFORM.get(own, set())
+    own, folder, *_ = path.relative_to(ROOT / "plugins").parts[1:]
+    more = PLATFORM.get(f"{own}/{folder}", PLATFORM.get(own, set()))
     for module in imports(path):
         package = module.split(".")[0]
         if package == "iwm_core" and more is not None:
@@ -200,7 +202,7 @@ def lines(folder: Path) -> int:
 
 def test_the_core_does_not_grow():
     """A ratchet: the design asks for 6,500 lines and 1,300 a room, and what is not there yet may only come nearer."""
-    assert lines(ROOT / "iwm_core") <= 10_166
+    assert lines(ROOT / "iwm_core") <= 9_351
     assert {room for room in ROOMS if lines(ROOT / "iwm_core" / room) > 1_300} == set()
 
 

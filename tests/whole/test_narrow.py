@@ -11,6 +11,7 @@ import sys
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from iwm_evals.measuring.tables import metrics_table, show_table
 from iwm_interop.zoo.entry import entries
 from iwm_report.displays import TerminalDisplay
 
@@ -18,7 +19,7 @@ from iwm_core import __version__
 from iwm_core.cli.main import dispatch, guarded
 from iwm_core.interfaces.results import Metric
 from iwm_core.plugins.loader import load_plugins
-from iwm_core.process.display import PlainDisplay, metrics_table
+from iwm_core.process.display import PlainDisplay
 from iwm_core.process.tables import tabulated
 
 COLOUR = re.compile(r"\x1b\[[\d;]*m")
@@ -109,7 +110,7 @@ def test_tables_of_every_evaluator_fit(terminal, columns):
         names.append(name)
         lost = {"not.finite": Metric(float("nan"), float("nan"), float("nan"), 8).against(**next(iter(metrics.values())).controls)}
         head, rows = metrics_table({**metrics, **lost})
-        seen, _ = terminal(columns=columns, do=lambda title=name, rows={**metrics, **lost}: TerminalDisplay().table(title, rows))
+        seen, _ = terminal(columns=columns, do=lambda title=name, rows={**metrics, **lost}: show_table(TerminalDisplay(), title, rows))
         assert len(longest(seen)) <= columns, longest(seen)
         for row in rows:
             assert row[0] in seen.split()
@@ -135,7 +136,7 @@ def test_no_colour_where_none_is_wanted(terminal, monkeypatch, capsys):
     assert "\x1b[33m" in terminal(do=warn)[1]
     monkeypatch.setenv("NO_COLOR", "1")
     assert terminal(do=warn)[1] == "warning: a warning\n"
-    PlainDisplay().table("in a log", {"x": Metric(0.5, 0.4, 0.6, 8)})
+    show_table(PlainDisplay(), "in a log", {"x": Metric(0.5, 0.4, 0.6, 8)})
     assert "\x1b" not in capsys.readouterr().out
 
 

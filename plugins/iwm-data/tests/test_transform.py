@@ -10,11 +10,11 @@ import pytest
 import torch
 from iwm_data.folder import Folder
 from iwm_data.preparing import Prepared, Transform
+from iwm_evals.measuring.run_data import Squares
 from PIL import Image
 from torch.utils.data import DataLoader, TensorDataset
 from torchvision.datasets import ImageFolder
 
-from iwm_core.data.evaluation import Squares
 from iwm_core.data.reading import Reader
 from iwm_core.interfaces import CorruptImage
 

@@ -1,4 +1,4 @@
-"""Evaluators: what a frozen model knows; searches, by which it plans; and `decoder`, which shows what it imagines."""
+"""Evaluators: what a frozen model knows, how it is measured, kept and read back; searches, by which it plans; `decoder`, which shows what it imagines."""
 
 from pathlib import Path
 from types import ModuleType
@@ -22,6 +22,11 @@ def iwm_hookspecs() -> list[ModuleType]:
 def iwm_component_kinds() -> list[ComponentKind]:
     base, check = "iwm_evals.plans:Search", "iwm_evals.kit.searches:check_search"
     return [ComponentKind(name="search", hook="iwm_searches", base=base, group="search", check=check)]
+
+
+@hookimpl
+def iwm_measurers() -> list[str]:
+    return ["iwm_evals.measuring.door"]
 
 
 @hookimpl

@@ -6,6 +6,7 @@ import math
 import pytest
 import scipy.stats
 import torch
+from iwm_evals.measuring.tables import metrics_table
 from iwm_evals.statistics import bootstrap as resampling
 from iwm_evals.statistics.bootstrap import bootstrap
 from iwm_evals.statistics.intervals import around, interval, ratio_interval, ratio_terms, student, wilson
@@ -13,7 +14,6 @@ from iwm_evals.statistics.jackknife import jackknife
 from places import ROOT
 
 from iwm_core.interfaces import Draws, Metric
-from iwm_core.process.display import metrics_table
 
 SCRIPT = ROOT / "docs/make_coverage.py"
 spec = importlib.util.spec_from_file_location("make_coverage", SCRIPT)

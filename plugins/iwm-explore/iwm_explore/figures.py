@@ -12,12 +12,12 @@ import math
 from collections.abc import Iterable
 from html import escape
 
+from iwm_evals.measuring.tables import three_digits
 from iwm_evals.words.asked import NOTHING
 from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
-from iwm_core.process.shown import three_digits
 from iwm_explore.explorer import NULL, OTHER, TOLD, Seen, in_bytes
 from iwm_explore.plans import Planned
 

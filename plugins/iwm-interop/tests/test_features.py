@@ -20,7 +20,6 @@ from PIL import Image
 
 import iwm_core
 from iwm_core.cli.main import dispatch, guarded
-from iwm_core.data.evaluation import RunData
 from iwm_core.interfaces.errors import Stopped, UserError
 from iwm_core.model.world_model import build_model
 from iwm_core.process.display import Display

@@ -1,7 +1,8 @@
 """How a run ends on a terminal: the verdict with its evidence, and the first number of each evaluator, in about ten lines."""
 
+from iwm_evals.measuring.tables import three_digits
+
 from iwm_core.interfaces.events import RunMeasured
-from iwm_core.process.shown import three_digits
 from iwm_core.process.tables import FIXED, folded, width
 from iwm_report.numbers import interval
 from iwm_report.run_record import read_run

@@ -10,9 +10,10 @@ Decisions:
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from iwm_evals.measuring.tables import three_digits
+
 from iwm_core.interfaces.results import QUESTIONS
 from iwm_core.plugins.near import enumerated
-from iwm_core.process.shown import three_digits
 from iwm_report.differences import Difference
 from iwm_report.run_record import RunRecord
 from iwm_report.sections import EvaluatorSection, Headline, headlines

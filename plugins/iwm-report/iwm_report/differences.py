@@ -6,7 +6,7 @@ The directory and what else a config tells of its own file differ between any tw
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from iwm_core.evaluation.settings import flatten
+from iwm_evals.measuring.settings import flatten
 
 ABSENT = "–"
 MOST = 60

@@ -10,10 +10,10 @@ import textwrap
 from functools import cache
 from typing import Any, NamedTuple
 
+from iwm_evals.measuring.tables import three_digits
 from matplotlib.figure import Figure
 
 from iwm_core.interfaces.results import Series
-from iwm_core.process.shown import three_digits
 from iwm_report.joined_charts import Axes, Panel, cut
 from iwm_report.svg import COLOURS, INK, PALE, PAPER, SERIES, inline, own_settings
 

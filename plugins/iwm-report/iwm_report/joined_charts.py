@@ -10,8 +10,9 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
+from iwm_evals.measuring.tables import three_digits
+
 from iwm_core.interfaces.results import Chart
-from iwm_core.process.shown import three_digits
 
 FARTHEST = 1e300  # what comes after it leaves no room for margins in a float
 MARGIN = 0.05  # of the axis, beyond what is drawn

@@ -8,9 +8,10 @@ Decisions:
 import math
 from typing import NamedTuple
 
-from iwm_core.evaluation.measured import Measured
+from iwm_evals.measuring.measured import Measured
+from iwm_evals.measuring.tables import three_digits
+
 from iwm_core.interfaces.results import Metric
-from iwm_core.process.shown import three_digits
 from iwm_report.numbers import measure_and_part
 from iwm_report.run_record import RunRecord
 

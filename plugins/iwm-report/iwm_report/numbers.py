@@ -2,8 +2,9 @@
 
 import math
 
+from iwm_evals.measuring.tables import three_digits
+
 from iwm_core.interfaces.results import Metric, Row
-from iwm_core.process.shown import three_digits
 
 ZERO = 0.005  # smaller numbers of a gallery are written 0.00
 

@@ -10,14 +10,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypedDict
 
-from iwm_core.evaluation.measured import Measured, attempt, read_results
-from iwm_core.evaluation.scorecard import understand
+from iwm_evals.measuring.measured import Measured, attempt, read_results
+from iwm_evals.measuring.notes import MeasuredLine, read_not_applicable
+from iwm_evals.measuring.scorecard import understand
+
 from iwm_core.interfaces.errors import UserError
 from iwm_core.interfaces.results import Metric
 from iwm_core.process.shown import as_word
 from iwm_core.recipe.shapes import fitting
 from iwm_core.run.directory import is_run, why_no_run
-from iwm_core.run.saved import Logged, MeasuredLine, latest_checkpoint, read_config, read_not_applicable, read_state
+from iwm_core.run.saved import Logged, latest_checkpoint, read_config, read_state
 from iwm_core.run.stored import Log, read_log, read_record, read_text
 
 

@@ -13,11 +13,12 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from iwm_evals.measuring.tables import three_digits
 from markupsafe import Markup
 
 from iwm_core.interfaces.results import CONTROLS, QUESTIONS
 from iwm_core.plugins.loader import load_plugins
-from iwm_core.process.shown import as_word, shown, three_digits
+from iwm_core.process.shown import as_word, shown
 from iwm_report.added import Page
 from iwm_report.comparison import at_chance, compare
 from iwm_report.curves import mishaps, training_charts

@@ -13,10 +13,11 @@ import math
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from iwm_core.evaluation.measured import Measured
-from iwm_core.evaluation.settings import UNKNOWN, against
+from iwm_evals.measuring.measured import Measured
+from iwm_evals.measuring.settings import UNKNOWN, against
+from iwm_evals.measuring.tables import three_digits
+
 from iwm_core.interfaces.results import CONTROLS, Metric
-from iwm_core.process.shown import three_digits
 from iwm_report.numbers import measure_and_part
 
 FEW = 6

@@ -6,10 +6,10 @@ An evaluator has one section for all runs; evaluators come in the order of the f
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from iwm_evals.measuring.measured import Measured
+from iwm_evals.measuring.settings import against, settings_of
 from markupsafe import Markup
 
-from iwm_core.evaluation.measured import Measured
-from iwm_core.evaluation.settings import against, settings_of
 from iwm_core.interfaces.results import QUESTIONS, Chart, Gallery
 from iwm_core.process.shown import as_word
 from iwm_report.curves import history_charts

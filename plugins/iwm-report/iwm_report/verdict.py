@@ -8,7 +8,8 @@ Decisions:
 
 from typing import NamedTuple
 
-from iwm_core.evaluation.measured import Measured
+from iwm_evals.measuring.measured import Measured
+
 from iwm_core.interfaces.results import QUESTIONS, Answer
 from iwm_report.run_record import RunRecord
 

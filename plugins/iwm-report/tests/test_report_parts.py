@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from iwm_evals.measuring.scorecard import nested
+from iwm_evals.measuring.tables import three_digits
 from iwm_report.differences import config_differences, in_short
 from iwm_report.drawing import draw_chart, spread, style
 from iwm_report.joined_charts import alternative, axes_of, panels
@@ -20,9 +22,7 @@ from places import ROOT
 from report_page import report
 from report_runs import evaluation, make_run
 
-from iwm_core.evaluation.scorecard import nested
 from iwm_core.interfaces.results import Chart, Metric, Series
-from iwm_core.process.shown import three_digits
 
 STYLESHEET = ROOT / "plugins/iwm-report/iwm_report/templates/page.css"
 

@@ -6,7 +6,9 @@ add to the interval. One of a single seed is over images alone, and says nothing
 no exit status.
 """
 
-from iwm_core.process.shown import tell, three_digits
+from iwm_evals.measuring.tables import three_digits
+
+from iwm_core.process.shown import tell
 from iwm_core.process.tables import room, tabulated
 from iwm_repro.record import Number, Record
 from iwm_repro.shown import number_of

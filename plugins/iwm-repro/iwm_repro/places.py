@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from iwm_cluster.jobs import at
+from iwm_evals.measuring.notes import not_applicable
+from iwm_evals.measuring.scorecard import read_result
 
-from iwm_core.evaluation.scorecard import read_result
 from iwm_core.run.directory import Run
 from iwm_core.run.saved import read_state
 from iwm_core.run.stored import Damaged
@@ -79,7 +80,7 @@ def finished(path: Path) -> bool:
     state, config = read_state(checkpoint), run.plain_config()
     if state["step"] < state["steps"]:
         return False
-    without = run.not_applicable()
+    without = not_applicable(run)
     return all(
         step_of(path / "eval" / f"{name}.json") == state["step"] or without.get(name, {}).get("step") == state["step"]
         for name in config.get("evaluators") or config.get("tasks") or {}

@@ -12,9 +12,10 @@ import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from iwm_evals.measuring.tables import three_digits
+
 from iwm_core.interfaces.errors import UserError
 from iwm_core.interfaces.results import Metric
-from iwm_core.process.shown import three_digits
 from iwm_repro.claim import Claim, Measure, Size, Work
 from iwm_repro.places import jobs_of, name_of
 from iwm_repro.record import Line, Record, file_of, read_if_there

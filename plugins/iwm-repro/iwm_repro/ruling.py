@@ -5,9 +5,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from iwm_evals.measuring.scorecard import read_result
 from iwm_tasks.tuning.cost import read_cost
 
-from iwm_core.evaluation.scorecard import read_result
 from iwm_core.interfaces.errors import UserError
 from iwm_core.run.stored import Damaged
 from iwm_repro.claim import Claim, Correlation, Measure, Place, Rule, Size

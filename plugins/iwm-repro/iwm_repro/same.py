@@ -8,10 +8,10 @@ Decisions:
 
 from typing import Any
 
+from iwm_evals.measuring.settings import flatten
 from iwm_tasks.tuning.begun_from import check_same
 from omegaconf import OmegaConf
 
-from iwm_core.evaluation.settings import flatten
 from iwm_core.interfaces.errors import UserError
 from iwm_core.process.shown import as_word
 from iwm_core.recipe.compose import compose

@@ -1,6 +1,8 @@
 """What is shown of a record: its table and rules, on a terminal or in a pipe, and as Markdown. Needs no torch."""
 
-from iwm_core.process.shown import tell, three_digits
+from iwm_evals.measuring.tables import three_digits
+
+from iwm_core.process.shown import tell
 from iwm_core.process.tables import room, tabulated
 from iwm_repro.record import Line, Number, Record, Ruled
 

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import torch
 from iwm_data.folder import Folder
+from iwm_evals.measuring.run_data import Squares
 from iwm_tasks.tuning.tuned import Tuned
 from PIL import Image
 from tiny_tuned import COLOURS, CPU, GRID, SHARP, SIZE, Asked, lessons, tiny_model, tiny_tuned
 from torch import nn
 
-from iwm_core.data.evaluation import Squares
 from iwm_core.data.reading import Reader
 from iwm_core.model.frozen import fitting
 from iwm_core.run.checkpoint import load_weights, save_checkpoint

@@ -133,6 +133,17 @@ def check_cache(place: str) -> str:
     return place
 
 
+def check_measurer(place: str) -> str:
+    """Check a module that measures runs: all that the core asks of it."""
+    what, run = f"the measurer {place}", "a run, its recipe, a display, names, a checkpoint and its own recipe"
+    check_arguments("function", f"{place}:evaluate", what, run, 6)
+    check_arguments("function", f"{place}:evaluate_in_training", what, "names, a run, its recipe, model, step, device, display, tracker", 8)
+    check_arguments("function", f"{place}:missing", what, "a run, its recipe, names and a checkpoint", 4)
+    check_arguments("function", f"{place}:mended", what, "a run and names", 2)
+    check_arguments("function", f"{place}:measured", what, "a run", 1)
+    return place
+
+
 def check_display(place: str) -> str:
     """Check a module that shows progress: its function."""
     check_arguments("function", f"{place}:display", f"the display {place}", "nothing", 0)
@@ -165,5 +176,6 @@ OFFERS = (
     Offer("iwm_model_sources", ModelSource, "model_source", "model source", check_model_source, "scheme"),
     Offer("iwm_launchers", str, "launcher", "launcher", check_launcher),
     Offer("iwm_caches", str, "cache", "cache", check_cache),
+    Offer("iwm_measurers", str, "measurer", "measurer", check_measurer),
     Offer("iwm_displays", str, "display", "display", check_display),
 )

@@ -8,9 +8,10 @@ Decisions:
 import math
 from typing import Any, NamedTuple
 
+from iwm_evals.measuring.measured import Measured
+from iwm_evals.measuring.settings import flatten
+
 from iwm_core import __version__
-from iwm_core.evaluation.measured import Measured
-from iwm_core.evaluation.settings import flatten
 from iwm_core.interfaces.results import Metric
 from iwm_core.run.plain import written_yaml
 from iwm_interop.exporting.origin import HUB, Origin

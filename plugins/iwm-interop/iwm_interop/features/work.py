@@ -15,11 +15,11 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from iwm_data.splits import split_folders
+from iwm_evals.measuring.run_data import Squares
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from iwm_core import __version__
-from iwm_core.data.evaluation import Squares
 from iwm_core.data.quarantine import Corrupt, named
 from iwm_core.data.reading import Reader, open_split
 from iwm_core.data.workers import made_in_order

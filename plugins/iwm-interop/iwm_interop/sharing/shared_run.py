@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
+from iwm_evals.measuring.scorecard import read_result
+from iwm_evals.measuring.settings import flatten
 from safetensors.torch import load_file, save_file
 
 import iwm_core
-from iwm_core.evaluation.scorecard import read_result
-from iwm_core.evaluation.settings import flatten
 from iwm_core.recipe.config import Launch
 from iwm_core.run.directory import Run
 from iwm_core.run.files import append, write_atomically, write_record

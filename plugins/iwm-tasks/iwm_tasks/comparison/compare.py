@@ -15,10 +15,10 @@ from typing import NamedTuple
 
 from iwm_cluster.jobs import Ended, at, go_on, places_for, run_jobs
 from iwm_cluster.jobs import Job as Command
+from iwm_evals.measuring.tables import three_digits
 
 from iwm_core.interfaces.errors import UserError
 from iwm_core.process.display import Display, clock, make_display
-from iwm_core.process.shown import three_digits
 from iwm_core.run.files import writing
 from iwm_core.run.lock import writer
 from iwm_tasks.comparison.arguments import RECIPES, about, read_setup

@@ -3,9 +3,10 @@
 import math
 from typing import NamedTuple
 
+from iwm_evals.measuring.tables import three_digits
+
 from iwm_core.interfaces.results import Metric
 from iwm_core.process.display import clock
-from iwm_core.process.shown import three_digits
 from iwm_tasks.tuning.cost import Cost
 
 MEAN = "mean of the tasks"

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
+from iwm_evals.measuring.scorecard import MEASURED_WITH, last_measured, read_result, rows_of
+from iwm_evals.measuring.settings import Settings, against, settings_of
 from iwm_evals.statistics.bootstrap import EVERYTHING
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from iwm_core.evaluation.scorecard import MEASURED_WITH, last_measured, read_result, rows_of
-from iwm_core.evaluation.settings import Settings, against, settings_of
 from iwm_core.interfaces.errors import UserError
 from iwm_core.process.shown import as_word
 from iwm_core.recipe.thaw import thaw_component

@@ -9,17 +9,19 @@ from functools import partial
 from pathlib import Path
 
 import torch
+from iwm_evals.measuring.notes import evaluations, log_evaluation, older
+from iwm_evals.measuring.scorecard import FORMAT, MEASURED_WITH, form, place_of, rows_of, tell_apart, title_of, write_result
+from iwm_evals.measuring.settings import digest, plain, settings_of
+from iwm_evals.measuring.tables import readable, show_table
 from iwm_evals.statistics.bootstrap import bootstrap
 from safetensors.torch import save
 
 from iwm_core.data.quarantine import Corrupt, named
 from iwm_core.data.reading import open_split
 from iwm_core.data.training import open_training
-from iwm_core.evaluation.scorecard import FORMAT, MEASURED_WITH, form, place_of, rows_of, tell_apart, title_of, write_result
-from iwm_core.evaluation.settings import digest, plain, settings_of
 from iwm_core.interfaces import Images, Metric
 from iwm_core.interfaces.errors import UserError
-from iwm_core.process.display import Display, readable
+from iwm_core.process.display import Display
 from iwm_core.process.launch import make_accelerator
 from iwm_core.process.signals import Stop
 from iwm_core.recipe.config import steps_of
@@ -128,7 +130,7 @@ def measure_in_training(
     model.eval()
     for name, (metrics, _) in measure_tasks(recipe, model, learned, device, display).items():
         kept = {"settings": digest(settings_of(plain(recipe), name)), "metrics": form(metrics)}
-        run.log_evaluation({"format": FORMAT, "step": done, "evaluator": name, **kept})
+        log_evaluation(run, {"format": FORMAT, "step": done, "evaluator": name, **kept})
         main = learned[name].task.main
         display.say(f"step {done}  {name}: {main} {readable(metrics[main].value)}")
     model.train()
@@ -167,11 +169,11 @@ def evaluate_tasks(run: Run, recipe: TuneRecipe, model: Tuned, display: Display,
     """
     learned = {name: Lesson(task, model.outputs[name]) for name, task in model.tasks.items()}
     with placing(run.path, "eval", display.warn):  # a run that cannot be written is refused before the work
-        folder = run.evaluations()
+        folder = evaluations(run)
     found = measure_tasks(recipe, model.model, learned, model.device, display)
     assert model.checkpoint is not None, "a run's model comes from its checkpoint"
     for name, (metrics, rows) in found.items():
-        asked = settings_of(plain(recipe), name) | run.older()
+        asked = settings_of(plain(recipe), name) | older(run)
         place = place_of(folder, name, asked, settings_of(plain(own or recipe), name))
         settings = {"main": model.tasks[name].main, "images": len(rows), "resamples": recipe.train.resamples, "seed": recipe.train.seed}
         content = {"format": FORMAT, "evaluator": name, "step": model.step, "checkpoint": model.checkpoint.name}
@@ -181,7 +183,7 @@ def evaluate_tasks(run: Run, recipe: TuneRecipe, model: Tuned, display: Display,
             place.file.parent.mkdir(exist_ok=True)
             write_atomically(rows_of(place.file), save({"rows": rows}))
             write_result(run, place, content | {"rows": checksum_of_file(rows_of(place.file))})
-        display.table(title_of(name, model.step, place), metrics)
+        show_table(display, title_of(name, model.step, place), metrics)
         display.say(content["summary"])
         display.say(f"wrote {place.file}")
         tell_apart(folder, name, place, display)

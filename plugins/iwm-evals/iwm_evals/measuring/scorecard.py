@@ -15,17 +15,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from iwm_core.evaluation.settings import Settings, alike, digest, in_words, otherwise
 from iwm_core.interfaces.results import CONTROLS, Metric
 from iwm_core.process.display import Display
 from iwm_core.process.shown import as_word
 from iwm_core.run.directory import Run, finite
 from iwm_core.run.files import refuse_links, write_record, writing
 from iwm_core.run.stored import Damaged, read_record
+from iwm_evals.measuring.notes import not_applicable
+from iwm_evals.measuring.settings import Settings, alike, digest, in_words, otherwise
 
 FORMAT = 2
 MEASURED_WITH = "measured_with"
-"""Where, in a result's settings, those stand that `iwm_core.evaluation.settings` compares."""
+"""Where, in a result's settings, those stand that `iwm_evals.measuring.settings` compares."""
 
 
 class Place(NamedTuple):
@@ -129,7 +130,7 @@ def measured_at(file: Path, wanted: Settings) -> int | None:
 def last_measured(run: Run, name: str, wanted: Settings) -> int | None:
     """The step that an evaluator has measured last with the recipe's settings, or found nothing to measure in; or None."""
     step = measured_at(run.path / "eval" / f"{name}.json", wanted)
-    return run.not_applicable().get(name, {}).get("step") if step is None else step
+    return not_applicable(run).get(name, {}).get("step") if step is None else step
 
 
 def write_result(run: Run, place: Place, content: dict[str, Any]) -> None:

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 import torch
+from iwm_evals.measuring.run_data import RunData
 from PIL import Image
 
 from iwm_core.cli.main import dispatch
-from iwm_core.data.evaluation import RunData
 from iwm_core.interfaces.errors import UserError
 from iwm_core.recipe.compose import compose
 from iwm_core.recipe.thaw import thaw

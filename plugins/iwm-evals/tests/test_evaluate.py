@@ -8,12 +8,13 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from iwm_evals.measuring import evaluate as evaluating
+from iwm_evals.measuring.tables import show_table
 from PIL import Image
 
 import iwm_core
 from iwm_core import hookimpl
 from iwm_core.cli.main import dispatch, guarded
-from iwm_core.evaluation import evaluate as evaluating
 from iwm_core.interfaces import Answer, Chart, Evaluation, Evaluator, Gallery, Metric, NotApplicable, Row, Series, option
 from iwm_core.plugins.loader import Plugin
 from iwm_core.process.display import PlainDisplay
@@ -277,7 +278,7 @@ def test_a_table_shows_each_control_beside_its_measure(capsys):
         "spread": Metric(1.0, 1.0, 1.0, 3).against(null=Metric(0.25, 0.25, 0.25, 3)),
         "one": Metric(1.0, -math.inf, math.inf, 1),
     }
-    PlainDisplay().table("mrr at step 6", metrics)
+    show_table(PlainDisplay(), "mrr at step 6", metrics)
     assert capsys.readouterr().out.splitlines() == [
         "mrr at step 6",
         "metric                                     value  95 % interval  chance   null  images",

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple, NotRequired, TypedDict
 
-from iwm_core.evaluation.scorecard import MEASURED_WITH, kept_otherwise, read_result
-from iwm_core.evaluation.settings import Settings, in_words, otherwise, settings_of
 from iwm_core.interfaces.results import Answer, Chart, Gallery, Metric
 from iwm_core.recipe.shapes import check_name, fitting
 from iwm_core.run.stored import Damaged
+from iwm_evals.measuring.scorecard import MEASURED_WITH, kept_otherwise, read_result
+from iwm_evals.measuring.settings import Settings, in_words, otherwise, settings_of
 
 KINDS = ("lines", "bars", "points")
 
@@ -38,7 +38,7 @@ class Measured(NamedTuple):
     Attributes:
         metrics: by name, each with its controls.
         settings: the evaluator's own words on what it measured with.
-        asked: what it was measured with, as `iwm_core.evaluation.settings` compares it.
+        asked: what it was measured with, as `iwm_evals.measuring.settings` compares it.
         old: an earlier version measured: ``asked`` is then what its recipe asks for and, as far as they say it, its ``settings``.
         differing: what of it is not as the recipe has it, in words.
         own: whether this is the recipe's result, and not one that other settings measured.

@@ -11,6 +11,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from iwm_evals.measuring.evaluate import usual_settings
+from iwm_evals.measuring.scorecard import place_of
+from iwm_evals.measuring.settings import against, alike, digest, otherwise, plain, settings_of
 from omegaconf import OmegaConf
 from PIL import Image
 from report_page import report
@@ -19,9 +22,6 @@ from report_runs import config, make_run, metric
 import iwm_core
 from iwm_core import hookimpl
 from iwm_core.cli.main import dispatch
-from iwm_core.evaluation.evaluate import usual_settings
-from iwm_core.evaluation.scorecard import place_of
-from iwm_core.evaluation.settings import against, alike, digest, otherwise, plain, settings_of
 from iwm_core.interfaces import Chart, Evaluation, Evaluator, Gallery, Metric, NotApplicable, Row, Series
 from iwm_core.interfaces.component import option
 from iwm_core.interfaces.errors import UserError
@@ -64,7 +64,7 @@ def test_two_settings_never_share_a_file_and_the_order_of_keys_is_no_setting(one
 
 @pytest.mark.slow
 def test_a_digest_is_the_same_in_every_process():
-    code = f"from iwm_core.evaluation.settings import digest; print(digest({SETTINGS!r}))"
+    code = f"from iwm_evals.measuring.settings import digest; print(digest({SETTINGS!r}))"
     ran = [subprocess.run([sys.executable, "-c", code], env={"PYTHONHASHSEED": seed}, capture_output=True, text=True) for seed in "12"]
     assert [one.stdout.strip() for one in ran] == [digest(SETTINGS)] * 2 == ["c68295d6a15eb77e"] * 2, ran[0].stderr
 

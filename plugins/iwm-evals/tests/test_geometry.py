@@ -6,11 +6,11 @@ Images are chequered, pixel by pixel: seen whole at the model's size they are ev
 import numpy as np
 import pytest
 import torch
+from iwm_evals.measuring.run_data import RunData
 from iwm_vit.encoder import ViTEncoder
 from PIL import Image
 
 from iwm_core.cli.main import dispatch
-from iwm_core.data.evaluation import RunData
 from iwm_core.data.reading import Reader
 from iwm_core.data.view import random_views
 from iwm_core.interfaces.draws import Draws

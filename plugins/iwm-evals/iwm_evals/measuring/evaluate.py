@@ -2,7 +2,7 @@
 
 Decisions:
 - One evaluator that finds nothing to measure, or cannot, does not keep the others from measuring; what failed is told at the end.
-- What is found is kept by the settings that it was measured with (`iwm_core.evaluation.scorecard`): `iwm eval` with others leaves the
+- What is found is kept by the settings that it was measured with (`iwm_evals.measuring.scorecard`): `iwm eval` with others leaves the
   recipe's alone.
 - Pictures of galleries are drawn by who listens to `iwm_evaluated`; without a listener, there are none.
 - Files of an evaluator's own are made elsewhere, and put in place with what it returns: so no two evaluations mix theirs, a failed one
@@ -16,10 +16,7 @@ from typing import Any
 
 import torch
 
-from iwm_core.data.evaluation import RunData
 from iwm_core.data.quarantine import Corrupt, listed, named
-from iwm_core.evaluation.scorecard import FORMAT, MEASURED_WITH, Place, form, last_measured, place_of, tell_apart, title_of, write_result
-from iwm_core.evaluation.settings import Settings, digest, plain, settings_of
 from iwm_core.interfaces import Evaluation, Evaluator, NotApplicable
 from iwm_core.interfaces.component import required_options
 from iwm_core.interfaces.errors import UserError
@@ -27,7 +24,6 @@ from iwm_core.interfaces.events import Evaluated, RunMeasured
 from iwm_core.model.frozen import FrozenModel
 from iwm_core.model.loading import load_world_model
 from iwm_core.model.world_model import ImageWorldModel
-from iwm_core.plugins.kinds import kind_of
 from iwm_core.plugins.loader import load_plugins
 from iwm_core.process.display import Display
 from iwm_core.process.shown import as_word
@@ -35,8 +31,12 @@ from iwm_core.recipe.config import Recipe
 from iwm_core.run.directory import Run
 from iwm_core.run.files import refuse_links, write_atomically, writing
 from iwm_core.run.lock import placing
-from iwm_core.run.saved import read_state
 from iwm_core.run.stored import Damaged, checksum_of_file
+from iwm_evals.measuring.notes import evaluations, log_evaluation, note_not_applicable, older
+from iwm_evals.measuring.run_data import RunData
+from iwm_evals.measuring.scorecard import FORMAT, MEASURED_WITH, Place, form, place_of, tell_apart, title_of, write_result
+from iwm_evals.measuring.settings import Settings, digest, plain, settings_of
+from iwm_evals.measuring.tables import show_table
 
 
 def evaluate(
@@ -57,11 +57,11 @@ def evaluate(
     for note in data.split("validation").images.notes if own is not None else ():  # else training has told what there is to tell
         display.warn(note)
     with placing(run.path, "eval", display.warn):  # a run that cannot be written is refused before the work
-        folder = run.evaluations()
+        folder = evaluations(run)
     asked = names if names is not None else list(recipe.evaluators)
     failed, measured, quiet = [], list[str](), len(asked) > display.tables
     for name in asked:
-        settings = settings_of(plain(recipe), name) | run.older()
+        settings = settings_of(plain(recipe), name) | older(run)
         place = place_of(folder, name, settings, usual_settings(own or recipe, name, recipe.evaluators[name]))
         with tempfile.TemporaryDirectory() as made:
             try:
@@ -70,7 +70,7 @@ def evaluate(
                 display.say(f"nothing to measure for evaluator {name}: {error}")
                 if place.own:
                     with placing(run.path, "eval", display.warn):
-                        run.note_not_applicable(name, model.step, str(error))
+                        note_not_applicable(run, name, model.step, str(error))
                 continue
             except (ValueError, OSError, UserError) as error:  # what cannot be measured; a picture that cannot be written; a missing plugin
                 failed.append(f"evaluator {name}: {error}")
@@ -79,7 +79,7 @@ def evaluate(
             with placing(run.path, "eval", display.warn):
                 written = write(run, name, place, settings, model, put_in_place(result, Path(made), place))
         if not quiet:
-            display.table(title_of(name, model.step, place), result.metrics)
+            show_table(display, title_of(name, model.step, place), result.metrics)
             for text in [*([result.summary] if result.summary else []), *(f"wrote {path}" for path in written)]:
                 display.say(text)
         tell_apart(folder, name, place, display, f' "evaluators=[{name}]"')  # which its recipe may lack, as a trial's does
@@ -178,15 +178,8 @@ def evaluate_in_training(
             display.warn(f"step {step}: evaluator {name}: {error}")
             continue
         kept = {"settings": digest(settings_of(plain(recipe), name)), "metrics": form(result.metrics)}
-        run.log_evaluation({"format": FORMAT, "step": step, "evaluator": name, **kept})
+        log_evaluation(run, {"format": FORMAT, "step": step, "evaluator": name, **kept})
         track({f"{name}/{key}": metric.value for key, metric in result.metrics.items()}, step=step)
         if result.summary:
             display.say(f"step {step}  {name}: {result.summary}")
     model.train()
-
-
-def missing_evaluations(run: Run, recipe: Any, checkpoint: Path) -> list[str]:
-    """Those of the evaluators (or tasks) that have not measured a checkpoint, the run's newest, with the recipe's settings yet."""
-    step, config = read_state(checkpoint)["step"], plain(recipe)
-    names = kind_of(config).measures(recipe)
-    return [name for name in names if last_measured(run, name, settings_of(config, name)) != step]
