@@ -77,9 +77,3 @@ def parts_of(batch_size: int, processes: int, accumulate: int) -> int:
             f"train.batch_size={batch_size} is not divisible by {parts} (launch.processes × launch.accumulate); use train.batch_size={near}"
         )
     return parts
-
-
-def spread(images: int, count: int) -> Int[Tensor, "c"]:
-    """Indices of ``count`` images of a split, or of all where it has fewer: evenly, as folders are sorted by class."""
-    count = min(count, images)
-    return torch.arange(count) * images // max(count, 1)

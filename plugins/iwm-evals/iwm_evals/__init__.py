@@ -1,4 +1,4 @@
-"""Evaluators: what a frozen model knows, how it is measured, kept and read back; searches, by which it plans; `decoder`, which shows what it imagines."""
+"""Evaluators, and what measures with them: what a model knows; searches, by which it plans; `decoder`, which shows what it imagines."""
 
 from pathlib import Path
 from types import ModuleType

@@ -7,7 +7,6 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from iwm_core.data.loader import on_device, stacked
-from iwm_core.data.order import spread
 from iwm_core.data.quarantine import Corrupt, named, too_many
 from iwm_core.data.reading import Reader, fault_of_action, open_split
 from iwm_core.data.view import centre_squares
@@ -86,3 +85,9 @@ class RunData(EvaluationData):
                 )
             if len(batch.index):
                 yield on_device(batch, self.device)
+
+
+def spread(images: int, count: int) -> Int[Tensor, "c"]:
+    """Indices of ``count`` images of a split, or of all where it has fewer: evenly, as folders are sorted by class."""
+    count = min(count, images)
+    return torch.arange(count) * images // max(count, 1)

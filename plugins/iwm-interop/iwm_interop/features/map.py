@@ -14,11 +14,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from iwm_evals.measuring.run_data import spread
 from jaxtyping import Float, UInt8
 from torch import Tensor
 from torch.nn import functional as F
 
-from iwm_core.data.order import spread
 from iwm_core.interfaces.errors import UserError
 from iwm_core.plugins.loader import load_plugins
 

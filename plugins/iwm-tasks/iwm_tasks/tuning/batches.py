@@ -13,11 +13,12 @@ from typing import NamedTuple
 
 import torch
 from iwm_data.part import Part
+from iwm_evals.measuring.run_data import spread
 from jaxtyping import Int, Shaped
 from torch import Tensor
 
 from iwm_core.data.loader import on_device, stacked
-from iwm_core.data.order import Slice, spread
+from iwm_core.data.order import Slice
 from iwm_core.data.quarantine import Corrupt
 from iwm_core.data.reading import Reader
 from iwm_core.data.training import WatchedData
