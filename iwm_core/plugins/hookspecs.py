@@ -82,7 +82,9 @@ def iwm_launchers() -> list[str]:  # pyright: ignore[reportReturnType]
 
     Each has ``together(lead, take_part)``, which carries a command out wherever a launcher such as torchrun has started it several times
     (``lead`` does it in one process, ``take_part(run, overrides)`` is another's part in a training; see `iwm_core.process.launched`), and
-    ``spawn(run, overrides, processes)``, which starts processes of this machine that take part. Both return the exit status.
+    ``spawn(run, overrides, processes)``, which starts processes of this machine that take part. Both return the exit status. In a training
+    of several processes, ``spread(module, launch, accelerator)`` gives each the module or its part, and ``agreement()`` a function
+    that gives the largest of all processes' numbers to all of them.
     """
 
 

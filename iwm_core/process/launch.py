@@ -75,20 +75,8 @@ def meeting_place(device: torch.device) -> str:
 
 
 def agreement(accelerator: Accelerator) -> Callable[[int], int]:
-    """A function that gives the largest of all processes' numbers to all of them.
-
-    The hosts ask one another (gloo), so that it can be called each step: no device is waited for.
-    """
-    if accelerator.num_processes == 1:
-        return lambda number: number
-    hosts: Any = torch.distributed.new_group(backend="gloo")
-
-    def largest(number: int) -> int:
-        shared = torch.tensor(number)
-        torch.distributed.all_reduce(shared, torch.distributed.ReduceOp.MAX, group=hosts)
-        return int(shared)
-
-    return largest
+    """A function that gives the largest of all processes' numbers to all of them; it can be called each step."""
+    return starter().agreement() if accelerator.num_processes > 1 else lambda number: number
 
 
 def first_reason(text: str) -> str:

@@ -1,12 +1,8 @@
-"""A model in training, on one device or several: compiled, divided among processes, its blocks computed again on the way back.
+"""A model in training: compiled, its blocks computed again on the way back; on several processes, as a plugin spreads it.
 
 Decisions:
 - A block is a member of a `ModuleList` or `Sequential` of one class: what transformers repeat, whoever wrote them; the outermost counts.
   No plugin has to name its blocks.
-- Division is torch's FSDP2 (`fully_shard`), which keeps modules and names. Accelerate brings it, too, but on CPUs it leaves its plugin out
-  without a word and copies the model to each process (accelerate 1.15): one path for all devices is tested on those that there are.
-- Each block is gathered when it computes; the teacher is divided as the student is, so that it follows by parts.
-- Weights are gathered in fp32 and computed with under autocast, as without division; gradients are added up in the precision of choice.
 - A block that is computed again is the same module, with the same names: only what it calls is another.
 """
 
@@ -14,15 +10,11 @@ import functools
 from typing import Any
 
 import torch
-from torch import Tensor, nn
-from torch.distributed import GradBucket  # pyright: ignore[reportPrivateImportUsage]  # public in torch's documentation
-from torch.distributed.device_mesh import init_device_mesh
-from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
+from torch import nn
 from torch.utils.checkpoint import checkpoint
 
+from iwm_core.process.launch import starter
 from iwm_core.recipe.config import Launch
-
-REDUCED = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 
 def blocks_of(model: nn.Module) -> list[nn.Module]:
@@ -53,27 +45,4 @@ def divided(launch: Launch, accelerator: Any) -> bool:
 
 def spread(module: nn.Module, launch: Launch, accelerator: Any) -> Any:
     """A module on this device, and on several processes whole or in parts."""
-    if divided(launch, accelerator):
-        return divide(module, launch, accelerator.device, accelerator.num_processes)
-    prepared = accelerator.prepare(compiled(launch, module))
-    if launch.reduce == "bf16" and accelerator.num_processes > 1:
-        prepared.register_comm_hook(None, rounded)
-    return prepared
-
-
-def divide(module: nn.Module, launch: Launch, device: torch.device, processes: int) -> Any:
-    """Divide a module's weights among processes, in place, each block by itself."""
-    mesh, policy = init_device_mesh(device.type, (processes,)), MixedPrecisionPolicy(reduce_dtype=REDUCED[launch.reduce])
-    for block in blocks_of(module):
-        if launch.compile:
-            block.compile()
-        fully_shard(block, mesh=mesh, mp_policy=policy)
-    module.forward = torch.autocast(device.type, torch.bfloat16, enabled=launch.precision == "bf16")(module.forward)
-    return fully_shard(module, mesh=mesh, mp_policy=policy)
-
-
-def rounded(_: None, bucket: GradBucket) -> torch.futures.Future[Tensor]:
-    """Add up the gradients of processes with whole models in bf16: half of what is sent. torch's own such hook is for NCCL alone."""
-    sums = bucket.buffer().to(torch.bfloat16).div_(torch.distributed.get_world_size())
-    work: Any = torch.distributed.all_reduce(sums, async_op=True)
-    return work.get_future().then(lambda done: bucket.buffer().copy_(done.value()[0]))
+    return starter().spread(module, launch, accelerator) if accelerator.num_processes > 1 else accelerator.prepare(compiled(launch, module))

@@ -22,7 +22,22 @@ from iwm_core.interfaces.commands import Command
 def iwm_commands():
     return [Command(name="greet", run="{module}.gain:run", forms={"greet NAME": "say hello"}, examples=("iwm greet me",))]
 """
-LAUNCH = "def together(lead, take_part):\n    return lead()\n\n\ndef spawn(run, overrides, processes):\n    return 0\n"
+LAUNCH = """
+def together(lead, take_part):
+    return lead()
+
+
+def spawn(run, overrides, processes):
+    return 0
+
+
+def spread(module, launch, accelerator):
+    return module
+
+
+def agreement():
+    return max
+"""
 RUN = "def run(words):\n    return 0\n\n\ndef both(words, more):\n    return 0\n"
 
 KIND = """
@@ -237,6 +252,7 @@ def test_what_is_right_passes(found, which, checked):
         ("source", "hooks", ('"try"', '"try://"'), "model_source", "try://", "without ://"),
         ("launcher", "gain__py", ("lead, take_part", "lead"), "launcher", "iwm_try_more.gain", "must take what carries a command out"),
         ("launcher", "gain__py", ("def spawn", "def start"), "launcher", "iwm_try_more.gain", "gain:spawn, is not there"),
+        ("launcher", "gain__py", ("def agreement()", "def agreement(n)"), "launcher", "iwm_try_more.gain", "must take nothing alone"),
         ("run", "hooks", ('name = "distilling"', 'name = "Distilling"'), "run_kind", "Distilling", "must be called in lower-case letters"),
         ("run", "hooks", ("return Schema(", "return dict("), "run_kind", "distilling", "must return an iwm_core.interfaces.Schema"),
         ("run", "hooks", ('{"part": Section}', '{"part": 3}'), "run_kind", "distilling", "must be dataclasses"),

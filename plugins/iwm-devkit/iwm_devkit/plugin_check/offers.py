@@ -118,10 +118,12 @@ def check_model_source(source: ModelSource) -> str:
 
 
 def check_launcher(place: str) -> str:
-    """Check a module that knows how several processes compute one run: both of its functions."""
+    """Check a module that knows how several processes compute one run: all that the core asks of it."""
     what = f"the launcher {place}"
     check_arguments("function", f"{place}:together", what, "what carries a command out, and what takes part in a training,", 2)
     check_arguments("function", f"{place}:spawn", what, "a run's directory, the overrides on its config and the number of processes", 3)
+    check_arguments("function", f"{place}:spread", what, "a module, the settings of launch and an accelerator", 3)
+    check_arguments("function", f"{place}:agreement", what, "nothing", 0)
     return place
 
 
