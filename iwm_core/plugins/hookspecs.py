@@ -108,6 +108,14 @@ def iwm_measurers() -> list[str]:  # pyright: ignore[reportReturnType]
 
 
 @hookspec
+def iwm_precisions() -> list[str]:  # pyright: ignore[reportReturnType]
+    """Modules by their names, one in all, that decide ``launch.precision=auto`` as a run starts.
+
+    Each has ``faster_precision(device, trial)``, which gives ``fp32`` or ``bf16``, and why; ``trial`` makes a pass to be timed.
+    """
+
+
+@hookspec
 def iwm_displays() -> list[str]:  # pyright: ignore[reportReturnType]
     """Modules by their names whose ``display()`` gives what shows progress on this standard output, or None (`iwm_core.process.display`).
 

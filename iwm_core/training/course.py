@@ -15,10 +15,10 @@ import torch
 from iwm_core.interfaces.errors import UserError
 from iwm_core.interfaces.runs import RunKind
 from iwm_core.plugins.kinds import kind_of, kind_with
+from iwm_core.plugins.loader import load_plugins
 from iwm_core.process.display import Display, make_display
 from iwm_core.process.launch import choose_device, starter
 from iwm_core.process.launched import led
-from iwm_core.process.precision import faster_precision
 from iwm_core.process.shown import as_word
 from iwm_core.process.signals import ending_in_a_line
 from iwm_core.recipe.compose import compose
@@ -57,7 +57,8 @@ def settle(config: Any) -> str:
     if config.launch.precision != "auto":
         return ""
     device, kind = choose_device(config.launch.device), kind_of(config)
-    config.launch.precision, why = faster_precision(device, lambda: kind.trial(thaw(config), device))
+    timer = load_plugins().only("iwm_precisions", "launch.precision=auto times a pass of the model")
+    config.launch.precision, why = timer.faster_precision(device, lambda: kind.trial(thaw(config), device))
     return f"launch.precision=auto: {config.launch.precision}, as {why}"
 
 

@@ -16,7 +16,6 @@ import torch
 from iwm_tasks.tuning.counting import peak_memory
 
 from iwm_bench.counting import Dispatched, dispatched, forget_peak
-from iwm_core.process.precision import synchronize
 
 LARGEST = 8192
 LONG_ENOUGH = 0.02
@@ -116,3 +115,9 @@ def side_of_product(device: torch.device, precision: torch.dtype) -> int:
     while side < LARGEST and min(seconds_of_product(device, side, precision) for _ in range(3)) < LONG_ENOUGH:
         side *= 2
     return side
+
+
+def synchronize(device: torch.device) -> None:
+    """Wait until the device has done what it was given."""
+    if device.type != "cpu":
+        torch.accelerator.synchronize(device)

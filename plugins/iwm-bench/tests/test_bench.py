@@ -165,6 +165,6 @@ def test_nothing_is_left_but_what_is_asked_for(record, tmp_path):
 
 @pytest.mark.slow
 def test_precision_is_decided_before_anything_is_measured(record, monkeypatch):
-    monkeypatch.setattr("iwm_core.training.course.faster_precision", lambda device, trial: ("bf16", "it is"))
+    monkeypatch.setattr("iwm_bench.precision.faster_precision", lambda device, trial: ("bf16", "it is"))
     found = record("--arms", "model", "launch.precision=auto")
     assert found["precision"] == found["config"]["launch"]["precision"] == "bf16"

@@ -146,6 +146,12 @@ def check_measurer(place: str) -> str:
     return place
 
 
+def check_precision(place: str) -> str:
+    """Check a module that decides between precisions: its function."""
+    check_arguments("function", f"{place}:faster_precision", f"the timer {place}", "a device, and what makes a pass to be timed,", 2)
+    return place
+
+
 def check_display(place: str) -> str:
     """Check a module that shows progress: its function."""
     check_arguments("function", f"{place}:display", f"the display {place}", "nothing", 0)
@@ -179,5 +185,6 @@ OFFERS = (
     Offer("iwm_launchers", str, "launcher", "launcher", check_launcher),
     Offer("iwm_caches", str, "cache", "cache", check_cache),
     Offer("iwm_measurers", str, "measurer", "measurer", check_measurer),
+    Offer("iwm_precisions", str, "precision", "precision", check_precision),
     Offer("iwm_displays", str, "display", "display", check_display),
 )

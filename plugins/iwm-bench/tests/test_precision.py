@@ -6,13 +6,14 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
+from iwm_bench import precision
+from iwm_bench.precision import WORTH_IT, faster_precision, speed_of_bf16
 from one_line import assert_one_line
 from tiny_tuning import tune
 
 from iwm_core.interfaces.errors import UserError
 from iwm_core.interfaces.runs import RunKind
-from iwm_core.process import precision
-from iwm_core.process.precision import WORTH_IT, attention_of, faster_precision, speed_of_bf16
+from iwm_core.process.precision import attention_of
 from iwm_core.recipe.compose import compose
 from iwm_core.recipe.thaw import thaw
 from iwm_core.training.kind import Pretraining
@@ -95,7 +96,7 @@ def asked(monkeypatch):
     """The devices that were asked about, and that made a pass; all compute faster in bf16."""
     devices = []
     monkeypatch.setattr(
-        "iwm_core.training.course.faster_precision", lambda device, trial: devices.append((device, trial()())) or ("bf16", "I say so")
+        "iwm_bench.precision.faster_precision", lambda device, trial: devices.append((device, trial()())) or ("bf16", "I say so")
     )
     return devices
 
