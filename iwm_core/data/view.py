@@ -99,11 +99,6 @@ def random_views(samples: Sequence[S], draws: Draws, view: View, size: int) -> t
     return [mirror(one) if turned else one for one, turned in zip(views, flips.tolist(), strict=True)], boxes, flips
 
 
-def centre_squares(samples: Sequence[S], size: int) -> list[S]:
-    """The largest centred square of each sample, resized."""
-    return [crop(sample, box, size) for sample, box in zip(samples, centre_boxes(sizes_of(samples)), strict=True)]
-
-
 def sizes_of(samples: Sequence[Sample]) -> Int[Tensor, "b 2"]:
     """Heights and widths."""
     return torch.tensor([sample.image.shape[1:] for sample in samples], dtype=torch.int64).view(-1, 2)

@@ -10,12 +10,11 @@ from pathlib import Path
 
 import torch
 from iwm_data.decode import MOST_PIXELS, decode, file_content
-from iwm_evals.measuring.run_data import RunData, Squares
+from iwm_evals.measuring.run_data import RunData, Squares, centre_squares
 from jaxtyping import Float
 from torch import Tensor
 
 from iwm_core.data.loader import on_device
-from iwm_core.data.view import centre_squares
 from iwm_core.interfaces import CorruptImage, ImageBatch, Sample
 from iwm_core.interfaces.errors import UserError
 from iwm_core.process.shown import shown

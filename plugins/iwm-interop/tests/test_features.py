@@ -14,6 +14,7 @@ import pandas
 import pyarrow.parquet as pq
 import pytest
 import torch
+from iwm_evals.measuring.run_data import RunData
 from iwm_interop.features import files, work
 from iwm_interop.features.map import principal
 from PIL import Image

@@ -35,7 +35,6 @@ MOVED = {
     "iwm_core.evaluation.jackknife": "iwm_evals.statistics.jackknife",
     "iwm_core.evaluation": "iwm_evals.measuring",
     "iwm_core.data.evaluation": "iwm_evals.measuring.run_data",
-    "iwm_core.data.reading.Part": "iwm_data.part.Part",
     "iwm_core.health": "iwm_core.training.health",
     "iwm_core.schedules": "iwm_core.training.schedules",
     "iwm_core.engine": "iwm_core.training.loop",

@@ -1,6 +1,6 @@
 """The data of a run as evaluators see it: the centre square of each image, at the model's size."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
 from jaxtyping import Float, Int
@@ -9,7 +9,7 @@ from torch import Tensor
 from iwm_core.data.loader import on_device, stacked
 from iwm_core.data.quarantine import Corrupt, named, too_many
 from iwm_core.data.reading import Reader, fault_of_action, open_split
-from iwm_core.data.view import centre_squares
+from iwm_core.data.view import S, centre_boxes, crop, sizes_of
 from iwm_core.data.workers import made_in_order
 from iwm_core.interfaces import CorruptImage, EvaluationData, ImageBatch
 from iwm_core.interfaces.errors import UserError
@@ -91,3 +91,8 @@ def spread(images: int, count: int) -> Int[Tensor, "c"]:
     """Indices of ``count`` images of a split, or of all where it has fewer: evenly, as folders are sorted by class."""
     count = min(count, images)
     return torch.arange(count) * images // max(count, 1)
+
+
+def centre_squares(samples: Sequence[S], size: int) -> list[S]:
+    """The largest centred square of each sample, resized."""
+    return [crop(sample, box, size) for sample, box in zip(samples, centre_boxes(sizes_of(samples)), strict=True)]

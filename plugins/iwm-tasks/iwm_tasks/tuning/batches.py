@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import torch
 from iwm_data.part import Part
-from iwm_evals.measuring.run_data import spread
+from iwm_evals.measuring.run_data import centre_squares, spread
 from jaxtyping import Int, Shaped
 from torch import Tensor
 
@@ -22,7 +22,7 @@ from iwm_core.data.order import Slice
 from iwm_core.data.quarantine import Corrupt
 from iwm_core.data.reading import Reader
 from iwm_core.data.training import WatchedData
-from iwm_core.data.view import centre_boxes, centre_squares, cut_mask, random_views, sizes_of
+from iwm_core.data.view import centre_boxes, cut_mask, random_views, sizes_of
 from iwm_core.data.workers import made_in_order
 from iwm_core.interfaces import CorruptImage, Draws, Images, Sample, Track
 from iwm_core.interfaces.errors import UserError
