@@ -47,6 +47,7 @@ def test_all_that_can_be_typed_is_in_the_table(tiny):
     assert lists["export --format"] == {"timm", "transformers", "safetensors", "torch", "onnx"}
     assert {"new", "check", "--json"} <= lists["plugins"]
     assert lists["plugins new --kind"] == {"@kinds"}
+    assert lists["explore --port"] == {"@value"}, "no switch stands where the value of another is awaited"
 
 
 @pytest.mark.parametrize("words", [[], ["tcsh"], ["bash", "zsh"], ["basch"]])
@@ -85,6 +86,8 @@ CASES = {
     "iwm submit --partition gpu train recipe=quick": ["quickstart"],
     "iwm completion f": ["fish"],
     "iwm report --he": ["--help"],
+    "iwm explore runs/a --port ": [],
+    "iwm submit --time ": [],
     "iwm nonsense ": [],
 }
 

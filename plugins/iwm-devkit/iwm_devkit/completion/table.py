@@ -1,6 +1,7 @@
 """What can be typed after ``iwm``, as lines of a list's name, a bar and a word: a list is that of a verb, or of what stands before a word.
 
-``@NAME`` in place of a word is all words of another list. ``@files`` is where files may stand, ``@verbs`` where another verb follows.
+``@NAME`` in place of a word is all words of another list. ``@files`` is where files may stand, ``@verbs`` where another verb follows,
+``@value`` where nobody knows the words, such as a number.
 """
 
 import dataclasses
@@ -45,11 +46,9 @@ def of_verb(command: Command, commands: dict[str, Command]) -> Iterator[tuple[st
     yield name, "--help"
     for switch in switches_of(command).values():
         yield name, switch.name
-        yield from ((f"{name} {switch.name}", word) for word in switch.field.metadata.get("choices") or ())
-        if switch.kind is Path:
-            yield f"{name} {switch.name}", "@files"
-        if switch.form.endswith(" KIND"):
-            yield f"{name} {switch.name}", "@kinds"
+        known = "@files" if switch.kind is Path else "@kinds" if switch.form.endswith(" KIND") else "@value"
+        if switch.kind is not bool:
+            yield from ((f"{name} {switch.name}", word) for word in switch.field.metadata.get("choices") or (known,))
     for form in forms:
         first = form.split(" ")[0]
         if re.fullmatch(r"[a-z]+(\|[a-z]+)*", first):
