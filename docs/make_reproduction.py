@@ -11,7 +11,7 @@ from pathlib import Path
 
 from iwm_recipes.claims import CLAIMS
 from iwm_repro.claim import SCALES, Claim, Correlation
-from iwm_repro.record import MISSING, Line, Record, file_of, read_if_there
+from iwm_repro.record import HOLDS, MISSING, OPEN, Line, Record, file_of, read_if_there
 from iwm_repro.shown import as_markdown
 
 PAGE = Path(__file__).resolve().parent / "reproduction.md"
@@ -31,7 +31,7 @@ def claims() -> str:
     """A table of verdicts, then a section for each claim."""
     lines = ["| claim | " + " | ".join(f"`--scale {scale}`" for scale in SCALES) + " |", "|---" * (1 + len(SCALES)) + "|"]
     for claim in CLAIMS:
-        verdicts = [record.verdict if (record := recorded(claim, scale)) else MISSING for scale in SCALES]
+        verdicts = [in_brief(record) if (record := recorded(claim, scale)) else MISSING for scale in SCALES]
         lines.append(f"| [{claim.name}](#{claim.name}): {claim.says} | " + " | ".join(verdicts) + " |")
     for claim in CLAIMS:
         lines += ["", f"### {claim.name}", "", f"{claim.says[0].upper()}{claim.says[1:]}."]
@@ -43,6 +43,12 @@ def claims() -> str:
             else:
                 lines += ["", f"Scale {scale}: not run. Command: `iwm reproduce {claim.name} --scale {scale}`."]
     return "\n".join(lines)
+
+
+def in_brief(record: Record) -> str:
+    """The verdict; where it is open, how many rules hold."""
+    held = sum(rule.verdict == HOLDS for rule in record.rules)
+    return f"{record.verdict}: {held} of {len(record.rules)} rules hold" if record.verdict == OPEN else record.verdict
 
 
 def recorded(claim: Claim, scale: str) -> Record | None:
