@@ -93,7 +93,7 @@ def step_of(file: Path) -> int | None:
         return None
     try:
         return read_result(file).get("step")
-    except (Damaged, ValueError, KeyError, TypeError):
+    except (Damaged, ValueError, KeyError, TypeError, AttributeError):
         return None
 
 

@@ -145,7 +145,10 @@ def read(file: Path) -> Record:
     record = stored.read_record(file, dict[str, Any], again)
     if record.get("kind") != KIND:
         raise UserError(f"{file} is no record of iwm reproduce; {again}")
-    return stored.read_record(file, Record, again)
+    held = stored.read_record(file, Record, again)
+    if not f"{file.stem}-".startswith(f"{held.claim}-{held.scale}-"):
+        raise UserError(f"{file} is a record of the claim {held.claim[:60]}, --scale {held.scale[:60]}; {again}")
+    return held
 
 
 def read_if_there(file: Path) -> Record | None:

@@ -9,6 +9,8 @@ from iwm_evals.measuring.scorecard import read_result
 from iwm_tasks.tuning.cost import read_cost
 
 from iwm_core.interfaces.errors import UserError
+from iwm_core.interfaces.results import Metric
+from iwm_core.recipe.shapes import fitting
 from iwm_core.run.stored import Damaged
 from iwm_repro.claim import Claim, Correlation, Measure, Place, Rule, Size
 from iwm_repro.places import finished, job_of, jobs_of, seconds_of
@@ -81,16 +83,16 @@ def measured(measure: Measure, run: Path) -> Measured:
     try:
         metrics: dict[str, Any] = read_result(file)["metrics"]
         told = metrics[measure.metric]["controls"][measure.control] if measure.control else metrics[measure.metric]
-        value, low, high = (told[key] for key in ("value", "low", "high"))
+        value, low, high, images, *_ = fitting(told, Metric)
     except Damaged:
         raise
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise UserError(f"{lacking}; the claim asks for a number that the run's recipe does not measure") from error
-    if None in (value, low, high):
+    if math.isnan(value + low + high):
         raise UserError(f"{lacking} that is a number: it could not be computed there")
     if not measure.least <= value <= measure.most:
         raise UserError(f"{file} tells {measure.metric} {value:g}; the claim says that it lies from {measure.least:g} to {measure.most:g}")
-    return Measured(float(value), float(low), float(high), int(told["n"]))
+    return Measured(value, low, high, images)
 
 
 def number(found: Found) -> Number:

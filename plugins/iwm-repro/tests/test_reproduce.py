@@ -10,7 +10,7 @@ from claimed import MISSING, MODELS, claim
 from iwm_cluster.jobs import Ended
 from iwm_repro.claim import Correlation, Rule
 from iwm_repro.places import job_of, name_of
-from iwm_repro.record import HOLDS, MEASURED, NOT, OPEN, read
+from iwm_repro.record import HOLDS, MEASURED, NOT, OPEN, read, write
 from iwm_repro.record import MISSING as NOT_RUN
 from iwm_repro.registered import all_claims
 from iwm_repro.ruling import verdict_of
@@ -198,6 +198,16 @@ def test_a_damaged_record_is_told(iwm, bring, reproduce):
     assert_one_line(iwm("reproduce"), "is no record of iwm reproduce")
 
 
+def test_a_record_of_another_claim_is_no_verdict_on_this(iwm, bring, reproduce):
+    bring(seeds=(0,))
+    reproduce()
+    record = read(RESULT)
+    for other in (replace(record, claim="alik"), replace(record, claim="alike-cpu"), replace(record, scale="gpu")):
+        write(other, RESULT)
+        assert_one_line(iwm("reproduce"), f"alike-cpu.json is a record of the claim {other.claim}, --scale {other.scale}; remove it")
+    assert reproduce()[:2] == ([], 2)
+
+
 def test_a_number_that_is_not_measured_is_told(bring, reproduce):
     bring(seeds=(0,))
     reproduce()
@@ -208,6 +218,12 @@ def test_a_number_that_is_not_measured_is_told(bring, reproduce):
     _, status, said = reproduce()
     assert status == 2
     assert "eval/error.json tells no error; the claim asks for a number" in said
+    for odd in ({"value": 1.0, "low": 1.0, "high": 1.0}, {"value": "1", "low": 1.0, "high": 1.0, "n": 9}, [1.0]):
+        held["metrics"]["error"] = odd
+        (run / "eval/error.json").write_text(json.dumps(held))
+        assert "eval/error.json tells no error; the claim asks for a number" in reproduce()[2]
+    (run / "eval/error.json").write_text('{"metrics": [], "step": 6}')
+    assert [words[0] for words in reproduce()[0]] == ["resume"], "what is no result is measured anew"
 
 
 def test_a_run_of_another_recipe_is_refused(bring, reproduce):
