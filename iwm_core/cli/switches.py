@@ -72,8 +72,8 @@ def read_switches(command: Command, words: list[str]) -> tuple[list[str], list[A
         below = [name for name in load_plugins().commands if name.startswith(f"{command.name} ")]
         hint = did_you_mean(f"{command.name} {rest[command.words]}", below, "iwm {}")
         raise UserError(f"cannot read {rest[command.words]!r}; {hint}`iwm {command.name} --help` shows how it is used")
-    for name in known.keys() - given.keys():
-        if known[name].field.default is known[name].field.default_factory is MISSING:
+    for name in known:
+        if name not in given and known[name].field.default is known[name].field.default_factory is MISSING:
             raise UserError(f"say {known[name].form}; `iwm {command.name} --help` shows how it is used")
     values = {known[name].field.name: values_in(known[name], texts) for name, texts in given.items()}
     return rest, [command.switches(**values)] if command.switches else []
@@ -85,10 +85,10 @@ def values_in(switch: Switch, texts: list[str]) -> Any:
     for text in map(str.strip, texts[0].split(",")) if switch.many is list else texts:
         wrong = f"{switch.name} is {KINDS.get(switch.kind)}, got {text[:60]!r}"
         try:
-            found.append(switch.kind(text))
+            found.append(Path(text).expanduser() if switch.kind is Path else switch.kind(text))
             wrong = ""
             check_option(switch.name, found[-1], told)
-        except ValueError as error:
+        except (ValueError, RuntimeError) as error:  # of a user who is not there: ~nobody
             hint = did_you_mean(text, told.get("choices") or (), f"{switch.name} {{}}") or f"write {switch.form}"
             raise UserError(f"{wrong or error}; {hint.rstrip()}") from error
     return switch.many(found) if switch.many else switch.kind is bool or found[0]

@@ -1,6 +1,7 @@
 """Switches of all installed verbs: read as they are declared, told in help, and each slip answered in one line that names the fix."""
 
 import dataclasses
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -117,6 +118,13 @@ def test_a_switch_in_a_verbs_name_may_stand_anywhere_and_a_word_may_not():
     assert verb_in(["plugins", "new", "x"], COMMANDS) == ("plugins new", ["x"])
     assert verb_in(["plugins", "x", "new"], COMMANDS) == ("plugins", ["x", "new"])
     assert verb_in(["compare", "x", "-m"], COMMANDS) == ("compare", ["x", "-m"])
+
+
+def test_a_path_may_begin_at_home(monkeypatch):
+    """Shells leave ``~`` as it is behind an equals sign."""
+    monkeypatch.setenv("HOME", "/home/me")
+    assert read_switches(COMMANDS["plugins new"], ["x", "--into=~/mine"])[1][0].into == Path("/home/me/mine")
+    assert "write --into FOLDER" in refused(COMMANDS["plugins new"], "x", "--into=~no-such-user/mine")
 
 
 # --- a verb of a third party
