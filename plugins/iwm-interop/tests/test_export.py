@@ -24,6 +24,7 @@ from iwm_core.model.frozen import FrozenModel
 from iwm_core.model.world_model import build_model
 from iwm_core.recipe.compose import compose
 from iwm_core.recipe.thaw import thaw
+from iwm_core.run import lock
 
 SCENES = ["data=scenes", "data.train=64", "data.validation=32", "train.batch_size=16", "launch.device=cpu"]
 TRAINED = [*SCENES, "evaluators=[health]", "evaluators.health.images=16", "train.steps=3", "train.lr.warmup=1", "train.log_every=1"]
@@ -285,6 +286,17 @@ def test_a_place_that_is_taken_is_left_alone(runs, tmp_path):
     with pytest.raises(UserError, match="nothing is written over"):
         exported(runs("sincos"), tmp_path / "mine", "timm")
     assert (tmp_path / "mine").read_text() == "x"
+
+
+def test_two_exports_to_one_place_do_not_mix_and_what_a_kill_left_goes(tmp_path, monkeypatch):
+    monkeypatch.setattr(lock, "PATIENCE", 0.0)
+    (tmp_path / ".model.partial/whole").mkdir(parents=True)
+    (tmp_path / ".model.partial/whole/of-a-killed-one").write_text("x")
+    with work.made_whole(tmp_path / "model") as folder:
+        (folder / "mine").write_text("x")
+        with pytest.raises(UserError, match=r"is in use by .*; wait until that ends"), work.made_whole(tmp_path / "model"):
+            pass
+    assert [path.relative_to(tmp_path).as_posix() for path in sorted(tmp_path.rglob("*"))] == ["model", "model/mine"]
 
 
 def test_a_class_token_is_none_of_ijepas(runs, tmp_path):

@@ -8,7 +8,7 @@ Decisions:
 import json
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
 from itertools import product
 from pathlib import Path
@@ -21,6 +21,7 @@ import iwm_core
 from iwm_core.interfaces.errors import UserError
 from iwm_core.process.display import make_display
 from iwm_core.run.files import cause, remedy, sync, write_atomically, writing
+from iwm_core.run.lock import writer
 from iwm_interop.exporting.asked import Asked
 from iwm_interop.exporting.card import CardFacts, card
 from iwm_interop.exporting.format import Exported, Format
@@ -29,6 +30,7 @@ from iwm_interop.exporting.origin import origin_of
 from iwm_interop.sums import sha256_of
 
 TOLERANCE = 1e-5
+ELSEWHERE = "choose another out=FOLDER"
 CLASSES = {
     "timm": "iwm_interop.exporting.timm_format:Timm",
     "transformers": "iwm_interop.exporting.transformers_format:Transformers",
@@ -116,24 +118,27 @@ def compared(format: Format, exported: Exported, folder: Path) -> float:
 
 @contextmanager
 def made_whole(out: Path) -> Iterator[Path]:
-    """A folder under another name, which gets its own once all is in it; where something fails, nothing is left.
+    """A folder elsewhere, which gets its place and name once all is in it; where something fails, nothing is left.
 
     Raises:
+        Taken: somebody else writes the same one now.
         UserError: it cannot be written.
     """
     partial = out.with_name(f".{out.name}.partial")
-    with writing(out, "write", "choose another out=FOLDER"):
-        out.parent.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir()
+    whole = partial / "whole"
+    with writing(out, "write", ELSEWHERE), ExitStack() as lock:
+        partial.mkdir(parents=True, exist_ok=True)
+        lock.enter_context(writer(partial, "export", make_display().warn, ELSEWHERE))
+        shutil.rmtree(whole, ignore_errors=True)  # what a kill left
+        whole.mkdir()
         try:
-            yield partial
-            for path in partial.iterdir():
-                path.chmod(partial.stat().st_mode & 0o666)  # safetensors closes its files to others, whatever the umask
+            yield whole
+            for path in whole.iterdir():
+                path.chmod(whole.stat().st_mode & 0o666)  # safetensors closes its files to others, whatever the umask
                 sync(path)
-            partial.rename(out)
+            whole.rename(out)
             sync(out.parent)
         except SafetensorError as error:  # it writes by itself, and has its own exception for a full disk
-            raise UserError(f"cannot write {out}: {cause(error)}; {remedy(error, 'choose another out=FOLDER')}") from error
+            raise UserError(f"cannot write {out}: {cause(error)}; {remedy(error, ELSEWHERE)}") from error
         finally:
             shutil.rmtree(partial, ignore_errors=True)
