@@ -19,7 +19,6 @@ import yaml
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 from hydra.core.config_search_path import ConfigSearchPath
-from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.types import Override
 from hydra.core.plugins import Plugins as HydraPlugins
 from hydra.errors import ConfigCompositionException, HydraException
@@ -66,7 +65,6 @@ def compose(name: str, overrides: list[str], choices: Choices | None = None) -> 
     check_parts(lineage, anew)
     refuse_hiding([path.parent, *(folder for folder, _ in load_plugins().recipe_dirs())])
     HydraPlugins.instance().register(RecipeSearchPath)
-    GlobalHydra.instance().clear()
     try:
         with shelved(lineage, choices or {}), initialize_config_dir(str(path.parent.resolve()), "iwm", "1.3"):
             try:

@@ -2,17 +2,19 @@
 
 Decisions:
 - Components enter as their fields' defaults plus their ``name``; `iwm_core.recipe.thaw` types them again, with what is set of them.
-- It lies where Hydra looks only while iwm composes: what a program of one's own has put into Hydra's ConfigStore stays as it is.
+- It lies where Hydra looks, in one place of a process, only while iwm composes, one thread at a time: what a program has put there stays.
 - Hydra would compose its own settings, too (logging, launchers), from a dozen files, which takes as long as the recipe; they are empty.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from threading import RLock
 from typing import Any
 
 from hydra.conf import HydraConf
 from hydra.core.config_store import ConfigNode, ConfigStore
+from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -34,6 +36,8 @@ EMPTY = ConfigNode("config.yaml", OmegaConf.structured(HydraConf(defaults=[])), 
 class Shelf(dict[str, Any]):
     """Nodes and groups of them by name. Hydra copies the node that it takes; it would copy all others, too, before it looks for it."""
 
+    turn = RLock()
+
     def __deepcopy__(self, memo: dict[int, Any]) -> "Shelf":
         return self
 
@@ -54,14 +58,15 @@ def component_node(component: Any) -> DictConfig:
 def shelved(lineage: Lineage, choices: Choices) -> Iterator[None]:
     """While entered, Hydra finds what a recipe is composed of; ``choices`` take the place of its kind's own."""
     store = ConfigStore.instance()
-    kept, store.repo = store.repo, Shelf()
-    try:
-        store.repo["hydra"] = {"config.yaml": EMPTY}
-        put_components(store.repo)
-        put_recipe(store, lineage, choices)
-        yield
-    finally:
-        store.repo = kept
+    with Shelf.turn:
+        kept, store.repo = store.repo, Shelf(hydra={"config.yaml": EMPTY})
+        try:
+            put_components(store.repo)
+            put_recipe(store, lineage, choices)
+            GlobalHydra.instance().clear()
+            yield
+        finally:
+            store.repo = kept
 
 
 def put_components(shelf: dict[str, Any]) -> None:

@@ -4,8 +4,10 @@ import os
 from itertools import pairwise
 from pathlib import Path
 from string import ascii_lowercase
+from threading import Event, Thread
 
 import pytest
+from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 from places import FURNITURE
@@ -14,9 +16,10 @@ from iwm_core.cli.main import dispatch, guarded
 from iwm_core.interfaces.errors import UserError
 from iwm_core.plugins.kinds import groups, several
 from iwm_core.plugins.lineage import dotted, lineage_of
-from iwm_core.plugins.recipe_files import ready_made
+from iwm_core.plugins.recipe_files import find_recipe, ready_made
 from iwm_core.plugins.recipe_text import Strict, recipe_in, settings_of, values_of
 from iwm_core.recipe.compose import compose
+from iwm_core.recipe.shelf import shelved
 from iwm_core.recipe.thaw import thaw
 from iwm_core.run.directory import frozen
 from iwm_core.run.stored import checksum
@@ -371,3 +374,20 @@ def test_a_composition_reads_each_file_once_and_changes_nothing_that_is_kept(tin
     assert len(parsed) == len(set(parsed))
     written(mine="defaults: [quickstart, size: cpu, _self_]\ntrain: {seed: 4}\n")
     assert compose("mine.yaml", [])[0].train.seed == 4, "what has changed is read anew"
+
+
+def test_threads_compose_one_at_a_time(tiny):
+    """Hydra has one store for the whole process: of two at once, each would find the other's recipe, and the program lose its own store."""
+    lineage, entered, own = lineage_of(find_recipe("tiny")), Event(), ConfigStore.instance().repo
+
+    def beside():
+        with shelved(lineage, {}):
+            entered.set()
+
+    other = Thread(target=beside)
+    with shelved(lineage, {}):
+        other.start()
+        assert not entered.wait(0.1)
+    other.join()
+    assert entered.is_set()
+    assert ConfigStore.instance().repo is own
