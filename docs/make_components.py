@@ -12,7 +12,7 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
-from iwm_core.cli.listing import run_components
+from iwm_core.cli.listing import Listing, run_components
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "components.md"
@@ -43,7 +43,7 @@ of others too, and `iwm components KIND NAME` the options of one. How they are c
 def told(*words: str) -> list[dict[str, str]]:
     """What ``iwm components … --json`` prints."""
     with contextlib.redirect_stdout(io.StringIO()) as text:
-        assert run_components([*words, "--json"]) == 0
+        assert run_components([*words], Listing(json=True)) == 0
     return json.loads(text.getvalue())
 
 

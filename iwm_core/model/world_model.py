@@ -1,6 +1,7 @@
 """Student, predictor and teacher in one module, so that one thing is saved and loaded (DESIGN §6)."""
 
 import copy
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -30,7 +31,7 @@ class ImageWorldModel(nn.Module):
         self.predictor = predictor
         self.teacher = copy.deepcopy(student).requires_grad_(False)
         self.normalise_targets = normalise_targets
-        self.following: list[tuple[Tensor, Tensor]] | None = None
+        self.places: list[tuple[dict[str, Any], dict[str, Any], str]] | None = None
 
     def targets(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b n d"]:
         """The teacher's tokens as predictions are compared with them, in float32."""
@@ -41,12 +42,19 @@ class ImageWorldModel(nn.Module):
     def update_teacher(self, weight: Float[Tensor, ""]) -> None:
         """Move the teacher towards what is trained of the student by ``weight`` (1 - momentum); a weight of 0 leaves it."""
         lists: Any = torch  # its operations over lists, hundreds of tensors at a launch, are not in its stubs
-        if self.following is None:  # what is trained is settled at the first update; to look it up takes as long as the rest
-            pairs = zip(self.teacher.parameters(), self.student.parameters(), strict=True)
-            self.following = [pair for pair in pairs if pair[1].requires_grad]
-        if self.following:
-            teacher, student = map(list, zip(*self.following, strict=True))
+        pairs = [(taught, own) for taught, own in self.parameters_in_pairs() if own.requires_grad]
+        if pairs:
+            teacher, student = map(list, zip(*pairs, strict=True))
             lists._foreach_add_(teacher, lists._foreach_mul(lists._foreach_sub(student, teacher), weight))
+
+    def parameters_in_pairs(self) -> Iterable[tuple[Tensor, Tensor]]:
+        """The teacher's and the student's. Where they stand is looked up once, as that takes as long as an update does."""
+        if torch.compiler.is_compiling():  # which looks up once anyway
+            return zip(self.teacher.parameters(), self.student.parameters(), strict=True)
+        if self.places is None:
+            both = [(one._parameters, two._parameters) for one, two in zip(self.teacher.modules(), self.student.modules(), strict=True)]
+            self.places = list({id(own[name]): (taught, own, name) for taught, own in both for name in own}.values())  # a shared one once
+        return [(taught[name], own[name]) for taught, own, name in self.places if own[name] is not None]
 
     def train(self, mode: bool = True) -> "ImageWorldModel":
         """As usual, but the teacher never drops anything."""

@@ -21,7 +21,7 @@ from hydra import initialize_config_dir
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.override_parser.types import Override
 from hydra.core.plugins import Plugins as HydraPlugins
-from hydra.errors import ConfigCompositionException, HydraException
+from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException
 from hydra.plugins.search_path_plugin import SearchPathPlugin
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -161,6 +161,13 @@ def field_names(kind: str, name: str) -> list[str]:
 def bad_override(error: ConfigCompositionException, name: str, path: Path, overrides: list[Override]) -> str:
     """One line for an override that Hydra could not apply."""
     first = str(error).splitlines()[0]
+    file = error.missing_cfg_file if isinstance(error, MissingConfigException) else None
+    group, _, missing = (file or "").rpartition("/")
+    if group in groups():  # of a ready-made choice
+        try:
+            load_plugins().component(groups()[group], missing)
+        except UserError as cause:
+            return f"recipe {name!r} ({path}) makes a choice that lacks a component: {cause}"
     if "raised while composing" in first:
         return f"recipe {name!r} ({path}) chooses a file that does not fit: {one_line(error)[:200]}"
     if "Could not override" in first:

@@ -164,9 +164,13 @@ def train(run: Run, recipe: Recipe, checkpoint: Path | None, display: Display) -
 def select(recipe: Recipe, draws: Draws, grid: tuple[int, int]) -> Targets:
     """Context and targets of a batch; a selector that cannot fit the grid is the user's mistake."""
     try:
-        return recipe.targets.select(draws.stream("targets"), grid)
+        where = recipe.targets.select(draws.stream("targets"), grid)
     except ValueError as error:
         raise UserError(str(error)) from error
+    for patches in (part.numpy() for part in where if draws.on_host):  # beyond the grid, they would be another image's
+        if patches.size and (patches.min() < 0 or patches.max() >= grid[0] * grid[1]):
+            raise UserError(f"targets={recipe.targets.name} chose patches {patches.min()} to {patches.max()} of {grid[0]} x {grid[1]}")
+    return where
 
 
 def trial(recipe: Recipe, device: torch.device, images: int = 8) -> Callable[[], object]:

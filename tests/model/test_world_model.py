@@ -1,5 +1,6 @@
 """The model's loss and teacher against loops; a recipe's actions in sequence."""
 
+import copy
 from dataclasses import dataclass
 
 import pytest
@@ -220,3 +221,19 @@ def test_without_actions_both_views_are_the_image():
     assert views.action.shape == (B, 0)
     assert torch.equal(views.source, IMAGES)
     assert torch.equal(views.target, IMAGES)
+
+
+def test_teacher_follows_whatever_stands_in_the_student():
+    model = build()
+    model.update_teacher(torch.tensor(0.5))
+    ahead = {name: value + 1 for name, value in model.student.state_dict().items()}
+    model.student.load_state_dict(ahead, assign=True)
+    before = {name: p.clone() for name, p in model.teacher.named_parameters()}
+    model.update_teacher(torch.tensor(0.5))
+    for name, parameter in model.teacher.named_parameters():
+        torch.testing.assert_close(parameter, 0.5 * (before[name] + ahead[name]))
+    for parameter in model.student.parameters():
+        parameter.requires_grad_(False)
+    kept = copy.deepcopy(model.teacher.state_dict())
+    model.update_teacher(torch.tensor(0.5))
+    assert all(torch.equal(value, kept[name]) for name, value in model.teacher.state_dict().items())

@@ -3,6 +3,7 @@
 import json
 import math
 import shutil
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,12 +14,14 @@ from safetensors.torch import load_file
 from torch import nn
 
 from iwm_core import hookimpl
+from iwm_core.interfaces import Draws, Targets, TargetSelector, option
+from iwm_core.interfaces.errors import UserError
 from iwm_core.model.world_model import build_model
 from iwm_core.recipe.compose import compose
 from iwm_core.recipe.thaw import thaw
 from iwm_core.training import course
 from iwm_core.training.optimisation import make_optimizer
-from iwm_core.training.pretraining import Pass
+from iwm_core.training.pretraining import Pass, select
 
 EVERY = ["train.log_every=1", "train.checkpoint_every=1", "train.keep=20"]
 
@@ -211,3 +214,22 @@ def test_tensorboard_gets_every_number(train):
     assert events.Scalars("health/rankme")[-1].value == pytest.approx(found["health/rankme"]["value"], rel=1e-5)
     for key in KEYS - {"step"}:
         assert [(e.step, pytest.approx(e.value, rel=1e-5)) for e in events.Scalars(key)] == [(line["step"], line[key]) for line in logged]
+
+
+@dataclass(kw_only=True)
+class Astray(TargetSelector):
+    """Predicts a patch that may be beyond the grid."""
+
+    name = "astray"
+    patch: int = option(0, "the patch")
+
+    def select(self, draws, grid):
+        return Targets(torch.tensor([[0, 1]]), torch.tensor([[[2, self.patch]]]))
+
+
+@pytest.mark.parametrize("patch", [-1, 16])
+def test_patches_beyond_the_grid_are_refused(tiny, patch):
+    """They would be taken from the image before or after, without a word."""
+    recipe = replace(thaw(compose("tiny", [])[0]), targets=Astray(patch=patch))
+    with pytest.raises(UserError, match=f"targets=astray chose patches {min(2, patch)} to {max(2, patch)} of 4 x 4"):
+        select(recipe, Draws(0, 0, torch.arange(1)), (4, 4))

@@ -46,13 +46,13 @@ class Blur(Action):
         if reach >= min(images.shape[2:]):
             sides = " x ".join(map(str, images.shape[2:]))
             raise ValueError(f"blur.sigma of {self.sigma[1]:g} needs images larger than {reach} pixels, got {sides}: lower blur.sigma")
-        return changed(images, params, params[:, 0] > 0, lambda some, sigmas: self.blurred(some, sigmas, reach))
+        return changed(images, params, lambda some, sigmas: self.blurred(some, sigmas, reach))
 
     def blurred(self, images: Float[Tensor, "b 3 h w"], params: Float[Tensor, "b 1"], reach: int) -> Float[Tensor, "b 3 h w"]:
         """Images blurred, each with its own sigma, by kernels of ``2 * reach + 1`` pixels."""
         x = torch.arange(-reach, reach + 1, device=params.device)
-        kernel = torch.exp(-0.5 * (x / params.clamp(min=1e-3)) ** 2)  # a single 1 where sigma is 0
-        kernel = (kernel / kernel.sum(1, keepdim=True)).repeat_interleave(3, dim=0)
+        kernel = torch.softmax(-0.5 * (x / params.clamp(min=1e-3)) ** 2, dim=1)  # a single 1 where sigma is 0
+        kernel = kernel.repeat_interleave(3, dim=0)
         padded = pad(images, (reach, reach, reach, reach), mode="reflect").flatten(0, 1)[None]
         across = conv2d(padded, kernel.view(-1, 1, 1, 2 * reach + 1), groups=len(kernel))
         return conv2d(across, kernel.view(-1, 1, 2 * reach + 1, 1), groups=len(kernel)).view_as(images).clamp_(0, 1)

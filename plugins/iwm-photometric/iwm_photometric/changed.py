@@ -6,20 +6,19 @@ On the host only those are computed. A device would have to be waited for to kno
 from collections.abc import Callable
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor
 
 
 def changed(
     images: Float[Tensor, "b 3 h w"],
-    params: Float[Tensor, "b p"],
-    chosen: Bool[Tensor, "b"],
-    change: Callable[[Float[Tensor, "c 3 h w"], Float[Tensor, "c p"]], Float[Tensor, "c _ h w"]],
+    params: Float[Tensor, "b 1"],
+    change: Callable[[Float[Tensor, "c 3 h w"], Float[Tensor, "c 1"]], Float[Tensor, "c 3 h w"]],
 ) -> Float[Tensor, "b 3 h w"]:
-    """The images, of which those that are ``chosen`` are what ``change`` makes of them and their parameters."""
+    """The images, of which those whose parameter is above 0 are what ``change`` makes of them and their parameters."""
     if not images.is_cpu or type(params) is not Tensor or torch.compiler.is_compiling():
-        return torch.where(chosen[:, None, None, None], change(images, params), images)
-    rows = chosen.nonzero()[:, 0]
+        return torch.where(params.view(-1, 1, 1, 1) > 0, change(images, params), images)
+    rows = (params[:, 0] > 0).nonzero()[:, 0]
     if not len(rows):
         return images.clone()
-    return images.index_copy(0, rows, change(images[rows], params[rows]).expand(-1, 3, -1, -1))
+    return images.index_copy(0, rows, change(images[rows], params[rows]))

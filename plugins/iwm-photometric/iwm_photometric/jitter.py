@@ -48,7 +48,7 @@ class Jitter(Action):
         brightness, contrast, saturation, hue = params.view(-1, 4, 1, 1, 1).unbind(1)
         images = (images * brightness).clamp_(0, 1)
         # Laid out, as torch vectorises a lerp of one broadcast number for each image, not of two: a third of the time.
-        grey = luma(images.mean((2, 3), keepdim=True)).expand(-1, -1, *images.shape[2:]).contiguous()
+        grey = luma(images.mean((2, 3), keepdim=True)).repeat(1, 1, *images.shape[2:])
         images = blend(grey, images, contrast)
         images = blend(luma(images), images, saturation)
         return shift_hue(images, hue)

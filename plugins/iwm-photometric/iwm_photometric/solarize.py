@@ -27,7 +27,7 @@ class Solarize(Action):
         return ActionParams(source=flag, target=torch.zeros_like(flag))
 
     def apply(self, images: Float[Tensor, "b 3 h w"], params: Float[Tensor, "b p"]) -> Float[Tensor, "b 3 h w"]:
-        return changed(images, params, params[:, 0] > 0, lambda some, _: torch.where(some >= self.threshold, 1 - some, some))
+        return changed(images, params, lambda some, _: torch.where(some >= self.threshold, 1 - some, some))
 
     def encode(self, source: Float[Tensor, "b p"], target: Float[Tensor, "b p"]) -> Float[Tensor, "b a"]:
         """1: from a solarized source to a plain target (PAPER §4)."""

@@ -115,7 +115,7 @@ def test_numbers_of_an_older_checkpoint_are_marked(here):
     [
         ([], "say which runs: iwm report RUN"),
         (["out=x.html"], "say which runs: iwm report RUN"),
-        (["a", "--open"], "cannot read '--open'"),
+        (["a", "--open"], "iwm report has no --open; it has no switches"),
         (["a", "title=x"], "cannot read 'title=x'"),
         (["a", "out="], "out=FILE"),
         (["gone"], "gone is not a run: it does not exist"),

@@ -12,7 +12,6 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-from iwm_cluster.jobs import at
 from iwm_evals.measuring.notes import not_applicable
 from iwm_evals.measuring.scorecard import read_result
 
@@ -39,6 +38,8 @@ class Job(NamedTuple):
         """What begins it, or goes on with it, after ``iwm``."""
         if (self.path / "config.yaml").exists():
             return ["resume", str(self.path)]
+        from iwm_cluster.jobs import at  # which knows Hydra's grammar, and reports do not need it
+
         begin = ["train"] if self.source is None else ["tune", str(self.source)]
         return [*begin, f"recipe={self.work.recipe}", f"train.seed={self.seed}", at(self.path), *self.work.overrides]
 

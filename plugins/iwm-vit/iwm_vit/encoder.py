@@ -57,7 +57,6 @@ class ViTEncoder(Encoder):
         assert images.shape[-2:] == (self.grid[0] * self.patch, self.grid[1] * self.patch), "the core feeds images of image_size"
         patches = self.cut((images - self.mean) / self.std)
         prefix, positions = self.prefix_and_positions()
-        positions = positions.expand(images.shape[0], -1, -1)  # `len` would fix the size of batches of an exported program
         if keep is not None:
             patches, positions = gather_tokens(patches, keep), F.embedding(keep, positions[0])
         embed = self.vit.patch_embed
@@ -94,7 +93,7 @@ def gather_tokens(tokens: Float[Tensor, "b n d"], index: Int[Tensor, "b k"]) -> 
     """The tokens at ``index`` of each sample; by whole rows, as `torch.gather` looks up number by number: 7 times as slow on a host."""
     b, n, _ = tokens.shape
     rows = index + n * torch.arange(b, device=index.device)[:, None]
-    return tokens.flatten(0, 1).index_select(0, rows.flatten()).unflatten(0, (b, -1))
+    return tokens.flatten(0, 1).index_select(0, rows.flatten()).unflatten(0, index.shape)
 
 
 @dataclass(kw_only=True)

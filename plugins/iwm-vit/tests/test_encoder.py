@@ -241,3 +241,8 @@ def test_a_run_opens_without_the_pretrained_weights(local_model, tmp_path):
     rebuilt = component.rebuild(32)
     assert torch.equal(rebuilt.mean, built.mean)
     assert {n: p.shape for n, p in rebuilt.state_dict().items()} == {n: p.shape for n, p in built.state_dict().items()}
+
+
+def test_no_image_is_encoded_as_none():
+    encoder = TimmViT(patch_size=8, width=16, depth=1, heads=2).build(16)
+    assert encoder(torch.rand(0, 3, 16, 16), torch.zeros(0, 2, dtype=torch.long)).shape == (0, 2, 16)
