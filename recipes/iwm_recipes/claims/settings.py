@@ -88,8 +88,8 @@ GPU = Setting(
     tasks={"classify": "accuracy"},
     minutes=(10.0, 3.0),
     depths=(6, 12, 18),
-    whole=("targets.whole=true",),
-    masked=(),
+    whole=(),
+    masked=("targets.whole=false",),
     crop=("actions=[crop,jitter,grayscale,blur,solarize]", "actions.crop.size=96", "view.canvas=120"),
 )
 SETTINGS = {"cpu": CPU, "gpu": GPU}
