@@ -6,6 +6,7 @@ Decisions:
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import MISSING, Field, fields
 from pathlib import Path
 from types import NoneType, UnionType
@@ -32,15 +33,33 @@ class Switch(NamedTuple):
 
 
 def switches_of(command: Command) -> dict[str, Switch]:
-    """A verb's switches, by their names."""
-    found, declared = dict[str, Switch](), command.switches
+    """A verb's switches, by their names; none where a plugin's declaration cannot be read, which its verb and its check then say."""
+    try:
+        return declared_by(command)
+    except UserError:
+        return {}
+
+
+def declared_by(command: Command) -> dict[str, Switch]:
+    """A verb's switches, by their names.
+
+    Raises:
+        UserError: what declares them is no dataclass, or has a type that is none of a switch.
+    """
+    try:
+        return {switch.name: switch for switch in read_fields(command.switches)}
+    except (TypeError, NameError, AttributeError, StopIteration) as error:
+        raise UserError(f"the plugin of iwm {command.name} declares switches that cannot be read ({error}); `iwm plugins check`") from error
+
+
+def read_fields(declared: Any) -> Iterator[Switch]:
+    """The switches that the fields of a dataclass are, where there is one."""
     for field in fields(declared) if declared else ():
         hint: Any = get_type_hints(declared)[field.name]
         kind = next(part for part in get_args(hint) if part is not NoneType) if isinstance(hint, UnionType) else hint
         name, many, told = f"--{field.name.replace('_', '-')}", get_origin(kind), field.metadata
         form = name if kind is bool else f"{name} {told.get('value') or '|'.join(told.get('choices') or ()) or field.default}"
-        found[name] = Switch(name, form, field, get_args(kind)[0] if many else kind, many)
-    return found
+        yield Switch(name, form, field, get_args(kind)[0] if many else kind, many)
 
 
 def read_switches(command: Command, words: list[str]) -> tuple[list[str], list[Any]]:
@@ -49,7 +68,7 @@ def read_switches(command: Command, words: list[str]) -> tuple[list[str], list[A
     Raises:
         UserError: a switch that the verb does not have, lacks or has twice, or a wrong value; more words than it takes.
     """
-    known, left, rest, given = switches_of(command), [*words], list[str](), dict[str, list[str]]()
+    known, left, rest, given = declared_by(command), [*words], list[str](), dict[str, list[str]]()
     while left and not (command.leads and rest):
         name, equals, value = left[0].partition("=")
         if not name.startswith("-"):

@@ -140,21 +140,31 @@ def stands_for(group: str, name: str) -> str:
     return stands_for(group, below[0]) if below else str(content.get("name", name))
 
 
-def settings_of(group: str, name: str) -> dict[str, Any]:
-    """What a ready-made choice sets besides its component, as a recipe would; nothing where it is none.
+def settings_of(group: str, name: str, above: tuple[str, ...] = ()) -> dict[str, Any]:
+    """What a ready-made choice sets besides its component, as a recipe would; nothing where it is none. ``above``: who includes it.
 
     Nor where it sets what is not of its group (``# @package _global_``), as ``size`` does: recipes are made upon that.
+
+    Raises:
+        UserError: its file is not YAML, its defaults are no list, or it includes itself.
     """
     file = ready_made(group).get(name)
-    package = PACKAGE.search(file.read_text(encoding="utf-8")) if file else None
-    if file is None or (package and package[1] == "_global_"):
+    if file is None:
         return {}
+    if name in above:
+        raise UserError(f"{file} includes itself by its defaults: {' → '.join((*above, name))}")
     content = recipe_in(file)
-    below = [str(entry) for entry in content.pop("defaults", None) or [] if entry not in (name, SELF)]
+    package = PACKAGE.search(file.read_text(encoding="utf-8-sig"))
+    if package and package[1] == "_global_":
+        return {}
+    if not isinstance(defaults := content.pop("defaults", None) or [], list):
+        raise UserError(f"{file}: its defaults must be a list, such as [{SELF}]")
+    below = [str(entry) for entry in defaults if entry not in (name, SELF)]
     content.pop("name", None)
     for key in reversed((package[1] if package else group).split(".")):
         content = {key: content} if content else {}
-    return OmegaConf.to_container(OmegaConf.merge(*(settings_of(group, one) for one in below), content))  # pyright: ignore[reportReturnType]
+    merged = OmegaConf.merge(*(settings_of(group, one, (*above, name)) for one in below), content)
+    return OmegaConf.to_container(merged)  # pyright: ignore[reportReturnType]
 
 
 def place(path: Path, key: str) -> str:

@@ -10,6 +10,7 @@ from one_line import assert_one_line
 from iwm_core import hookimpl
 from iwm_core.cli.main import dispatch, guarded, verb_in
 from iwm_core.cli.switches import read_switches, switches_of
+from iwm_core.cli.usage import overview
 from iwm_core.interfaces.commands import Command
 from iwm_core.interfaces.component import option
 from iwm_core.interfaces.errors import UserError
@@ -169,3 +170,19 @@ def test_a_verb_of_somebody_else_gets_its_switches_read(greet, iwm):
     assert_one_line(iwm("greet", "me", "--tone", "worm"), "did you mean --tone warm?")
     for words in (["--out=x"], ["--out", "x"]):
         assert_one_line(iwm("greet", "me", *words), "write out=x; it has --times, --tone, --also, --loud")
+
+
+@dataclasses.dataclass
+class Unresolved:
+    """Switches of a type that is not there."""
+
+    port: "Nowhere" = 1  # pyright: ignore
+
+
+@pytest.mark.parametrize("switches", [int, Unresolved])
+def test_a_declaration_that_cannot_be_read_ends_its_own_verb_alone(switches):
+    command = Command(name="greet", run="somewhere:greet", forms={"greet NAME": "say hello"}, switches=switches)
+    assert switches_of(command) == {}
+    assert "greet NAME" in overview([command]), "help goes on"
+    with pytest.raises(UserError, match="the plugin of iwm greet declares switches that cannot be read"):
+        read_switches(command, ["you"])

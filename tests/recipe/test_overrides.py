@@ -355,6 +355,28 @@ def test_a_missing_default_is_told_with_the_file_that_names_it(tiny, tmp_path, o
     assert str(refused.value) == f"there is no '{missing}', which the defaults of {file} name; {fix}"
 
 
+@pytest.mark.parametrize(
+    ("files", "fix"),
+    [
+        ({"launch/mine.yaml": "accumulate: ?"}, "mine.yaml is not valid YAML in UTF-8"),
+        ({"launch/mine.yaml": "defaults: 3\n"}, "mine.yaml: its defaults must be a list"),
+        (
+            {"launch/mine.yaml": "defaults: [yours]\n", "launch/yours.yaml": "defaults: [mine]\n"},
+            "includes itself by its defaults: mine → yours → mine",
+        ),
+        ({"launch/mine.yaml": "accumulate: \udcff"}, "mine.yaml is not valid YAML in UTF-8"),
+    ],
+)
+def test_a_ready_made_choice_that_cannot_be_read_is_named(tiny, tmp_path, files, fix):
+    brought(tiny, tmp_path, {})
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(text.encode(errors="surrogateescape"))
+    with pytest.raises(UserError, match=fix):
+        compose("tiny", ["launch=mine"])
+    assert compose("tiny", [])[0].recipe == "tiny", "and the rest works"
+
+
 def test_a_recipe_that_does_not_name_itself_is_told_how(tiny, tmp_path):
     text = (FURNITURE / "tiny_recipes/tiny.yaml").read_text()
     brought(tiny, tmp_path, {"bright.yaml": text.replace("  - _self_\n", "")})

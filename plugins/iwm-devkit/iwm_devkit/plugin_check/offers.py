@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pkgutil import resolve_name
 from typing import Any
 
-from iwm_core.cli.switches import KINDS, switches_of
+from iwm_core.cli.switches import KINDS, declared_by
 from iwm_core.interfaces.commands import Command
 from iwm_core.interfaces.kinds import ComponentKind
 from iwm_core.interfaces.runs import ModelSource, RunKind, Schema
@@ -56,7 +56,7 @@ def check_command(command: Command) -> str:
         check_arguments("run", command.run, f"the verb {name!r}", "the list of words behind the verb", 1)
         return command.run
     assert dataclasses.is_dataclass(command.switches), f"the verb {name!r}: its switches, {command.switches!r}, must be a dataclass"
-    for switch in switches_of(command).values():
+    for switch in declared_by(command).values():
         what = f"the verb {name!r}: its switch {switch.name}"
         assert switch.kind in (bool, *KINDS), f"{what} is of {switch.kind}; it may be one of bool, int, float, str, Path, or several of one"
         assert switch.field.metadata.get("doc"), f"{what} needs a few words about it: option(…, doc)"
