@@ -28,7 +28,7 @@ QUICK = [
     ("train recipe=quickstart train.weight_decay=0.1", "train.weight_decay is a section with the keys start, end"),
     ("train recipe=quickstart train.lr.warmup=soon", 'such as 500 (steps) or "15 epochs"'),
     ("train recipe=quickstart train.epochs=2", "write train.epochs=2 train.steps=null"),
-    ("train recipe=repro/imagenette train.epochs=2", "the recipe has train.steps=4000"),
+    ("train recipe=repro/imagenette train.epochs=2", "the recipe has train.steps=16000"),
     ("train recipe=repro/imagenette size=gpu train.steps=2", "write train.steps=2 train.epochs=null"),
     ("train recipe=paper/ijepa_vitb16 train.steps=2", "write train.steps=2 train.epochs=null"),
     ("tune r recipe=tune/predictor budget=cpu train.steps=9", "the recipe has train.epochs=10"),

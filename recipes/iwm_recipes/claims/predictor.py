@@ -1,4 +1,4 @@
-"""The predictor is worth keeping: tuned on the frozen encoder, it beats a random one, and finetuning the encoder (PAPER §7)."""
+"""The predictor is worth keeping: on the frozen encoder, it beats a random one, and does as well as finetuning the encoder (PAPER §7)."""
 
 from iwm_repro.claim import Claim, Measure, Row, Rule, Size
 
@@ -43,7 +43,7 @@ def size_of(setting: Setting, seeds: tuple[int, ...]) -> Size:
 
 PREDICTOR = Claim(
     name="predictor",
-    says="on a frozen encoder, the pretrained predictor beats a random one, and finetuning the encoder",
+    says="on a frozen encoder, the pretrained predictor beats a random one, and does as well as finetuning the encoder",
     sizes={scale: size_of(setting, SEEDS[scale]) for scale, setting in SETTINGS.items()},
     results=RESULTS,
 )
