@@ -1,8 +1,11 @@
 """Shapes in annotations are enforced while testing: the import hook must come before any of our modules.
 
 Side by side (``pytest -n 2``), each process computes with one thread: together, threads of several processes are many times slower.
+
+What is imported and collected stays until the end: it is not searched for garbage, neither while there is ever more of it nor by tests.
 """
 
+import gc
 import os
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -23,6 +26,12 @@ PLUGINS = [
 ]
 PACKAGES = ["iwm_core", *(f"iwm_{name}" for name in PLUGINS)]
 install_import_hook(PACKAGES, "shape_checker.check")
+gc.disable()
+
+
+def pytest_collection_finish():
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_terminal_summary(terminalreporter):

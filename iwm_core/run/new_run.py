@@ -7,6 +7,7 @@ Decisions:
 - Without ``run``, ``runs/<recipe>``, with a number where that is taken; whoever makes the directory first has it.
 """
 
+import functools
 import os
 import platform
 import shutil
@@ -143,9 +144,7 @@ def environment(seed: int) -> dict[str, Any]:
     """Versions of what computes a run: of plugins, and of what they require."""
     versions = {plugin.distribution: plugin.version for plugin in load_plugins().plugins}
     for name in list(versions):
-        with suppress(PackageNotFoundError, InvalidRequirement):  # a plugin whose metadata is broken tells of nothing else
-            needed = [one for one in map(Requirement, requires(name) or ()) if not one.marker or one.marker.evaluate({"extra": ""})]
-            versions |= {one.name: version(one.name) for one in needed}
+        versions |= needed_by(name)
     return {
         "versions": dict(sorted(versions.items())),
         "python": platform.python_version(),
@@ -155,6 +154,15 @@ def environment(seed: int) -> dict[str, Any]:
         "seed": seed,
         "command": sys.argv,
     }
+
+
+@functools.cache
+def needed_by(distribution: str) -> dict[str, str]:
+    """What a distribution requires, with the versions installed, read once in this process; nothing of one whose metadata is broken."""
+    with suppress(PackageNotFoundError, InvalidRequirement):
+        needed = [one for one in map(Requirement, requires(distribution) or ()) if not one.marker or one.marker.evaluate({"extra": ""})]
+        return {one.name: version(one.name) for one in needed}
+    return {}
 
 
 def git_commit() -> str | None:

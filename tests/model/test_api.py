@@ -40,9 +40,15 @@ def trained(tmp_path_factory):
     load_plugins.cache_clear()
 
 
-@pytest.fixture
-def model(trained):
+@pytest.fixture(scope="module")
+def loaded(trained):
     return iwm_core.load(trained[0], device="cpu")
+
+
+@pytest.fixture
+def model(loaded):
+    """A copy, which a test may change."""
+    return copy.deepcopy(loaded)
 
 
 def pictures(count=3, size=16):

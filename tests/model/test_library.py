@@ -1,6 +1,7 @@
 """A model that one can hold: its encoder as a module, its features, and the views of a step for other people's loops."""
 
 import copy
+import functools
 import inspect
 import pickle
 
@@ -20,14 +21,19 @@ from iwm_core.recipe.thaw import thaw
 from iwm_core.training.pretraining import select
 
 
-@pytest.fixture
-def model(tiny):
-    """A frozen model that has learned nothing, whose student and teacher differ."""
+@functools.cache
+def untaught():
     recipe = thaw(compose("tiny", [])[0])
     built = build_model(recipe).eval().requires_grad_(False)
     for parameter in built.student.parameters():
         parameter.mul_(1.1)
     return FrozenModel(recipe, built, None, 0, torch.device("cpu"))
+
+
+@pytest.fixture
+def model(tiny):
+    """A frozen model that has learned nothing, whose student and teacher differ; a copy, which a test may change."""
+    return copy.deepcopy(untaught())
 
 
 def pictures(count=3, size=16):

@@ -138,7 +138,7 @@ class TimmViT(EncoderComponent):
         options = self.options()
         if not pretrained:
             options["weight_init"] = "jax"  # Xavier: timm's fixed 0.02 is far too small for narrow encoders
-        if self.model not in [*timm.list_models(), *timm.list_pretrained()]:  # with or without a tag that names its weights
+        if self.model not in [*timm.list_models(self.model), *timm.list_pretrained(self.model)]:  # with or without a tag of its weights
             raise ValueError(
                 f"encoder.model: timm has no {self.model!r}; `python -c \"import timm; print(timm.list_models('vit*'))\"` lists them"
             )
