@@ -10,6 +10,7 @@ import os
 from importlib.metadata import version
 from importlib.util import find_spec
 
+import shape_checker  # noqa: F401  # before any function is checked
 from jaxtyping import install_import_hook
 
 if lacking := [name for name in ("beartype", "hypothesis", "pytest_timeout", "scipy", "sklearn") if find_spec(name) is None]:
@@ -18,7 +19,7 @@ if lacking := [name for name in ("beartype", "hypothesis", "pytest_timeout", "sc
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ["OMP_NUM_THREADS"] = "1"
 
-pytest_plugins = ["given", "marks"]
+pytest_plugins = ["marks"]
 
 PLUGINS = [
     *("vit", "data", "scenes", "masking", "photometric", "crop", "evals", "tasks", "report", "devkit"),
@@ -27,6 +28,12 @@ PLUGINS = [
 PACKAGES = ["iwm_core", *(f"iwm_{name}" for name in PLUGINS)]
 install_import_hook(PACKAGES, "shape_checker.check")
 gc.disable()
+
+
+def pytest_configure(config):
+    """What tests are given imports torch and more: not in the process that only hands tests to others, which all of them wait for."""
+    if "PYTEST_XDIST_WORKER" in os.environ or not config.getoption("numprocesses", None):
+        config.pluginmanager.import_plugin("given")
 
 
 def pytest_collection_finish():

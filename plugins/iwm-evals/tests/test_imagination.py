@@ -1,5 +1,6 @@
 """Imagined pictures where tokens are pixels, so that a decoder can be nearly perfect, and every share is known."""
 
+import functools
 import math
 from dataclasses import dataclass
 
@@ -22,6 +23,18 @@ SMALL = {"images": 12, "train_images": 200, "steps": 150, "batch": 32, "channels
 
 def measure(folder, model=None, data=None, **fields):
     return Imagination(**SMALL | fields).evaluate(model or KnownModel(), data or KnownData(), folder, quiet)
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory):
+    """What is found of a predictor, and the folder with its decoder, which is trained once; to be read only."""
+
+    @functools.cache
+    def of(predictor=perfect):
+        folder = tmp_path_factory.mktemp("measured")
+        return measure(folder, KnownModel(predictor)), folder
+
+    return of
 
 
 @dataclass(kw_only=True)
@@ -48,9 +61,9 @@ class Tint(Action):
 
 
 @pytest.mark.parametrize(("predictor", "left"), [(perfect, 0.0), (half, 0.25), (blind, 1.0)])
-def test_what_is_imagined_is_as_far_from_the_truth_as_it_is(predictor, left, tmp_path):
+def test_what_is_imagined_is_as_far_from_the_truth_as_it_is(predictor, left, measured):
     """Decoded by one decoder, which is nearly linear, a half of each movement leaves a quarter of its square."""
-    metrics = measure(tmp_path, KnownModel(predictor)).metrics
+    metrics = measured(predictor)[0].metrics
     for name in ("imagined", "imagined.slide.columns", "imagined.negative"):
         assert metrics[name].value == pytest.approx(left, abs=0.03)
         assert metrics[name].controls["identity"].value == 1
@@ -60,8 +73,8 @@ def test_what_is_imagined_is_as_far_from_the_truth_as_it_is(predictor, left, tmp
     assert metrics["psnr_gain"].low > 4
 
 
-def test_a_model_that_is_blind_to_actions_is_told_so(tmp_path):
-    found = measure(tmp_path, KnownModel(blind))
+def test_a_model_that_is_blind_to_actions_is_told_so(measured):
+    found, _ = measured(blind)
     assert found.metrics["responds"].value == 0
     assert "the same image is imagined whatever is asked" in found.summary
     cases, columns = found.galleries[:2]
@@ -83,8 +96,8 @@ def test_the_contract_and_the_same_numbers_again():
     assert [row.title for row in found.galleries[0].rows][-1] == "undo negative"
 
 
-def test_strips_and_plans_of_a_perfect_model_show_the_truth(tmp_path):
-    found = {gallery.name: gallery for gallery in measure(tmp_path).galleries}
+def test_strips_and_plans_of_a_perfect_model_show_the_truth(measured):
+    found = {gallery.name: gallery for gallery in measured()[0].galleries}
     above, middle, below = (torch.stack(row.images) for row in found["imagined_slide_columns"].rows[:3])
     assert (above - middle).abs().max() < 1e-3
     assert (above - below).abs().mean() < 0.04
@@ -97,7 +110,9 @@ def test_strips_and_plans_of_a_perfect_model_show_the_truth(tmp_path):
 
 def test_third_parties_observed_and_no_actions(tmp_path):
     tint = measure(
-        tmp_path, KnownModel(lambda tokens, actions: tokens[:, None].expand(-1, actions.shape[1], -1, -1), parts={"tint": Tint()})
+        tmp_path,
+        KnownModel(lambda tokens, actions: tokens[:, None].expand(-1, actions.shape[1], -1, -1), parts={"tint": Tint()}),
+        steps=10,
     )
     assert {"imagined.tint.0", "imagined.tint.1"} <= tint.metrics.keys()
     assert tint.galleries[0].rows[0].title == "warm +1.00"
@@ -105,7 +120,7 @@ def test_third_parties_observed_and_no_actions(tmp_path):
     assert shown.metrics["imagined.move"].value < 0.05
     assert [gallery.name for gallery in shown.galleries] == ["imagined"]
     assert all(row.title.startswith(("columns", "rows")) for row in shown.galleries[0].rows)
-    nothing = measure(tmp_path, KnownModel(parts={}, answer=lambda tokens, actions: tokens[:, None]))
+    nothing = measure(tmp_path, KnownModel(parts={}, answer=lambda tokens, actions: tokens[:, None]), steps=10)
     assert nothing.metrics.keys() == {"psnr", "psnr_gain"}
     assert nothing.galleries[0].headings == ("image", "decoded", "difference")
 
@@ -115,12 +130,11 @@ def test_a_collapsed_encoder_gives_the_mean_image_and_a_diverged_one_is_refused(
     assert found.metrics["psnr_gain"].value == pytest.approx(0, abs=0.5)
     assert "imagined" not in found.metrics
     with pytest.raises(ValueError, match="has training diverged"):
-        measure(tmp_path, KnownModel(lambda tokens, actions: perfect(tokens, actions) / 0))
+        measure(tmp_path, KnownModel(lambda tokens, actions: perfect(tokens, actions) / 0), steps=1)
 
 
-def test_the_decoder_is_kept_and_read_for_its_own_model_alone(tmp_path):
-    measure(tmp_path)
-    model, file = KnownModel(), tmp_path / NAME
+def test_the_decoder_is_kept_and_read_for_its_own_model_alone(measured):
+    model, file = KnownModel(), measured()[1] / NAME
     images = next(KnownData().batches("validation", 4, 4)).images
     show = decoder(model, file)
     shown = show(model.targets(images))
@@ -138,11 +152,9 @@ def test_the_decoder_is_kept_and_read_for_its_own_model_alone(tmp_path):
 
 
 @pytest.mark.parametrize("damage", ["missing", "empty", "cut", "flipped", "text", "folder"])
-def test_a_damaged_decoder_is_refused_in_one_line(damage, tmp_path):
-    measure(tmp_path, steps=1)
+def test_a_damaged_decoder_is_refused_in_one_line(damage, tmp_path, measured):
     file = tmp_path / NAME
-    content = bytearray(file.read_bytes())
-    file.unlink()
+    content = bytearray((measured()[1] / NAME).read_bytes())
     if damage == "folder":
         file.mkdir()
     elif damage != "missing":
@@ -155,21 +167,19 @@ def test_a_damaged_decoder_is_refused_in_one_line(damage, tmp_path):
     assert len(str(caught.value).splitlines()) == 1
 
 
-def test_what_is_ended_in_the_middle_leaves_nothing_and_is_found_again(tmp_path):
+def test_what_is_ended_in_the_middle_leaves_nothing_and_is_found_again(tmp_path, measured):
     def ended(items, label, total):
         for number, item in enumerate(items):
             if "training" in label and number == 7:
                 raise KeyboardInterrupt
             yield item
 
-    folders = [tmp_path / name for name in ("ended", "again", "whole")]
-    for folder in folders:
-        folder.mkdir()
     with pytest.raises(KeyboardInterrupt):
-        Imagination(**SMALL).evaluate(KnownModel(), KnownData(), folders[0], ended)
-    assert list(folders[0].iterdir()) == []
-    assert measure(folders[1]).metrics == measure(folders[2]).metrics
-    assert (folders[1] / NAME).read_bytes() == (folders[2] / NAME).read_bytes()
+        Imagination(**SMALL).evaluate(KnownModel(), KnownData(), tmp_path, ended)
+    assert list(tmp_path.iterdir()) == []
+    whole, folder = measured()
+    assert measure(tmp_path).metrics == whole.metrics
+    assert (tmp_path / NAME).read_bytes() == (folder / NAME).read_bytes()
 
 
 @pytest.mark.parametrize(("grid", "size"), [((6, 6), 48), ((14, 14), 224), ((4, 4), 28), ((3, 6), 24), ((5, 5), 37), ((1, 1), 8)])
