@@ -75,6 +75,15 @@ def assert_same(one, two):
         assert a.epoch == b.epoch
 
 
+@pytest.mark.parametrize("images", [equal_sizes(corrupt=(3,)), mixed_sizes()], ids=["equal", "mixed"])
+@pytest.mark.parametrize("most", [1, 8, 17, 1000])
+def test_crops_drawn_together_are_those_of_each_batch_alone(monkeypatch, images, most):
+    """Over the ends of epochs, of three steps each; none is drawn with another epoch's numbers."""
+    monkeypatch.setattr("iwm_data.cached_views.TOGETHER", most)
+    views = CachedViews(cache(images), View(), 16, 1, CPU)
+    assert_same(list(views(slices(1, 11))), [batch for part in slices(1, 11) for batch in views(iter([part]))])
+
+
 def order(schedule, start, stop):
     return [part for step in range(start, stop) for part in schedule.part(step, 0).index.tolist()]
 

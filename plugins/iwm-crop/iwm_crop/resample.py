@@ -15,6 +15,7 @@ Decisions:
 """
 
 import math
+from collections.abc import Sequence
 
 import torch
 from jaxtyping import Bool, Float
@@ -30,12 +31,23 @@ def crop_resize(images: Float[Tensor, "b c h w"], boxes: Float[Tensor, "b 4"], s
             image's. Where a box reaches beyond its image, the image's edge is repeated.
         size: rows and columns of the output, or one number for a square.
     """
-    height, width = (size, size) if isinstance(size, int) else size
-    top, left, box_height, box_width = boxes.unbind(1)
-    rows = resampling_weights(top, box_height, images.shape[2], height).to(images.dtype)
-    columns = resampling_weights(left, box_width, images.shape[3], width).to(images.dtype)
-    narrow = torch.bmm(images.flatten(1, 2), columns.transpose(1, 2)).unflatten(1, images.shape[1:3])
-    return torch.matmul(rows[:, None], narrow)
+    return resample(images, *box_weights(boxes, images.shape[2:], size))
+
+
+def box_weights(
+    boxes: Float[Tensor, "b 4"], shape: Sequence[int], size: int | tuple[int, int]
+) -> tuple[Float[Tensor, "b h2 h"], Float[Tensor, "b w2 w"]]:
+    """What `crop_resize` multiplies images of ``shape`` (height, width) with; it may be made of several batches at once."""
+    (top, left, box_height, box_width), (height, width) = boxes.unbind(1), (size, size) if isinstance(size, int) else size
+    return resampling_weights(top, box_height, shape[0], height), resampling_weights(left, box_width, shape[1], width)
+
+
+def resample(
+    images: Float[Tensor, "b c h w"], rows: Float[Tensor, "b h2 h"], columns: Float[Tensor, "b w2 w"]
+) -> Float[Tensor, "b c h2 w2"]:
+    """Each image between the weights of its rows and of its columns."""
+    narrow = torch.bmm(images.flatten(1, 2), columns.to(images.dtype).transpose(1, 2)).unflatten(1, images.shape[1:3])
+    return torch.matmul(rows.to(images.dtype)[:, None], narrow)
 
 
 def resampling_weights(

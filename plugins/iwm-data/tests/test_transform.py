@@ -10,7 +10,7 @@ import pytest
 import torch
 from iwm_data.folder import Folder
 from iwm_data.preparing import Prepared, Transform
-from iwm_evals.measuring.run_data import Squares
+from iwm_evals.measuring.squares import Squares
 from PIL import Image
 from torch.utils.data import DataLoader, TensorDataset
 from torchvision.datasets import ImageFolder

@@ -143,3 +143,49 @@ def test_each_split_is_held_to_its_own_share(data, folder):
 def test_a_run_without_evaluators_needs_no_validation_images(tiny, folder):
     words = ["recipe=tiny", "data=folder", f"data.path={folder / 'train'}", "data.holdout=0", "evaluators=[]", "run=r"]
     assert dispatch(["train", *words]) == 0
+
+
+def counted(run, split="validation"):
+    """Counts the images that are read of a split; returns the list of how many at a time."""
+    reader, read = run.split(split), []
+    whole = reader.read
+    reader.read = lambda index: read.append(len(index)) or whole(index)
+    return read
+
+
+@pytest.mark.parametrize("cache", ["ram", "none"])
+def test_images_kept_for_training_are_read_once_and_stay_the_same(data, folder, cache):
+    """Whatever is asked for in which batches; a corrupt one is left out each time, and told once."""
+    files = paths(folder)
+    files[5].write_bytes(b"")
+    run, other = (data("data.max_corrupt=0.5", "launch.workers=0", f"data.cache={cache}") for _ in range(2))
+    read = counted(run)
+    list(run.batches("validation", 12, 5))
+    assert sum(read) == 12
+    for count, size in ((24, 7), (24, 24), (12, 4), (5, 2)):
+        again, anew = list(run.batches("validation", count, size)), list(other.batches("validation", count, size))
+        assert [len(batch.index) for batch in again] == [len(batch.index) for batch in anew]
+        for kept, fresh in zip(again, anew, strict=True):
+            assert all(torch.equal(a, b) for a, b in zip(kept[:4], fresh[:4], strict=True))
+    assert len(run.corrupt) == 1
+    assert sum(read) == (12 + 24 if cache == "ram" else 12 + 24 + 24 + 12 + 5)
+
+
+def test_no_more_squares_are_kept_than_there_is_room_for(data, monkeypatch):
+    monkeypatch.setattr("iwm_evals.measuring.run_data.MOST_KEPT", 24 * 3 * 16 * 16 - 1)
+    run = data("data.cache=ram", "launch.workers=0")
+    read = counted(run)
+    for _ in range(2):
+        list(run.batches("validation", 24, 24))
+    assert read == [24, 24]
+
+
+def test_what_is_done_to_a_batch_does_not_change_what_is_kept(data):
+    run = data("data.cache=ram", "launch.workers=0")
+    first = [batch for _ in range(2) for batch in run.batches("validation", 24, 24)]
+    before = [part.clone() for part in first[-1][:4]]
+    for batch in first:
+        for part in batch[:4]:
+            part.zero_()
+    again = next(iter(run.batches("validation", 24, 24)))
+    assert all(torch.equal(a, b) for a, b in zip(again[:4], before, strict=True))

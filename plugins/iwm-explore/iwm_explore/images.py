@@ -10,7 +10,8 @@ from pathlib import Path
 
 import torch
 from iwm_data.decode import MOST_PIXELS, decode, file_content
-from iwm_evals.measuring.run_data import RunData, Squares, centre_squares
+from iwm_evals.measuring.run_data import RunData
+from iwm_evals.measuring.squares import Squares, centre_squares
 from jaxtyping import Float
 from torch import Tensor
 

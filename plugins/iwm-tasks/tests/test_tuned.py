@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from iwm_data.folder import Folder
-from iwm_evals.measuring.run_data import Squares
+from iwm_evals.measuring.squares import Squares
 from iwm_tasks.tuning.tuned import Tuned
 from PIL import Image
 from tiny_tuned import COLOURS, CPU, GRID, SHARP, SIZE, Asked, lessons, tiny_model, tiny_tuned

@@ -13,6 +13,7 @@ import tempfile
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
 
@@ -38,6 +39,9 @@ from iwm_evals.measuring.scorecard import FORMAT, MEASURED_WITH, Place, form, pl
 from iwm_evals.measuring.settings import Settings, digest, plain, settings_of
 from iwm_evals.measuring.tables import show_table
 
+OPEN: WeakKeyDictionary[Run, RunData] = WeakKeyDictionary()
+"""The data of runs that are being trained or measured."""
+
 
 def evaluate(
     run: Run, recipe: Recipe, display: Display, names: list[str] | None = None, checkpoint: Path | None = None, own: Recipe | None = None
@@ -53,7 +57,7 @@ def evaluate(
         UserError: there is no checkpoint, an evaluator cannot measure this model or data, or none has anything to measure.
     """
     model = load_world_model(run, recipe, recipe.launch.device, checkpoint)
-    data = RunData(recipe, model.device)
+    data = data_of(run, recipe, model.device)
     for note in data.split("validation").images.notes if own is not None else ():  # else training has told what there is to tell
         display.warn(note)
     with placing(run.path, "eval", display.warn):  # a run that cannot be written is refused before the work
@@ -92,6 +96,14 @@ def evaluate(
         raise UserError("; ".join(failed))
     if not measured:
         raise UserError(f"no evaluator of {', '.join(asked)} has anything to measure in this run; `iwm components evaluator` lists others")
+
+
+def data_of(run: Run, recipe: Recipe, device: torch.device) -> RunData:
+    """The data of a run: as long as it is open, with all that its last measurement has kept."""
+    data = OPEN.get(run)
+    if data is None or data.recipe is not recipe or data.device != device:
+        data = OPEN[run] = RunData(recipe, device)
+    return data
 
 
 def known(run: Run) -> set[Corrupt]:
@@ -166,7 +178,7 @@ def evaluate_in_training(
 
     One that cannot measure is told, and training goes on.
     """
-    frozen, data = FrozenModel(recipe, model.eval(), None, step, device), RunData(recipe, device)
+    frozen, data = FrozenModel(recipe, model.eval(), None, step, device), data_of(run, recipe, device)
     for name in names:
         try:
             with tempfile.TemporaryDirectory() as unused:

@@ -137,10 +137,10 @@ def descend(
     x = heads.standardise(x)
     error = (heads.logits(x).softmax(2) - F.one_hot(labels, heads.bias.shape[1])[:, None]) / len(x)
     slope = (x.T @ error.flatten(1)).unflatten(1, heads.bias.shape)
-    pushes[0].mul_(MOMENTUM).add_(slope).add_(decay * heads.weight)
+    pushes[0].mul_(MOMENTUM).add_(slope).addcmul_(decay, heads.weight)
     pushes[1].mul_(MOMENTUM).add_(error.sum(0))
-    heads.weight.sub_(rate * pushes[0])
-    heads.bias.sub_(rate * pushes[1])
+    heads.weight.addcmul_(rate, pushes[0], value=-1)
+    heads.bias.addcmul_(rate, pushes[1], value=-1)
 
 
 def standard(x: Float[Tensor, "n d"], rows: Int[Tensor, "m"]) -> tuple[Float[Tensor, "d"], Float[Tensor, "d"]]:

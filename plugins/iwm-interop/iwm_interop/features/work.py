@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from iwm_data.splits import split_folders
-from iwm_evals.measuring.run_data import Squares
+from iwm_evals.measuring.squares import Squares
 from jaxtyping import Float, UInt8
 from torch import Tensor
 

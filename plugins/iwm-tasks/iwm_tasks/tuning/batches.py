@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 import torch
 from iwm_data.part import Part
-from iwm_evals.measuring.run_data import centre_squares, spread
+from iwm_evals.measuring.run_data import spread
+from iwm_evals.measuring.squares import centre_squares
 from jaxtyping import Int, Shaped
 from torch import Tensor
 
