@@ -34,6 +34,8 @@ def pytest_configure(config):
     """What tests are given imports torch and more: not in the process that only hands tests to others, which all of them wait for."""
     if "PYTEST_XDIST_WORKER" in os.environ or not config.getoption("numprocesses", None):
         config.pluginmanager.import_plugin("given")
+    else:
+        gc.enable()  # as nothing is collected there
 
 
 def pytest_collection_finish():
