@@ -12,7 +12,7 @@ from one_line import assert_one_line
 
 from iwm_core.process.shown import LONGEST
 from iwm_core.recipe.compose import compose
-from iwm_core.recipe.overrides import quoted
+from iwm_core.recipe.overrides import parse, quoted
 from iwm_core.run.anchor import anchor
 from iwm_core.run.directory import Run
 
@@ -180,8 +180,12 @@ def test_names_with_braces_or_stars_are_kept_absolute_where_their_folder_is(name
     (tmp_path / "d").mkdir()
     monkeypatch.chdir(tmp_path)
 
+    config = compose("quickstart", ["data=shards", f"data.path={quoted(named)}"])[0]
+    assert config.data.path == named
+
     def kept(path):
-        config = compose("quickstart", ["data=shards", f"data.path={quoted(path)}"])[0]
+        (word,) = parse([f"data.path={quoted(path)}"])
+        config.data.path = word.value()
         anchor(config)
         return config.data.path
 

@@ -1,6 +1,8 @@
 """Plugins as installers leave them: a folder with a module and its metadata, on Python's path."""
 
+import functools
 import sys
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
@@ -76,13 +78,17 @@ OURS = ("iwm-core", "iwm", "iwm-devkit")
 """The distributions of ours that stay: verbs, recipes and the kit, and no component."""
 
 
+@functools.cache
+def others() -> str:
+    """All other distributions of this environment that bring plugins, as ``IWM_DISABLED_PLUGINS`` names them."""
+    return ",".join(sorted({point.dist.name for point in entry_points(group="iwm") if point.dist} - {*OURS}))
+
+
 @pytest.fixture
 def site(monkeypatch, tmp_path):
     """A folder on Python's path, for plugins called iwm-try-…, in an empty working directory; of ours, `OURS` alone are there."""
     monkeypatch.chdir(tmp_path)
-    load_plugins.cache_clear()
-    others = ",".join(p.distribution for p in load_plugins().plugins if p.distribution not in OURS)
-    monkeypatch.setenv("IWM_DISABLED_PLUGINS", others)
+    monkeypatch.setenv("IWM_DISABLED_PLUGINS", others())
     monkeypatch.syspath_prepend(tmp_path / "site")
     load_plugins.cache_clear()
     before = set(sys.modules)
