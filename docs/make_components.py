@@ -12,7 +12,9 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
-from iwm_core.cli.listing import Listing, run_components
+from iwm_devkit.listing.components import run_components
+
+from iwm_core.cli.listing import Listing
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "components.md"

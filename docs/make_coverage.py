@@ -13,12 +13,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from iwm_evals.scores.health import entropy_rank
 from iwm_evals.statistics.bootstrap import bootstrap
 from iwm_evals.statistics.intervals import interval, ratio_interval
 from iwm_evals.statistics.jackknife import jackknife
 from torch import Tensor
-
-from iwm_core.training.health import entropy_rank
 
 PAGE = Path(__file__).resolve().parent / "metrics.md"
 BEGIN, END = "<!-- coverage: made by python docs/make_coverage.py -->", "<!-- end of coverage -->"

@@ -13,8 +13,6 @@ import pluggy
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from iwm_core.model.views import MadeViews
-
 __version__ = version("iwm-core")
 hookimpl = pluggy.HookimplMarker("iwm")
 """Marks a function of a plugin as the implementation of one of the hooks in `iwm_core.plugins.hookspecs`."""
@@ -65,21 +63,24 @@ def train(
         UserError: something of it is wrong, or training cannot go on.
         KeyboardInterrupt: Ctrl-C, or a notebook's stop button, ended it early; the run has a checkpoint of that step.
     """
-    from iwm_core.training.from_python import train_from_python
-
-    return train_from_python(recipe, data, overrides, resume, device)
+    return _of_python("iwm_core.train trains from Python").train(recipe, data, overrides, resume, device)
 
 
 def views(
     images: "Tensor", actions: Any, targets: Any = None, *, seed: int, grid: tuple[int, int] | None = None, source_from: str = "view"
-) -> "MadeViews":
+) -> Any:
     """What a training step would learn from: two views of images, the action between them and the patches to predict, for your own loop.
 
-    See `iwm_core.model.views.make_views`.
+    Its arguments and what it gives: docs/own-loop.md, of the plugin that brings it (`iwm_python`).
     """
-    from iwm_core.model.views import make_views
+    makes = _of_python("iwm_core.views makes views in Python").views
+    return makes(images, actions, targets, seed=seed, grid=grid, source_from=source_from)
 
-    return make_views(images, actions, targets, seed=seed, grid=grid, source_from=source_from)
+
+def _of_python(asked: str) -> Any:
+    from iwm_core.plugins.loader import load_plugins
+
+    return load_plugins().only("iwm_python", asked)
 
 
 def measured(run: str | Path) -> list[Any]:

@@ -45,7 +45,7 @@ def together(words: list[str]) -> int:
 
 def take_part(run: str, overrides: list[str]) -> int:
     """The part of a process that does not lead in a training."""
-    from iwm_core.training.course import work_here
+    from iwm_core.training.starting import work_here
 
     return work_here(run, overrides, quiet=True)
 

@@ -41,11 +41,7 @@ def switches_of(command: Command) -> dict[str, Switch]:
 
 
 def declared_by(command: Command) -> dict[str, Switch]:
-    """A verb's switches, by their names.
-
-    Raises:
-        UserError: what declares them is no dataclass, or has a type that is none of a switch.
-    """
+    """A verb's switches, by their names; a `UserError` where what declares them is no dataclass, or has a type that is none of a switch."""
     try:
         return {switch.name: switch for switch in read_fields(command.switches)}
     except (TypeError, NameError, AttributeError, StopIteration) as error:
@@ -63,11 +59,8 @@ def read_fields(declared: Any) -> Iterator[Switch]:
 
 
 def read_switches(command: Command, words: list[str]) -> tuple[list[str], list[Any]]:
-    """The words after a verb that are no switches; and its switches, an instance of what declares them, where something does.
-
-    Raises:
-        UserError: a switch that the verb does not have, lacks or has twice, or a wrong value; more words than it takes.
-    """
+    """The words after a verb that are no switches; and its switches, an instance of what declares them, where something does. A `UserError`
+    for a switch that the verb does not have, lacks or has twice, for a wrong value, or for more words than it takes."""
     known, left, rest, given = declared_by(command), [*words], list[str](), dict[str, list[str]]()
     while left and not (command.leads and rest):
         name, equals, value = left[0].partition("=")
@@ -119,9 +112,9 @@ def strange(command: Command, words: list[str]) -> str:
     bare, known, said = name.lstrip("-"), [*switches_of(command)], " ".join((*command.forms, *command.more))
     hint = did_you_mean(bare, [one.lstrip("-") for one in (*known, "--help")], "--{}")
     if not hint and "key=value" in said:
-        from iwm_core.cli.words import check_words  # loads Hydra
+        from iwm_core.plugins.advice import advise
 
-        check_words(words)
+        advise("check_words", words)  # loads Hydra
     if not hint and re.search(rf"(?<![\w.]){re.escape(bare)}=", said):
         hint = f"write {bare}={value or [*words[1:], 'VALUE'][0]}; "
     return f"iwm {command.name} has no {name}; {hint}it has {', '.join(known) or 'no switches'}"

@@ -65,11 +65,7 @@ class Schedule:
 
 
 def parts_of(batch_size: int, processes: int, accumulate: int) -> int:
-    """How many micro-batches a step has, over all processes.
-
-    Raises:
-        UserError: the batch does not divide into them.
-    """
+    """How many micro-batches a step has, over all processes; a `UserError` where the batch does not divide into them."""
     parts = processes * accumulate
     if batch_size % parts:
         near = max(round(batch_size / parts), 1) * parts

@@ -41,13 +41,8 @@ def too_many(corrupt: int, total: int, share: float) -> bool:
 
 
 class Quarantine:
-    """The corrupt images of a run's training data.
-
-    Args:
-        path: ``RUN/quarantine.jsonl``, read if it exists; None keeps the list in memory.
-        total: images in the split.
-        limit: the largest share that may be corrupt.
-    """
+    """The corrupt images of a run's training data, of ``total``, of which a share of ``limit`` may be corrupt; listed in
+    ``RUN/quarantine.jsonl``, which is read if it exists, or, where ``path`` is None, in memory."""
 
     def __init__(self, path: Path | None, total: int, limit: float) -> None:
         self.path, self.total, self.limit = path, total, limit
@@ -68,11 +63,8 @@ class Quarantine:
             self.found |= {corrupt.index: corrupt for corrupt in listed(self.path)}
 
     def add(self, corrupt: list[Corrupt]) -> list[Corrupt]:
-        """Note corrupt images; returns those that are new to all processes of the run.
-
-        Raises:
-            UserError: more than the allowed share is corrupt.
-        """
+        """Note corrupt images; returns those that are new to all processes of the run. A `UserError` where more than the allowed share is
+        corrupt."""
         if not corrupt:
             return []
         self.take_over()

@@ -19,11 +19,7 @@ from iwm_core.interfaces.errors import UserError
 
 
 def open_split(source: DataSource, split: str) -> Images:
-    """A split of a data source.
-
-    Raises:
-        UserError: it cannot be opened, or is empty.
-    """
+    """A split of a data source; a `UserError` where it cannot be opened, or is empty."""
     try:
         images = source.open(split)
     except ValueError as error:

@@ -49,11 +49,7 @@ class WatchedData(ABC):
 
     @abstractmethod
     def batches(self, slices: Iterator[Slice]) -> Iterator[Any]:
-        """The micro-batches of a schedule's slices, on the device.
-
-        Raises:
-            UserError: too few images can be read, or data does not fit.
-        """
+        """The micro-batches of a schedule's slices, on the device; a `UserError` where too few images can be read, or data does not fit."""
 
     @property
     def corrupt(self) -> int:
@@ -106,20 +102,14 @@ class TrainingData(WatchedData):
 
 
 def open_training(source: DataSource) -> Images:
-    """The split that is trained on.
-
-    Raises:
-        UserError: it cannot be opened, or nothing is installed that keeps its images as is asked for.
-    """
+    """The split that is trained on; a `UserError` where it cannot be opened, or nothing is installed that keeps its images as is asked
+    for."""
     if source.cache != "none":
         keeper()
     return open_split(source, "train")
 
 
 def keeper() -> Any:
-    """What decodes all images once and keeps them, for ``data.cache=ram`` and ``device``: the module of a plugin.
-
-    Raises:
-        UserError: no installed plugin does that, or several do.
-    """
+    """What decodes all images once and keeps them, for ``data.cache=ram`` and ``device``: the module of a plugin; a `UserError` where no
+    installed plugin does that, or several do."""
     return load_plugins().only("iwm_caches", "data.cache other than none keeps decoded images")

@@ -14,6 +14,7 @@ class Command:
         switches: a dataclass of `option` fields, each a switch, ``port: int`` for ``--port 8642``; the function is given an instance.
         words: how many words it takes at most besides its switches; None: its function checks that.
         leads: its switches stand before all other words, which are another verb's.
+        common: help lists it early, as one that everybody types.
         more, examples: sentences for its own help, and lines to try.
     """
 
@@ -23,5 +24,6 @@ class Command:
     switches: type | None = None
     words: int | None = None
     leads: bool = False
+    common: bool = False
     more: tuple[str, ...] = ()
     examples: tuple[str, ...] = ()

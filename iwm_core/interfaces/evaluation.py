@@ -115,11 +115,7 @@ Track = Callable[[Iterable[Any], str, int], Iterable[Any]]
 
 
 def check_finite(*numbers: Tensor) -> None:
-    """Check latents, predictions, or what was made of them.
-
-    Raises:
-        ValueError: some are not numbers that a model could be measured by.
-    """
+    """Check latents, predictions, or what was made of them: a `ValueError` where a model cannot be measured by such numbers."""
     if not all(bool(each.isfinite().all()) for each in numbers):
         raise ValueError("this model's latents or predictions are not finite numbers; has training diverged?")
 

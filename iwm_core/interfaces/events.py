@@ -9,6 +9,7 @@ if TYPE_CHECKING:  # what hears of a sweep's end needs no torch
     from torch import Tensor, nn
 
     from iwm_core.interfaces.results import Evaluation
+    from iwm_core.interfaces.targets import Targets
 
 
 class TrainStart(NamedTuple):
@@ -25,6 +26,17 @@ class StepEnd(NamedTuple):
 
     step: int
     loss: "Tensor"
+
+
+@dataclass
+class StepLogged:
+    """A step of a pretraining is to be logged: listeners add ``numbers`` to its line, and ``warnings``, each ``topic: text``."""
+
+    predicted: "Tensor"
+    teacher: "Tensor"
+    where: "Targets"
+    numbers: dict[str, Any] = field(default_factory=dict[str, Any])
+    warnings: list[str] = field(default_factory=list[str])
 
 
 class TrainEnd(NamedTuple):

@@ -59,11 +59,7 @@ class Metric(NamedTuple):
         return Metric(value, value, value, n, exact=True)
 
     def against(self, **controls: "Metric") -> "Metric":
-        """The same, held against further controls: ``mrr.against(chance=Metric.constant(0.25, 64), shuffled=…)``.
-
-        Raises:
-            ValueError: there is no such control.
-        """
+        """The same, held against further controls: ``mrr.against(chance=Metric.constant(0.25, 64), shuffled=…)``."""
         for name in controls.keys() - CONTROLS.keys():
             raise ValueError(f"there is no control {name!r}; there are {', '.join(CONTROLS)}")
         return self._replace(controls={**self.controls, **controls})

@@ -85,18 +85,10 @@ class RunKind(ABC):
         raise UserError(f"launch.precision=auto is not for {self.name}; write launch.precision=fp32 or bf16")
 
     def check(self, recipe: Any) -> None:
-        """Find what does not fit together before a run has a directory.
-
-        Raises:
-            UserError: something does not.
-        """
+        """Find what does not fit together before a run has a directory; a `UserError` tells it."""
 
     def check_resumed(self, recipe: Any, restored: bool) -> None:
-        """The same before a run goes on; ``restored``: from a checkpoint.
-
-        Raises:
-            UserError: something does not fit.
-        """
+        """The same before a run goes on; ``restored``: from a checkpoint."""
 
     def check_change(self, before: Any, after: Any, verb: str) -> None:
         """Refuse data, by which a verb replaces the run's own, that means something else."""

@@ -13,11 +13,7 @@ from iwm_core.recipe.config import Recipe
 
 
 class ObservedAction(Action):
-    """The action that data shows in its pairs: it comes with the images, so that nothing is left to apply.
-
-    Args:
-        observed: what the data source says of it.
-    """
+    """The action that data shows in its pairs: it comes with the images, so that nothing is left to apply."""
 
     name = "observed"
     changes_target = False
@@ -138,11 +134,8 @@ class ActionSequence(Transformation):
 
 
 def recipe_actions(recipe: Recipe) -> ActionSequence:
-    """All actions of a recipe: the one that its data shows, if any, then those that are made.
-
-    Raises:
-        UserError: the observed action does not fit the rest of the recipe.
-    """
+    """All actions of a recipe: the one that its data shows, if any, then those that are made; a `UserError` where the observed action does
+    not fit the rest of the recipe."""
     observed = recipe.data.observed
     if observed is None:
         return ActionSequence(recipe.actions)
@@ -152,11 +145,7 @@ def recipe_actions(recipe: Recipe) -> ActionSequence:
 
 
 def check_order(actions: dict[str, Action]) -> None:
-    """Check that what mirrors images comes after what tells left from right: the other way round, no sign says where to.
-
-    Raises:
-        UserError: it does not.
-    """
+    """Check that what mirrors images comes after what tells left from right: the other way round, no sign says where to."""
     names = list(actions)
     for place, name in enumerate(names):
         late = next((other for other in names[place + 1 :] if actions[other].mirror), None)
@@ -166,11 +155,7 @@ def check_order(actions: dict[str, Action]) -> None:
 
 
 def check_views(recipe: Recipe) -> None:
-    """Check that training can make views of pairs.
-
-    Raises:
-        UserError: it cannot.
-    """
+    """Check that training can make views of pairs."""
     check_order(recipe.actions)
     observed = recipe.data.observed
     if observed is not None and recipe.view.source_from != "view":

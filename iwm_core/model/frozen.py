@@ -31,15 +31,8 @@ OTHER_SEED = 2**31
 
 
 class FrozenModel(WorldModel):
-    """The teacher and the predictor of a run.
-
-    Args:
-        recipe: the run's recipe.
-        model: its weights, on ``device`` and in evaluation mode.
-        checkpoint: where they come from; None while they are being trained.
-        step: the step they were saved at.
-        device: where to compute.
-    """
+    """The teacher and the predictor of a run: the weights of ``model``, which are on ``device`` and in evaluation mode, and were saved at
+    ``step`` in ``checkpoint``, which is None while they are being trained."""
 
     def __init__(self, recipe: Recipe, model: ImageWorldModel, checkpoint: Path | None, step: int, device: torch.device) -> None:
         self.recipe, self.model, self.checkpoint, self.step, self.device = recipe, model, checkpoint, step, device

@@ -27,11 +27,8 @@ def load_run(path: str, device: str, checkpoint: str | None = None) -> Any:
 
 
 def load_world_model(run: Run, recipe: Recipe, device: str, checkpoint: Path | None = None) -> FrozenModel:
-    """The world model of a run whose recipe is thawed already, as it is in a checkpoint, or in the newest.
-
-    Raises:
-        UserError: it has no checkpoint, or one that cannot be read.
-    """
+    """The world model of a run whose recipe is thawed already, as it is in a checkpoint, or in the newest; a `UserError` where it has no
+    checkpoint, or one that cannot be read."""
     place = choose_device(device)
 
     def read(checkpoint: Path) -> FrozenModel:

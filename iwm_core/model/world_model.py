@@ -17,13 +17,8 @@ from iwm_core.run.checkpoint import whole
 
 
 class ImageWorldModel(nn.Module):
-    """An encoder in training (student), its moving average (teacher) and the predictor between their tokens.
-
-    Args:
-        student: the encoder.
-        predictor: the world model.
-        normalise_targets: layer-normalise the teacher's tokens, without affine.
-    """
+    """An encoder in training (student), its moving average (teacher), whose tokens may be layer-normalised, without affine, where they are
+    predicted, and the predictor between their tokens."""
 
     def __init__(self, student: Encoder, predictor: Predictor, normalise_targets: bool = True) -> None:
         super().__init__()
@@ -64,11 +59,8 @@ class ImageWorldModel(nn.Module):
 
 
 def build_model(recipe: Recipe, restored: bool = False) -> ImageWorldModel:
-    """The model of a recipe, initialised from the global generator; ``restored`` where a checkpoint's weights follow.
-
-    Raises:
-        UserError: its parts do not fit together.
-    """
+    """The model of a recipe, initialised from the global generator; ``restored`` where a checkpoint's weights follow. A `UserError` where
+    its parts do not fit together."""
     actions, default = recipe_actions(recipe), torch.get_default_dtype()
     torch.set_default_dtype(torch.float32)  # whatever the caller computes with besides
     try:

@@ -1,17 +1,23 @@
-"""What can be wrong with a plugin's hooks, told so that its author can mend it.
+"""What can be wrong with a plugin and its hooks, told so that its author, or who has installed it, can mend it.
 
 Decisions:
+- A plugin that fails is recorded with its cause and a remedy; the rest works. ``IWM_STRICT_PLUGINS=1`` makes it an error.
+- Whatever a third party's code raises is the plugin's problem, `SystemExit` too; Ctrl-C and signals are not.
 - A function is a hook's implementation where `iwm_core.hookimpl` has marked it; one that is merely called like a hook is a forgotten mark.
 - Components are looked at as classes: nothing is built here.
 """
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import is_dataclass
 from pkgutil import resolve_name
 from types import ModuleType
 from typing import Any
 
+from iwm_core.interfaces.errors import Stopped, UserError
 from iwm_core.interfaces.kinds import ComponentKind
 from iwm_core.plugins.distributions import CORE, Plugin
 from iwm_core.plugins.near import did_you_mean, enumerated
@@ -111,3 +117,27 @@ def clash_text(kind: str, name: str, givers: Sequence[Plugin]) -> str:
         return f"{what} twice by {names[0]}; rename one of the two"
     other = next(name for name in reversed(names) if name != CORE)
     return f"{what} by {'both ' * (len(names) == 2)}{enumerated(names)}; uninstall one, or set IWM_DISABLED_PLUGINS={other}"
+
+
+def strict(problem: str) -> None:
+    """Raise a problem when the user asked for strictness."""
+    if os.environ.get("IWM_STRICT_PLUGINS") == "1":
+        raise UserError(f"{problem} (IWM_STRICT_PLUGINS=1)")
+
+
+def record(plugin: Plugin, error: BaseException) -> None:
+    """Note why a plugin does not work, with the remedy."""
+    plugin.problem = f"{cause_of(error)}; repair it, `pip uninstall {plugin.distribution}`, or set IWM_DISABLED_PLUGINS={plugin.name}"
+    strict(f"plugin {plugin.name!r} of {plugin.distribution}: {plugin.problem}")
+
+
+@contextmanager
+def recorded(plugin: Plugin) -> Iterator[None]:
+    """Record whatever a third party's module raises, `SystemExit` too, as the plugin's problem; what it prints goes to standard error."""
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    except (KeyboardInterrupt, Stopped):
+        raise
+    except BaseException as error:
+        record(plugin, error)

@@ -14,7 +14,7 @@ import pluggy
 if TYPE_CHECKING:
     from iwm_core.interfaces import Action, DataSource, EncoderComponent, Evaluator, PredictorComponent, TargetSelector
     from iwm_core.interfaces.commands import Command
-    from iwm_core.interfaces.events import Evaluated, RunMeasured, StepEnd, SweepEnd, TrainEnd, TrainStart
+    from iwm_core.interfaces.events import Evaluated, RunMeasured, StepEnd, StepLogged, SweepEnd, TrainEnd, TrainStart
     from iwm_core.interfaces.kinds import ComponentKind
     from iwm_core.interfaces.runs import ModelSource, RunKind
 
@@ -98,6 +98,11 @@ def iwm_caches() -> list[str]:  # pyright: ignore[reportReturnType]
 
 
 @hookspec
+def iwm_workers() -> list[str]:  # pyright: ignore[reportReturnType]
+    """Modules by their names, one in all, whose ``made_in_order`` is `iwm_core.data.workers.made_in_order`, in several processes."""
+
+
+@hookspec
 def iwm_measurers() -> list[str]:  # pyright: ignore[reportReturnType]
     """Modules by their names, one in all, that have evaluators measure a run, keep what they find, and read it back.
 
@@ -124,6 +129,19 @@ def iwm_displays() -> list[str]:  # pyright: ignore[reportReturnType]
 
 
 @hookspec
+def iwm_advisers() -> list[str]:  # pyright: ignore[reportReturnType]
+    """Modules by their names that know what is wrong with a recipe or a command line, and say it with the fix.
+
+    Each has the functions that `iwm_core.plugins.advice.advise` names where it is called; what they return is notes for the user.
+    """
+
+
+@hookspec
+def iwm_python() -> list[str]:  # pyright: ignore[reportReturnType]
+    """Modules by their names, one in all, whose ``train`` and ``views`` are `iwm_core.train` and `iwm_core.views`."""
+
+
+@hookspec
 def iwm_hookspecs() -> list[ModuleType]:  # pyright: ignore[reportReturnType]
     """Modules with hooks of a plugin's own, which others may then implement; each is marked with ``pluggy.HookspecMarker("iwm")``."""
 
@@ -136,6 +154,11 @@ def iwm_train_start(event: "TrainStart") -> None:
 @hookspec
 def iwm_step_end(event: "StepEnd") -> None:
     """Called after every optimizer step; reading a tensor's value here costs a synchronisation."""
+
+
+@hookspec
+def iwm_step_logged(event: "StepLogged") -> None:
+    """Called before a step of a pretraining is logged, where the device may be waited for: to add what its tokens tell."""
 
 
 @hookspec

@@ -39,11 +39,7 @@ def groups() -> dict[str, str]:
 
 
 def kind_of(config: Any) -> RunKind:
-    """The kind of a composed, frozen or plain config.
-
-    Raises:
-        UserError: no installed plugin gives it.
-    """
+    """The kind of a composed, frozen or plain config; a `UserError` where no installed plugin gives it."""
     name = config.get("kind")
     if name is None:  # written before there were kinds, by hand, or damaged
         return next((kind for kind in kinds() if kind.recognises(config)), load_plugins().run_kinds[USUAL])

@@ -80,11 +80,7 @@ class Lineage:
                 self.parts.append(Settings(ready_made(group)[str(name)], settings))
 
     def include(self, path: Path, above: tuple[Path, ...] = ()) -> None:
-        """Add a recipe, after those that it names.
-
-        Raises:
-            UserError: it cannot be read, includes itself, or names what is not there.
-        """
+        """Add a recipe, after those that it names; a `UserError` where it cannot be read, includes itself, or names what is not there."""
         if path.resolve() in above:
             raise UserError(f"{above[0]} includes itself: {path} is named by the defaults of {above[-1]}, which it includes")
         if path.resolve() in self.included:  # two recipes that it names change the same one
@@ -113,11 +109,7 @@ class Lineage:
 
 
 def lineage_of(file: RecipeFile) -> Lineage:
-    """What a recipe is composed of.
-
-    Raises:
-        UserError: it cannot be read, or does not say what it begins with.
-    """
+    """What a recipe is composed of; a `UserError` where it cannot be read, or does not say what it begins with."""
     found = Lineage()
     found.include(file.path)
     if found.begun_with is None:
@@ -128,11 +120,8 @@ def lineage_of(file: RecipeFile) -> Lineage:
 
 
 def entries_of(defaults: Any, path: Path) -> list[str | Choice]:
-    """The entries of a file's defaults: recipes by their names, and choices.
-
-    Raises:
-        UserError: they are no such list, or hold something twice.
-    """
+    """The entries of a file's defaults: recipes by their names, and choices; a `UserError` where they are no such list, or hold something
+    twice."""
     if not isinstance(defaults, list):
         raise UserError(f"the defaults of {path} are no list: write defaults: [quickstart, {SELF}], or one entry a line after -")
     entries = list[str | Choice]()

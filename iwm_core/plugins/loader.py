@@ -33,10 +33,12 @@ from iwm_core.plugins.faults import (
     forgotten_marks,
     hooks_of,
     listed,
+    record,
+    recorded,
+    strict,
     wrong_hooks,
 )
 from iwm_core.plugins.near import did_you_mean
-from iwm_core.plugins.problems import record, recorded, strict
 
 
 @dataclass(frozen=True)
@@ -73,9 +75,9 @@ class Plugins:
 
     @functools.cached_property
     def commands(self) -> dict[str, Command]:
-        """The verbs by name, the core's first; behind each those that begin with it."""
+        """The verbs by name, the core's first, then common ones; behind each those that begin with it."""
         found = self._named("verb", "iwm_commands", fault_of(Command))
-        order = sorted(found, key=lambda name: found[name].plugin.distribution != CORE)
+        order = sorted(found, key=lambda name: (found[name].plugin.distribution != CORE, not found[name].component.common))
         words = [name.partition(" ")[0] for name in order]
         return {name: found[name].component for name in sorted(order, key=lambda name: words.index(name.partition(" ")[0]))}
 
@@ -126,11 +128,8 @@ class Plugins:
         return self._entries[kind]
 
     def component(self, kind: str, name: str, ready: Sequence[str] = ()) -> Any:
-        """The class of a component; ``ready`` are ready-made choices by other names, to be told where there is none by this one.
-
-        Raises:
-            UserError: no working plugin gives it.
-        """
+        """The class of a component; ``ready`` are ready-made choices by other names, to be told where there is none by this one. A
+        `UserError` where no working plugin gives it."""
         found = self.entries(kind)
         if name in found:
             return found[name].component
@@ -161,11 +160,8 @@ class Plugins:
         return found
 
     def tell(self, hook: str, event: Any) -> None:
-        """Call a lifecycle hook of all plugins.
-
-        Raises:
-            UserError: it is the user's mistake, or a plugin's function failed, which is named with cause and remedy.
-        """
+        """Call a lifecycle hook of all plugins; a `UserError` where it is the user's mistake, or a plugin's function failed, which is named
+        with cause and remedy."""
         for implementation in getattr(self.manager.hook, hook).get_hookimpls():
             try:
                 implementation.function(*(event for _ in implementation.argnames))
@@ -211,11 +207,8 @@ class Plugins:
 
 @functools.cache
 def load_plugins() -> Plugins:
-    """Import the modules of all entry points once in this process; a broken one is recorded.
-
-    Raises:
-        UserError: one is broken, or two give one name, and IWM_STRICT_PLUGINS is 1.
-    """
+    """Import the modules of all entry points once in this process; a broken one is recorded. A `UserError` where one is broken, or two give
+    one name, and IWM_STRICT_PLUGINS is 1."""
     found = Plugins(pluggy.PluginManager("iwm"))
     found.manager.add_hookspecs(hookspecs)
     points = entry_points()

@@ -165,16 +165,3 @@ def settings_of(group: str, name: str, above: tuple[str, ...] = ()) -> dict[str,
         content = {key: content} if content else {}
     merged = OmegaConf.merge(*(settings_of(group, one, (*above, name)) for one in below), content)
     return OmegaConf.to_container(merged)  # pyright: ignore[reportReturnType]
-
-
-def place(path: Path, key: str) -> str:
-    """Where a file sets a key, or else what is around it, as far as can be told: ``mine.yaml, line 3``."""
-    node: Any = yaml.compose(path.read_text(encoding="utf-8-sig"), yaml.SafeLoader)
-    line = 0
-    for part in key.split("."):
-        pairs = node.value if isinstance(node, yaml.MappingNode) else []
-        found = next(((name, value) for name, value in pairs if name.value == part), None)
-        if found is None:
-            break
-        line, node = found[0].start_mark.line + 1, found[1]
-    return f"{path}, line {line}" if line else str(path)

@@ -14,11 +14,8 @@ def is_address(text: str) -> bool:
 
 
 def fetched(address: str) -> str:
-    """The folder of a run that an address such as ``hf://NAME`` names, brought here by the plugin that knows the scheme; a path as it is.
-
-    Raises:
-        UserError: no installed plugin knows the scheme.
-    """
+    """The folder of a run that an address such as ``hf://NAME`` names, brought here by the plugin that knows the scheme; a path as it is. A
+    `UserError` where no installed plugin knows the scheme."""
     if not is_address(address):
         return address
     scheme = address.partition("://")[0]

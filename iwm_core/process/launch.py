@@ -21,11 +21,7 @@ from iwm_core.recipe.config import Launch
 
 
 def choose_device(name: str) -> torch.device:
-    """The device of a name; ``auto`` is the accelerator where there is one.
-
-    Raises:
-        UserError: there is no such device here.
-    """
+    """The device of a name; ``auto`` is the accelerator where there is one. A `UserError` where there is no such device here."""
     if name == "auto":
         return torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")
     try:
@@ -38,11 +34,8 @@ def choose_device(name: str) -> torch.device:
 
 
 def make_accelerator(launch: Launch, folder: Path) -> Accelerator:
-    """The Accelerator of this process, with the trackers that the recipe asks for.
-
-    Raises:
-        UserError: the device or a tracker is not available here.
-    """
+    """The Accelerator of this process, with the trackers that the recipe asks for; a `UserError` where the device or a tracker is not
+    available here."""
     assert launch.precision != "auto", "decided when a run starts"
     device = choose_device(launch.device)
     if device.type == "cpu":
@@ -85,11 +78,8 @@ def first_reason(text: str) -> str:
 
 
 def processes_of(launch: Launch) -> int:
-    """How many processes compute a run: as many as a launcher has started, or else as are asked for.
-
-    Raises:
-        UserError: another number is asked for than was started.
-    """
+    """How many processes compute a run: as many as a launcher has started, or else as are asked for; a `UserError` where another number is
+    asked for than was started."""
     started = int(os.environ.get("WORLD_SIZE", 1))
     if started > 1 and launch.processes not in (1, started):
         raise UserError(f"launch.processes={launch.processes}, but {started} processes were started; use launch.processes={started}")
@@ -97,11 +87,7 @@ def processes_of(launch: Launch) -> int:
 
 
 def starter() -> Any:
-    """What starts several processes, of the one plugin that does.
-
-    Raises:
-        UserError: no installed plugin does, or several do.
-    """
+    """What starts several processes, of the one plugin that does; a `UserError` where no installed plugin does, or several do."""
     return load_plugins().only("iwm_launchers", "launch.processes has several processes started")
 
 

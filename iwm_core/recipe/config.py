@@ -165,11 +165,8 @@ class Recipe:
 
 
 def steps_of(duration: str, epoch: int, label: str, at_least: int = 0) -> int:
-    """A duration in steps, where one epoch has ``epoch`` steps.
-
-    Raises:
-        ValueError: ``duration`` is neither a number of steps nor of epochs, or is shorter than ``at_least`` steps.
-    """
+    """A duration in steps, where one epoch has ``epoch`` steps; a `ValueError` where ``duration`` is neither a number of steps nor of
+    epochs, or is shorter than ``at_least`` steps."""
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(steps?|ep|epochs?)?\s*", str(duration))
     epochs = bool(match and match[2] and match[2].startswith("ep"))
     if not match or (not epochs and "." in match[1]):

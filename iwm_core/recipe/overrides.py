@@ -1,11 +1,10 @@
 """Overrides by Hydra's grammar, on a recipe or on the config of a run: what may be set.
 
 What needs no component is checked before any is loaded: components import torch, which takes seconds, and most slips are slips of the
-grammar or of the core's own settings (`iwm_core.recipe.own_settings`).
+grammar or of the core's own settings.
 """
 
 import re
-import shlex
 from collections.abc import Iterable, Sequence
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -14,13 +13,10 @@ from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
 from iwm_core.interfaces.errors import UserError
-from iwm_core.interfaces.runs import RunKind, Schema
-from iwm_core.plugins.kinds import single
+from iwm_core.interfaces.runs import Schema
+from iwm_core.plugins.advice import advise
 from iwm_core.plugins.lineage import Lineage, lineage_of
-from iwm_core.plugins.near import did_you_mean
 from iwm_core.plugins.recipe_files import RecipeFile, find_recipe
-from iwm_core.recipe.length import check_length
-from iwm_core.recipe.own_settings import check_settings, instead
 from iwm_core.recipe.shapes import NAME
 
 ENDLESS = (ValueType.GLOB_CHOICE_SWEEP, ValueType.INTERVAL_SWEEP)
@@ -31,22 +27,15 @@ ON_RESUME = ("launch", "data")
 
 
 def check_recipe(name: str, overrides: list[str], many: bool = False) -> tuple[RecipeFile, Lineage, list[Override]]:
-    """Check a recipe's name and overrides as far as can be without components; returns its file, its lineage and the overrides, parsed.
-
-    Raises:
-        UserError: there is no such recipe, or an override that can be known to be wrong without components.
-    """
+    """Check a recipe's name and overrides as far as can be without components; returns its file, its lineage and the overrides, parsed. A
+    `UserError` where there is no such recipe, or an override that can be known to be wrong without components."""
     file = find_recipe(name)
     if file.plugin is None and not NAME.fullmatch(file.name):
         rule = "letters, digits, _, - and ., at most 100, not beginning with - or ."
         raise UserError(f"runs take the name of their recipe, and {file.name[:60]!r} is not a name; call the file by {rule}")
     lineage = lineage_of(file)
-    parsed, schema = parse(checkpoint_in(overrides)[1]), lineage.kind.schema()
-    if not many:
-        trained = lineage.kind.begun_by == RunKind.begun_by
-        refuse_sweeps(parsed, f"iwm train -m recipe={shlex.quote(name)}" if trained else "", schema)
-    check_settings(parsed, schema, name)
-    check_length(parsed, lineage)
+    parsed = parse(checkpoint_in(overrides)[1])
+    advise("check_recipe", name, lineage, parsed, many)
     return file, lineage, parsed
 
 
@@ -56,31 +45,23 @@ def allowed_to(verb: str, schema: Schema) -> tuple[str, ...]:
 
 
 def parse_changes(overrides: list[str], allowed: Sequence[str], verb: str, known: Iterable[str] = ()) -> list[Override]:
-    """Overrides on the config of a run, by Hydra's grammar; ``known`` are its keys.
-
-    Raises:
-        UserError: one cannot be parsed, or is of what may not change.
-    """
+    """Overrides on the config of a run, by Hydra's grammar; ``known`` are its keys. A `UserError` where one cannot be parsed, or is of what
+    may not change."""
     parsed = parse(overrides)
     for override in parsed:
         if (section := override.key_or_group.split(".")[0]) not in allowed:
-            near = [key for key in known if key.endswith(f".{override.key_or_group}")]
-            meant = near and all(key.split(".")[0] in allowed for key in near)
-            other = did_you_mean(section, allowed).rstrip() or "train another run for that"
-            hint = f"write {' or '.join(instead(override, key) for key in near)}" if meant else other
-            raise UserError(f"iwm {verb} changes only {', '.join(allowed)}, not {override.key_or_group!r}; {hint}")
+            advise("explain_change", override, allowed, verb, known)
+            raise UserError(f"iwm {verb} changes only {', '.join(allowed)}, not {section!r}")
         if override.is_delete():
             raise UserError(f"iwm {verb} takes plain key=value, got {override.input_line!r}")
-    refuse_sweeps(parsed)
+    advise("refuse_sweeps", parsed)
+    if sweep := next((override for override in parsed if override.is_sweep_override()), None):
+        raise UserError(f"iwm {verb} takes one value a key, got {sweep.input_line!r}")
     return parsed
 
 
 def checkpoint_in(words: list[str]) -> tuple[str | None, list[str]]:
-    """The checkpoint that a command line names (``checkpoint=step_N``), and the other words.
-
-    Raises:
-        UserError: it names several.
-    """
+    """The checkpoint that a command line names (``checkpoint=step_N``), and the other words; a `UserError` where it names several."""
     named = [word.partition("=")[2] for word in words if word.startswith("checkpoint=")]
     if len(named) > 1 or "" in named:
         raise UserError("checkpoint= names one checkpoint, once: checkpoint=step_N")
@@ -116,27 +97,3 @@ def is_plain(value: object) -> bool:
 def quoted(text: str) -> str:
     """A text as an override's value, whatever signs are in it: in Hydra's grammar, backslashes count only before a quote."""
     return "'" + re.sub(r"(\\*)('|$)", lambda found: found[1] * 2 + (f"\\{found[2]}" if found[2] else ""), text) + "'"
-
-
-def refuse_sweeps(overrides: list[Override], many: str = "", schema: Schema | None = None) -> None:
-    """Refuse several values where one is taken: a list was meant, or a sweep, which the words ``many`` begin.
-
-    ``schema`` tells which keys take a list; where there is none, that is left open.
-    """
-    for override in overrides:
-        if override.is_sweep_override():
-            line = str(override.input_line)
-            key, _, value = line.partition("=")
-            sweep = f"; a sweep over the values is {many} {shlex.quote(line)} …" if many and override.value_type not in ENDLESS else ""
-            listed = f', or, where it takes a list, "{key}=[{value}]"' if key not in single() and takes(f"{key}=[{value}]", schema) else ""
-            one = "VALUE" if "(" in value else value.partition(",")[0]
-            raise UserError(f"{line!r} gives several values; write one of them, {key}={one}{listed}{sweep}")
-
-
-def takes(text: str, schema: Schema | None) -> bool:
-    """Whether an override may be right, as far as is known without components."""
-    try:
-        check_settings(parse([text]), schema) if schema else None
-    except UserError:
-        return False
-    return True

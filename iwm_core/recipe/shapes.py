@@ -29,11 +29,8 @@ WORDS = {
 
 
 def check_name(name: str, what: str) -> None:
-    """Check what may name a file and is shown.
-
-    Raises:
-        ValueError: it holds something else than letters, digits, ``_``, ``-`` and ``.``, begins with one of the last two, or is long.
-    """
+    """Check what may name a file and is shown; a `ValueError` where it holds something else than letters, digits, ``_``, ``-`` and ``.``,
+    begins with one of the last two, or is long."""
     if not NAME.fullmatch(name):
         raise ValueError(f"{what} {name[:60]!r} is not a name: at most 100 letters, digits, _, - and ., not beginning with - or .")
 

@@ -18,11 +18,8 @@ from iwm_core.recipe.typed import instance, plain_keys
 
 
 def thaw(config: DictConfig | dict[str, Any]) -> Any:
-    """A composed recipe, or a run's config as plain data, as typed, validated instances: a `Recipe`, or what another kind of run has.
-
-    Raises:
-        UserError: a missing or unknown component or key, a value of the wrong type or out of range.
-    """
+    """A composed recipe, or a run's config as plain data, as typed, validated instances: a `Recipe`, or what another kind of run has; a
+    `UserError` for a missing or unknown component or key, a value of the wrong type or out of range."""
     config = OmegaConf.create(config) if isinstance(config, dict) else config
     try:
         plain = {str(key): value for key, value in config.items()}

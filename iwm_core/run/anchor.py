@@ -35,11 +35,8 @@ def found(value: object) -> str:
 
 
 def absolute(path: str) -> str:
-    """One spelling of a path: absolute, and without ``..`` and ``.`` where these lead to the same place, which links may prevent.
-
-    Raises:
-        UserError: a config would read it as an interpolation.
-    """
+    """One spelling of a path: absolute, and without ``..`` and ``.`` where these lead to the same place, which links may prevent; a
+    `UserError` where a config would read it as an interpolation."""
     plain = os.path.abspath(path)  # noqa: PTH100
     if "${" in plain:
         raise UserError(f"a run cannot keep the path {plain}: ${{…}} has a meaning in recipes; rename the folder, or link to it")

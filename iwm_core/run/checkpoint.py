@@ -73,11 +73,8 @@ def save_checkpoint(
 
 
 def load_weights(checkpoint: Path, model: nn.Module) -> None:
-    """Load a checkpoint's weights into ``model``.
-
-    Raises:
-        UserError: the file is missing or damaged, or belongs to a model of another shape.
-    """
+    """Load a checkpoint's weights into ``model``; a `UserError` where the file is missing or damaged, or belongs to a model of another
+    shape."""
     tensors = read_tensors(checkpoint, "model.safetensors")
     own = model.state_dict()
     other = sorted(
@@ -95,11 +92,8 @@ def load_weights(checkpoint: Path, model: nn.Module) -> None:
 
 
 def load_optimizer(checkpoint: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
-    """Load the optimizer's moments; call it after `load_weights`.
-
-    Raises:
-        UserError: the file is missing or damaged, or lacks a parameter.
-    """
+    """Load the optimizer's moments; call it after `load_weights`. A `UserError` where the file is missing or damaged, or lacks a
+    parameter."""
     tensors = read_tensors(checkpoint, "optimizer.safetensors")
     names = {id(parameter): name for name, parameter in model.named_parameters()}
     for group in optimizer.param_groups:
@@ -116,11 +110,7 @@ def load_optimizer(checkpoint: Path, model: nn.Module, optimizer: torch.optim.Op
 
 
 def read_tensors(checkpoint: Path, name: str) -> dict[str, Tensor]:
-    """All tensors of one of a checkpoint's files, once its checksum is found right.
-
-    Raises:
-        Damaged: it is missing or damaged.
-    """
+    """All tensors of one of a checkpoint's files, once its checksum is found right; `Damaged` where it is missing or damaged."""
     path, back = checkpoint / name, way_back(checkpoint)
     expected = read_state(checkpoint).get("checksums", {}).get(name)
     found = checksum_of_file(path, back)

@@ -12,10 +12,9 @@ import yaml
 from omegaconf import DictConfig, OmegaConf
 
 from iwm_core.interfaces.errors import UserError
-from iwm_core.plugins.loader import load_plugins
-from iwm_core.plugins.near import did_you_mean
+from iwm_core.plugins.advice import advise
 from iwm_core.process.shown import as_word
-from iwm_core.run.files import append, exists, write_atomically
+from iwm_core.run.files import append, write_atomically
 from iwm_core.run.plain import plain_yaml
 from iwm_core.run.saved import Logged, latest_checkpoint, read_config, saved_steps
 from iwm_core.run.stored import FORMAT, Damaged, checksum, read_log, read_text
@@ -41,7 +40,8 @@ class Run:
             UserError: there is none.
         """
         if not is_run(path):
-            raise UserError(f"{path} is not a run: {why_no_run(path)}")
+            advise("explain_run", path)
+            raise UserError(f"{path} is not a run")
         run = cls(Path(path), checkpoint)
         run.latest()  # where there is no such checkpoint, it is said at once
         return run
@@ -62,11 +62,7 @@ class Run:
 
     @contextmanager
     def blamed(self) -> Iterator[None]:
-        """Name the config in what is wrong with the recipe that it holds.
-
-        Raises:
-            UserError: what is raised meanwhile, with the name.
-        """
+        """Name the config in what is wrong with the recipe that it holds."""
         path = self.path / "config.yaml"
         try:
             yield
@@ -80,22 +76,15 @@ class Run:
         return self.checkpoint(self.chosen) if self.chosen is not None else latest_checkpoint(self.checkpoints)
 
     def newest(self) -> Path:
-        """The newest checkpoint, or the one that `open` was asked for.
-
-        Raises:
-            UserError: there is none yet.
-        """
+        """The newest checkpoint, or the one that `open` was asked for; a `UserError` where there is none yet."""
         checkpoint = self.latest()
         if checkpoint is None:
             raise UserError(f"the run {self.path} has no checkpoint yet; continue it with `iwm resume {as_word(self.path)}`")
         return checkpoint
 
     def read_newest(self, read: Callable[[Path], T]) -> T:
-        """What ``read`` makes of the newest checkpoint; of a newer one where a training beside has put one in its place meanwhile.
-
-        Raises:
-            UserError: there is none yet, or ``read`` cannot read it.
-        """
+        """What ``read`` makes of the newest checkpoint; of a newer one where a training beside has put one in its place meanwhile. A
+        `UserError` where there is none yet, or ``read`` cannot read it."""
         while True:
             checkpoint = self.newest()
             try:
@@ -105,11 +94,7 @@ class Run:
                     raise
 
     def checkpoint(self, name: str) -> Path:
-        """The checkpoint of a name.
-
-        Raises:
-            UserError: there is none.
-        """
+        """The checkpoint of a name; a `UserError` where there is none."""
         steps = [f"step_{step}" for step in saved_steps(self.checkpoints)]
         if name not in steps:
             raise UserError(f"{self.path} has no checkpoint={name}; it has {', '.join(steps) or 'none'}")
@@ -129,11 +114,8 @@ class Run:
 
 
 def frozen(config: DictConfig) -> tuple[str, str]:
-    """A composed config as the text of ``config.yaml``: plain data, with its format and its checksum; and the checksum.
-
-    Raises:
-        UserError: it holds what is not plain data.
-    """
+    """A composed config as the text of ``config.yaml``: plain data, with its format and its checksum; and the checksum. A `UserError` where
+    it holds what is not plain data."""
     text = f"format: {FORMAT}\n{OmegaConf.to_yaml(config, resolve=True)}"
     try:  # its checksum comes first, so that a file cut short has one
         seal = checksum(plain_yaml(text))
@@ -145,23 +127,6 @@ def frozen(config: DictConfig) -> tuple[str, str]:
 def is_run(path: str | Path) -> bool:
     """Whether a directory is a run, as far as one may see."""
     return os.path.lexists(os.path.join(path, "config.yaml"))  # noqa: PTH118 - a Path raises for one that is too long
-
-
-def why_no_run(path: str) -> str:
-    """What a path is that is not a run, with the words to type where a run is near: it lies above, or below, or elsewhere by this name."""
-    there = "it is a file" if exists(path) else "it does not exist"
-    what = "it has no config.yaml" if os.path.isdir(path) else there  # noqa: PTH112
-    above = [folder for folder in Path(path).absolute().parents[:3] if is_run(folder)]
-    inside = Path(path).glob("*/config.yaml") if os.path.isdir(path) else ()  # noqa: PTH112
-    below = sorted((file.parent for file in inside), key=lambda run: (run / "config.yaml").stat().st_mtime)
-    if above:
-        return f"{what}, and lies in the run {os.path.relpath(above[0])}; write that"
-    if below:
-        return f"{what}; it holds {len(below)} runs, of which {below[-1]} is the newest"
-    known = [file.parent.as_posix() for file in sorted([*Path("runs").glob("*/config.yaml"), *Path("runs").glob("*/*/config.yaml")])]
-    begun = " and ".join(dict.fromkeys(f"`{' '.join(kind.begun_by.split()[:2])}`" for kind in load_plugins().run_kinds.values()))
-    near = did_you_mean(Path(path).as_posix(), known) or did_you_mean(Path(path).name, known)
-    return f"{what}; {near}{begun} print a run's directory on their first line"
 
 
 def finite(content: Any) -> Any:

@@ -59,13 +59,7 @@ def numbered(path: Path, ending: str = "") -> Iterator[Path]:
 
 @contextmanager
 def writing(path: Path | str, doing: str = "write", instead: str = "") -> Iterator[None]:
-    """Turn the failure of a write into one line.
-
-    Args:
-        path: what is written.
-        doing: what is done to it.
-        instead: how to name another place; used where that helps.
-    """
+    """Turn the failure of a write into one line; ``instead`` says how to name another place, where that helps."""
     try:
         yield
     except OSError as error:

@@ -41,28 +41,17 @@ class Taken(UserError):
 
 
 def writer(folder: Path, verb: str, warn: Callable[[str], None], instead: str = COPY) -> AbstractContextManager[None]:
-    """Be the one writer of a folder, such as a run's.
+    """Be the one writer of a folder that exists, such as a run's; `Taken` where there is another, whom its line names.
 
-    Args:
-        folder: which exists.
-        verb: of the command line, told to others who come.
-        warn: told where the file system cannot lock.
-        instead: what to do where the folder cannot be written.
-
-    Raises:
-        Taken: there is another; its line names it.
-        UserError: the folder cannot be written.
+    Others who come are told the ``verb`` of the command line; ``warn`` is told where the file system cannot lock, and ``instead`` says what
+    to do where the folder cannot be written.
     """
     return locked(folder / WRITER, verb, PATIENCE, warn, instead)
 
 
 def placing(folder: Path, verb: str, warn: Callable[[str], None], instead: str = COPY) -> AbstractContextManager[None]:
-    """Put finished files in place in a run that may be in training; waits for others who do, half a minute at most, and says so.
-
-    Raises:
-        Taken: they do not end.
-        UserError: the folder cannot be written.
-    """
+    """Put finished files in place in a run that may be in training; waits for others who do, half a minute at most, and says so. `Taken`
+    where they do not end, a `UserError` where the folder cannot be written."""
     return locked(folder / PLACING, verb, PLACED_WITHIN, warn, instead)
 
 
@@ -118,11 +107,8 @@ def holder(file: Path) -> str:
 
 
 def refuse_busy(folder: Path) -> None:
-    """Refuse a folder that somebody writes into before the work begins, which `writer` would refuse then.
-
-    Raises:
-        Taken: there is such a one, and does not end within a moment.
-    """
+    """Refuse a folder that somebody writes into before the work begins, which `writer` would refuse then; `Taken` where there is such a
+    one, and does not end within a moment."""
     begun = time.monotonic()
     while busy := writer_of(folder):
         if time.monotonic() - begun > PATIENCE:

@@ -8,11 +8,7 @@ from iwm_core.plugins.loader import load_plugins
 
 
 def measurer() -> Any:
-    """The module of that plugin.
-
-    Raises:
-        UserError: no installed plugin measures, or several do.
-    """
+    """The module of that plugin; a `UserError` where no installed plugin measures, or several do."""
     return load_plugins().only("iwm_measurers", "a run is to be measured")
 
 

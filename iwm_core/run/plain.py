@@ -29,11 +29,8 @@ def written_yaml(content: dict[str, Any]) -> str:
 
 
 def plain_yaml(text: str) -> Any:
-    """What a YAML text holds: mappings by text, lists, texts, numbers, truth values and nulls.
-
-    Raises:
-        ValueError, yaml.YAMLError: it is not YAML, or holds more than that.
-    """
+    """What a YAML text holds: mappings by text, lists, texts, numbers, truth values and nulls; a `ValueError` or `yaml.YAMLError` where it
+    is not YAML, or holds more than that."""
     depth = 0
     for event in yaml.parse(text, Loader=_Loader):
         if isinstance(event, yaml.AliasEvent):
@@ -49,11 +46,7 @@ def plain_yaml(text: str) -> Any:
 
 
 def check_plain(content: Any, place: str) -> None:
-    """Check that there is no interpolation, which would be resolved here, and that keys are names.
-
-    Raises:
-        ValueError: there is.
-    """
+    """Check that there is no interpolation, which would be resolved here, and that keys are names; a `ValueError` where not."""
     if isinstance(content, dict):
         for key, value in content.items():
             if not isinstance(key, str):

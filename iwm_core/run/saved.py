@@ -71,11 +71,8 @@ def step_of(name: str) -> int:
 
 
 def read_state(checkpoint: Path, **needed: Any) -> dict[str, Any]:
-    """The numbers in ``state.json``, and what else a kind of run keeps there, which must be of these types: ``outputs=list[str]``.
-
-    Raises:
-        Damaged: the file is missing or damaged, or of another step or recipe than the folder's.
-    """
+    """The numbers in ``state.json``, and what else a kind of run keeps there, which must be of these types: ``outputs=list[str]``;
+    `Damaged` where the file is missing or damaged, or of another step or recipe than the folder's."""
     path, back = checkpoint / "state.json", way_back(checkpoint)
     check_folder(checkpoint.parent)
     check_folder(checkpoint, back)

@@ -119,11 +119,8 @@ class Log(NamedTuple):
 
 
 def read_log(path: Path, shape: Any, config: Path | None = None) -> Log:
-    """The lines of a log that are of a shape; none where there is no file; ``config`` is that of the run that it must be of.
-
-    Raises:
-        Damaged: see `open_stored`; or it is of another run.
-    """
+    """The lines of a log that are of a shape; none where there is no file; ``config`` is that of the run that it must be of. `Damaged`
+    where it is of another run, and as of `open_stored`."""
     log, bad = Log([], [], 0), 0
     if not (path.exists() or path.is_symlink()):
         return log
@@ -181,12 +178,8 @@ def check_owner(path: Path, content: dict[str, Any], config: Path, remedy: str) 
 
 
 def unsealed(path: Path, content: Any) -> Any:
-    """A record, once its format and checksum are checked.
-
-    Raises:
-        Damaged: a newer version wrote it.
-        ValueError: its checksum is another.
-    """
+    """A record, once its format and checksum are checked; `Damaged` where a newer version wrote it, a `ValueError` where its checksum is
+    another."""
     if isinstance(content, dict):
         written = content.get("format", 1)
         if type(written) is int and written > FORMAT:

@@ -1,1 +1,1 @@
-"""One step after another: views, teacher, student, predictor, loss, step; schedules and health."""
+"""One step after another: views, teacher, student, predictor, loss, step; schedules."""

@@ -6,33 +6,32 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from iwm_core.interfaces.errors import UserError
+from iwm_core.plugins.advice import advise
 from iwm_core.plugins.kinds import groups, kind_of, several
 from iwm_core.plugins.loader import load_plugins
 from iwm_core.plugins.recipe_files import ready_made
 from iwm_core.plugins.recipe_text import settings_of, stands_for
 from iwm_core.recipe.compose import prune
 from iwm_core.recipe.overrides import parse_changes
-from iwm_core.recipe.own_settings import check_settings, settings_file
 from iwm_core.recipe.shelf import component_defaults
 from iwm_core.run.anchor import anchor
 
 
 def change(config: DictConfig, overrides: list[str], allowed: tuple[str, ...], verb: str) -> DictConfig:
-    """A copy of a run's frozen config with overrides of the sections and groups that ``verb`` is allowed to change.
-
-    Raises:
-        UserError: an override of anything else, or one that cannot be applied.
-    """
+    """A copy of a run's frozen config with overrides of the sections and groups that ``verb`` is allowed to change; a `UserError` for an
+    override of anything else, or one that cannot be applied."""
     config = OmegaConf.create(OmegaConf.to_container(config))  # pyright: ignore[reportAssignmentType]
     parsed, schema = parse_changes(overrides, allowed, verb), kind_of(config).schema()
-    check_settings(parsed, schema)
+    advise("check_settings", parsed, schema)
     # Choices first, whatever their place on the command line: options then land in the chosen components.
     for override in sorted(parsed, key=lambda o: "." in o.key_or_group):
         if override.key_or_group in groups():
             choose(config, override)
         elif (section := override.key_or_group) in schema.sections:
             value = override.value()
-            settings = value if isinstance(value, dict) else OmegaConf.load(settings_file(section, value, schema.sections[section]))
+            if not isinstance(value, dict) and str(value) not in ready_made(section):
+                raise UserError(f"there are no settings {section}={value}; give single ones, {section}.KEY=VALUE")
+            settings = value if isinstance(value, dict) else OmegaConf.load(ready_made(section)[str(value)])
             config[section] = OmegaConf.merge(config[section], settings)
         else:
             OmegaConf.update(config, override.key_or_group, override.value(), force_add=True)

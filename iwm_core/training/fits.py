@@ -44,11 +44,8 @@ def check_fit(recipe: Recipe, restored: bool = False) -> None:
 
 
 def check_data(recipe: Recipe) -> None:
-    """Open what the run will read, so that a wrong path is found before a run exists.
-
-    Raises:
-        UserError: a split cannot be opened, or is smaller than a batch; or no installed plugin measures what is to be measured.
-    """
+    """Open what the run will read, so that a wrong path is found before a run exists; a `UserError` where a split cannot be opened, is
+    smaller than a batch, or no installed plugin measures what is to be measured."""
     images = open_training(recipe.data)
     if recipe.evaluators:
         measurer()

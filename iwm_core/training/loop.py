@@ -118,12 +118,8 @@ class Loop:
         return self.prepared
 
     def steps(self) -> Iterator[int]:
-        """Each step that is left. What follows it, such as a checkpoint, is done when the next one is asked for.
-
-        Raises:
-            UserError: the processes differ.
-            Stopped: a signal ended the run early; a checkpoint is written.
-        """
+        """Each step that is left. What follows it, such as a checkpoint, is done when the next one is asked for. A `UserError` where the
+        processes differ, `Stopped` where a signal ended the run early, with a checkpoint."""
         steps = self.durations.steps
         if self.start >= steps:
             return

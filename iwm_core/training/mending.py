@@ -46,11 +46,8 @@ def mended_log(path: Path, shape: Any) -> str:
 
 
 def go_back(run: Run, name: str) -> list[str]:
-    """Make a checkpoint the newest: later ones are set aside; returns what was done, a line each.
-
-    Raises:
-        UserError: there is no such checkpoint, or it is damaged itself.
-    """
+    """Make a checkpoint the newest: later ones are set aside; returns what was done, a line each. A `UserError` where there is no such
+    checkpoint, or it is damaged itself."""
     read_state(run.checkpoint(name))
     done = []
     for step in saved_steps(run.checkpoints):

@@ -8,7 +8,6 @@ steps, such as logs and checkpoints, is `iwm_core.training.loop`.
 """
 
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -21,8 +20,10 @@ from iwm_core.data.loader import Batch, sent
 from iwm_core.data.training import TrainingData
 from iwm_core.interfaces import ActionParams, Draws, Targets, Views
 from iwm_core.interfaces.errors import UserError
+from iwm_core.interfaces.events import StepLogged
 from iwm_core.model.actions import recipe_actions
 from iwm_core.model.world_model import ImageWorldModel, build_model, gathered
+from iwm_core.plugins.loader import load_plugins
 from iwm_core.process.display import Display
 from iwm_core.process.launch import make_accelerator
 from iwm_core.process.parts import compiled
@@ -31,7 +32,6 @@ from iwm_core.recipe.config import LOSSES, Recipe, steps_of
 from iwm_core.run.checkpoint import load_weights
 from iwm_core.run.directory import Run
 from iwm_core.run.measuring import measurer
-from iwm_core.training.health import gather_groups, health_of, spread_rows
 from iwm_core.training.loop import Loop
 from iwm_core.training.schedules import momentum, weight_decay
 
@@ -49,9 +49,7 @@ class Prediction(NamedTuple):
 class Pass(nn.Module):
     """The forward pass of a world model that learns, as the module that is prepared for devices and processes.
 
-    Args:
-        model: student, predictor and teacher.
-        loss: a name in `LOSSES`; the mean over positions and dimensions.
+    ``loss`` is a name in `LOSSES`; the mean over positions and dimensions.
     """
 
     def __init__(self, model: ImageWorldModel, loss: str = "l2") -> None:
@@ -62,7 +60,7 @@ class Pass(nn.Module):
         """Loss of predicting the teacher's tokens of the target from the student's tokens of the source's context."""
         with torch.no_grad():
             teacher = self.model.targets(views.target)
-            wanted = gather_groups(teacher, where)
+            wanted = where.wanted(teacher)
         context = self.model.student(views.source, where.context)
         predicted = self.model.predictor(context, where, views.action)
         return Prediction(self.loss(predicted.float(), wanted), predicted, teacher)
@@ -82,13 +80,7 @@ class Outcome(NamedTuple):
 
 
 class Step:
-    """One optimizer step of a pretraining: what `train` repeats, and what a benchmark may time, whole or in part.
-
-    Args:
-        recipe: of the run.
-        model: what learns.
-        loop: the course that the step is a part of.
-    """
+    """One optimizer step of a pretraining: what `train` repeats, and what a benchmark may time, whole or in part."""
 
     def __init__(self, recipe: Recipe, model: ImageWorldModel, loop: Loop) -> None:
         self.recipe, self.model, self.loop, self.actions = recipe, model, loop, recipe_actions(recipe)
@@ -127,12 +119,8 @@ class Step:
 
 
 def train(run: Run, recipe: Recipe, checkpoint: Path | None, display: Display) -> None:
-    """Train a run to its end from a checkpoint, or from the start where there is none.
-
-    Raises:
-        UserError: the recipe does not fit the data or the machine, or training cannot go on.
-        Stopped: a signal ended the run early; a checkpoint is written.
-    """
+    """Train a run to its end from a checkpoint, or from the start where there is none; a `UserError` where the recipe does not fit the data
+    or the machine, or training cannot go on, `Stopped` where a signal ended the run early, with a checkpoint."""
     with Stop() as stop:
         accelerator = make_accelerator(recipe.launch, run.path)
         torch.manual_seed(recipe.train.seed)
@@ -149,10 +137,9 @@ def train(run: Run, recipe: Recipe, checkpoint: Path | None, display: Display) -
             outcome = loop.gradients(step.learn)  # of the last micro-batch
             keeps = step.update()
             if loop.logs:
-                teacher = outcome.prediction.teacher
-                health = health_of(outcome.prediction.predicted, teacher, outcome.where)
-                verdict = health.verdict(min(teacher.shape[-1], len(spread_rows(teacher))), len(teacher))
-                loop.log({**asdict(health), "momentum": keeps}, [verdict] if verdict else [], inputs(recipe, outcome))
+                seen = StepLogged(outcome.prediction.predicted, outcome.prediction.teacher, outcome.where)
+                load_plugins().tell("iwm_step_logged", seen)  # which add what they find of it
+                loop.log({**seen.numbers, "momentum": keeps}, seen.warnings, inputs(recipe, outcome))
             due = [name for name, count in every.items() if count and loop.done % count == 0]
             if due and loop.done < loop.durations.steps:  # after the last step, all measure from its checkpoint
                 with loop.tally.paused():

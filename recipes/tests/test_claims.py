@@ -14,7 +14,7 @@ from places import ROOT
 from iwm_core.plugins.loader import load_plugins
 from iwm_core.recipe.compose import compose
 from iwm_core.recipe.thaw import thaw
-from iwm_core.training.course import check_anywhere
+from iwm_core.training.starting import check_anywhere
 
 load_plugins.cache_clear()
 SCRIPT = ROOT / "docs/make_reproduction.py"

@@ -21,7 +21,7 @@ import tiny_command
 import torchmetrics.functional.classification  # tasks import it when they first measure: a fork would pay each time
 import torchmetrics.functional.regression  # noqa: F401
 
-import iwm_core.training.course  # noqa: F401
+import iwm_core.training.starting  # noqa: F401
 from iwm_core.plugins.loader import load_plugins
 
 PATIENCE = 300

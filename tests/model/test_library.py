@@ -7,6 +7,7 @@ import pickle
 
 import pytest
 import torch
+from iwm_interop.python.own_loop import make_views
 
 import iwm_core
 from iwm_core.data.loader import Batch
@@ -14,7 +15,6 @@ from iwm_core.interfaces import Draws
 from iwm_core.interfaces.errors import UserError
 from iwm_core.model.actions import recipe_actions
 from iwm_core.model.frozen import FrozenModel
-from iwm_core.model.views import make_views
 from iwm_core.model.world_model import build_model
 from iwm_core.recipe.compose import compose
 from iwm_core.recipe.thaw import thaw

@@ -13,7 +13,7 @@ from iwm_core.process.memory import keep_freed_memory
 from iwm_core.process.parts import blocks_of, compute_again
 from iwm_core.recipe.compose import compose
 from iwm_core.recipe.thaw import thaw
-from iwm_core.training import course
+from iwm_core.training import starting
 
 
 def test_blocks_are_what_transformers_repeat():
@@ -30,7 +30,7 @@ def test_blocks_that_are_computed_again_give_the_same_weights(tiny):
     """Stochastic depth draws the same numbers the second time."""
     words = ["train.steps=3", "encoder.drop_path=0.5", "encoder.depth=2"]
     for run, more in (("kept", []), ("again", ["launch.checkpoint_activations=true"])):
-        assert course.start("tiny", [f"run={run}", *words, *more]) == 0
+        assert starting.start("tiny", [f"run={run}", *words, *more]) == 0
     kept, again = (load_file(f"{run}/checkpoints/step_3/model.safetensors") for run in ("kept", "again"))
     assert kept.keys() == again.keys()
     assert all(torch.equal(kept[name], again[name]) for name in kept)

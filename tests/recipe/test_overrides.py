@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from iwm_cluster.children import Children, python
+from iwm_devkit.advice.own_settings import check_settings, keys_below
 from iwm_evals.measuring.settings import digest, plain, settings_of
 from iwm_tasks.comparison.anchored import anchor_words
 from omegaconf import OmegaConf
@@ -23,7 +24,6 @@ from iwm_core.plugins.kinds import schemas
 from iwm_core.plugins.loader import Plugin
 from iwm_core.recipe.compose import compose
 from iwm_core.recipe.overrides import ON_RESUME, parse, quoted
-from iwm_core.recipe.own_settings import check_settings, keys_below
 from iwm_core.recipe.thaw import thaw
 from iwm_core.run.directory import Run
 from iwm_core.run.new_run import new_run

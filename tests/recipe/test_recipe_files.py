@@ -279,7 +279,7 @@ def other(value):
 @pytest.mark.parametrize("way", ["command line", "recipe"])
 def test_what_a_choice_sets_wins_over_the_recipe_that_it_changes(tiny, way, monkeypatch):
     """``data=cifar10`` is CIFAR-10, whatever path the recipe has; for every choice that is installed."""
-    monkeypatch.setattr("iwm_core.recipe.compose.check_parts", lambda *_: None)  # the other values need not mean anything
+    monkeypatch.setattr("iwm_devkit.advice.check_parts", lambda *_: None)  # the other values need not mean anything
     assert {group for group, _ in readymade()} >= {"data", "encoder", "launch", "tasks"}
     for group, name in readymade():
         own = settings_of(group, name)

@@ -32,7 +32,7 @@ from furnished import contents, furnish, put_back
 from iwm_cluster import launching, sweep
 from iwm_cluster import submit as cluster
 from iwm_cluster.jobs import Ended
-from iwm_explore import work as exploring
+from iwm_explore import explore as exploring
 from iwm_report import runs_page
 from iwm_tasks.comparison import compare as comparison
 from iwm_tasks.prediction import predict as prediction
@@ -42,7 +42,7 @@ from iwm_core.cli.main import dispatch, guarded
 from iwm_core.interfaces.errors import Stopped
 from iwm_core.plugins.loader import load_plugins
 from iwm_core.process.shown import LONGEST
-from iwm_core.training import course
+from iwm_core.training import starting
 
 SECONDS = 60
 """After which a line hangs."""
@@ -101,7 +101,7 @@ def short_work() -> Iterator[None]:
         return short
 
     stand_ins: list[tuple[Any, str, Callable]] = [
-        *((course, "train_here", train_here), (launching, "spawn", lambda *_: 3)),
+        *((starting, "train_here", train_here), (launching, "spawn", lambda *_: 3)),
         (cluster, "send", lambda *_: cut(None, None)),
         (exploring, "show", lambda *_: None),
         *((module, "run_jobs", lambda jobs, _: ((job, Ended(3, 0)) for job in jobs)) for module in (sweep, comparison)),

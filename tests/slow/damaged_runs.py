@@ -69,7 +69,12 @@ def prepare(folder: Path) -> None:
 
     for kind in load_plugins().kinds:
         load_plugins().entries(kind)
-    for module in ("iwm_core.training.course", "iwm_report.runs_page", "iwm_report.plugin_page", *(f"iwm_tasks.{part}" for part in PARTS)):
+    for module in (
+        "iwm_core.training.starting",
+        "iwm_report.runs_page",
+        "iwm_report.plugin_page",
+        *(f"iwm_tasks.{part}" for part in PARTS),
+    ):
         __import__(module)
     on_paper("vit_tiny_patch16_224")
     gc.freeze()  # a collection in a child would copy all that it looks at

@@ -2,9 +2,10 @@
 
 import random
 
+from iwm_devkit.advice.own_settings import keys_of
+
 from iwm_core.plugins.kinds import schemas
 from iwm_core.plugins.loader import load_plugins
-from iwm_core.recipe.own_settings import keys_of
 
 LINE = "\x1b[31mred", "two\nlines", "tab\there", "ü☃", "\udcff", "\u202eabc"
 PATHS = (

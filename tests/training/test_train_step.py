@@ -19,7 +19,7 @@ from iwm_core.interfaces.errors import UserError
 from iwm_core.model.world_model import build_model
 from iwm_core.recipe.compose import compose
 from iwm_core.recipe.thaw import thaw
-from iwm_core.training import course
+from iwm_core.training import starting
 from iwm_core.training.optimisation import make_optimizer
 from iwm_core.training.pretraining import Pass, select
 
@@ -31,7 +31,7 @@ def train(tiny):
     """Train the tiny recipe in `run`; returns its logged lines."""
 
     def run(*overrides, run="run"):
-        assert course.start("tiny", [f"run={run}", *overrides]) == 0
+        assert starting.start("tiny", [f"run={run}", *overrides]) == 0
         return lines(run)
 
     return run
@@ -137,7 +137,7 @@ def test_lifecycle_hooks(tiny, train):
     assert told[-1] == ("end", 6, True)
     shutil.rmtree("run/checkpoints/step_6")
     told.clear()
-    assert course.resume("run", []) == 0
+    assert starting.resume("run", []) == 0
     assert [what[0] for what in told] == ["start", 5, 6, "end"]
     assert told[0] == ("start", 4)
 

@@ -13,11 +13,11 @@ import iwm_devkit as testing
 import pytest
 import torch
 from asked_by import asked_by
-from iwm_bench.asked import read_arguments
+from iwm_bench.command_line import read_arguments
 from iwm_cluster.sweep import expand
-from iwm_devkit.completion.asked import SHELLS
-from iwm_interop.importing.asked import TOLD, check_overrides, said
-from iwm_repro.asked import read_arguments as read_claims
+from iwm_devkit.completion.shells import SHELLS
+from iwm_interop.importing.command_line import TOLD, check_overrides, said
+from iwm_repro.command_line import read_arguments as read_claims
 from iwm_tasks.comparison.arguments import prefix_of, read_protocols, read_seeds
 from places import ROOT
 

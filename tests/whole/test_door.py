@@ -4,6 +4,8 @@ import shutil
 from pathlib import Path
 
 import denoising_plugin
+import iwm_devkit.plugin
+import iwm_evals
 import pytest
 import tiny_plugin
 import yaml
@@ -14,13 +16,15 @@ from torch import nn
 import iwm_core
 from iwm_core.cli.main import dispatch, guarded
 
+TINY, DENOISING = ("tiny", "tiny-plugin", tiny_plugin), ("denoising", "iwm-denoising", denoising_plugin)
+DEVKIT = ("devkit", "iwm-devkit", iwm_devkit.plugin)
 TRAIN = ("train", "recipe=denoise", "run=r")
 
 
 @pytest.fixture
 def door(fake_entry_points, tmp_path, monkeypatch, capsys):
     """Runs command lines where the core, the tiny plugin's data and the third party's plugin are all there is."""
-    fake_entry_points(("tiny", "tiny-plugin", tiny_plugin), ("denoising", "iwm-denoising", denoising_plugin))
+    fake_entry_points(TINY, DENOISING)
     monkeypatch.chdir(tmp_path)
 
     def run(*words):
@@ -52,18 +56,21 @@ def test_a_third_partys_verb_is_in_the_help_and_runs(door):
     assert door("denoise", "r")[:2] == (0, "r: 223 parameters\n")
 
 
-def test_its_settings_are_checked_as_the_cores_are(door):
-    status, _, err = door(*TRAIN, "noise.strenght=1")
-    assert_one_line((status, err), "unknown key 'noise.strenght'", "noise.strength")
-    status, _, err = door(*TRAIN, "noise.strength=-1")
-    assert_one_line((status, err), "noise.strength must be at least 0")
+def test_its_settings_are_checked_as_the_cores_are(door, fake_entry_points):
+    """The core alone refuses what is wrong; iwm-devkit knows what was meant, and shows recipes."""
+    for fix in ("noise.strenght",), ("unknown key 'noise.strenght'", "noise.strength=1"):
+        status, _, err = door(*TRAIN, "noise.strenght=1")
+        assert_one_line((status, err), *fix)
+        status, _, err = door(*TRAIN, "noise.strength=-1")
+        assert_one_line((status, err), "noise.strength must be at least 0")
+        fake_entry_points(DEVKIT, TINY, DENOISING)
     assert "strength: 0.3" in door("show", "recipe=denoise", "noise.strength=0.3")[1]
     assert not Path("r").exists()
 
 
 def test_a_run_whose_plugin_is_gone_says_so(door, fake_entry_points):
     assert door(*TRAIN)[0] == 0
-    fake_entry_points(("tiny", "tiny-plugin", tiny_plugin))
+    fake_entry_points(TINY, ("evals", "iwm-evals", iwm_evals))
     for verb in ("resume", "eval"):
         status, _, err = door(verb, "r")
         assert_one_line((status, err), "no installed plugin gives runs of the kind 'denoising'", "pip install the plugin")

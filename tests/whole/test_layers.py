@@ -18,7 +18,7 @@ ROOMS = ("interfaces", "plugins", "recipe", "process", "run", "data", "model", "
 """The rooms of the core from the bottom to the top: each imports itself and what is below."""
 
 OWNERS = {
-    "hydra": {"iwm_core/recipe"},
+    "hydra": {"iwm_core/recipe", "iwm_devkit"},
     "omegaconf": {
         "iwm_core/plugins",
         "iwm_core/recipe",
@@ -51,7 +51,7 @@ OWNERS = {
 
 PUBLIC = {
     "iwm_core",
-    *("iwm_core.interfaces", "iwm_core.interfaces.events", "iwm_core.training.health"),
+    *("iwm_core.interfaces", "iwm_core.interfaces.events"),
 }
 """What plugins of components may import of the core: the interfaces, and building blocks."""
 
@@ -201,7 +201,7 @@ def lines(folder: Path) -> int:
 
 def test_the_core_does_not_grow():
     """A ratchet: the design asks for 6,500 lines and 1,300 a room, and what is not there yet may only come nearer."""
-    assert lines(ROOT / "iwm_core") <= 9_321
+    assert lines(ROOT / "iwm_core") <= 7_804
     assert {room for room in ROOMS if lines(ROOT / "iwm_core" / room) > 1_300} == set()
 
 

@@ -5,10 +5,10 @@ from iwm_core.cli.listing import tell_problems
 
 
 def run_bench(words: list[str], given: Bench) -> int:
-    from iwm_bench.asked import read_arguments
+    from iwm_bench.command_line import read_arguments
 
     asked = read_arguments(words, given)
-    from iwm_bench.work import bench
+    from iwm_bench.benchmark import bench
 
     tell_problems()
     return bench(asked)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from asked_by import asked_by
-from iwm_bench.asked import read_arguments
+from iwm_bench.command_line import read_arguments
 from iwm_bench.record import KIND, Arm, Record, Spread, Tokens, write
 from iwm_bench.table import compared, table
 from one_line import assert_one_line
@@ -88,7 +88,7 @@ def records(tiny):
     ids=lambda words: words if isinstance(words, str) else "",
 )
 def test_mistakes(iwm, records, words, fix, monkeypatch):
-    monkeypatch.setattr("iwm_bench.work.timed", lambda *_: pytest.fail("it was measured"))
+    monkeypatch.setattr("iwm_bench.benchmark.timed", lambda *_: pytest.fail("it was measured"))
     assert_one_line(iwm("bench", *words.split()), fix)
 
 

@@ -15,7 +15,7 @@ def run_sweep(words: list[str], given: Jobs) -> int:
 
 
 def run_submit(words: list[str], given: Submit) -> int:
-    from iwm_cluster.asked import read_arguments
+    from iwm_cluster.command_line import read_arguments
 
     asked = read_arguments(words, given)
     from iwm_cluster.submit import submit

@@ -16,7 +16,7 @@ from typing import Any
 import submitit
 from submitit.core.utils import FailedJobError, FailedSubmissionError
 
-from iwm_cluster.asked import Asked
+from iwm_cluster.command_line import Asked
 from iwm_cluster.jobs import Ended, Job, at, elsewhere, reserve
 from iwm_cluster.task import Task, run_of, status_file
 from iwm_core.cli.main import dispatch
@@ -29,7 +29,7 @@ from iwm_core.recipe.overrides import checkpoint_in
 from iwm_core.recipe.thaw import thaw
 from iwm_core.run.files import numbered, writing
 from iwm_core.run.new_run import refuse_named
-from iwm_core.training.course import composed
+from iwm_core.training.starting import composed
 
 SEEN_WITHIN = 30.0
 """Seconds in which a file of a job that has ended is seen here: shared disks take a moment."""

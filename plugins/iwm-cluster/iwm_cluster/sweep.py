@@ -18,7 +18,7 @@ from iwm_core.plugins.recipe_files import find_recipe
 from iwm_core.process.shown import tell
 from iwm_core.recipe.overrides import ENDLESS, parse
 from iwm_core.recipe.thaw import thaw
-from iwm_core.training.course import composed
+from iwm_core.training.starting import composed
 
 MANY = 10_000
 """Jobs of a sweep."""

@@ -35,7 +35,7 @@ def main() -> None:
 
 def work() -> int:
     """This process's part of the training."""
-    from iwm_core.training.course import work_here  # takes seconds, in which a signal may come
+    from iwm_core.training.starting import work_here  # takes seconds, in which a signal may come
 
     folder, *overrides = sys.argv[1:]
     return work_here(folder, overrides, quiet=os.environ["RANK"] != "0")

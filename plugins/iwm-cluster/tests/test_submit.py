@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 import submitit
 from asked_by import asked_by
-from iwm_cluster.asked import read_arguments, read_minutes
+from iwm_cluster.command_line import read_arguments, read_minutes
 from iwm_cluster.jobs import Ended, Job, run_jobs
 from iwm_cluster.submit import executor
 from iwm_cluster.task import Task, going_on

@@ -19,6 +19,11 @@ def iwm_data_sources() -> list[type]:
 
 
 @hookimpl
+def iwm_workers() -> list[str]:
+    return ["iwm_data.workers"]
+
+
+@hookimpl
 def iwm_caches() -> list[str]:
     return ["iwm_data.keeping"]
 

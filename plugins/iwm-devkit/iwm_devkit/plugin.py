@@ -1,4 +1,4 @@
-"""The kit as a plugin: verbs for authors of plugins.
+"""The kit as a plugin: verbs for authors of recipes and plugins.
 
 Not in ``__init__``, whose names are the checks: a loader looks at every name of a plugin's module, and would import them all.
 """
@@ -12,3 +12,8 @@ def iwm_commands() -> list[Command]:
     from iwm_devkit.verbs import VERBS
 
     return VERBS
+
+
+@hookimpl
+def iwm_advisers() -> list[str]:
+    return ["iwm_devkit.advice"]

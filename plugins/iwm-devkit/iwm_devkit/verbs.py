@@ -1,4 +1,4 @@
-"""The verbs for authors of plugins and users of shells: what their help says, what they take, and where each is carried out."""
+"""The verbs for authors of recipes and plugins, and users of shells: what their help says, what they take, where each is carried out."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,46 @@ class New:
 
 
 VERBS = [
+    Command(
+        name="show",
+        common=True,
+        run="iwm_devkit.listing.recipes:run_show",
+        forms={"show recipe=NAME [key=value …]": "print a recipe, composed and checked"},
+        more=(
+            "Every key that is printed can be set by `iwm train` and `iwm tune` as key=value.",
+            "What is printed is a recipe: kept as mine.yaml, recipe=./mine.yaml trains the same.",
+        ),
+        examples=(
+            "iwm show recipe=quickstart predictor=sequence",
+            "iwm show recipe=quickstart encoder.depth=2 > mine.yaml",
+            "iwm show recipe=tune/predictor budget=cpu",
+        ),
+    ),
+    Command(
+        name="recipes",
+        common=True,
+        run="iwm_devkit.listing.recipes:run_recipes",
+        switches=Listing,
+        words=0,
+        forms={"recipes [--json]": "list recipes"},
+        examples=("iwm recipes", "iwm recipes --json"),
+    ),
+    Command(
+        name="components",
+        common=True,
+        run="iwm_devkit.listing.components:run_components",
+        switches=Listing,
+        words=2,
+        forms={
+            "components [KIND] [--json]": "list installed components",
+            "components KIND NAME": "a component's options",
+        },
+        examples=(
+            "iwm components action",
+            "iwm components action jitter",
+            "iwm components evaluator mrr --json",
+        ),
+    ),
     Command(
         name="plugins new",
         run="iwm_devkit.scaffold:run_new",

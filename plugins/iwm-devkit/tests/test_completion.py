@@ -11,14 +11,14 @@ import termios
 import time
 
 import pytest
-from iwm_devkit.completion.asked import SHELLS
+from iwm_devkit.advice.own_settings import keys_of
+from iwm_devkit.completion.shells import SHELLS
 from iwm_devkit.completion.table import table
 
 from iwm_core.cli.main import dispatch, guarded
 from iwm_core.plugins.kinds import schemas
 from iwm_core.plugins.loader import load_plugins
 from iwm_core.plugins.recipe_files import find_recipes
-from iwm_core.recipe.own_settings import keys_of
 
 
 def script(capsys, shell="bash"):

@@ -48,7 +48,7 @@ def test_the_changelog_has_the_table():
         ("import iwm_core.testing", "import iwm_devkit"),
         ("import iwm_core.intervals as i, torch", "import iwm_evals.statistics.intervals as i; import torch"),
         ("from iwm_core.predictors.narrow_vit import NarrowViT", "from iwm_vit.predictors.narrow_vit import NarrowViT"),
-        ("from iwm_core import health as h", "from iwm_core.training import health as h"),
+        ("from iwm_core import health as h", "from iwm_evals.scores import health as h"),
         (
             "from iwm_core.interfaces import Draws, Task as T, Protocol, option",
             "from iwm_core.interfaces import Draws, option; from iwm_tasks.interfaces import Task as T, Protocol",

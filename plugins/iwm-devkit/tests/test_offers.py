@@ -223,7 +223,7 @@ def test_what_is_right_passes(found, which, checked):
             ('name="greet", run', 'name="show", run'),
             "name",
             "show",
-            "the verb 'show' is given by both iwm-core and iwm-try-more",
+            "the verb 'show' is given by both iwm-devkit and iwm-try-more",
         ),
         ("kind", "hooks", ('name="shade"', 'name="a shade"'), "component_kind", "a shade", "must be called in lower-case letters"),
         ("kind", "hooks", ('hook="iwm_try_shades"', 'hook="iwm_try_shade"'), "component_kind", "shade", "which nothing declares"),

@@ -5,9 +5,10 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from iwm_core import hookimpl
-from iwm_core.interfaces import ComponentKind
+from iwm_core.interfaces import Command, ComponentKind
 
 if TYPE_CHECKING:
+    from iwm_core.interfaces.events import StepLogged
     from iwm_evals.decoding.network import Decoder
 
 
@@ -19,6 +20,13 @@ def iwm_hookspecs() -> list[ModuleType]:
 
 
 @hookimpl
+def iwm_commands() -> list[Command]:
+    from iwm_evals.measuring.verb import EVAL
+
+    return [EVAL]
+
+
+@hookimpl
 def iwm_component_kinds() -> list[ComponentKind]:
     base, check = "iwm_evals.plans:Search", "iwm_evals.kit.searches:check_search"
     return [ComponentKind(name="search", hook="iwm_searches", base=base, group="search", check=check)]
@@ -27,6 +35,13 @@ def iwm_component_kinds() -> list[ComponentKind]:
 @hookimpl
 def iwm_measurers() -> list[str]:
     return ["iwm_evals.measuring.door"]
+
+
+@hookimpl
+def iwm_step_logged(event: "StepLogged") -> None:
+    from iwm_evals.scores.health import watch
+
+    watch(event)
 
 
 @hookimpl

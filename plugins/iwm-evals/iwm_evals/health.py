@@ -1,7 +1,7 @@
 """Is the representation alive: ranks, spreads, and a verdict in words.
 
 Decisions:
-- The verdict and its limits are the core's (`iwm_core.training.health.judge`), as are target std and rank: what training warns of, this
+- The verdict and its limits are those of training (`iwm_evals.scores.health.judge`), as are target std and rank: what that warns of, this
   confirms.
 - Everything is over validation images. Target std and the rank of tokens are taken on normalised tokens of *target* views and the
   prediction std on predictions of these from their source views with their actions, as in training, but from all patches to all patches.
@@ -38,8 +38,8 @@ from iwm_core.interfaces import (
     check_finite,
     option,
 )
-from iwm_core.training.health import ENOUGH, ROWS, bounded, effective_rank, judge, singular_values, target_std
 from iwm_evals.questions.views import draw_views
+from iwm_evals.scores.health import ENOUGH, ROWS, bounded, effective_rank, judge, singular_values, target_std
 from iwm_evals.scores.spread import lidar, relative_distance, uniformity
 from iwm_evals.statistics.jackknife import jackknife
 from iwm_evals.words.answers import better_of, of_health

@@ -8,12 +8,12 @@ from iwm_explore.verbs import Explore
 
 
 def run_explore(words: list[str], given: Explore) -> int:
-    from iwm_explore.asked import read_arguments
+    from iwm_explore.command_line import read_arguments
 
     asked = read_arguments(words, given)
     if find_spec("gradio") is None:
         raise UserError("the page of iwm explore is made with gradio, which is not installed: pip install 'iwm-explore[page]'")
-    from iwm_explore.work import explore
+    from iwm_explore.explore import explore
 
     tell_problems()
     return explore(asked)

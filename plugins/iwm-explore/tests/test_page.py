@@ -10,8 +10,8 @@ import pytest
 import torch
 from asked_by import asked_by
 from iwm_devkit.known_model import PAIRED, PIXELS, KnownModel, KnownPairs, blind
-from iwm_explore import commands, figures, images, work
-from iwm_explore.asked import read_arguments
+from iwm_explore import commands, explore, figures, images
+from iwm_explore.command_line import read_arguments
 from iwm_explore.explorer import Explorer
 from iwm_explore.handlers import ANOTHER, MADE, Handlers
 from iwm_explore.images import read_upload
@@ -212,7 +212,7 @@ def test_a_run_is_explored_with_what_there_is(kept, monkeypatch, capsys):
     kept(*WORLD)
     shown = []
     monkeypatch.setattr(commands, "find_spec", lambda name: True)
-    monkeypatch.setattr(work, "show", lambda *given: shown.append(given))
+    monkeypatch.setattr(explore, "show", lambda *given: shown.append(given))
     assert dispatch(["explore", "r", "--port", "0", "launch.device=cpu"]) == 0
     made, head = shown[0][:2]
     assert [control.label for control in made.explorer.controls] == ["log2"]
@@ -231,9 +231,9 @@ def test_a_run_is_explored_with_what_there_is(kept, monkeypatch, capsys):
 def test_what_is_no_trained_world_model_is_told(kept, iwm, monkeypatch):
     run = kept(*WORLD)
     model = iwm_core.load(run, device="cpu")
-    assert not [text for text in work.prepared(model, model.recipe)[2] if "trained" in text or "told" in text]
+    assert not [text for text in explore.prepared(model, model.recipe)[2] if "trained" in text or "told" in text]
     model.step = 0  # as an imported encoder has it, beside a new predictor
-    assert "not trained yet: what it imagines means nothing; train it: iwm resume r" in work.prepared(model, model.recipe)[2][0]
+    assert "not trained yet: what it imagines means nothing; train it: iwm resume r" in explore.prepared(model, model.recipe)[2][0]
     monkeypatch.setattr(commands, "find_spec", lambda name: True)
-    monkeypatch.setattr(work, "thaw", lambda config: object())
+    monkeypatch.setattr(explore, "thaw", lambda config: object())
     assert_one_line(iwm("explore", "r", "--port", "0"), "r is tuned, and a world model is explored; name the run that it was tuned from")

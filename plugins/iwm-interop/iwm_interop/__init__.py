@@ -1,4 +1,4 @@
-"""Into iwm and out of it: published weights become runs, encoders become files that others load."""
+"""Into iwm and out of it: published weights become runs, encoders files that others load; trainings and views for programs in Python."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,6 +36,11 @@ def iwm_commands() -> list[Command]:
 @hookimpl
 def iwm_recipe_dirs() -> list[Path]:
     return [Path(__file__).parent / "recipes"]
+
+
+@hookimpl
+def iwm_python() -> list[str]:
+    return ["iwm_interop.python"]
 
 
 @hookimpl

@@ -10,7 +10,7 @@ import jaxtyping
 import pytest
 import torch
 import yaml
-from iwm_interop.exporting import work
+from iwm_interop.exporting import export
 from iwm_interop.exporting.format import Exported
 from iwm_interop.verbs import FORMATS
 from reference_ijepa import checkpoint, reference
@@ -169,7 +169,7 @@ def test_every_predictor_is_a_program_of_its_own(predictor, tmp_path):
     parts = [predictor_part(model.predictor, model.teacher, labels, True)]
     program, what = TorchExport(), Exported(config={}, recipe=recipe, parts=parts, encoder=model.teacher)
     program.write(what, tmp_path)
-    assert work.compared(program, what, tmp_path) < 1e-6
+    assert export.compared(program, what, tmp_path) < 1e-6
 
 
 def test_what_cannot_be_traced_is_said_in_one_line(runs, tmp_path, monkeypatch):
@@ -255,7 +255,7 @@ def test_imported_weights_keep_their_licence(runs, tmp_path):
 
 
 def test_what_reads_back_otherwise_is_not_kept(runs, tmp_path, monkeypatch):
-    timm = work.made("timm")
+    timm = export.made("timm")
     right = type(timm).read
     monkeypatch.setattr(type(timm), "read", lambda *arguments: tuple(one + 1e-3 for one in right(*arguments)))
     with pytest.raises(UserError, match="more than 1e-05, and is not kept"):
@@ -292,9 +292,9 @@ def test_two_exports_to_one_place_do_not_mix_and_what_a_kill_left_goes(tmp_path,
     monkeypatch.setattr(lock, "PATIENCE", 0.0)
     (tmp_path / ".model.partial/whole").mkdir(parents=True)
     (tmp_path / ".model.partial/whole/of-a-killed-one").write_text("x")
-    with work.made_whole(tmp_path / "model") as folder:
+    with export.made_whole(tmp_path / "model") as folder:
         (folder / "mine").write_text("x")
-        with pytest.raises(UserError, match=r"is in use by .*; wait until that ends"), work.made_whole(tmp_path / "model"):
+        with pytest.raises(UserError, match=r"is in use by .*; wait until that ends"), export.made_whole(tmp_path / "model"):
             pass
     assert [path.relative_to(tmp_path).as_posix() for path in sorted(tmp_path.rglob("*"))] == ["model", "model/mine"]
 

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from iwm_evals.measuring.run_data import RunData
-from iwm_interop.features import files, work
+from iwm_interop.features import extract, files
 from iwm_interop.features.map import principal
 from PIL import Image
 
@@ -136,7 +136,7 @@ def test_an_interrupted_file_is_whole_and_has_the_rows_so_far(run, photos, tmp_p
                 if place == 1:  # within the third batch
                     signal.raise_signal(signal.SIGINT)
 
-    monkeypatch.setattr(work, "make_display", Interrupting)
+    monkeypatch.setattr(extract, "make_display", Interrupting)
     for ending, count in (("parquet", lambda path: len(pandas.read_parquet(path))), ("npy", lambda path: len(np.load(path)))):
         out = tmp_path / f"f.{ending}"
         with pytest.raises(Stopped, match=rf"interrupted; 6 of 11 images are in {out}"):

@@ -8,7 +8,7 @@ import jaxtyping
 import pytest
 import timm
 import torch
-from iwm_interop.importing.asked import Asked
+from iwm_interop.importing.command_line import Asked
 from iwm_interop.importing.described import described
 from iwm_interop.importing.encoders import weights_file
 from iwm_interop.importing.exported_run import exported_config

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from iwm_interop.importing import work
+from iwm_interop.importing import import_run
 from iwm_interop.importing.ijepa import ratio
 from iwm_interop.importing.reference import understood
 from reference_ijepa import ReferenceEncoder, ReferencePredictor, checkpoint, reference
@@ -278,7 +278,7 @@ def test_where_the_weights_cannot_be_kept_there_is_no_run(tmp_path, monkeypatch)
 
     content = checkpoint(*reference(**SMALL))
     with monkeypatch.context() as patched:
-        patched.setattr(work, "save_checkpoint", full)
+        patched.setattr(import_run, "save_checkpoint", full)
         with pytest.raises(UserError, match=r"cannot keep the weights in .*run: No space left on device; .*, then the same command again"):
             imported(tmp_path, content, "encoder.heads=2")
     assert {path.name for path in (tmp_path / "run").iterdir()} <= LEFT, "what is left is free to take"

@@ -8,7 +8,7 @@ from typing import Any
 
 from iwm_report.run_record import RunRecord
 
-TRIAL = 100  # steps of the longest run that `iwm_core.recipe.length` takes for a trial
+TRIAL = 100  # steps of the longest run that `iwm_devkit.advice.length` takes for a trial
 LONGEST_HEADER = 16_000_000  # bytes of the list of tensors in front of a file of weights
 
 

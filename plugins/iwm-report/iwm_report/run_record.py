@@ -16,9 +16,10 @@ from iwm_evals.measuring.scorecard import understand
 
 from iwm_core.interfaces.errors import UserError
 from iwm_core.interfaces.results import Metric
+from iwm_core.plugins.advice import advise
 from iwm_core.process.shown import as_word
 from iwm_core.recipe.shapes import fitting
-from iwm_core.run.directory import is_run, why_no_run
+from iwm_core.run.directory import is_run
 from iwm_core.run.saved import Logged, latest_checkpoint, read_config, read_state
 from iwm_core.run.stored import Log, read_log, read_record, read_text
 
@@ -91,7 +92,8 @@ def read_run(path: Path, label: str) -> RunRecord:
     """
     config_file = path / "config.yaml"
     if not is_run(path):
-        raise UserError(f"{path} is not a run: {why_no_run(str(path))}")
+        advise("explain_run", str(path))
+        raise UserError(f"{path} is not a run")
     config, text = read_config(config_file), read_text(config_file)
 
     measured, problems = read_results(path, config)

@@ -19,9 +19,10 @@ from threading import Lock
 from typing import Any, ClassVar, NamedTuple
 
 from iwm_core.interfaces.errors import UserError
+from iwm_core.plugins.advice import advise
 from iwm_core.plugins.sources import fetched
 from iwm_core.process.shown import tell
-from iwm_core.run.directory import is_run, why_no_run
+from iwm_core.run.directory import is_run
 from iwm_report.added import OwnPage
 from iwm_report.naming import label_runs
 from iwm_report.run_record import RunRecord, read_run
@@ -135,7 +136,8 @@ def read_runs(words: list[str]) -> list[Path]:
         raise UserError("say which runs: iwm watch RUN [RUN …]")
     for path in paths:
         if not is_run(path):
-            raise UserError(f"{path} is not a run: {why_no_run(str(path))}")
+            advise("explain_run", str(path))
+            raise UserError(f"{path} is not a run")
     return paths
 
 

@@ -9,6 +9,7 @@ import struct
 from pathlib import Path
 
 import pytest
+from iwm_devkit.advice import length
 from iwm_report.downloads import downloads, guarded
 from iwm_report.facts import TRIAL, duration, facts, in_short, patches
 from iwm_report.known_best import known_best
@@ -17,8 +18,6 @@ from iwm_report.score_table import Mark, Tick
 from iwm_report.verdict import in_a_sentence, rulings
 from report_page import report
 from report_runs import HOSTILE, evaluation, make_run, metric
-
-from iwm_core.recipe import length
 
 
 def answering(path, answers, **more):
@@ -125,7 +124,7 @@ def test_a_trial_is_told(here):
     assert "a trial" not in report("b").text
     page = report("a", "b", out="x.html")
     assert "a : a trial of at most 100 steps tells that all works" in page.text
-    assert TRIAL == length.TRIAL, "what the core takes for one"
+    assert TRIAL == length.TRIAL, "what is taken for one where it is composed"
 
 
 def test_galleries_that_ask_for_it_lead(here):

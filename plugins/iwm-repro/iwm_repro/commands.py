@@ -5,7 +5,7 @@ from iwm_repro.verbs import Reproduce
 
 
 def run_reproduce(words: list[str], given: Reproduce) -> int:
-    from iwm_repro.asked import read_arguments
+    from iwm_repro.command_line import read_arguments
 
     asked = read_arguments(words, given)
     if not asked.claims:

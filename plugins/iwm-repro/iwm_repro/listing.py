@@ -1,7 +1,7 @@
 """``iwm reproduce``: the claims, what they cost, which of their runs are there, and their verdicts. Needs no torch."""
 
 from iwm_core.cli.listing import row, show_rows
-from iwm_repro.asked import Asked
+from iwm_repro.command_line import Asked
 from iwm_repro.places import finished, jobs_of, minutes_of
 from iwm_repro.record import MISSING, file_of, read_if_there
 from iwm_repro.registered import Brought, all_claims

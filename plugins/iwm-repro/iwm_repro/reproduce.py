@@ -25,9 +25,9 @@ from iwm_core.process.signals import named
 from iwm_core.recipe.thaw import thaw
 from iwm_core.run.files import writing
 from iwm_core.run.lock import writer
-from iwm_core.training.course import composed
-from iwm_repro.asked import Asked
+from iwm_core.training.starting import composed
 from iwm_repro.claim import SCALES, Claim
+from iwm_repro.command_line import Asked
 from iwm_repro.inside import tell_inside
 from iwm_repro.places import RUNS, Job, finished, jobs_of, minutes_of
 from iwm_repro.record import Record, check_place, file_of, read_if_there, write

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from asked_by import asked_by
 from claimed import Bringing, claim
-from iwm_repro.asked import read_arguments
+from iwm_repro.command_line import read_arguments
 from iwm_repro.registered import all_claims
 from one_line import assert_one_line
 

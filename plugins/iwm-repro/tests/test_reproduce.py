@@ -79,7 +79,7 @@ def test_a_claim_that_cannot_be_ruled_on_does_not_stop_the_others(bring, reprodu
     other = replace(claim(tmp_path / "results", seeds=(0,)), name="other")
     bring(other, seeds=(0,), most=1e-6)
     brought = {name: one for name, one in all_claims().items() if one.plugin.name == "mine"}
-    monkeypatch.setattr("iwm_repro.asked.all_claims", lambda: brought)
+    monkeypatch.setattr("iwm_repro.command_line.all_claims", lambda: brought)
     fails = {words: Ended(7, 0) for words in ("predictor=none",)}
     begun, status, said = reproduce(name="all", ending=lambda words: next((fails[word] for word in words if word in fails), None))
     assert (len(begun), status) == (2, 7), "they share both runs"

@@ -12,7 +12,7 @@ from importlib.resources import files
 from iwm_core.interfaces.errors import UserError
 from iwm_core.plugins.near import did_you_mean
 from iwm_core.process.shown import tell
-from iwm_devkit.completion.asked import SHELLS
+from iwm_devkit.completion.shells import SHELLS
 
 
 def run_completion(arguments: list[str]) -> int:

@@ -15,8 +15,7 @@ from iwm_core.interfaces.commands import Command
 from iwm_core.interfaces.runs import Schema
 from iwm_core.plugins.kinds import groups, kinds, several
 from iwm_core.plugins.loader import load_plugins
-from iwm_core.plugins.recipe_files import find_recipes, ready_made
-from iwm_core.recipe.own_settings import shared_folders
+from iwm_core.plugins.recipe_files import find_recipes, ready_made, shared_folders
 
 START = "iwm"
 SAFE = re.compile(r"[\w./:=\[\]@+-]+")

@@ -10,7 +10,7 @@ from typing import Any
 HEAVY = ("torch",)
 LIGHT = (
     *("iwm_caches", "iwm_commands", "iwm_component_kinds", "iwm_displays", "iwm_hookspecs", "iwm_launchers", "iwm_measurers"),
-    *("iwm_model_sources", "iwm_precisions", "iwm_run_kinds"),
+    *("iwm_advisers", "iwm_model_sources", "iwm_precisions", "iwm_python", "iwm_run_kinds", "iwm_workers"),
 )
 """Hooks that every command asks, `iwm --help` too."""
 MARK = "iwm-import:"

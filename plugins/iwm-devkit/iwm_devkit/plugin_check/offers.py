@@ -158,6 +158,41 @@ def check_display(place: str) -> str:
     return place
 
 
+def check_workers(place: str) -> str:
+    """Check a module that has data workers: its function."""
+    given = "what makes something of a part, the parts, the number of workers, what is told of their end, pin and ahead"
+    check_arguments("function", f"{place}:made_in_order", f"the workers {place}", given, 6)
+    return place
+
+
+ADVICE = {
+    "check_words": 1,
+    "refuse_sweeps": 1,
+    "check_choices": 2,
+    "check_settings": 3,
+    "check_files": 3,
+    "check_recipe": 4,
+    "check_composed": 4,
+}
+ADVICE |= {"explain_name": 1, "explain_file": 1, "explain_run": 1, "explain_section": 3}
+ADVICE |= {"explain": 4, "explain_change": 4, "explain_key": 4, "explain_type": 4}
+"""What `iwm_core.plugins.advice.advise` asks for, and how many arguments it gives."""
+
+
+def check_adviser(place: str) -> str:
+    """Check a module that knows what is wrong with a recipe or a command line: all that the core asks of it."""
+    for name, count in ADVICE.items():
+        check_arguments("function", f"{place}:{name}", f"the adviser {place}", "what the core asks about", count)
+    return place
+
+
+def check_python(place: str) -> str:
+    """Check a module that trains and makes views in Python: both of its functions."""
+    check_arguments("function", f"{place}:train", f"the module for Python {place}", "a recipe, data, overrides, a run and a device", 5)
+    assert callable(found("function", f"{place}:views", f"the module for Python {place}")), f"{place}:views is not a function"
+    return place
+
+
 def found(field: str, place: str, what: str) -> Any:
     """What ``module:name`` in a field names."""
     assert place.count(":") == 1, f'{what}: its {field}, {place!r}, must be "module:name"'
@@ -187,4 +222,7 @@ OFFERS = (
     Offer("iwm_measurers", str, "measurer", "measurer", check_measurer),
     Offer("iwm_precisions", str, "precision", "precision", check_precision),
     Offer("iwm_displays", str, "display", "display", check_display),
+    Offer("iwm_workers", str, "workers", "workers", check_workers),
+    Offer("iwm_advisers", str, "adviser", "adviser", check_adviser),
+    Offer("iwm_python", str, "python", "module for Python", check_python),
 )

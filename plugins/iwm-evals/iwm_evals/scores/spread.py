@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
-from iwm_core.training.health import entropy_rank
+from iwm_evals.scores.health import entropy_rank
 
 DELTA = 1e-4  # on the diagonal of Σw
 AT_ONCE = 1024  # rows of the table of pairs held in memory

@@ -131,7 +131,7 @@ def of_planning(metrics: Metrics) -> Answer:
 
 
 def of_health(verdict: str, reason: str, width: int, metrics: Metrics) -> Answer:
-    """``verdict``, ``reason``: of `iwm_core.training.health.judge`; ``watch`` is alive, with something to be watched. ``width``: the most
+    """``verdict``, ``reason``: of `iwm_evals.scores.health.judge`; ``watch`` is alive, with something to be watched. ``width``: the most
     directions that tokens can use; alive with less than a fifth of them in use is said to be that."""
     yes = {"healthy": True, "watch": True, "not available": None}.get(verdict, False)
     std, rank = metrics["target_std"].value, metrics["rankme.tokens"].value

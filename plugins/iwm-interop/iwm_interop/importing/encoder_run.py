@@ -15,7 +15,7 @@ from iwm_core.recipe.compose import compose
 from iwm_core.recipe.overrides import quoted
 from iwm_core.recipe.thaw import thaw
 from iwm_core.training.fits import check_fit
-from iwm_interop.importing.asked import Asked
+from iwm_interop.importing.command_line import Asked
 from iwm_interop.importing.described import described
 from iwm_interop.importing.encoders import read_encoder, weights_file
 from iwm_interop.importing.fitting import fit

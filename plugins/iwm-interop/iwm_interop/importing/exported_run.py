@@ -14,7 +14,7 @@ from iwm_core.run.plain import plain_yaml
 from iwm_core.training.change import change
 from iwm_core.training.fits import check_fit
 from iwm_interop.exporting.origin import UNSTATED
-from iwm_interop.importing.asked import CHANGED, Asked
+from iwm_interop.importing.command_line import CHANGED, Asked
 from iwm_interop.importing.described import described
 from iwm_interop.importing.encoders import weights_file
 from iwm_interop.importing.keys import Taken

@@ -10,7 +10,7 @@ from iwm_core.recipe.compose import compose
 from iwm_core.recipe.config import Recipe
 from iwm_core.recipe.thaw import thaw
 from iwm_core.training.fits import check_fit
-from iwm_interop.importing.asked import WHOLE, Asked
+from iwm_interop.importing.command_line import WHOLE, Asked
 from iwm_interop.importing.ijepa import LEFT_OUT, PARTS, Shape, encoder_keys, predictor_keys, shape_of
 from iwm_interop.importing.keys import Taken
 from iwm_interop.importing.ready import Ready

@@ -21,8 +21,8 @@ from huggingface_hub import HfApi, errors, snapshot_download
 from huggingface_hub.utils import disable_progress_bars
 
 from iwm_core.interfaces.errors import UserError
-from iwm_interop.sharing.asked import is_name, is_revision
 from iwm_interop.sharing.cache import cached, kept
+from iwm_interop.sharing.command_line import is_name, is_revision
 
 HTTPError: Any = errors.HTTPError  # pyright: ignore[reportPrivateImportUsage] - of requests or httpx, by the library's version
 SCHEME = "hf://"

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from iwm_core.cli.words import check_words
 from iwm_core.interfaces.errors import UserError
+from iwm_core.plugins.advice import advise
 from iwm_core.plugins.near import did_you_mean
 from iwm_core.plugins.recipe_files import find_recipes
 from iwm_core.recipe.overrides import check_recipe
@@ -70,7 +70,7 @@ def read_words(words: list[str]) -> tuple[list[str], int, list[str], dict[str, l
                 f"iwm compare sets {key} of each tuning itself; leave {word!r} out (seeds=N trains with the seeds 0 to N-1, "
                 "run=FOLDER names the folder of all)"
             )
-    check_words([*shared, *(word for words in own.values() for word in words)])
+    advise("check_words", [*shared, *(word for words in own.values() for word in words)])
     for name in protocols:
         check_recipe(f"{RECIPES}{name}", [*shared, *own.get(name, [])])
     return protocols, read_seeds(single.get("seeds", "3")), shared, own, single.get("run"), single.get("checkpoint")

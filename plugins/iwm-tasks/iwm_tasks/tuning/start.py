@@ -14,7 +14,7 @@ from iwm_core.process.launch import check_devices, processes_of
 from iwm_core.recipe.compose import compose
 from iwm_core.recipe.overrides import checkpoint_in
 from iwm_core.recipe.thaw import thaw
-from iwm_core.training.course import begin
+from iwm_core.training.starting import begin
 from iwm_tasks.tuning.augment import check_augment, check_shares
 from iwm_tasks.tuning.batches import check_targets, part_of
 from iwm_tasks.tuning.begun_from import source_of

@@ -8,8 +8,10 @@ Decisions:
 
 import dataclasses
 from collections.abc import Collection
+from pathlib import Path
 from typing import Any
 
+import yaml
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -18,7 +20,7 @@ from iwm_core.plugins.kinds import groups, single
 from iwm_core.plugins.lineage import Lineage, Settings, dotted
 from iwm_core.plugins.loader import load_plugins
 from iwm_core.plugins.near import did_you_mean
-from iwm_core.plugins.recipe_text import place, stands_for
+from iwm_core.plugins.recipe_text import stands_for
 from iwm_core.recipe.typed import plain_keys, typed
 
 
@@ -104,3 +106,16 @@ def check_options(part: Settings, cls: Any, label: str, options: Any, anew: bool
         for _, node in one_by_one if len(one_by_one) > 1 else ():
             check_options(part, cls, label, node)
         raise UserError(f"{place(part.path, one_by_one[0][0] if one_by_one else label)}: {error}") from error
+
+
+def place(path: Path, key: str) -> str:
+    """Where a file sets a key, or else what is around it, as far as can be told: ``mine.yaml, line 3``."""
+    node: Any = yaml.compose(path.read_text(encoding="utf-8-sig"), yaml.SafeLoader)
+    line = 0
+    for part in key.split("."):
+        pairs = node.value if isinstance(node, yaml.MappingNode) else []
+        found = next(((name, value) for name, value in pairs if name.value == part), None)
+        if found is None:
+            break
+        line, node = found[0].start_mark.line + 1, found[1]
+    return f"{path}, line {line}" if line else str(path)

@@ -14,8 +14,8 @@ from iwm_report.displays import table_console
 from iwm_tasks.tuning.counting import device_name
 from omegaconf import OmegaConf
 
-from iwm_bench.asked import Asked
 from iwm_bench.by_lightly import Lightly
+from iwm_bench.command_line import Asked
 from iwm_bench.counting import gflop_of, tokens_of
 from iwm_bench.course import Course
 from iwm_bench.peers import peers
@@ -31,10 +31,10 @@ from iwm_core.process.launch import processes_of
 from iwm_core.process.shown import tell
 from iwm_core.recipe.thaw import thaw
 from iwm_core.run.files import writing
-from iwm_core.training.course import composed, settle
 from iwm_core.training.fits import check_data, check_fit
 from iwm_core.training.kind import Pretraining
 from iwm_core.training.pretraining import Pass
+from iwm_core.training.starting import composed, settle
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
 

@@ -10,7 +10,7 @@ from iwm_core.process.display import make_display
 from iwm_core.recipe.config import Recipe
 from iwm_core.recipe.thaw import thaw
 from iwm_interop.exporting.origin import origin_of
-from iwm_interop.sharing.asked import Asked
+from iwm_interop.sharing.command_line import Asked
 from iwm_interop.sharing.hub import SCHEME, upload
 from iwm_interop.sharing.shared_run import Shared, share
 

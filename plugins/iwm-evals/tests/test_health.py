@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 import torch
+from iwm_evals.scores.health import Health, bounded, effective_rank, entropy_rank, gain, judge, singular_values, spread_rows, target_std
 
 from iwm_core.interfaces import Targets
 from iwm_core.process.display import summary
-from iwm_core.training.health import Health, bounded, effective_rank, entropy_rank, gain, judge, singular_values, spread_rows, target_std
 
 
 def with_singular_values(values, rows, seed=0):

@@ -25,7 +25,7 @@ from iwm_core.recipe.config import Recipe
 from iwm_core.recipe.overrides import ON_RESUME
 from iwm_core.recipe.thaw import thaw
 from iwm_core.training.change import change
-from iwm_explore.asked import Asked
+from iwm_explore.command_line import Asked
 from iwm_explore.explorer import Explorer
 from iwm_explore.figures import note
 from iwm_explore.handlers import Handlers

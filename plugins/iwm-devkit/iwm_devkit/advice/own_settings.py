@@ -6,11 +6,9 @@ Decisions:
 """
 
 import dataclasses
-import shlex
 from pathlib import Path
 from typing import Any
 
-from hydra.core.override_parser.types import Override
 from omegaconf import OmegaConf
 
 from iwm_core.interfaces.errors import UserError
@@ -18,10 +16,12 @@ from iwm_core.interfaces.runs import Schema
 from iwm_core.plugins.kinds import groups, several, single
 from iwm_core.plugins.near import did_you_mean
 from iwm_core.plugins.recipe_files import ready_made, shared_folders
-from iwm_core.recipe.typed import as_typed, main_of, may_be, plain_keys, to_type, typed
+from iwm_core.recipe.typed import as_typed, plain_keys, typed
+from iwm_devkit.advice.changes import instead
+from iwm_devkit.advice.types import main_of, may_be, to_type
 
 
-def check_settings(overrides: list[Override], schema: Schema, recipe: str = "NAME") -> None:
+def check_settings(overrides: list[Any], schema: Schema, recipe: str = "NAME") -> None:
     """Check what overrides on a recipe set of the core's own sections and keys; components are looked up later.
 
     Raises:
@@ -48,7 +48,7 @@ def check_settings(overrides: list[Override], schema: Schema, recipe: str = "NAM
             raise UserError(f"unknown key {key!r}; {hint}`iwm show recipe={recipe}` lists all keys")
 
 
-def check_setting(cls: Any, section: str, key: str, override: Override) -> None:
+def check_setting(cls: Any, section: str, key: str, override: Any) -> None:
     """Check the value of one setting of a section; those of a sweep, and interpolations, are seen once they are composed."""
     if override.is_sweep_override() or override.is_delete() or "${" in str(override.value()):
         return
@@ -57,7 +57,7 @@ def check_setting(cls: Any, section: str, key: str, override: Override) -> None:
     typed(cls, node, section)
 
 
-def check_choice(override: Override, cls: Any) -> None:
+def check_choice(override: Any, cls: Any) -> None:
     """Check that a section is given as a whole by the name of ready-made settings, such as ``launch=gpu``, or as a mapping."""
     if override.is_sweep_override() or override.is_delete():
         return
@@ -85,11 +85,6 @@ def settings_file(section: str, value: Any, cls: Any) -> Path:
             f"give single settings, {meant}; its keys: {', '.join(keys)}"
         )
     return files[str(value)]
-
-
-def instead(override: Override, key: str) -> str:
-    """An override's words with another key, as they are typed."""
-    return shlex.quote(key + "".join(str(override.input_line).partition("=")[1:]))
 
 
 def keys_of(schema: Schema) -> dict[str, str]:

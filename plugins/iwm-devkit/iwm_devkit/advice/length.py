@@ -8,7 +8,6 @@ Decisions:
 
 from typing import Any
 
-from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig
 
 from iwm_core.interfaces.errors import UserError
@@ -21,7 +20,7 @@ from iwm_core.recipe.typed import as_typed
 TRIAL = 100  # steps of the longest run that is taken for a trial
 
 
-def train_of(lineage: Lineage, overrides: list[Override]) -> dict[str, Any]:
+def train_of(lineage: Lineage, overrides: list[Any]) -> dict[str, Any]:
     """The section ``train`` as a recipe has it, with the ready-made choices, such as ``size=gpu``, of the command line."""
     given = plainly(overrides)
     train: dict[str, Any] = {}
@@ -34,7 +33,7 @@ def train_of(lineage: Lineage, overrides: list[Override]) -> dict[str, Any]:
     return train
 
 
-def plainly(overrides: list[Override]) -> dict[str, Any]:
+def plainly(overrides: list[Any]) -> dict[str, Any]:
     """The values that overrides set, by their keys."""
     return {o.key_or_group: o.value() for o in overrides if not (o.is_delete() or o.is_sweep_override())}
 
@@ -45,7 +44,7 @@ def train_in(content: dict[str, Any]) -> dict[str, Any]:
     return train if isinstance(train, dict) else {}
 
 
-def check_length(overrides: list[Override], lineage: Lineage) -> None:
+def check_length(overrides: list[Any], lineage: Lineage) -> None:
     """Check that an override of the length (``train.steps``, ``train.epochs``) replaces the recipe's, which may be in the other unit."""
     given, train = plainly(overrides), train_of(lineage, overrides)
     for unit, other in (("epochs", "steps"), ("steps", "epochs")):
@@ -55,7 +54,7 @@ def check_length(overrides: list[Override], lineage: Lineage) -> None:
             raise UserError(f"the recipe has train.{other}={as_typed(old)}, and a run has one length; write {words}")
 
 
-def measured_quickly(config: DictConfig, overrides: list[Override], lineage: Lineage) -> list[str]:
+def measured_quickly(config: DictConfig, overrides: list[Any], lineage: Lineage) -> list[str]:
     """Leave to a trial its quick evaluators, and those that the command line names; returns a note where others were left out."""
     given, quick = plainly(overrides), ready_made("evaluators").get("quick")
     steps, usual = given.get("train.steps"), train_of(lineage, overrides).get("steps")

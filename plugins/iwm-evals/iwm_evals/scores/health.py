@@ -8,7 +8,7 @@ Decisions:
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import NamedTuple
 
 import torch
@@ -16,6 +16,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from iwm_core.interfaces import Targets
+from iwm_core.interfaces.events import StepLogged
 
 STILL = 1e-10  # of the square of tokens: a distance that is rounding
 ENOUGH = 4
@@ -62,19 +63,12 @@ def spread_rows(tokens: Float[Tensor, "b n d"], rows: int = ROWS) -> Float[Tenso
     return flat[:: -(-len(flat) // rows)]
 
 
-def gather_groups(tokens: Float[Tensor, "b n d"], where: Targets) -> Float[Tensor, "b m t d"]:
-    """The tokens at the target positions."""
-    rows = where.target + tokens.shape[1] * torch.arange(len(tokens), device=tokens.device)[:, None, None]  # whole ones: a gather is slower
-    return tokens.flatten(0, 1).index_select(0, rows.flatten()).unflatten(0, where.target.shape)
-
-
 def gain(predicted: Float[Tensor, "b m t d"], teacher: Float[Tensor, "b n d"], where: Targets) -> Float[Tensor, ""]:
     """Share that the prediction saves of the squared error of "the batch's mean at this position": 1 is perfect, 0 no better.
 
     NaN where the mean makes no error to save, but for rounding: of one image, or where all images look the same to the teacher.
     """
-    wanted = gather_groups(teacher, where)
-    mean = gather_groups(teacher.mean(dim=0, keepdim=True).expand_as(teacher), where)
+    wanted, mean = where.wanted(teacher), where.wanted(teacher.mean(dim=0, keepdim=True).expand_as(teacher))
     left = (mean - wanted).square().mean()
     return torch.where(left > STILL * wanted.square().mean(), 1 - (predicted - wanted).square().mean() / left, torch.nan)
 
@@ -167,3 +161,11 @@ def health_of(predicted: Float[Tensor, "b m t d"], teacher: Float[Tensor, "b n d
         rank_bounded=len(rows) < ENOUGH * rows.shape[1],
         gain=gain(predicted.float(), teacher, where).item(),
     )
+
+
+def watch(logged: StepLogged) -> None:
+    """Add the health of a logged step to its line, and a warning where something has collapsed."""
+    health, teacher = health_of(logged.predicted, logged.teacher, logged.where), logged.teacher
+    logged.numbers.update(asdict(health))
+    if verdict := health.verdict(min(teacher.shape[-1], len(spread_rows(teacher))), len(teacher)):
+        logged.warnings.append(verdict)

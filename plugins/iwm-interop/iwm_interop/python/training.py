@@ -20,7 +20,7 @@ from iwm_core.process.display import make_display
 from iwm_core.process.launch import choose_device
 from iwm_core.recipe.overrides import quoted
 from iwm_core.recipe.thaw import thaw
-from iwm_core.training.course import begin, composed, resume
+from iwm_core.training.starting import begin, composed, resume
 
 
 def train_from_python(recipe: Any, data: Any, overrides: Any, run: Any, device: str) -> Any:

@@ -22,7 +22,7 @@ from iwm_core.run.directory import Run
 from iwm_core.run.files import cause, remedy, write_record
 from iwm_core.run.new_run import new_run
 from iwm_core.training.optimisation import make_optimizer
-from iwm_interop.importing.asked import Asked
+from iwm_interop.importing.command_line import Asked
 from iwm_interop.importing.encoders import origin
 from iwm_interop.importing.ready import Ready
 

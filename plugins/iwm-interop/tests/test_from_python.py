@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 from iwm_data import python
+from iwm_interop.python.training import words_of
 from iwm_report.displays import NotebookDisplay
 from one_line import assert_one_line
 from PIL import Image
@@ -21,7 +22,6 @@ from iwm_core.interfaces.errors import UserError
 from iwm_core.plugins.loader import load_plugins
 from iwm_core.process.display import PlainDisplay, make_display
 from iwm_core.recipe.overrides import parse
-from iwm_core.training.from_python import words_of
 
 BYTES = torch.randint(0, 256, (24, 3, 20, 22), dtype=torch.uint8, generator=torch.Generator().manual_seed(5))
 

@@ -1,10 +1,9 @@
-"""Starting, resuming and measuring a run of any kind, and the part that one of several processes takes.
+"""Starting and resuming a run of any kind, and the part that one of several processes takes.
 
 A run is composed once, frozen into its directory and read back from there; training, here or in several processes, starts from it.
 """
 
 import shlex
-import sys
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +21,7 @@ from iwm_core.process.launched import led
 from iwm_core.process.shown import as_word
 from iwm_core.process.signals import ending_in_a_line
 from iwm_core.recipe.compose import compose
-from iwm_core.recipe.overrides import ON_RESUME, allowed_to, checkpoint_in
+from iwm_core.recipe.overrides import ON_RESUME, checkpoint_in
 from iwm_core.recipe.thaw import thaw
 from iwm_core.run.directory import Run
 from iwm_core.run.lock import writer
@@ -63,11 +62,8 @@ def settle(config: Any) -> str:
 
 
 def composed(name: str, overrides: list[str]) -> tuple[Any, list[str]]:
-    """A recipe that `iwm train` begins, with overrides applied, and notes for the user.
-
-    Raises:
-        UserError: another verb begins it, or it cannot be composed.
-    """
+    """A recipe that `iwm train` begins, with overrides applied, and notes for the user; a `UserError` where another verb begins it, or it
+    cannot be composed."""
     config, notes = compose(name, overrides)
     begun_by = kind_of(config).begun_by
     if begun_by != RunKind.begun_by:
@@ -76,11 +72,8 @@ def composed(name: str, overrides: list[str]) -> tuple[Any, list[str]]:
 
 
 def check_anywhere(recipe: Any) -> None:
-    """What `start` checks of a recipe, as far as it depends neither on this machine's devices nor on data.
-
-    Raises:
-        UserError: its parts do not fit together.
-    """
+    """What `start` checks of a recipe, as far as it depends neither on this machine's devices nor on data; a `UserError` where its parts do
+    not fit together."""
     launch = replace(recipe.launch, device="cpu", precision="fp32")
     kind_with(recipe).check_resumed(replace(recipe, launch=launch), restored=True)
 
@@ -115,27 +108,9 @@ def resume(path: str, overrides: list[str]) -> int:
         return carry_on(run, recipe, checkpoint, overrides, display)
 
 
-def measure(path: str, overrides: list[str], every_table: bool = False) -> int:
-    """``iwm eval``: measure a run's newest checkpoint, or the one that is named."""
-    display = make_display()
-    display.tables = sys.maxsize if every_table else display.tables
-    checkpoint, overrides = checkpoint_in(overrides)
-    run = Run.open(path, checkpoint)
-    config = run.config()
-    kind = kind_of(config)
-    with nullcontext() if overrides else run.blamed():
-        recipe = changed(config, overrides, allowed_to("eval", kind.schema()), "eval")
-    kind.measure(run, recipe, kind.measures(recipe), display, own=thaw(config))
-    tell_next(run, kind, display)
-    return 0
-
-
 def changed(config: Any, overrides: list[str], allowed: tuple[str, ...], verb: str) -> Any:
-    """The recipe of a run's frozen config after overrides.
-
-    Raises:
-        UserError: they cannot be applied, or are of data that means something else.
-    """
+    """The recipe of a run's frozen config after overrides; a `UserError` where they cannot be applied, or are of data that means something
+    else."""
     recipe = thaw(change(config, overrides, allowed, verb))
     if recipe.launch.precision == "auto":
         raise UserError(f"launch.precision=auto is decided when a run starts; for iwm {verb}, write launch.precision=fp32 or bf16")

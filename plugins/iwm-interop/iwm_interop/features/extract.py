@@ -33,7 +33,7 @@ from iwm_core.recipe.config import Recipe
 from iwm_core.recipe.overrides import ON_RESUME
 from iwm_core.recipe.thaw import thaw
 from iwm_core.training.change import change
-from iwm_interop.features.asked import Asked
+from iwm_interop.features.command_line import Asked
 from iwm_interop.features.files import Array, Parquet, Rows
 from iwm_interop.features.map import Map, check_map
 

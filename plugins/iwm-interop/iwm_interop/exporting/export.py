@@ -22,8 +22,8 @@ from iwm_core.interfaces.errors import UserError
 from iwm_core.process.display import make_display
 from iwm_core.run.files import cause, remedy, sync, write_atomically, writing
 from iwm_core.run.lock import writer
-from iwm_interop.exporting.asked import Asked
 from iwm_interop.exporting.card import CardFacts, card
+from iwm_interop.exporting.command_line import Asked
 from iwm_interop.exporting.format import Exported, Format
 from iwm_interop.exporting.loaded import loaded
 from iwm_interop.exporting.origin import origin_of

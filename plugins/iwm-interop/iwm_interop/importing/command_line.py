@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import NamedTuple
 
-from iwm_core.cli.words import check_words
 from iwm_core.interfaces.errors import UserError
+from iwm_core.plugins.advice import advise
 from iwm_core.plugins.near import did_you_mean
 from iwm_core.recipe.overrides import check_recipe
 from iwm_core.run.files import exists
@@ -83,7 +83,7 @@ def check_overrides(of: str, recipe: str | None, overrides: list[str]) -> str:
     Raises:
         UserError: they do not.
     """
-    check_words(overrides)
+    advise("check_words", overrides)
     if recipe is not None and of in ("ijepa", "safetensors"):
         brings = "import/ijepa is that of its training" if of == "ijepa" else "the export brings its own"
         raise UserError(f"iwm import {of} takes no recipe=: {brings}; give single settings, such as data=NAME")
