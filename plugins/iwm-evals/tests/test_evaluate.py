@@ -299,7 +299,7 @@ def test_what_is_to_be_known_of_validation_is_told_by_eval_and_not_again_after_t
 
     data = SimpleNamespace(split=lambda name: SimpleNamespace(images=SimpleNamespace(notes=(f"a note of {name}",))))
     monkeypatch.setattr(evaluating, "load_world_model", lambda *_: SimpleNamespace(device="cpu"))
-    monkeypatch.setattr(evaluating, "RunData", lambda *_: data)
+    monkeypatch.setattr(evaluating, "data_of", lambda *_: data)
     monkeypatch.setattr(evaluating, "placing", enough)
     recipe, run, display = Recipe.__new__(Recipe), Run.__new__(Run), PlainDisplay.__new__(PlainDisplay)
     vars(recipe)["launch"], vars(run)["path"] = SimpleNamespace(device="cpu"), Path("r")
