@@ -3,17 +3,20 @@
 Decisions:
 - Every write of a run and of the verbs goes through `writing`: the one place that turns the system's refusal into a line with its remedy.
 - A write that is refused leaves nothing behind, and what was there before stays.
+- Each writer has a partial file of its own, locked as `iwm_core.run.lock` does, so that a dead writer's is known.
 """
 
 import errno
+import fcntl
 import itertools
 import json
 import os
 import re
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from iwm_core.interfaces.errors import UserError
 from iwm_core.run.stored import owned, sealed
@@ -81,21 +84,42 @@ def remedy(error: Exception, instead: str = "") -> str:
 
 
 def write_atomically(path: Path, content: str | bytes, instead: str = "") -> None:
-    """Replace a small file in one step: a reader sees the old content or the new."""
-    partial = path.with_name(f".{path.name}.partial")
+    """Replace a small file in one step: a reader sees the old content or the new, whoever else writes it at the same time."""
     with writing(path, instead=instead):
+        partial, file = new_partial(path)
         try:
-            partial.unlink(missing_ok=True)  # what a kill left; and a link, which would be written through
-            with partial.open("xb") as file:
+            with file:
                 file.write(content.encode() if isinstance(content, str) else content)
                 file.flush()
                 os.fsync(file.fileno())
-            partial.replace(path)
+                partial.replace(path)
         except BaseException:
             with suppress(OSError):
                 partial.unlink(missing_ok=True)
             raise
         sync(path.parent)
+
+
+def new_partial(path: Path) -> tuple[Path, BinaryIO]:
+    """A file of this writer's own, which becomes another; what dead writers have left, which can be locked, is removed."""
+    for left in path.parent.iterdir():  # but for this process's own: to close one would unlock it
+        if is_partial(left.name, path.name) and f".{os.getpid()}-" not in left.name and left.is_file() and not left.is_symlink():
+            with suppress(OSError), left.open("r+b") as file:
+                fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                left.unlink()
+    while True:
+        partial = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.partial")
+        file = partial.open("xb")
+        with suppress(OSError):  # of a file system that cannot lock, where nothing is taken for a dead writer's either
+            fcntl.lockf(file, fcntl.LOCK_EX)
+        if os.fstat(file.fileno()).st_nlink:  # else another has removed it before it was locked
+            return partial, file
+        file.close()
+
+
+def is_partial(name: str, whole: str) -> bool:
+    """Whether something of this name may be what a dead writer of a file has left; earlier versions left ``.config.yaml.partial``."""
+    return name.startswith(f".{whole}.") and name.endswith(".partial")
 
 
 def append(path: Path, *lines: dict[str, Any]) -> None:

@@ -29,11 +29,11 @@ from iwm_core.process.shown import as_word
 from iwm_core.recipe.overrides import parse
 from iwm_core.run.anchor import anchor
 from iwm_core.run.directory import Run, frozen
-from iwm_core.run.files import numbered, write_atomically, write_record, writing
+from iwm_core.run.files import is_partial, numbered, write_atomically, write_record, writing
 from iwm_core.run.lock import WRITER, Taken, refuse_busy, writer, writer_of
 
 DRAFT = ".draft"
-LEFT = {WRITER, DRAFT, "env.json", ".env.json.partial", ".config.yaml.partial"}
+LEFT = {WRITER, DRAFT, "env.json"}
 """What a start that was killed may leave."""
 ELSEWHERE = "choose another directory with run=PATH"
 
@@ -108,7 +108,7 @@ def refuse_taken(path: Path) -> None:
 
 def left_behind(path: Path) -> bool:
     """Whether a directory holds nothing but what a killed start may leave."""
-    return {file.name for file in path.iterdir()} <= LEFT
+    return all(file.name in LEFT or any(is_partial(file.name, one) for one in ("env.json", "config.yaml")) for file in path.iterdir())
 
 
 def make(path: Path) -> bool:

@@ -173,7 +173,9 @@ def test_two_starts_take_different_directories(tiny):
         begin("run=runs/tiny").__enter__()
 
 
-@pytest.mark.parametrize("left", [[".lock"], [".lock", "env.json"], [".lock", "env.json", ".config.yaml.partial"]])
+@pytest.mark.parametrize(
+    "left", [[".lock"], [".lock", "env.json"], [".lock", "env.json", ".config.yaml.partial"], [".lock", ".config.yaml.7-1a2b3c4d.partial"]]
+)
 def test_what_a_killed_start_left_is_free(tiny, left):
     Path("runs/tiny").mkdir(parents=True)
     for name in left:

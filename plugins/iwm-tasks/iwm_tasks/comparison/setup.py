@@ -14,7 +14,7 @@ from pathlib import Path
 from iwm_core.interfaces.errors import UserError
 from iwm_core.process.shown import as_word
 from iwm_core.recipe.shapes import NAME
-from iwm_core.run.files import numbered, write_atomically
+from iwm_core.run.files import is_partial, numbered, write_atomically
 from iwm_core.run.lock import WRITER
 from iwm_core.run.plain import written_yaml
 from iwm_core.run.stored import Damaged, read_record, sealed
@@ -22,8 +22,6 @@ from iwm_tasks.comparison.anchored import anchor_words
 
 DEFAULT: tuple[str, ...] = ("probe_linear", "probe_attentive", "encoder", "predictor", "predictor_random", "end_to_end")
 FILE = "comparison.yaml"
-LEFT = {WRITER, f".{FILE}.partial"}
-"""What a start that was killed may leave."""
 
 
 @dataclass(frozen=True)
@@ -146,7 +144,8 @@ def read_folder(folder: Path) -> Setup | str | None:
                 raise Damaged(folder / FILE, f"is damaged (a protocol is called {name[:60]!r})", "choose another folder with run=OTHER")
         return asked
     if folder.is_dir():
-        return f"other things, and no {FILE}" if {file.name for file in folder.iterdir()} - LEFT else None
+        left = (file.name == WRITER or is_partial(file.name, FILE) for file in folder.iterdir())  # by a start that was killed
+        return None if all(left) else f"other things, and no {FILE}"
     return "no runs, as it is a file" if folder.exists() else None
 
 
