@@ -17,8 +17,8 @@ from iwm_core.interfaces.errors import UserError
 from iwm_core.interfaces.runs import RunKind
 from iwm_core.plugins.kinds import groups, kinds, several
 from iwm_core.plugins.near import did_you_mean
-from iwm_core.plugins.recipe_files import SHARED, RecipeFile, find_recipe, find_recipes, is_file, is_shared, ready_made, shared_folders
-from iwm_core.plugins.recipe_text import PACKAGE, SELF, recipe_in, settings_of
+from iwm_core.plugins.recipe_files import SHARED, RecipeFile, find_recipes, is_file, is_shared, ready_made, shared_folders
+from iwm_core.plugins.recipe_text import DEEPEST, PACKAGE, SELF, recipe_in, settings_of
 
 
 class Choice(NamedTuple):
@@ -83,6 +83,8 @@ class Lineage:
         """Add a recipe, after those that it names; a `UserError` where it cannot be read, includes itself, or names what is not there."""
         if path.resolve() in above:
             raise UserError(f"{above[0]} includes itself: {path} is named by the defaults of {above[-1]}, which it includes")
+        if len(above) == DEEPEST:
+            raise UserError(f"{above[0]} is made of more than {DEEPEST} recipes, each of which changes the next; write fewer files")
         if path.resolve() in self.included:  # two recipes that it names change the same one
             return
         self.included.add(path.resolve())
@@ -159,8 +161,8 @@ def choice_of(key: Any, value: Any, path: Path) -> Choice:
 def named(name: str, path: Path) -> Path:
     """The file of a recipe that the defaults of a file name; a `UserError` where there is none."""
     beside = path.parent / (name if is_file(name) else f"{name}.yaml")
-    if not is_file(name) and name in find_recipes():
-        return find_recipe(name).path
+    if not is_file(name) and (found := find_recipes().get(name)):
+        return found.path
     if os.path.isfile(beside):  # noqa: PTH113 - a Path raises for a name that is too long
         return beside
     files = [file.name if is_file(name) else file.stem for file in path.parent.glob("*.yaml")]

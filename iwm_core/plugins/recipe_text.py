@@ -22,7 +22,7 @@ from iwm_core.interfaces.errors import UserError
 from iwm_core.plugins.kinds import kind_of, of, several, single
 from iwm_core.plugins.recipe_files import ready_made
 
-SELF, LARGEST, DEEPEST = "_self_", 1_000_000, 100  # bytes of a file, levels of mappings and lists
+SELF, LARGEST, DEEPEST = "_self_", 1_000_000, 100  # bytes of a file, levels of mappings and lists, and of files that name files
 RESOLVED = re.compile(r"\$\{[\w.]+:[^}\s]{0,40}")  # an interpolation that asks a resolver, such as ${oc.env:HOME}
 PACKAGE = re.compile(r"^#\s*@package\s+(\S+)", re.MULTILINE)
 SAME = re.compile(r"[-+]?(0|[1-9](_?[0-9])*)|true|false", re.IGNORECASE)  # whole numbers and truth values of Hydra's grammar as well
@@ -133,11 +133,11 @@ def as_choices(config: dict[str, Any]) -> dict[str, Any]:
     return {"defaults": [*defaults, SELF], **settings}
 
 
-def stands_for(group: str, name: str) -> str:
-    """The component that a choice of a group stands for."""
+def stands_for(group: str, name: str, left: int = DEEPEST) -> str:
+    """The component that a choice of a group stands for; one that includes itself is told where it is composed."""
     content = recipe_in(file) if (file := ready_made(group).get(name)) else {}
     below = [entry for entry in content.get("defaults") or [] if isinstance(entry, str) and entry not in (name, SELF)]
-    return stands_for(group, below[0]) if below else str(content.get("name", name))
+    return stands_for(group, below[0], left - 1) if below and left else str(content.get("name", name))
 
 
 def settings_of(group: str, name: str, above: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -151,8 +151,8 @@ def settings_of(group: str, name: str, above: tuple[str, ...] = ()) -> dict[str,
     file = ready_made(group).get(name)
     if file is None:
         return {}
-    if name in above:
-        raise UserError(f"{file} includes itself by its defaults: {' → '.join((*above, name))}")
+    if name in above or len(above) == DEEPEST:
+        raise UserError(f"{file} includes itself, or over {DEEPEST} files, by its defaults: {' → '.join((*above, name)[:9])}")
     content = recipe_in(file)
     package = PACKAGE.search(file.read_text(encoding="utf-8-sig"))
     if package and package[1] == "_global_":

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import re
+from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -362,7 +363,14 @@ def test_a_missing_default_is_told_with_the_file_that_names_it(tiny, tmp_path, o
         ({"launch/mine.yaml": "defaults: 3\n"}, "mine.yaml: its defaults must be a list"),
         (
             {"launch/mine.yaml": "defaults: [yours]\n", "launch/yours.yaml": "defaults: [mine]\n"},
-            "includes itself by its defaults: mine → yours → mine",
+            "includes itself, or over 100 files, by its defaults: mine → yours → mine",
+        ),
+        (
+            {
+                f"launch/{name}.yaml": f"defaults: [{below}]\n"
+                for name, below in pairwise(["mine", *(f"own_{number}" for number in range(1500))])
+            },
+            r"launch/own_99.yaml includes itself, or over 100 files, by its defaults: mine → own_0 → own_1 → ",
         ),
         ({"launch/mine.yaml": "accumulate: \udcff"}, "mine.yaml is not valid YAML in UTF-8"),
     ],
@@ -375,6 +383,17 @@ def test_a_ready_made_choice_that_cannot_be_read_is_named(tiny, tmp_path, files,
     with pytest.raises(UserError, match=fix):
         compose("tiny", ["launch=mine"])
     assert compose("tiny", [])[0].recipe == "tiny", "and the rest works"
+
+
+@pytest.mark.parametrize("length", [2, 1500])
+def test_ready_made_choices_without_end_are_told_wherever_one_is_made(tiny, tmp_path, length):
+    names = [f"own_{number}" for number in range(length)]
+    files = {f"data/{name}.yaml": f"defaults: [{names[(number + 1) % length]}]\n" for number, name in enumerate(names)}
+    text = (FURNITURE / "tiny_recipes/tiny.yaml").read_text()
+    brought(tiny, tmp_path, {**files, "mine.yaml": f"{re.sub('- data: .*', '- data: own_0', text)}\ndata: {{path: x}}\n"})
+    for name, overrides in (("mine", []), ("tiny", ["data=own_0"])):
+        with pytest.raises(UserError, match=r"includes itself|no installed plugin gives the data source"):
+            compose(name, overrides)
 
 
 def test_a_recipe_that_does_not_name_itself_is_told_how(tiny, tmp_path):

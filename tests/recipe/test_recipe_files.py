@@ -130,6 +130,16 @@ def test_a_name_is_an_installed_recipe_also_where_a_file_lies_beside(tiny):
         compose("other.yaml", [])
 
 
+def test_a_chain_of_recipes_has_a_limit_that_is_told(tiny):
+    """One of 1,500 files is refused once the limit is reached, before Python's own limit of calls; up to it, all count."""
+    written(**{f"r{number}": CHILD.format(f"r{number + 1}") for number in range(1499)}, r1499=CHILD.format("tiny"))
+    with pytest.raises(UserError, match=r"r0\.yaml is made of more than 100 recipes, each of which changes the next; write fewer files"):
+        compose("r0.yaml", [])
+    parts = lineage_of(find_recipe("r1410.yaml")).parts
+    assert [part.path.stem for part in parts if part.path.stem.startswith("r1")] == [f"r{number}" for number in range(1499, 1409, -1)]
+    assert compose("r1496.yaml", [])[0].train.seed == 3
+
+
 WRONG = {
     "empty": ("", "empty.yaml is empty"),
     "comment": ("# nothing\n", "comment.yaml is empty"),
