@@ -78,6 +78,9 @@ def dispatch(arguments: list[str]) -> int:
     if arguments[:1] == ["--version"]:
         tell(f"iwm {__version__}")
         return 0
+    for name, word in [(word.partition("=")[0], word) for word in arguments if "=" in word]:
+        if name in ("-h", "--help") or (name == "--version" and word == arguments[0]):
+            raise UserError(f"{name} takes no value, got {word!r}; write {name}")
     commands = load_plugins().commands
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         tell(overview(commands.values()), keep="\n")

@@ -179,6 +179,14 @@ class Unresolved:
     port: "Nowhere" = 1  # pyright: ignore
 
 
+@pytest.mark.parametrize(
+    "words", [["--help=1"], ["-h=1"], ["train", "--help=1"], ["train", "recipe=x", "-h="], ["submit", "train", "--help=1"]]
+)
+def test_help_takes_no_value(iwm, words):
+    name = words[-1].partition("=")[0]
+    assert_one_line(iwm(*words), f"iwm: {name} takes no value, got '{words[-1]}'; write {name}")
+
+
 @pytest.mark.parametrize("switches", [int, Unresolved])
 def test_a_declaration_that_cannot_be_read_ends_its_own_verb_alone(switches):
     command = Command(name="greet", run="somewhere:greet", forms={"greet NAME": "say hello"}, switches=switches)

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from dataclasses import field, make_dataclass
+from typing import Literal, Optional
 
 import pytest
 from iwm_devkit.plugin_check import checks_of
@@ -307,6 +308,8 @@ def test_ours_pass():
 
 TOLD, UNTOLD = "iwm_devkit.scaffold:run_new", "iwm_core.cli.verbs:run_train"
 """Functions that take a verb's words and switches, and words alone."""
+ODD = (int | str, int | str | None, list[bool], list[list[int]], tuple[int, str], tuple[int], dict[str, int], Literal["a"], Optional[int])  # noqa: UP045
+"""Types that no switch is of."""
 
 
 @pytest.mark.parametrize(
@@ -321,7 +324,16 @@ TOLD, UNTOLD = "iwm_devkit.scaffold:run_new", "iwm_core.cli.verbs:run_train"
         ([("port", int, option(8642))], TOLD, "its switch --port needs a few words about it"),
         ([("port", int, field(default=8642))], TOLD, "its switch --port needs a few words about it"),
         ([("port", int | None, option(None, "of the page"))], TOLD, "its switch --port needs a value to show in help"),
-        ([("port", complex, option(1j, "of the page"))], TOLD, "it may be one of bool, int, float, str, Path"),
+        ([("port", complex, option(1j, "of the page"))], TOLD, "it may be of bool, int, float, str, Path"),
+        *(([("port", of, option(None, "of the page", value="8642"))], TOLD, "--port is of .*; it may be of bool") for of in ODD),
+        ([("quick", bool, option(True, "be quick"))], TOLD, "--quick is bool, and not False where it is not given"),
+        ([("quick", bool, option(doc="be quick"))], TOLD, "--quick is bool, and not False where it is not given"),
+        ([("quick", bool, option(False, "be quick"))], TOLD, ""),
+        ([("port", int, option("8642", "of the page"))], TOLD, "its switch --port has the default '8642', of another type"),
+        ([("ports", list[int], option(["8642"], "of the page", value="1,2"))], TOLD, r"has the default \['8642'\], of another type"),
+        ([("port", int, option(80, "of the page", low=1024))], TOLD, "its switch --port: its default must be at least 1024, got 80"),
+        ([("tone", str, option("worm", "of it", choices=("warm", "cool")))], TOLD, "its switch --tone: its default must be one of"),
+        ([("share", float, option(1, "of the images"))], TOLD, ""),
         (None, TOLD, "must be a dataclass"),
     ],
 )

@@ -22,7 +22,7 @@ function offer(word,    open, begun, rest, stop) {
     say(cur (stop ? substr(rest, 1, stop) : rest))
   }
 }
-function say(word) { if (!said[word]++) print word }
+function say(word) { if (!said[word]++) print before word }
 END {
   line = ENVIRON["IWM_LINE"]
   count = split(line, typed, " +")
@@ -34,6 +34,13 @@ END {
     else if (list == "iwm" || of[list] ~ /@verbs/) { if (typed[i] in of && typed[i] ~ /^[a-z]+$/) list = typed[i] }
   }
   if (list == "iwm" && count > 1) exit
+  switch_ = substr(cur, 1, index(cur, "=") - 1)
+  if (cur ~ /^--[a-z-]+=/ && (list " " switch_) in of) {  # --format=t is --format t
+    before = switch_ "="
+    cur = substr(cur, length(before) + 1)
+    emit(list " " switch_)
+    exit
+  }
   emit((list " " typed[count]) in of ? list " " typed[count] : list)
   if (files && cur !~ /=/) exit 3
 }
