@@ -176,3 +176,16 @@ def test_blur_refuses_bounds_that_are_none(sigma: list[float]) -> None:
 def test_options_outside_their_range_are_refused(kind: type[Action], option: str) -> None:
     with pytest.raises(ValueError, match=rf"{kind.name}.{option} must be at most"):
         kind(**{option: 1.5})
+
+
+@pytest.mark.filterwarnings("ignore:There is a performance drop")
+@each_action
+@pytest.mark.parametrize("over", [(0, 0), (None, 0), (0, None)], ids=["both", "params", "images"])
+def test_vmap_is_a_loop(action: Action, over: tuple[int | None, int | None]) -> None:
+    """A third party may ask for many parameters of one image at once; whether an image changes is not known then."""
+    draw = torch.Generator().manual_seed(3)
+    images = torch.rand(3, 4, 3, 20, 20, generator=draw)
+    params = torch.rand(3, 4, len(action.identity), generator=draw) * (torch.rand(3, 4, 1, generator=draw) > 0.4)
+    given = [every if axis == 0 else every[0] for every, axis in zip((images, params), over, strict=True)]
+    alone = [action.apply(*(one[turn] if axis == 0 else one for one, axis in zip(given, over, strict=True))) for turn in range(3)]
+    torch.testing.assert_close(torch.func.vmap(action.apply, in_dims=over)(*given), torch.stack(alone))
