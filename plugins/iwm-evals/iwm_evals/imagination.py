@@ -11,7 +11,8 @@ Decisions:
 - `detail` compares how much imagined images differ from place to place with how much the true ones do: 0 is an even colour, which may be
   the right one. A predictor of patches that it never saw in training has no need to learn where things are.
 - `psnr` says how far the decoder itself can be trusted: decoded from their own tokens, clean validation images against themselves; its
-  chance is the mean image of training. `psnr_gain` is the difference, image by image.
+  chance is the mean image that the decoder begins as, of 512 to 1,023 views of training images, or of all where there are fewer; that of
+  all of the quickstart's is 0.07 dB off. `psnr_gain` is the difference, image by image.
 - *null*: the null action. *identity*: the source itself.
 """
 

@@ -27,7 +27,7 @@ from iwm_evals.probes.features import mapped
 from iwm_evals.questions.views import draw_views
 
 STREAM = "decoder/views"
-SAMPLE = 512  # views that tell mean and spread of tokens, and the mean image
+SAMPLE = 512  # views, or up to twice as many, that tell mean and spread of tokens, and the mean image
 WARMUP = 0.1  # of all steps
 FLAT = 1e-2  # of the tokens' scale: what varies less is half precision's rounding, and is not blown up
 
