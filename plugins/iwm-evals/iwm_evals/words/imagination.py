@@ -7,8 +7,8 @@ from iwm_evals.scores.relative import hardly_moved
 ABOUT = {
     "psnr": "peak signal-to-noise ratio in dB of images decoded from their own tokens: the decoder's own limit; chance is the "
     "mean image that the decoder begins as",
-    "psnr_gain": "how many dB of it are above the mean image that the decoder begins as, of 512 or more training views; near 0, the tokens hold no "
-    "picture, or the decoder was trained for too short a time",
+    "psnr_gain": "how many dB of it are above the mean image that the decoder begins as, of 512 or more training views; near 0, the tokens "
+    "hold no picture, or the decoder was trained for too short a time",
     "imagined": "squared distance of the imagined image to the true target over that of the source, all decoded: 0 is perfect, 1 is no "
     "better than leaving the source as it is. The whole changes all parameters of the target at once; a part changes one alone and moves "
     "the image less, so that the same miss weighs more; far above 1, an action hardly moves it",
