@@ -1,6 +1,7 @@
 """Whether the data keeps up and stays as cheap when there is more of it, by CPU time, of files and of tar shards.
 
     python tests/slow/data_at_scale.py feeding           # what decoding could feed, and what the loop takes of it
+    python tests/slow/data_at_scale.py handing           # what it costs to hand a batch over
     python tests/slow/data_at_scale.py growth            # time and memory an image, from 10^3 to 10^6 images
     python tests/slow/data_at_scale.py listing 1300000   # seconds to open a folder of so many files, the first time and the second
     python tests/slow/data_at_scale.py resumes           # a run over shards, gone on with three times by other workers and processes
@@ -24,6 +25,7 @@ import tracemalloc
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -41,11 +43,10 @@ from iwm_data.shard_names import shards_named  # noqa: E402
 from iwm_data.shards import Shards  # noqa: E402
 from tar_shards import tar_of, write_shards  # noqa: E402
 
-from iwm_core.data.loader import DecodedViews, on_device  # noqa: E402
+from iwm_core.data.loader import Batch, DecodedViews, on_device  # noqa: E402
 from iwm_core.data.order import Schedule  # noqa: E402
 from iwm_core.data.reading import Reader  # noqa: E402
 from iwm_core.data.workers import made_in_order  # noqa: E402
-from iwm_core.interfaces import Images  # noqa: E402
 from iwm_core.recipe.config import View  # noqa: E402
 
 SIDE, VIEW, BATCH = 400, 224, 64
@@ -90,24 +91,48 @@ def cost(work: Callable[[], object]) -> tuple[float, float]:
     return tuple(after - first for after, first in zip(spent(), before, strict=True))  # pyright: ignore[reportReturnType]
 
 
-def loop(images: Images, steps: int, workers: int) -> None:
+def loop(make: Callable[[Any], Batch], parts: list[Any], workers: int) -> None:
     """A training's batches, with a model of no cost."""
-    make = DecodedViews(Reader(images), View(), VIEW, 0)
-    for batch in made_in_order(make, Schedule(0, len(images), BATCH).slices(0, steps, 0, 1), workers, ahead=4):
+    for batch in made_in_order(make, parts, workers, ahead=4):
         on_device(batch, torch.device("cpu"))
 
 
-def alone(images: Images, steps: int, workers: int) -> None:
+def alone(make: Callable[[Any], Batch], parts: list[Any], workers: int) -> None:
     """The same batches by as many processes at once, which hand nothing over: what decoding could feed."""
-    make, slices = DecodedViews(Reader(images), View(), VIEW, 0), list(Schedule(0, len(images), BATCH).slices(0, steps, 0, 1))
     children = []
     for worker in range(workers):
         if (child := os.fork()) == 0:
-            for part in slices[worker::workers]:
+            for part in parts[worker::workers]:
                 make(part)
             os._exit(0)
         children.append(child)
     assert not any(os.waitpid(child, 0)[1] for child in children)
+
+
+def each(work: Callable[..., None], make: Callable[[Any], Batch], few: list[Any], many: list[Any]) -> tuple[float, ...]:
+    """Milliseconds of CPU that a part takes here, and in two workers, without their start."""
+    short, long = (cost(lambda parts=parts: work(make, parts, 2)) for parts in (few, many))
+    return tuple(1000 * (b - a) / (len(many) - len(few)) for a, b in zip(short, long, strict=True))
+
+
+def handing(turns: int = 7) -> None:
+    """What it costs to hand a batch over: the loop beside the same that hands nothing over, of batches that are only copied."""
+    torch.set_num_threads(1)
+    views = torch.randint(256, (BATCH, 3, VIEW, VIEW), dtype=torch.uint8)
+    parts, found = [torch.arange(BATCH)] * 240, list[tuple[float, ...]]()
+
+    def copied(part: Any) -> Batch:
+        return Batch(views.clone(), None, torch.empty(BATCH, 0), part, 0, [])
+
+    def looked_at(make: Callable[[Any], Batch], parts: list[Any], workers: int) -> None:
+        for _ in made_in_order(make, parts, workers, ahead=4):
+            pass
+
+    for _ in range(turns):
+        (_, without), (own, workers) = each(alone, copied, parts[:40], parts), each(looked_at, copied, parts[:40], parts)
+        found.append((own, workers - without))
+    own, workers = (statistics.median(part) for part in zip(*found, strict=True))
+    print(f"ms of CPU to hand over {BATCH} views: {workers:.1f} of a worker, {own:.1f} of the main process; median of {turns} turns")
 
 
 def feeding(count: int = 512, turns: int = 5) -> None:
@@ -119,14 +144,13 @@ def feeding(count: int = 512, turns: int = 5) -> None:
             "files": Folder(path=f"{name}/files", holdout=0).open("train"),
             "shards": Shards(path=f"{name}/shards", holdout=0, index=f"{name}/index").open("train"),
         }
-        found: dict[str, list[tuple[float, float]]] = {}
+        found: dict[str, list[tuple[float, ...]]] = {}
         for _ in range(turns):
             for kind, images in sources.items():
+                make, parts = DecodedViews(Reader(images), View(), VIEW, 0), list(Schedule(0, count, BATCH).slices(0, many, 0, 1))
                 for what, work in ("alone", alone), ("in the loop", loop):
-                    short, long = (cost(lambda steps=steps, images=images, work=work: work(images, steps, 2)) for steps in (few, many))
-                    each = tuple((b - a) / (many / few - 1) for a, b in zip(short, long, strict=True))  # without the workers' start
-                    found.setdefault(f"{kind}, {what}", []).append(each)
-        ms = {what: [1000 * statistics.median(part) / count for part in zip(*each, strict=True)] for what, each in found.items()}
+                    found.setdefault(f"{kind}, {what}", []).append(each(work, make, parts[:few], parts))
+        ms = {what: [statistics.median(part) / BATCH for part in zip(*all_, strict=True)] for what, all_ in found.items()}
         print(f"ms of CPU an image, {SIDE} px to views of {VIEW} px by 2 processes at once; median of {turns} turns")
         for what, (own, workers) in ms.items():
             print(f"  {what:20} {workers:6.3f} of the workers, {own:5.3f} of the main process")
@@ -284,4 +308,4 @@ def resumes() -> None:
 
 if __name__ == "__main__":
     verb, *rest = sys.argv[1:]
-    {"feeding": feeding, "growth": growth, "listing": listing, "resumes": resumes}[verb](*map(int, rest))
+    {"feeding": feeding, "handing": handing, "growth": growth, "listing": listing, "resumes": resumes}[verb](*map(int, rest))

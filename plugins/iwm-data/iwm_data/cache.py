@@ -98,7 +98,7 @@ class Cache(Part):
         for block in track(made_in_order(Packing(reader, side), chunks, workers), "reading images", len(chunks)):
             # what came from a worker lies in shared memory, of which there may be little
             self.blocks.append(block.pixels.clone() if device is None else block.pixels.to(device, copy=True))
-            beside.append(block)
+            beside.append(block._replace(pixels=self.blocks[-1]))
         self.sizes, self.actions = (torch.cat([getattr(block, name) for block in beside]) for name in ("sizes", "actions"))
         self.corrupt = [one for block in beside for one in block.corrupt]
         self.reasons = {one.index: one.reason for one in self.corrupt}

@@ -16,16 +16,17 @@ import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from itertools import chain
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor
 from torch.utils.data import DataLoader
 from torch.utils.data.dataloader import _BaseDataLoaderIter
 
 from iwm_core.interfaces.errors import UserError
 from iwm_core.run.files import cause
+from iwm_data.lending import Lending
 
 NO_ROOM = "data workers find too little shared memory (/dev/shm): use launch.workers=0, or give a container more (docker: --shm-size=8g)"
 
@@ -67,6 +68,7 @@ def made_by_loader(make: Any, parts: Iterator[Any], workers: int, pin: bool, ahe
     Raises:
         WorkersLost: they do not, or cannot be started.
     """
+    lending = Lending(workers, ahead + 3)  # those made ahead, and two or three that are read
     loader = DataLoader(
         Makes(make),  # pyright: ignore[reportArgumentType]
         batch_size=None,
@@ -74,7 +76,7 @@ def made_by_loader(make: Any, parts: Iterator[Any], workers: int, pin: bool, ahe
         num_workers=workers,
         pin_memory=pin,
         prefetch_factor=ahead if workers else None,
-        collate_fn=into_shared_memory if workers else lambda made: made,  # by itself, torch makes lists of tuples
+        collate_fn=partial(into_shared_memory, lending) if workers else lambda made: made,  # by itself, torch makes lists of tuples
         generator=torch.Generator(),  # else the global one is asked for a seed
     )
     before = signal.getsignal(signal.SIGCHLD)
@@ -89,7 +91,7 @@ def made_by_loader(make: Any, parts: Iterator[Any], workers: int, pin: bool, ahe
         signal.signal(signal.SIGCHLD, before or signal.SIG_DFL)
     while True:
         try:
-            made = next(items)
+            made = lending.take(next(items))
         except StopIteration:
             return
         except (RuntimeError, OSError, EOFError) as error:
@@ -117,23 +119,14 @@ class Makes:
             return Refused(str(error), mistake=True)
 
 
-def into_shared_memory(made: Any) -> Any:
+def into_shared_memory(lending: Lending, made: Any) -> Any:
     """In a worker: what it made, where the main process can read it."""
     try:
-        share(made)
+        return lending.lend(made)
     except RuntimeError as error:
         if not any(words in str(error) for words in ("shared memory", "unable to resize file")):
             raise
         return Refused(NO_ROOM, mistake=False)
-    return made
-
-
-def share(made: Any) -> None:
-    """Move all tensors to shared memory."""
-    if isinstance(made, Tensor) and made.numel():
-        made.share_memory_()
-    for part in made.values() if isinstance(made, dict) else made if isinstance(made, list | tuple) else ():
-        share(part)
 
 
 def how_it_died(items: Any) -> str:

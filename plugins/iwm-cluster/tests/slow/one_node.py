@@ -111,15 +111,16 @@ def first_to_last(folder: Path, processes: tuple[int, ...]) -> list[str]:
 
 def see_through(node: Node, jobs: dict[str, str]) -> list[str]:
     """Wait until all jobs have ended, and look at each when it has been warned; what is wrong."""
-    wrong, left, warned = list[str](), dict(jobs), set[str]()
+    wrong, left, warned = list[str](), dict(jobs), dict[str, str]()
     until = time.monotonic() + SOON
     while left and not wrong and time.monotonic() < until:
         for run, job in list(left.items()):
             state = node.state(job)
-            if state.startswith("JobState=PENDING") and "Restarts=0" not in state:
+            if state.startswith("JobState=PENDING") and "Restarts=0" not in state and state != warned.get(run):
                 wrong += [] if run in warned else node.warned(run, job)
-                warned.add(run)
-                ask(node.environment, "scontrol", "update", f"JobId={job}", "StartTime=now")  # SLURM would have it wait two minutes
+                warned[run] = state
+                # SLURM would have it wait two minutes; started in the second of its end, it is refused: its credential counts as revoked
+                ask(node.environment, "scontrol", "update", f"JobId={job}", "StartTime=now+3")
             elif "COMPLETED" in state:
                 del left[run]
                 wrong += [] if run in warned else [f"{run}: it has ended before it was warned"]
