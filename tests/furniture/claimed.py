@@ -1,6 +1,8 @@
 """A claim of the tiny recipe, and a plugin that brings it."""
 
 import math
+import re
+import shutil
 from pathlib import Path
 
 from iwm_repro.claim import Claim, Correlation, Measure, Row, Rule, Size, Work
@@ -26,6 +28,14 @@ def claim(
     alike = Rule(says="they err alike", left=("shift", "error"), right=("none", "error"), low=-100.0, high=100.0)
     size = Size(data="noise at 16 px", rows=rows, rules=(alike,) if rules is None else rules, seeds=seeds)
     return Claim(name="alike", says="tiny models err alike", sizes={"cpu": size}, results=results)
+
+
+def copy_run(run: Path | str, place: Path, seed: int = 0) -> None:
+    """Copy a run to a place, as if it had been trained with another seed."""
+    shutil.copytree(run, place, dirs_exist_ok=True)
+    config = (place / "config.yaml").read_text()
+    config = re.sub(r"(?m)^checksum: .*\n", "", config)
+    (place / "config.yaml").write_text(re.sub(r"(?m)^  seed: 0$", f"  seed: {seed}", config))
 
 
 class Bringing:

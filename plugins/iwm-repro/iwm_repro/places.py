@@ -15,6 +15,7 @@ from typing import NamedTuple
 from iwm_evals.measuring.notes import not_applicable
 from iwm_evals.measuring.scorecard import read_result
 
+from iwm_core.interfaces.errors import UserError
 from iwm_core.run.directory import Run
 from iwm_core.run.saved import read_state
 from iwm_core.run.stored import Damaged
@@ -86,6 +87,14 @@ def finished(path: Path) -> bool:
         step_of(path / "eval" / f"{name}.json") == state["step"] or without.get(name, {}).get("step") == state["step"]
         for name in config.get("evaluators") or config.get("tasks") or {}
     )
+
+
+def has_finished(path: Path) -> bool:
+    """The same; of what cannot be read, False."""
+    try:
+        return finished(path)
+    except (UserError, OSError):
+        return False
 
 
 def step_of(file: Path) -> int | None:

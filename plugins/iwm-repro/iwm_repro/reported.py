@@ -124,8 +124,10 @@ def role_of(work: Work, size: Size) -> str:
 
 
 def beside(part: Part, size: Size, record: Record | None) -> str:
-    """How a run stands to the record: unfinished, not in it, as it says, or with other numbers."""
+    """How a run stands to the record: of another seed than its place's, unfinished, not in it, as it says, or with other numbers."""
     run = part.run
+    if (seed := run.config.get("train", {}).get("seed", part.seed)) != part.seed:
+        return f"it is of seed {seed}, and lies in the place of another"
     if run.step is None or run.steps is None or run.step < run.steps:
         return "not finished"
     if record is None:

@@ -13,7 +13,7 @@ from iwm_core.interfaces.results import Metric
 from iwm_core.recipe.shapes import fitting
 from iwm_core.run.stored import Damaged
 from iwm_repro.claim import Claim, Correlation, Measure, Place, Rule, Size
-from iwm_repro.places import finished, job_of, jobs_of, seconds_of
+from iwm_repro.places import job_of, jobs_of, seconds_of
 from iwm_repro.record import HOLDS, KIND, MEASURED, MISSING, NOT, OPEN, Cost, Line, Number, Record, Ruled
 from iwm_repro.spread import Found, Interval, Measured, correlation, difference, over_seeds
 
@@ -21,15 +21,15 @@ Table = dict[Place, Found]
 """The numbers that there are, by row and column."""
 
 
-def rule_on(claim: Claim, scale: str, seeds: tuple[int, ...], command: str) -> Record:
-    """What is found of a claim so far.
+def rule_on(claim: Claim, scale: str, seeds: tuple[int, ...], command: str, there: set[Path]) -> Record:
+    """What is found of a claim by the runs that are ``there``.
 
     Raises:
         UserError: a file of a run is damaged, or lacks a number that the claim asks for.
     """
     size = claim.sizes[scale]
     jobs = jobs_of(size, seeds, scale)
-    done = [job for job in jobs if finished(job.path)]
+    done = [job for job in jobs if job.path in there]
     table = table_of(size, scale, seeds, {job.path for job in done})
     rules = [ruled(rule, table, size) for rule in size.rules]
     taken = [seconds_of(job.path) for job in done]

@@ -1,9 +1,9 @@
 """A claim that is brought, and run with copies of two tiny runs in place of trainings."""
 
-import shutil
+from pathlib import Path
 
 import pytest
-from claimed import MODELS, Bringing, claim
+from claimed import MODELS, Bringing, claim, copy_run
 from iwm_cluster.jobs import Ended, elsewhere
 from iwm_repro.registered import all_claims
 
@@ -42,7 +42,7 @@ def reproduce(tmp_path, capsys):
                 ended = ending(job.words)
                 if not ended:
                     model = "none" if "predictor-none" in place_of(job.words) else "shift"
-                    shutil.copytree(tmp_path / "trained" / model, place_of(job.words), dirs_exist_ok=True)
+                    copy_run(tmp_path / "trained" / model, Path(place_of(job.words)), seed_of(job.words))
                 yield job, ended or Ended(0, 0)
                 if ended and ended.received:
                     return
@@ -52,6 +52,12 @@ def reproduce(tmp_path, capsys):
         return begun, status, "".join(capsys.readouterr())
 
     return asked
+
+
+def seed_of(words):
+    """The seed that a job's words ask for, or a run's place has."""
+    asked = next((word for word in words if word.startswith("train.seed=")), None)
+    return int(asked.partition("=")[2] if asked else place_of(words).rpartition("-s")[2])
 
 
 def place_of(words):

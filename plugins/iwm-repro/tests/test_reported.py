@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from claimed import MODELS, claim
+from claimed import MODELS, claim, copy_run
 from iwm_cluster.jobs import Ended
 from iwm_report.added import Page
 from iwm_report.run_record import read_run
@@ -64,8 +64,8 @@ def test_a_report_has_the_claim_whole_whichever_of_its_runs_are_given(ruled):
 def test_what_runs_are_of_a_claim_and_beside_its_record_is_told(ruled):
     """One tells another number, one has a seed that is not in it, one has not finished; the claim is told once for all of them."""
     seventh, eighth = run_of("shift", 7), run_of("none", 8)
-    shutil.copytree("trained/shift", seventh)
-    shutil.copytree("trained/none", eighth)
+    copy_run("trained/shift", seventh, 7)
+    copy_run("trained/none", eighth, 8)
     shutil.rmtree(eighth / "checkpoints")
     file = run_of("shift") / "eval/error.json"
     held = json.loads(file.read_text())
@@ -81,6 +81,8 @@ def test_what_runs_are_of_a_claim_and_beside_its_record_is_told(ruled):
     assert added.of_run(seventh) == ["shift", "7", "this seed is not in it"]
     assert added.of_run(eighth) == ["none", "8", "not finished"]
     assert "This page has none of its 2 runs, but others of its models:" in Added(seventh).texts
+    copy_run("trained/shift", run_of("shift", 9))
+    assert Added(run_of("shift", 9)).of_run(run_of("shift", 9)) == ["shift", "9", "it is of seed 0, and lies in the place of another"]
 
 
 def test_a_missing_or_damaged_record_is_told_and_the_rest_is_shown(ruled):

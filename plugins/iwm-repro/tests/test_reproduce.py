@@ -15,7 +15,6 @@ from iwm_repro.record import MISSING as NOT_RUN
 from iwm_repro.registered import all_claims
 from iwm_repro.ruling import verdict_of
 from iwm_repro.shown import as_markdown
-from one_line import assert_one_line
 
 from iwm_core.cli.main import dispatch
 
@@ -193,9 +192,13 @@ def test_a_damaged_record_is_told(iwm, bring, reproduce):
     bring(seeds=(0,))
     reproduce()
     RESULT.write_text(RESULT.read_text().replace('"value": ', '"value": 1'))
-    assert_one_line(iwm("reproduce"), "alike-cpu.json is damaged", "`iwm reproduce CLAIM` writes it anew")
-    RESULT.write_text("{}")
-    assert_one_line(iwm("reproduce"), "is no record of iwm reproduce")
+    for told in ("alike-cpu.json is damaged", "is no record of iwm reproduce"):
+        status, warned = iwm("reproduce")
+        assert status == 0, "the list goes on"
+        assert len(warned.splitlines()) == 1
+        assert told in warned
+        assert "`iwm reproduce CLAIM` writes it anew" in warned
+        RESULT.write_text("{}")
 
 
 def test_a_record_of_another_claim_is_no_verdict_on_this(iwm, bring, reproduce):
@@ -204,7 +207,7 @@ def test_a_record_of_another_claim_is_no_verdict_on_this(iwm, bring, reproduce):
     record = read(RESULT)
     for other in (replace(record, claim="alik"), replace(record, claim="alike-cpu"), replace(record, scale="gpu")):
         write(other, RESULT)
-        assert_one_line(iwm("reproduce"), f"alike-cpu.json is a record of the claim {other.claim}, --scale {other.scale}; remove it")
+        assert f"alike-cpu.json is a record of the claim {other.claim}, --scale {other.scale}; remove it" in iwm("reproduce")[1]
     assert reproduce()[:2] == ([], 2)
 
 
@@ -232,11 +235,11 @@ def test_a_run_of_another_recipe_is_refused(bring, reproduce):
     shutil.copytree("trained/shift", run)
     _, status, said = reproduce()
     assert status == 2
-    assert f"{run} was made with predictor.name=shift, and recipe=tiny has none now; move it away" in said
+    assert f"{run} (alike) cannot be used: it was made with predictor.name=shift, and recipe=tiny has none now; move it away" in said
     assert (run / "config.yaml").exists()
 
 
-def test_the_list_tells_what_is_there_and_what_is_damaged(bring, reproduce, iwm, capsys):
+def test_the_list_tells_what_is_there(bring, reproduce, capsys):
     def line():
         assert dispatch(["reproduce"]) == 0
         return next(line for line in capsys.readouterr().out.splitlines() if line.startswith("alike"))
@@ -250,8 +253,6 @@ def test_the_list_tells_what_is_there_and_what_is_damaged(bring, reproduce, iwm,
     reproduce()
     assert "2 of 2" in line()
     assert HOLDS in line()
-    (run / "config.yaml").write_text("recipe: [")
-    assert_one_line(iwm("reproduce"), f"{run / 'config.yaml'} is damaged")
 
 
 def test_names_of_runs_tell_what_is_run_and_no_two_alike():
