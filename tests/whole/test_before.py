@@ -58,7 +58,8 @@ def test_a_run_goes_on_from_its_checkpoint(before):
     assert before("resume", "world")[0] == 0
     again = load_file("world/checkpoints/step_4/model.safetensors")
     assert whole.keys() == again.keys()
-    assert all(torch.allclose(whole[name], again[name], atol=1e-5) for name in whole), "as if it had never stopped"
+    # A step moves a weight by up to 2e-3; AdamW makes 1e-5 of the rounding of another processor where a gradient is nearly zero.
+    assert all(torch.allclose(whole[name], again[name], atol=1e-4) for name in whole), "as if it had never stopped"
 
 
 @pytest.mark.slow
