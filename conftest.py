@@ -10,7 +10,7 @@ import os
 from importlib.metadata import version
 from importlib.util import find_spec
 
-import shape_checker  # noqa: F401  # before any function is checked
+import lazy_jaxtyping  # noqa: F401  # before any function is checked
 from jaxtyping import install_import_hook
 
 if lacking := [name for name in ("beartype", "hypothesis", "pytest_timeout", "scipy", "sklearn") if find_spec(name) is None]:
@@ -26,7 +26,7 @@ PLUGINS = [
     *("interop", "bench", "cluster", "repro", "explore"),
 ]
 PACKAGES = ["iwm_core", *(f"iwm_{name}" for name in PLUGINS)]
-install_import_hook(PACKAGES, "shape_checker.check")
+install_import_hook(PACKAGES, "lazy_jaxtyping.check")
 gc.disable()
 
 

@@ -9,7 +9,7 @@ from one_node_slurm import lacking
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(1000)
 def test_jobs_that_slurm_warns_are_queued_again_and_end_with_the_bits_of_one_that_nothing_disturbed(tmp_path):
     if "IWM_TEST_SLURM" not in os.environ:
         pytest.skip("a real SLURM is started where IWM_TEST_SLURM is set: its clocks need a machine with nothing else to do")

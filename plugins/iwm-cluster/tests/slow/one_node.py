@@ -29,7 +29,7 @@ STEPS = 150
 WORDS = f"recipe=tiny data=taught train.steps={STEPS} train.checkpoint_every={STEPS} train.log_every=10"
 TURN, WARNING = "2:00", 35
 """How long a job may take, and the seconds before its end at which it is warned; SLURM may do so a minute earlier."""
-SOON = 300.0
+SOON = 900.0
 """Seconds until all jobs have ended."""
 
 
@@ -119,7 +119,8 @@ def see_through(node: Node, jobs: dict[str, str]) -> list[str]:
             if state.startswith("JobState=PENDING") and "Restarts=0" not in state and state != warned.get(run):
                 wrong += [] if run in warned else node.warned(run, job)
                 warned[run] = state
-                # SLURM would have it wait two minutes; started in the second of its end, it is refused: its credential counts as revoked
+                # SLURM would have it wait two minutes. One that began again in the second of its end failed at once, as if its credential
+                # were still revoked.
                 ask(node.environment, "scontrol", "update", f"JobId={job}", "StartTime=now+3")
             elif "COMPLETED" in state:
                 del left[run]

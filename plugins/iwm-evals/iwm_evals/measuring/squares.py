@@ -8,6 +8,7 @@ Decisions:
 
 from collections.abc import Iterator, Sequence
 from itertools import compress
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Int
@@ -57,7 +58,7 @@ class Kept:
         """What ``squares`` makes of each of ``parts``, in their order; of what is kept, corrupt images have been told before."""
         there = [bool(self.seen[part].all()) for part in parts]
         lacking = list(compress(parts, [not known for known in there]))
-        new = made_in_order(squares, lacking, workers) if lacking else iter(())
+        new: Iterator[Any] = made_in_order(squares, lacking, workers) if lacking else iter(())
         for part, known in zip(parts, there, strict=True):
             if known and self.all is not None:
                 yield self.all.take(part[self.readable[part]]), []
@@ -72,7 +73,7 @@ class Kept:
             blank = [None if each is None else torch.zeros(len(self.seen), *each.shape[1:], dtype=each.dtype) for each in batch]
             self.all = ImageBatch._make(blank)
         if self.all is not None:
-            for whole, each in zip(self.all, batch, strict=True):  # pyright: ignore[reportGeneralTypeIssues]
+            for whole, each in zip(self.all, batch, strict=True):
                 if whole is not None and each is not None:
                     whole[batch.index] = each
             self.seen[part] = True

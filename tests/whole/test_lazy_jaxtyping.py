@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pytest
 import torch
 from jaxtyping import Float
-from shape_checker import check, checked, without_shapes
+from lazy_jaxtyping import check, checked, without_shapes
 from torch import Tensor
 
 from iwm_core.interfaces.draws import Draws, stream_key
