@@ -7,7 +7,7 @@ from typing import Literal, Optional
 
 import pytest
 from iwm_devkit.plugin_check import checks_of
-from iwm_devkit.plugin_check.offers import check_command
+from iwm_devkit.plugin_check.verbs import check_command
 from plugin_packages import package
 
 from iwm_core.interfaces.commands import Command

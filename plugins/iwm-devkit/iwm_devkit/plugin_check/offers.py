@@ -1,24 +1,20 @@
 """What plugins give besides components, and what is checked of each: verbs, kinds, model sources, modules that do a part of the work."""
 
 import dataclasses
-import inspect
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from pkgutil import resolve_name
-from types import NoneType, UnionType
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any
 
-from iwm_core.cli.switches import KINDS, Switch, declared_by
 from iwm_core.interfaces.commands import Command
-from iwm_core.interfaces.component import check_option
 from iwm_core.interfaces.kinds import ComponentKind
 from iwm_core.interfaces.runs import ModelSource, RunKind, Schema
 from iwm_core.plugins.loader import load_plugins
 from iwm_devkit.kinds import OWN
+from iwm_devkit.plugin_check.functions import check_arguments, found
+from iwm_devkit.plugin_check.verbs import check_command
 from iwm_devkit.scaffold.templates import place_of
 
-VERB = re.compile(r"[a-z][a-z0-9_-]*( [a-z-][a-z0-9_-]*)?")
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 SCHEME = re.compile(r"[a-z][a-z0-9+.-]*")
 
@@ -42,61 +38,6 @@ class Offer:
     told: str
     check: Callable[[Any], str | None]
     key: str = "name"
-
-
-def check_command(command: Command) -> str:
-    """Check a verb: its name, its help, and that its function is there and takes the words behind it."""
-    name = command.name
-    assert VERB.fullmatch(name), f"the verb {name!r} must be one or two words of lower-case letters, digits, _ and -"
-    assert command.forms, f'the verb {name!r} needs `forms`: {{"{name} RUN": "a few words about it"}}, its lines in `iwm --help`'
-    for form, words in command.forms.items():
-        assert f"{form} ".startswith(f"{name} "), f"the form {form!r} must begin with the verb, {name!r}"
-        assert words.strip(), f"the form {form!r} needs a few words about it, which `iwm --help` shows"
-    for line in command.examples:
-        assert f"{line} ".startswith(f"iwm {name} "), f"the example {line!r} must be a line to type, which begins with iwm {name}"
-    if command.switches is None:
-        check_arguments("run", command.run, f"the verb {name!r}", "the list of words behind the verb", 1)
-        return command.run
-    assert dataclasses.is_dataclass(command.switches), f"the verb {name!r}: its switches, {command.switches!r}, must be a dataclass"
-    for field, hint in get_type_hints(command.switches).items():
-        check_type(f"the verb {name!r}: its switch --{field.replace('_', '-')}", hint)
-    for switch in declared_by(command).values():
-        what = f"the verb {name!r}: its switch {switch.name}"
-        check_default(what, switch)
-        assert switch.field.metadata.get("doc"), f"{what} needs a few words about it: option(…, doc)"
-        assert not switch.form.endswith(("None", "()", ">")), f"{what} needs a value to show in help: option(…, value='FILE')"
-    words = "the list of words behind the verb, and its switches,"
-    check_arguments("run", command.run, f"the verb {name!r}", words, 2)
-    return command.run
-
-
-def check_type(what: str, hint: Any) -> None:
-    """Check that a switch's type says how one text is read: it is of one kind, or of several of one, and may be None besides."""
-    kind, *others = [part for part in get_args(hint) if part is not NoneType] if isinstance(hint, UnionType) else [hint]
-    many, (one, *more) = get_origin(kind), (get_args(kind) or (kind,))
-    right = (many, more) in ((None, []), (list, []), (tuple, [...])) and (one in KINDS or (one is bool and not many))
-    known = f"bool, {', '.join(known.__name__ for known in KINDS)}, list[…] or tuple[…, ...] of one, or of one of these | None"
-    right = right and not others
-    assert right, f"{what} is of {hint}; it may be of {known}"
-
-
-def check_default(what: str, switch: Switch) -> None:
-    """Check that a switch's default is what could be typed: of its type, and within its range and choices."""
-    if switch.kind is bool:
-        off = switch.field.default is False
-        assert off, f"{what} is bool, and not False where it is not given: nobody could turn it off; turn its meaning round"
-    default = switch.field.default if switch.field.default_factory is dataclasses.MISSING else switch.field.default_factory()
-    if default is dataclasses.MISSING or default is None:
-        return
-    right = isinstance(default, switch.many or ((int, float) if switch.kind is float else switch.kind))
-    held = list(default) if switch.many and right else [default]
-    right = right and not (switch.many and any(not isinstance(one, switch.kind) for one in held))
-    assert right, f"{what} has the default {default!r}, of another type"
-    try:
-        for one in held:
-            check_option("its default", one, switch.field.metadata)
-    except ValueError as error:
-        raise AssertionError(f"{what}: {error}") from error
 
 
 def check_component_kind(kind: ComponentKind) -> str:
@@ -224,25 +165,6 @@ def check_python(place: str) -> str:
     check_arguments("function", f"{place}:train", f"the module for Python {place}", "a recipe, data, overrides, a run and a device", 5)
     assert callable(found("function", f"{place}:views", f"the module for Python {place}")), f"{place}:views is not a function"
     return place
-
-
-def found(field: str, place: str, what: str) -> Any:
-    """What ``module:name`` in a field names."""
-    assert place.count(":") == 1, f'{what}: its {field}, {place!r}, must be "module:name"'
-    try:
-        return resolve_name(place)
-    except (ImportError, AttributeError) as error:
-        raise AssertionError(f"{what}: its {field}, {place}, is not there: {' '.join(str(error).split())}") from error
-
-
-def check_arguments(field: str, place: str, what: str, given: str, count: int) -> None:
-    """Check that a function is there and takes so many arguments."""
-    function = found(field, place, what)
-    assert callable(function), f"{what}: its {field}, {place}, is not a function"
-    try:
-        inspect.signature(function).bind(*range(count))
-    except TypeError as error:
-        raise AssertionError(f"{what}: its {field}, {place}, must take {given} alone: {error}") from error
 
 
 OFFERS = (
