@@ -1,8 +1,11 @@
 """What evaluators see of the data: images spread over the split, the centre square of each, corrupt ones left out and told."""
 
+import gc
+
 import numpy as np
 import pytest
 import torch
+from iwm_evals.measuring.evaluate import OPEN, data_of
 from iwm_evals.measuring.run_data import RunData
 from PIL import Image
 
@@ -10,6 +13,7 @@ from iwm_core.cli.main import dispatch
 from iwm_core.interfaces.errors import UserError
 from iwm_core.recipe.compose import compose
 from iwm_core.recipe.thaw import thaw
+from iwm_core.run.directory import Run
 
 CPU = torch.device("cpu")
 
@@ -189,3 +193,18 @@ def test_what_is_done_to_a_batch_does_not_change_what_is_kept(data):
             part.zero_()
     again = next(iter(run.batches("validation", 24, 24)))
     assert all(torch.equal(a, b) for a, b in zip(again[:4], before, strict=True))
+
+
+def test_measurements_of_an_open_run_share_its_data(data, tmp_path):
+    """Of another recipe, which `iwm eval` may change, or another run, nothing is shared; with a run, its data goes."""
+    recipe, other = data().recipe, data().recipe
+    run = Run(tmp_path)
+    shared = data_of(run, recipe, CPU)
+    assert data_of(run, recipe, CPU) is shared
+    assert data_of(Run(tmp_path), recipe, CPU) is not shared
+    assert data_of(run, other, CPU) is not shared
+    assert data_of(run, other, CPU).recipe is other
+    open_before = len(OPEN)
+    del run
+    gc.collect()
+    assert len(OPEN) < open_before
